@@ -1,0 +1,38 @@
+# How everything is compiled: a compiler cache where there is one, warnings, sanitizers. Rooms link
+# fletbridge::options privately and set no flags of their own.
+option(FLETBRIDGE_WERROR "Treat warnings as errors" OFF)
+set(FLETBRIDGE_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  # The sloppiness lets a cached object serve beside a precompiled header (ccache manual).
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+endif()
+
+add_library(fletbridge_options INTERFACE)
+add_library(fletbridge::options ALIAS fletbridge_options)
+target_include_directories(fletbridge_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(fletbridge_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Woverloaded-virtual)
+if(FLETBRIDGE_WERROR)
+  target_compile_options(fletbridge_options INTERFACE -Werror)
+endif()
+if(FLETBRIDGE_SANITIZE)
+  target_compile_options(fletbridge_options INTERFACE -fsanitize=${FLETBRIDGE_SANITIZE}
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(fletbridge_options INTERFACE -fsanitize=${FLETBRIDGE_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC's flow analysis gives false alarms in instrumented Boost headers.
+    target_compile_options(fletbridge_options INTERFACE -Wno-error=maybe-uninitialized -Wno-tsan)
+  endif()
+endif()
+
+# fletbridge_room(NAME SOURCES ... [PUBLIC targets ...] [PRIVATE targets ...])
+# One folder = one static library fletbridge::NAME; only what is listed links, so a wrong include
+# does not build.
+function(fletbridge_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(fletbridge_${name} STATIC ${ROOM_SOURCES})
+  add_library(fletbridge::${name} ALIAS fletbridge_${name})
+  target_link_libraries(fletbridge_${name} PUBLIC fletbridge::options ${ROOM_PUBLIC} PRIVATE ${ROOM_PRIVATE})
+endfunction()

@@ -1,0 +1,54 @@
+#include "common/base/event_loop.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+namespace fletbridge {
+
+struct EventLoop::Impl {
+  boost::asio::io_context io{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
+  std::thread thread;
+  std::atomic<std::thread::id> id{};
+};
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+
+EventLoop::~EventLoop() {
+  Stop();
+  Join();
+}
+
+void EventLoop::Start() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  impl_->thread = std::thread([impl = impl_.get()] {
+    pthread_setname_np(pthread_self(), "fletbridge-io");
+    impl->id.store(std::this_thread::get_id());
+    impl->io.run();
+  });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void EventLoop::Post(std::function<void()> task) { boost::asio::post(impl_->io, std::move(task)); }
+
+bool EventLoop::InLoop() const noexcept { return impl_->id.load() == std::this_thread::get_id(); }
+
+void EventLoop::Stop() { impl_->io.stop(); }
+
+void EventLoop::Join() {
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+boost::asio::io_context& EventLoop::io() noexcept { return impl_->io; }
+
+}  // namespace fletbridge

@@ -1,0 +1,51 @@
+// Room: common/transport. What shows the app, as the host sees it: a client of Flet's protocol.
+// Implemented once per folder of src/ui; used by src/host. Knows nothing of stages.
+//
+// Packets that the client sends come to the sink (towards the app); Send() gives it the app's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/transport/packet_port.h"
+
+namespace fletbridge {
+
+enum class UiState {
+  kReady,         // a client can come, or has come: the app may be started
+  kConnected,     // a client is here; its first packet follows
+  kRegistered,    // the app has answered its registration
+  kFirstFrame,    // the first patch after the registration has been applied or passed on
+  kDisconnected,  // the client has gone, another may come (attach only)
+  kClosed,        // the UI has ended: the window was closed, the steps are done. Once, last.
+};
+
+struct UiEvent {
+  UiState state;
+  Error why;          // kDisconnected and kClosed: the cause, if it was not the person's wish
+  int exit_code = 0;  // kClosed: what the UI itself has to say, such as 1 for a failed `expect`
+};
+
+class UiSink : public PacketSink {
+ public:
+  virtual void OnUiEvent(const UiEvent& event) = 0;
+};
+
+// Time from an input at the UI to the first patch that answers it, in nanoseconds, in the order of
+// the inputs.
+using LatencySamples = std::vector<std::uint64_t>;
+
+class UiEndpoint : public PacketPort {
+ public:
+  [[nodiscard]] virtual std::string name() const = 0;  // as --ui has it
+  // Begins; returns at once. The client's packets may be sent before the app is connected: the
+  // app's port keeps them. `sink` must outlive this object. Call once.
+  virtual void Start(UiSink& sink) = 0;
+  // The app is gone: nothing more will come. The UI ends and tells kClosed. Idempotent.
+  virtual void Close(const Error& why) = 0;
+  // Read after kClosed.
+  [[nodiscard]] virtual LatencySamples latencies() const = 0;
+};
+
+}  // namespace fletbridge

@@ -1,0 +1,42 @@
+// Room: src/host. Runs one app on one stage with one UI, from request to exit code: finds the
+// interpreter, chooses the stage (with fallbacks where allowed), joins the AppTransport to the
+// UiEndpoint, watches the life cycle, writes the report. Called by tools/ on the main thread, which
+// Python may take for itself (stages 2 and 3).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/transport/packet_port.h"
+
+namespace fletbridge {
+
+// Everything a run depends on, after the settings of all sources were merged and checked.
+struct RunRequest {
+  std::string stage = "auto";  // "1", "2", "3" or "auto"
+  std::string transport;       // "uds", "tcp", "ffi", or empty for the stage's default
+  std::string ui = "auto";     // "headless", "attach" or "auto"
+  std::string attach_address;  // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
+  std::string python;          // interpreter or virtual environment; empty to search
+  std::string script;          // path of the app, or
+  std::string module;          // name of the module (-m); exactly one of both is set
+  std::vector<std::string> arguments;  // the app's own, after the script or module
+  std::string steps_file;      // headless: what to do; empty for nothing
+  std::string report_file;     // where to write the JSON report; empty for none
+  bool fallback = false;       // a stage asked for by name may be replaced by the next lower one
+  bool quiet = false;          // no line that says what runs how
+  FlowLimits limits;
+};
+
+// Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for
+// a failure of ours, 128 + signal after a signal. May end the process by itself when the app runs
+// in it. Prints one line for each error.
+[[nodiscard]] int Run(const RunRequest& request);
+
+// Runs as Flet's desktop client, started by Python: connects to `page_url` (a socket path or
+// tcp://host:port), writes our pid to `pid_file`, lives as long as the UI. The UI and its steps come
+// from `request`; its app part is ignored.
+[[nodiscard]] int RunAsClient(const RunRequest& request, const std::string& page_url,
+                              const std::string& pid_file);
+
+}  // namespace fletbridge
