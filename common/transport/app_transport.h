@@ -6,12 +6,12 @@
 // may be called at any moment from any thread, any number of times.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
-#include <sys/types.h>
+#include <utility>
 #include <vector>
 
 #include "common/transport/packet_port.h"
@@ -38,6 +38,9 @@ struct AppEvent {
 class AppSink : public PacketSink {
  public:
   virtual void OnAppEvent(const AppEvent& event) = 0;
+  // The app ended this session by itself, and perhaps is about to end altogether. Any number of
+  // times; NewSession() begins another.
+  virtual void OnSessionLost(const Error& why) = 0;
   // SIGINT, SIGTERM or SIGHUP reached an app that runs in this process; it has been told already.
   virtual void OnSignal(int signal) = 0;
 };
@@ -57,7 +60,8 @@ struct Capabilities {
 // How long each step of ending an app may take before the next, harder one.
 struct StopDeadlines {
   std::chrono::milliseconds polite{1500};    // ft.run returns, the app's clean-up runs
-  std::chrono::milliseconds terminate{1000}; // after SIGTERM, or KeyboardInterrupt in this process
+  std::chrono::milliseconds terminate{1000};  // after SIGTERM, or KeyboardInterrupt in this process
+  bool told = false;  // a signal has asked it already: the first step only waits
 };
 
 class AppTransport : public PacketPort {
@@ -92,6 +96,7 @@ struct AppSpec {
   std::vector<std::string> arguments; // what follows it: {"app.py", ...} or {"-m", "module", ...}
   std::vector<std::pair<std::string, std::string>> environment;  // added to or replaced in ours
   FlowLimits limits;
+  bool single_session = false;  // the UI never comes back for a second session (NewSession())
   std::chrono::milliseconds connect_deadline{60000};  // from start to the app listening
 };
 

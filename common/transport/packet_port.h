@@ -14,6 +14,9 @@
 
 namespace fletbridge {
 
+// Counted for each queued packet besides its payload, so that empty packets are bounded as well.
+inline constexpr std::size_t kPacketOverhead = 64;
+
 // Limits of one direction of a port, in bytes.
 struct FlowLimits {
   // A larger payload is refused, on the way out with kTooLarge, on the way in by skipping it.
@@ -48,7 +51,8 @@ class PacketPort {
   // On every result but kAccepted `packet` is untouched and still the caller's. Packets sent before
   // the peer is connected are kept and delivered first.
   [[nodiscard]] virtual SendResult Send(Packet&& packet) = 0;
-  // Bytes of payload that Send() has accepted and the peer has not been given yet.
+  // What Send() has accepted and the peer has not been given yet: payload bytes and
+  // kPacketOverhead for each packet.
   [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
   // Back-pressure towards the peer: while paused at most a few packets that were already on their
   // way are still delivered to the sink, and the peer is made to wait. Idempotent.

@@ -42,6 +42,9 @@ class UiEndpoint : public PacketPort {
   // Begins; returns at once. The client's packets may be sent before the app is connected: the
   // app's port keeps them. `sink` must outlive this object. Call once.
   virtual void Start(UiSink& sink) = 0;
+  // The app ended this session but still runs. A UI that can serve another client sends this one
+  // away, tells kDisconnected and returns true.
+  virtual bool EndSession(const Error& /*why*/) { return false; }
   // The app is gone: nothing more will come. The UI ends and tells kClosed. Idempotent.
   virtual void Close(const Error& why) = 0;
   // Read after kClosed.

@@ -1,0 +1,45 @@
+// Room: common/net. Addresses of local stream sockets, and the checks that a local peer is the one
+// we expect. Free functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+#include "common/base/error.h"
+#include "common/base/unique_fd.h"
+
+namespace fletbridge {
+
+// Linux's sun_path holds 107 bytes and a NUL.
+inline constexpr std::size_t kMaxSocketPath = 107;
+
+struct SocketAddress {
+  enum class Kind { kUnix, kTcp };
+  Kind kind = Kind::kUnix;
+  std::string path;            // kUnix
+  std::string host;            // kTcp: a loopback address or name
+  std::uint16_t port = 0;      // kTcp
+
+  [[nodiscard]] std::string Text() const;  // "unix:PATH" or "tcp:HOST:PORT"
+};
+
+// Reads "unix:PATH" or "tcp:HOST:PORT"; refuses a path that is too long and hosts off this machine.
+[[nodiscard]] Result<SocketAddress> ParseSocketAddress(std::string_view text);
+
+// A port of 127.0.0.1 that was free a moment ago.
+[[nodiscard]] Result<std::uint16_t> FreeTcpPort();
+
+// One attempt to connect, without waiting (a local connect does not). The socket is non-blocking
+// and close-on-exec; TCP has Nagle's delay off. "localhost" tries 127.0.0.1, then ::1.
+[[nodiscard]] Result<UniqueFd> TryConnect(const SocketAddress& address);
+
+// The peer of a connected Unix socket runs as our user (SO_PEERCRED); returns its pid.
+[[nodiscard]] Result<pid_t> CheckUnixPeer(int fd);
+
+// The peer of a connected loopback TCP socket belongs to our user (/proc/net/tcp), and if `process`
+// is not 0 the port we connected to is held by that process or one it has started.
+[[nodiscard]] Result<> CheckTcpPeer(int fd, pid_t process);
+
+}  // namespace fletbridge

@@ -1,0 +1,205 @@
+#include "common/net/stream_port.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/write.hpp>
+
+#include "common/transport/packet_queue.h"
+#include "common/wire/framing.h"
+
+namespace fletbridge {
+namespace asio = boost::asio;
+using Protocol = asio::generic::stream_protocol;
+
+namespace {
+
+// One write gathers at most this many packets: two buffers each, and the kernel takes 64 at once.
+constexpr std::size_t kMaxBatch = 32;
+
+}  // namespace
+
+struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl> {
+  Impl(EventLoop& event_loop, const FlowLimits& flow_limits, StreamSink& packet_sink)
+      : loop(event_loop), limits(flow_limits), sink(packet_sink), queue(flow_limits),
+        decoder(flow_limits.max_packet) {}
+
+  void OnFrame(Packet&& packet) override { sink.OnPacket(std::move(packet)); }
+
+  void OnOversizedFrame(std::size_t payload_bytes) override {
+    sink.OnRefused(MakeError(Errc::kLimit, "refused a packet of " + std::to_string(payload_bytes) +
+                                               " bytes, limit " + std::to_string(limits.max_packet) +
+                                               "; raise it with --max-packet"));
+  }
+
+  void Read() {
+    if (reading || paused.load() || !socket) return;
+    reading = true;
+    const std::span<std::byte> room = decoder.Room();
+    socket->async_read_some(
+        asio::buffer(room.data(), room.size()),
+        [self = shared_from_this(), generation = generation](boost::system::error_code error, std::size_t n) {
+          self->OnRead(generation, error, n);
+        });
+  }
+
+  void OnRead(std::uint64_t of_generation, boost::system::error_code error, std::size_t n) {
+    if (of_generation != generation) return;  // of a connection that is no longer ours
+    reading = false;
+    if (error) {
+      Fail(decoder.InFrame() ? MakeError(Errc::kPeerMisbehaved, "the connection ended in the middle of a packet")
+                             : MakeError(Errc::kPeerGone, "the other side closed the connection"));
+      return;
+    }
+    if (Result<> ok = decoder.Consume(n, *this); !ok) {
+      if (of_generation == generation) Fail(ok.error());
+      return;
+    }
+    if (of_generation == generation) Read();
+  }
+
+  // Writes what is queued, unless a write is under way; its end calls this again.
+  void Write() {
+    if (writing || !socket) return;
+    batch_size = 0;
+    while (batch_size < kMaxBatch) {
+      if (!queue.Pop(batch[batch_size].packet)) {
+        if (batch_size != 0 || queue.PrepareToSleep()) break;
+        continue;
+      }
+      Outgoing& out = batch[batch_size];
+      out.header = MakeFrameHeader(out.packet.type, out.packet.payload.size());
+      ++batch_size;
+    }
+    if (batch_size == 0) return;
+    buffers.clear();
+    for (std::size_t i = 0; i < batch_size; ++i) {
+      buffers.emplace_back(batch[i].header.data(), batch[i].header.size());
+      if (const Buffer& payload = batch[i].packet.payload; payload.size() != 0) {
+        buffers.emplace_back(payload.data(), payload.size());
+      }
+    }
+    writing = true;
+    asio::async_write(*socket, buffers,
+                      [self = shared_from_this(), generation = generation](boost::system::error_code error,
+                                                                           std::size_t) {
+                        self->OnWritten(generation, error);
+                      });
+  }
+
+  void OnWritten(std::uint64_t of_generation, boost::system::error_code error) {
+    if (of_generation != generation) return;
+    writing = false;
+    ReleaseBatch();
+    // A broken pipe is told by the reading side, which first delivers what the peer still said.
+    if (!error) Write();
+  }
+
+  void ReleaseBatch() {
+    bool writable = false;
+    for (std::size_t i = 0; i < batch_size; ++i) {
+      writable |= queue.Release(batch[i].packet.payload.size());
+      batch[i].packet = Packet{};
+    }
+    batch_size = 0;
+    if (writable) sink.OnWritable();
+  }
+
+  void Drop() {
+    ++generation;
+    if (socket) {
+      boost::system::error_code ignored;
+      socket->close(ignored);
+    }
+    socket.reset();
+    reading = false;
+    writing = false;
+    decoder.Reset();
+  }
+
+  void DropQueue() {
+    ReleaseBatch();
+    for (Packet packet; queue.Pop(packet);) {
+      if (queue.Release(packet.payload.size())) sink.OnWritable();
+    }
+  }
+
+  void Fail(const Error& why) {
+    Drop();
+    sink.OnDisconnected(why);
+  }
+
+  EventLoop& loop;
+  const FlowLimits limits;
+  StreamSink& sink;
+  PacketQueue queue;
+  std::atomic<bool> paused{false};
+
+  // EventLoop's thread only
+  struct Outgoing {
+    FrameHeader header;
+    Packet packet;
+  };
+  std::unique_ptr<Protocol::socket> socket;
+  std::uint64_t generation = 0;  // counts connections; a handler of an old one does nothing
+  FrameDecoder decoder;
+  std::array<Outgoing, kMaxBatch> batch;
+  std::size_t batch_size = 0;
+  std::vector<asio::const_buffer> buffers;
+  bool reading = false;
+  bool writing = false;
+};
+
+StreamPort::StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink)
+    : impl_(std::make_shared<Impl>(loop, limits, sink)) {}
+
+StreamPort::~StreamPort() { impl_->Drop(); }
+
+void StreamPort::Connect(UniqueFd socket) {
+  impl_->Drop();
+  int family = AF_UNIX;
+  socklen_t size = sizeof family;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+  impl_->socket = std::make_unique<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
+  impl_->Read();
+  impl_->Write();
+}
+
+void StreamPort::Disconnect() {
+  impl_->Drop();
+  impl_->DropQueue();
+}
+
+void StreamPort::Close() { impl_->queue.Close(); }
+
+bool StreamPort::connected() const { return impl_->socket != nullptr; }
+
+SendResult StreamPort::Send(Packet&& packet) {
+  bool wake = false;
+  const SendResult result = impl_->queue.Push(std::move(packet), wake);
+  if (wake) {
+    if (impl_->loop.InLoop()) {
+      impl_->Write();
+    } else {
+      impl_->loop.Post([impl = impl_] { impl->Write(); });
+    }
+  }
+  return result;
+}
+
+std::size_t StreamPort::queued_bytes() const { return impl_->queue.queued_bytes(); }
+
+void StreamPort::PauseReceiving() { impl_->paused.store(true); }
+
+void StreamPort::ResumeReceiving() {
+  if (!impl_->paused.exchange(false)) return;
+  impl_->loop.Post([impl = impl_] { impl->Read(); });
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,47 @@
+// Room: common/net. A connected local stream socket (Unix or TCP) as a PacketPort: frames of wire
+// generation 3 in both directions. Used by stages 1 and 2 for the app's end and by ui/attach for
+// the client's end. Knows nothing of either.
+//
+// Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes() from any thread; the rest on
+// the EventLoop's thread. The sink is called there.
+#pragma once
+
+#include <memory>
+
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "common/transport/packet_port.h"
+
+namespace fletbridge {
+
+class StreamSink : public PacketSink {
+ public:
+  // The connection has ended; nothing more comes until the next Connect(). Not called after Disconnect().
+  virtual void OnDisconnected(const Error& why) = 0;
+};
+
+class StreamPort final : public PacketPort {
+ public:
+  // `loop` and `sink` must outlive this object.
+  StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink);
+  ~StreamPort() override;
+
+  // Takes a connected socket and begins to carry packets; first those that were sent before.
+  void Connect(UniqueFd socket);
+  // Ends the connection at once and drops what is queued; the port can be connected again.
+  void Disconnect();
+  // From now on Send() answers kClosed.
+  void Close();
+  [[nodiscard]] bool connected() const;
+
+  [[nodiscard]] SendResult Send(Packet&& packet) override;
+  [[nodiscard]] std::size_t queued_bytes() const override;
+  void PauseReceiving() override;
+  void ResumeReceiving() override;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;  // shared with handlers that are under way
+};
+
+}  // namespace fletbridge

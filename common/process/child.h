@@ -1,0 +1,46 @@
+// Room: common/process. One child process: started with our terminal, watched by its pidfd, ended
+// for sure. It is killed by the kernel when this process dies, however that happens.
+//
+// Threads: Start() on a thread that lives as long as the child (the kernel ties the child's death
+// to it: use the main thread); the rest on the EventLoop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <sys/types.h>
+#include <utility>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/error.h"
+
+namespace fletbridge {
+
+struct ChildOptions {
+  std::string executable;
+  std::vector<std::string> arguments;
+  std::vector<std::pair<std::string, std::string>> environment;  // added to ours
+};
+
+class Child {
+ public:
+  // Starts it. It inherits standard input, output and error, every other descriptor that is not
+  // close-on-exec, the folder, the process group and `signal_mask` of the time before the host took
+  // signals for itself. `on_exit` is called once on the loop's thread with the exit code as a
+  // shell has it (128 + signal for a killed one).
+  [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop, const ChildOptions& options,
+                                                            std::function<void(int code)> on_exit);
+  ~Child();  // kills it if it still runs, and reaps it
+
+  [[nodiscard]] pid_t pid() const;
+  // Sends a signal; never to another process that has taken the number.
+  void Signal(int signal);
+
+ private:
+  struct Impl;
+  explicit Child(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace fletbridge

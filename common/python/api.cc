@@ -1,0 +1,39 @@
+#include "common/python/api.h"
+
+#include <dlfcn.h>
+
+namespace fletbridge {
+namespace {
+
+PyApi g_api;
+
+template <class Pointer>
+bool Find(void* library, const char* name, Pointer& to) {
+  to = reinterpret_cast<Pointer>(::dlsym(library, name));
+  return to != nullptr;
+}
+
+}  // namespace
+
+Result<> LoadPyApi(const std::string& libpython) {
+  void* library = ::dlopen(libpython.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (library == nullptr) {
+    return MakeError(Errc::kSetup, std::string("cannot open libpython: ") + ::dlerror());
+  }
+  const char* missing = nullptr;
+#define FLETBRIDGE_PY_FIND(name) \
+  if (!Find(library, #name, g_api.name)) missing = #name;
+  FLETBRIDGE_PY_FUNCTIONS(FLETBRIDGE_PY_FIND)
+#undef FLETBRIDGE_PY_FIND
+  if (!Find(library, "_Py_NoneStruct", g_api.none)) missing = "_Py_NoneStruct";
+  if (!Find(library, "PyExc_RuntimeError", g_api.runtime_error)) missing = "PyExc_RuntimeError";
+  if (!Find(library, "PyExc_TypeError", g_api.type_error)) missing = "PyExc_TypeError";
+  if (missing != nullptr) {
+    return MakeError(Errc::kSetup, libpython + " lacks " + missing + "; CPython 3.10 to 3.14 is needed");
+  }
+  return {};
+}
+
+const PyApi& Py() noexcept { return g_api; }
+
+}  // namespace fletbridge

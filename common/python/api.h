@@ -1,0 +1,59 @@
+// Room: common/python. The part of CPython's stable ABI that we call, found at run time in the
+// libpython of the chosen interpreter: one binary serves 3.10 to 3.14 and links none of them.
+// Includes Python.h; only for sources that speak to Python.
+//
+// The table is filled once, before the interpreter starts, and then only read.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <string>
+
+#include "common/base/error.h"
+
+namespace fletbridge {
+
+#define FLETBRIDGE_PY_FUNCTIONS(X) \
+  X(_PyArg_ParseTuple_SizeT)       \
+  X(PyBool_FromLong)               \
+  X(PyBytes_AsString)              \
+  X(PyBytes_FromStringAndSize)     \
+  X(PyCallable_Check)              \
+  X(PyDict_SetItemString)          \
+  X(PyErr_Occurred)                \
+  X(PyErr_SetString)               \
+  X(PyErr_WriteUnraisable)         \
+  X(PyEval_EvalCode)               \
+  X(PyEval_GetBuiltins)            \
+  X(PyEval_RestoreThread)          \
+  X(PyEval_SaveThread)             \
+  X(PyImport_AppendInittab)        \
+  X(PyImport_ImportModule)         \
+  X(PyLong_AsLong)                 \
+  X(PyModule_Create2)              \
+  X(PyModule_GetDict)              \
+  X(PyObject_CallFunctionObjArgs)  \
+  X(_PyObject_CallMethod_SizeT)    \
+  X(PyObject_GetAttrString)        \
+  X(Py_AtExit)                     \
+  X(Py_BytesMain)                  \
+  X(Py_CompileString)              \
+  X(Py_DecRef)                     \
+  X(Py_IncRef)
+
+struct PyApi {
+#define FLETBRIDGE_PY_MEMBER(name) decltype(&::name) name = nullptr;
+  FLETBRIDGE_PY_FUNCTIONS(FLETBRIDGE_PY_MEMBER)
+#undef FLETBRIDGE_PY_MEMBER
+  PyObject* none = nullptr;           // Py_None
+  PyObject** runtime_error = nullptr;  // PyExc_RuntimeError, set once the interpreter is up
+  PyObject** type_error = nullptr;
+};
+
+// Opens the library with global scope, so that extension modules find its symbols.
+[[nodiscard]] Result<> LoadPyApi(const std::string& libpython);
+// The table; valid after LoadPyApi().
+[[nodiscard]] const PyApi& Py() noexcept;
+
+}  // namespace fletbridge

@@ -1,0 +1,59 @@
+#include "common/python/flet_environment.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "common/python/hosted.h"
+
+namespace fletbridge {
+namespace {
+
+Environment Embedded() {
+  Environment result{{"FLET_PLATFORM", "linux"}};
+  // Without a display Flet on Linux makes itself a web server, embedded or not. It only asks
+  // whether the variable is there.
+  if (std::getenv("DISPLAY") == nullptr) result.emplace_back("DISPLAY", ":0");
+  // What another run or a person's shell left must not choose the transport.
+  for (const char* name : {"FLET_FORCE_WEB_SERVER", "FLET_DART_BRIDGE_PORT", "FLET_DISPLAY_URL_PREFIX"}) {
+    if (std::getenv(name) != nullptr) result.emplace_back(name, "");
+  }
+  return result;
+}
+
+}  // namespace
+
+Environment FletOnUnixSocket(const std::string& path) {
+  Environment result = Embedded();
+  result.emplace_back("FLET_SERVER_UDS_PATH", path);
+  result.emplace_back("FLET_SERVER_PORT", "0");  // beats ft.run(port=...), which would beat the path
+  return result;
+}
+
+Environment FletOnTcp(std::uint16_t port) {
+  Environment result = Embedded();
+  result.emplace_back("FLET_SERVER_PORT", std::to_string(port));
+  return result;
+}
+
+Environment FletOnBridge(std::int64_t port) {
+  Environment result = Embedded();
+  std::erase_if(result, [](const auto& entry) { return entry.first == "FLET_DART_BRIDGE_PORT"; });
+  result.emplace_back("FLET_DART_BRIDGE_PORT", std::to_string(port));
+  return result;
+}
+
+bool AddShim(const std::string& folder, Environment& environment) {
+  ::mkdir(folder.c_str(), 0700);
+  std::ofstream out(folder + "/sitecustomize.py");
+  out << ShimSource();
+  out.close();
+  const char* before = std::getenv("PYTHONPATH");
+  environment.emplace_back("FLETBRIDGE_SHIM", folder);
+  if (before != nullptr) environment.emplace_back("FLETBRIDGE_PYTHONPATH", before);
+  environment.emplace_back("PYTHONPATH", before != nullptr && *before != '\0' ? folder + ":" + before : folder);
+  return out.good();
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,196 @@
+#include "common/python/hosted.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "common/python/api.h"
+
+namespace fletbridge {
+namespace {
+
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+// There is one interpreter in a process, and its hooks (signal handlers, exit handlers, module
+// functions) take no context: hence this one global.
+struct State {
+  pid_t pid = 0;
+  pthread_t main_thread{};
+  int signal_pipe = -1;
+  std::function<int(int)> at_end;
+  std::atomic<bool> ending{false};
+  std::atomic<std::chrono::steady_clock::time_point> ready_at{};
+  std::atomic<int> last_signal{0};
+  struct sigaction before[NSIG] = {};
+};
+State g_state;
+
+// A thread that is told "to this thread" below must not tell the host what the host just said.
+std::atomic<int> g_own_signals{0};
+
+void OnSignal(int signal, siginfo_t* info, void* context) {
+  const int saved_errno = errno;
+  if (::getpid() == g_state.pid) {
+    if (g_own_signals.load() > 0) {
+      g_own_signals.fetch_sub(1);
+    } else {
+      g_state.last_signal.store(signal);
+      const char number = static_cast<char>(signal);
+      [[maybe_unused]] const ssize_t n = ::write(g_state.signal_pipe, &number, 1);
+    }
+  }
+  errno = saved_errno;
+  const struct sigaction& before = g_state.before[signal];
+  if ((before.sa_flags & SA_SIGINFO) != 0) {
+    before.sa_sigaction(signal, info, context);
+  } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+    before.sa_handler(signal);
+  }
+}
+
+// Puts our handler in front of whatever Python, or the app, has installed.
+void WatchSignals() {
+  for (const int signal : kSignals) {
+    struct sigaction now {};
+    ::sigaction(signal, nullptr, &now);
+    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal) continue;
+    if ((now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_IGN) continue;  // as nohup wants it
+    g_state.before[signal] = now;
+    struct sigaction ours {};
+    ours.sa_sigaction = OnSignal;
+    ours.sa_flags = SA_SIGINFO;  // no SA_RESTART: Python relies on EINTR
+    sigemptyset(&ours.sa_mask);
+    ::sigaction(signal, &ours, nullptr);
+  }
+}
+
+// The process's end, once: from whatever thread and by whatever way the app ended.
+int End(int code) {
+  if (g_state.ending.exchange(true)) {
+    for (;;) ::pause();  // another thread is ending the process
+  }
+  const int result = g_state.at_end(code);
+  std::fflush(nullptr);
+  return result;
+}
+
+bool IsHost() { return ::getpid() == g_state.pid; }  // and not a fork of it
+
+// sys.exit() in the main program makes Python call exit(): glibc tells us the code.
+void OnExit(int code, void*) {
+  if (IsHost() && !g_state.ending.load()) ::_exit(End(code));
+}
+
+// The last thing a finalised interpreter calls. After a KeyboardInterrupt it would now kill the
+// process by SIGINT; the host's own ending says the same.
+void OnFinalized() {
+  if (const int signal = g_state.last_signal.load(); signal == SIGINT && IsHost() && !g_state.ending.load()) {
+    ::_exit(End(128 + signal));
+  }
+}
+
+PyObject* None() {
+  Py().Py_IncRef(Py().none);
+  return Py().none;
+}
+
+PyObject* PyWatchSignals(PyObject*, PyObject*) {
+  if (IsHost()) WatchSignals();
+  return None();
+}
+
+PyObject* PyExitNow(PyObject*, PyObject* argument) {
+  const long code = Py().PyLong_AsLong(argument);
+  if (code == -1 && Py().PyErr_Occurred() != nullptr) return nullptr;
+  if (IsHost()) {
+    Py().PyEval_SaveThread();
+    ::_exit(End(static_cast<int>(code & 0xff)));
+  }
+  ::_exit(static_cast<int>(code));
+}
+
+PyMethodDef g_methods[] = {
+    {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
+    {"exit_now", PyExitNow, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "_fletbridge", nullptr, -1, g_methods,
+                        nullptr, nullptr, nullptr, nullptr};
+
+PyObject* InitFletbridge() { return Py().PyModule_Create2(&g_module, PYTHON_ABI_VERSION); }
+
+PyModuleDef g_shim_module = {PyModuleDef_HEAD_INIT, "sitecustomize", nullptr, -1, nullptr,
+                             nullptr, nullptr, nullptr, nullptr};
+
+// `site` imports sitecustomize before the app's first line: the shim, as a built-in module.
+PyObject* InitShim() {
+  const PyApi& py = Py();
+  PyObject* module = py.PyModule_Create2(&g_shim_module, PYTHON_ABI_VERSION);
+  if (module == nullptr) return nullptr;
+  PyObject* names = py.PyModule_GetDict(module);
+  py.PyDict_SetItemString(names, "__builtins__", py.PyEval_GetBuiltins());
+  PyObject* code = py.Py_CompileString(ShimSource(), "<fletbridge shim>", Py_file_input);
+  PyObject* result = code != nullptr ? py.PyEval_EvalCode(code, names, names) : nullptr;
+  py.Py_DecRef(code);
+  if (result == nullptr) {
+    py.Py_DecRef(module);
+    return nullptr;
+  }
+  py.Py_DecRef(result);
+  g_state.ready_at.store(std::chrono::steady_clock::now());
+  return module;
+}
+
+}  // namespace
+
+Result<int> RunHosted(HostedOptions options) {
+  if (Result<> loaded = LoadPyApi(options.libpython); !loaded) return loaded.error();
+  g_state.pid = ::getpid();
+  g_state.main_thread = ::pthread_self();
+  g_state.signal_pipe = options.signal_pipe;
+  g_state.at_end = std::move(options.at_end);
+  for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
+
+  Py().PyImport_AppendInittab("_fletbridge", InitFletbridge);
+  Py().PyImport_AppendInittab("sitecustomize", InitShim);
+  for (const BuiltinModule& module : options.modules) {
+    Py().PyImport_AppendInittab(module.name, module.init);
+  }
+  Py().Py_AtExit(OnFinalized);
+  ::on_exit(OnExit, nullptr);
+
+  std::vector<char*> argv{options.python.data()};
+  for (std::string& argument : options.arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const int code = Py().Py_BytesMain(static_cast<int>(argv.size()) - 1, argv.data());
+  return End(code);
+}
+
+void SignalHosted(int signal) {
+  struct sigaction now {};
+  ::sigaction(signal, nullptr, &now);
+  const bool watched = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal;
+  if (watched) g_own_signals.fetch_add(1);
+  // Without a handler the signal would end the process before it can clean up.
+  if (watched || (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)) {
+    ::pthread_kill(g_state.main_thread, signal);
+  }
+}
+
+Result<> CheckLibpython(const std::string& libpython) { return LoadPyApi(libpython); }
+
+void EndHostedNow(int code) { ::_exit(End(code)); }
+
+std::optional<std::chrono::steady_clock::time_point> HostedReadyAt() noexcept {
+  const auto at = g_state.ready_at.load();
+  if (at == std::chrono::steady_clock::time_point{}) return std::nullopt;
+  return at;
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,190 @@
+#include "common/python/interpreter.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/readable_pipe.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/process/v2/stdio.hpp>
+
+namespace fletbridge {
+namespace asio = boost::asio;
+namespace process = boost::process::v2;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::seconds kProbeDeadline{20};
+
+// Written for any Python 3; finds Flet by its metadata folder, since importing it takes 400 ms.
+constexpr const char* kProbe = R"py(
+import sys
+sys.path[:] = [p for p in sys.path if p]
+import os, sysconfig
+var = sysconfig.get_config_var
+def library():
+    names = [n for n in (var("INSTSONAME"), var("LDLIBRARY")) if n and ".so" in n]
+    version = "%d.%d" % sys.version_info[:2]
+    names += ["libpython%s.so.1.0" % version, "libpython%s.so" % version]
+    for folder in (var("LIBDIR"), var("LIBPL"), os.path.join(sys.base_prefix, "lib")):
+        for name in names:
+            if folder and os.path.exists(os.path.join(folder, name)):
+                return os.path.join(folder, name)
+    return ""
+def flet():
+    for folder in sys.path:
+        try:
+            for name in os.listdir(folder):
+                if name.startswith("flet-") and name.endswith(".dist-info"):
+                    return name[5:-10]
+        except OSError:
+            pass
+    return ""
+print("implementation=" + sys.implementation.name)
+print("version=%d.%d.%d" % sys.version_info[:3])
+print("libpython=" + library())
+print("flet=" + flet())
+print("prefix=" + sys.prefix)
+print("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
+)py";
+
+bool IsExecutable(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::string OnPath(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (folder.empty()) folder = ".";
+    if (const fs::path candidate = fs::path(folder) / name; IsExecutable(candidate)) return candidate;
+  }
+  return {};
+}
+
+std::string InEnvironment(const fs::path& venv) {
+  for (const char* name : {"python3", "python"}) {
+    if (const fs::path candidate = venv / "bin" / name; IsExecutable(candidate)) return candidate;
+  }
+  return {};
+}
+
+std::string Absolute(const std::string& path) {
+  std::error_code error;
+  // Not canonical: the link in a virtual environment is what makes it one.
+  return fs::absolute(path, error).lexically_normal();
+}
+
+}  // namespace
+
+std::string Interpreter::Version() const {
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(micro);
+}
+
+Result<Interpreter> ProbeInterpreter(const std::string& path) try {
+  asio::io_context io;
+  asio::readable_pipe out(io);
+  std::string text;
+  process::error_code start_error;
+  process::process_stdio stdio{nullptr, out, nullptr};
+  process::posix::default_launcher launcher;
+  auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path),
+                        std::vector<std::string>{"-c", kProbe}, stdio);
+  if (start_error) {
+    return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + start_error.message() +
+                                       "; name another one with --python");
+  }
+  bool late = false;
+  asio::steady_timer timer(io, kProbeDeadline);
+  timer.async_wait([&](boost::system::error_code error) {
+    if (error) return;
+    late = true;
+    out.close();
+  });
+  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024),
+                   [&](boost::system::error_code, std::size_t) { timer.cancel(); });
+  io.run();
+  if (late) {
+    boost::system::error_code ignored;
+    child.terminate(ignored);
+    return MakeError(Errc::kSetup, "the interpreter " + path + " did not answer within 20 s; name another one with --python");
+  }
+  const int code = child.wait();
+
+  std::map<std::string, std::string> answer;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find('=');
+    if (equals != std::string::npos) answer[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  Interpreter found;
+  found.path = path;
+  char dot = 0;
+  std::istringstream(answer["version"]) >> found.major >> dot >> found.minor >> dot >> found.micro;
+  if (code != 0 || found.major == 0) {
+    return MakeError(Errc::kSetup, path + " is not a working Python interpreter; name another one with --python");
+  }
+  found.libpython = answer["libpython"];
+  found.flet_version = answer["flet"];
+  found.prefix = answer["prefix"];
+  if (answer["implementation"] != "cpython") {
+    found.libpython.clear();
+    found.libpython_hint = "it is " + answer["implementation"] + ", and only CPython can be embedded";
+  } else if (found.libpython.empty()) {
+    const std::string minor = "3." + std::to_string(found.minor);
+    found.libpython_hint = answer["debian"].empty()
+                               ? "use an interpreter built with --enable-shared"
+                               : "apt install libpython" + minor;
+  }
+  return found;
+} catch (const std::exception& error) {
+  return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + error.what());
+}
+
+Result<std::string> FindInterpreter(const std::string& asked, const std::string& app_dir) {
+  std::error_code error;
+  if (!asked.empty()) {
+    if (fs::is_directory(asked, error)) {
+      if (const std::string found = InEnvironment(asked); !found.empty()) return Absolute(found);
+      return MakeError(Errc::kUsage, "no bin/python in " + asked + "; --python takes an interpreter or a virtual environment");
+    }
+    if (asked.find('/') == std::string::npos) {
+      if (const std::string found = OnPath(asked); !found.empty()) return Absolute(found);
+    }
+    if (IsExecutable(asked)) return Absolute(asked);
+    return MakeError(Errc::kUsage, "no interpreter at " + asked + "; --python takes an interpreter or a virtual environment");
+  }
+  if (const char* venv = std::getenv("VIRTUAL_ENV"); venv != nullptr && *venv != '\0') {
+    if (const std::string found = InEnvironment(venv); !found.empty()) return Absolute(found);
+  }
+  if (const std::string found = InEnvironment(fs::path(app_dir.empty() ? "." : app_dir) / ".venv"); !found.empty()) {
+    return Absolute(found);
+  }
+  if (const std::string found = OnPath("python3"); !found.empty()) return Absolute(found);
+  return MakeError(Errc::kSetup, "no python3 on PATH; install Python 3.10 to 3.14 or name one with --python");
+}
+
+int WireGeneration(std::string_view version) {
+  int major = 0;
+  int minor = 0;
+  const char* end = version.data() + version.size();
+  const auto [dot, error] = std::from_chars(version.data(), end, major);
+  if (error != std::errc{}) return 0;
+  if (dot != end && *dot == '.') std::from_chars(dot + 1, end, minor);
+  if (major >= 1 || minor >= 86) return 3;
+  if (minor >= 70) return 2;
+  return minor >= 4 ? 1 : 0;
+}
+
+}  // namespace fletbridge

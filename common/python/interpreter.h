@@ -1,0 +1,33 @@
+// Room: common/python. Finds a Python interpreter and asks it what a run must know. Used by
+// src/host and by `fletbridge doctor`. Blocks; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+
+namespace fletbridge {
+
+struct Interpreter {
+  std::string path;            // as it was named; python's argv[0]
+  int major = 0, minor = 0, micro = 0;
+  std::string libpython;       // the shared library of exactly this interpreter; empty: none
+  std::string libpython_hint;  // if there is none: what to do
+  std::string flet_version;    // empty: not installed
+  std::string prefix;          // sys.prefix
+
+  [[nodiscard]] std::string Version() const;  // "3.11.2"
+};
+
+// Runs the interpreter once to ask it; at most 20 s. The answer is not cached.
+[[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
+
+// Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
+// PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.
+[[nodiscard]] Result<std::string> FindInterpreter(const std::string& asked, const std::string& app_dir);
+
+// The generation of Flet's wire format that a version speaks: 1, 2 or 3; 0 if it cannot be told.
+[[nodiscard]] int WireGeneration(std::string_view flet_version);
+
+}  // namespace fletbridge

@@ -1,0 +1,151 @@
+# Loaded by the app's interpreter before the app's first line, on every stage: in a hosted
+# interpreter as a built-in module, in one of its own from a private folder on PYTHONPATH.
+#
+# Flet runs in its embedded mode, in which ft.run() never returns. This makes it return as it does in
+# `python app.py` when the window closes, namely when SIGTERM or SIGINT comes, so that the app's own
+# clean-up runs. It takes its traces from the environment and from sys.path, gives way to the machine's
+# own sitecustomize, and imports nothing heavy until Flet is imported.
+import os
+import sys
+
+
+def _install():
+    try:
+        import _fletbridge as host  # only in a hosted interpreter
+    except ImportError:
+        host = None
+
+    folder = os.environ.pop("FLETBRIDGE_SHIM", None)
+    if folder:
+        sys.path[:] = [entry for entry in sys.path if entry != folder]
+        before = os.environ.pop("FLETBRIDGE_PYTHONPATH", None)
+        if before is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = before
+
+    if host:
+        host.watch_signals()
+        os_exit = os._exit
+        pid = os.getpid()
+
+        def _exit(status):
+            # The host shares this process: let it write its report and clean up first.
+            (host.exit_now if os.getpid() == pid else os_exit)(status)
+
+        os._exit = _exit
+
+    def is_default(signal, number):
+        handler = signal.getsignal(number)
+        inner = getattr(getattr(handler, "func", None), "__name__", "")  # asyncio.Runner's own
+        return handler in (signal.SIG_DFL, signal.default_int_handler) or inner == "_on_sigint"
+
+    def make_run_return(module):
+        """flet.app: run_async() returns when the host or the person asks it to end."""
+        import asyncio
+        import functools
+        import signal
+
+        run_async = module.run_async
+
+        @functools.wraps(run_async)
+        async def run_until_asked(*args, **kwargs):
+            loop = asyncio.get_running_loop()
+            asked = loop.create_future()
+            taken = []
+
+            def ask():
+                if not asked.done():
+                    asked.set_result(None)
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                try:
+                    if is_default(signal, number):  # an app's own handler stays
+                        loop.add_signal_handler(number, ask)
+                        taken.append(number)
+                except (ValueError, RuntimeError, NotImplementedError):
+                    pass  # not the main thread
+            if host:
+                host.watch_signals()
+            flet = asyncio.ensure_future(run_async(*args, **kwargs))
+            try:
+                await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if not flet.done():
+                    # What the client's end has started, such as on_close, comes first.
+                    for _ in range(5):
+                        await asyncio.sleep(0)
+            finally:
+                asked.cancel()
+                if not flet.done():
+                    flet.cancel()
+                    await asyncio.wait({flet})
+                for number in taken:
+                    loop.remove_signal_handler(number)
+                if host:
+                    host.watch_signals()
+            return None if flet.cancelled() else flet.result()
+
+        module.run_async = run_until_asked
+
+    def close_old_sessions(module):
+        """flet.messaging.flet_dart_bridge_server: a new client ends the session of the one before."""
+        import _fletbridge_ffi as ffi
+
+        server = module.FletDartBridgeServer
+        start = server.start
+
+        async def start_and_watch(self):
+            await start(self)
+
+            def new_session():
+                session, self.session = self.session, None
+                if session is not None:
+                    session.close()
+                tasks = self._FletDartBridgeServer__running_tasks
+                for task in list(tasks):
+                    task.cancel()
+
+            ffi.set_new_session_handler(new_session)
+
+        server.start = start_and_watch
+
+    patches = {
+        "flet.app": make_run_return,
+        "flet.messaging.flet_dart_bridge_server": close_old_sessions,
+    }
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            patch = patches.get(name)
+            if patch is None:
+                return None
+            for finder in sys.meta_path:
+                spec = None if finder is Finder else finder.find_spec(name, path, target)
+                if spec is not None:
+                    break
+            else:
+                return None
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                patch(module)
+
+            spec.loader.exec_module = exec_module
+            return spec
+
+    sys.meta_path.insert(0, Finder)
+
+    # The machine's own sitecustomize, whose place this one took.
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    spec = PathFinder.find_spec("sitecustomize")
+    if spec is not None and spec.loader is not None:
+        module = module_from_spec(spec)
+        sys.modules["sitecustomize"] = module
+        spec.loader.exec_module(module)
+
+
+_install()

@@ -1,0 +1,134 @@
+#include "src/host/factory.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "src/stage1/process_transport.h"
+#include "src/stage2/hosted_socket_transport.h"
+#include "src/stage3/ffi_transport.h"
+#include "src/ui/attach/attach_ui.h"
+#include "src/ui/headless/headless_ui.h"
+
+namespace fletbridge {
+namespace {
+
+using Kind = SocketAddress::Kind;
+
+struct Stage {
+  const char* name;
+  std::vector<std::string> transports;  // the default first
+  bool hosts_python;
+  Result<std::unique_ptr<AppTransport>> (*make)(EventLoop&, AppSpec, const Interpreter&, const std::string& transport);
+};
+
+Kind KindOf(const std::string& transport) { return transport == "tcp" ? Kind::kTcp : Kind::kUnix; }
+
+// Highest first: the order in which `auto` and fallbacks try them.
+const Stage kStages[] = {
+    {"3", {"ffi"}, true,
+     [](EventLoop& loop, AppSpec spec, const Interpreter& python,
+        const std::string&) -> Result<std::unique_ptr<AppTransport>> {
+       return stage3::MakeFfiTransport(loop, std::move(spec), python.libpython);
+     }},
+    {"2", {"uds", "tcp"}, true,
+     [](EventLoop& loop, AppSpec spec, const Interpreter& python, const std::string& transport) {
+       return stage2::MakeHostedSocketTransport(loop, std::move(spec), python.libpython, KindOf(transport));
+     }},
+    {"1", {"uds", "tcp"}, false,
+     [](EventLoop& loop, AppSpec spec, const Interpreter&, const std::string& transport) {
+       return stage1::MakeProcessTransport(loop, std::move(spec), KindOf(transport));
+     }},
+};
+
+// Why this stage cannot be, as far as it can be known before it starts.
+std::string WhyNot(const Stage& stage, const Interpreter& python) {
+  if (!stage.hosts_python) return {};
+  if (python.libpython.empty()) {
+    return "Python " + python.Version() + " at " + python.path + " has no libpython: " + python.libpython_hint;
+  }
+  if (Result<> loads = CheckLibpython(python.libpython); !loads) return loads.error().Line();
+  return {};
+}
+
+bool Has(const Stage& stage, const std::string& transport) {
+  for (const std::string& name : stage.transports) {
+    if (name == transport) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request, const Interpreter& python,
+                                AppSpec spec) {
+  ChosenStage chosen;
+  const bool any = request.stage == "auto";
+  bool asked_seen = any;
+  std::string last_reason = "no stage of this version has the transport " + request.transport;
+  std::string failed;
+  for (const Stage& stage : kStages) {
+    asked_seen = asked_seen || request.stage == stage.name;
+    if (!asked_seen) continue;
+    std::string transport = request.transport.empty() ? stage.transports.front() : request.transport;
+    if (!Has(stage, transport)) {
+      if (failed.empty()) continue;            // `auto` with a transport: the stages that have it
+      transport = stage.transports.front();    // a fallback takes its stage's own
+    }
+    if (!failed.empty()) chosen.fallbacks.push_back({failed, stage.name, last_reason});
+    if (const std::string why = WhyNot(stage, python); !why.empty()) {
+      if (!any && !request.fallback) {
+        return MakeError(Errc::kSetup, "stage " + std::string(stage.name) + " cannot run: " + why +
+                                           "; or allow a lower stage with --fallback");
+      }
+      failed = stage.name;
+      last_reason = why;
+      continue;
+    }
+    Result<std::unique_ptr<AppTransport>> made = stage.make(loop, std::move(spec), python, transport);
+    if (!made) return made.error();
+    chosen.transport = std::move(*made);
+    if (!failed.empty()) {
+      chosen.why = "stage " + failed + " cannot run: " + last_reason;
+    } else if (any) {
+      chosen.why = "the highest stage that works here";
+    }
+    return chosen;
+  }
+  return MakeError(Errc::kSetup, "no stage can run: " + last_reason);
+}
+
+Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request) {
+  if (request.ui == "attach") {
+    Result<SocketAddress> address = ParseSocketAddress(
+        request.attach_address.empty() ? "tcp:127.0.0.1:8550" : request.attach_address);
+    if (!address) return address.error();
+    return attach::MakeAttachUi(loop, request.limits, *address);
+  }
+  headless::HeadlessOptions options;
+  options.limits = request.limits;
+  if (!request.steps_file.empty()) {
+    std::ifstream in(request.steps_file);
+    std::ostringstream text;
+    if (!in || !(text << in.rdbuf())) {
+      return MakeError(Errc::kUsage, "cannot read the steps in " + request.steps_file);
+    }
+    Result<headless::Steps> steps = headless::ParseSteps(text.str());
+    if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
+    options.steps = std::move(*steps);
+  }
+  return std::unique_ptr<UiEndpoint>(std::make_unique<headless::HeadlessUi>(loop, std::move(options)));
+}
+
+Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,
+                                                   const std::string& page_url) {
+  if (page_url.starts_with("http://") || page_url.starts_with("https://")) {
+    return MakeError(Errc::kUsage, "cannot show " + page_url + ": this version connects to sockets, not to web servers");
+  }
+  std::string text = "unix:" + page_url;
+  if (page_url.starts_with("tcp://")) text = "tcp:" + page_url.substr(6);
+  Result<SocketAddress> address = ParseSocketAddress(text);
+  if (!address) return address.error();
+  return stage1::MakeAttachedTransport(loop, limits, *address);
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,34 @@
+// Room: src/host. The one list of all stages and UIs, and the choice among them. A new stage or UI is
+// a line in factory.cc. Main thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/measure/run_report.h"
+#include "common/python/interpreter.h"
+#include "common/transport/app_transport.h"
+#include "common/transport/ui_endpoint.h"
+#include "src/host/run.h"
+
+namespace fletbridge {
+
+struct ChosenStage {
+  std::unique_ptr<AppTransport> transport;
+  std::string why;  // for `auto` and after a fallback: why this one; else empty
+  std::vector<RunReport::Fallback> fallbacks;
+};
+
+// The stage that was asked for, or the highest that works here. `spec` is used for the one chosen.
+[[nodiscard]] Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
+                                              const Interpreter& python, AppSpec spec);
+
+[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request);
+
+// The client of an app that has started us: `page_url` as Flet passes it to its own client.
+[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,
+                                                                 const std::string& page_url);
+
+}  // namespace fletbridge

@@ -1,0 +1,32 @@
+// Room: src/host. One run: an AppTransport and a UiEndpoint, joined by two relays, with the life
+// cycle of both, signals, the end in order and the figures for the report. Knows no stage and no UI
+// by name.
+//
+// Threads: constructed and Run() on the process's main thread; everything else on the EventLoop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/event_loop.h"
+#include "common/measure/run_report.h"
+#include "common/transport/app_transport.h"
+#include "common/transport/ui_endpoint.h"
+
+namespace fletbridge {
+
+struct SessionParts {
+  std::unique_ptr<EventLoop> loop;  // not started
+  std::unique_ptr<AppTransport> app;
+  std::unique_ptr<UiEndpoint> ui;
+  RunReport report;         // what is known before the start
+  std::string report_file;  // empty: none is written
+  Timeline* timeline = nullptr;
+};
+
+// Runs to the end and returns the process's exit code. May end the process by itself, when the app
+// runs in it.
+[[nodiscard]] int RunSession(SessionParts parts);
+
+}  // namespace fletbridge

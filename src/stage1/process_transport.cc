@@ -1,0 +1,264 @@
+#include "src/stage1/process_transport.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <future>
+#include <optional>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/base/log.h"
+#include "common/net/socket_leg.h"
+#include "common/process/child.h"
+#include "common/process/runtime_dir.h"
+#include "common/python/flet_environment.h"
+
+namespace fletbridge::stage1 {
+namespace {
+
+// What a dead app still has in its socket is read in less; a socket that a grandchild holds open
+// has no end.
+constexpr std::chrono::milliseconds kDrain{200};
+
+class ProcessTransport final : public AppTransport, private SocketLegSink {
+ public:
+  ProcessTransport(EventLoop& loop, AppSpec spec, RuntimeDir dir, const SocketAddress& address)
+      : loop_(loop), spec_(std::move(spec)), dir_(std::move(dir)), timer_(loop.io()),
+        leg_(loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this) {}
+
+  Capabilities capabilities() const override {
+    return {"1", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
+  }
+
+  std::vector<ProcessInfo> processes() const override {
+    std::vector<ProcessInfo> result{{"host", ::getpid()}};
+    if (child_) result.push_back({"app", child_->pid()});
+    return result;
+  }
+
+  void Start(AppSink& sink) override {
+    sink_ = &sink;
+    Environment environment = leg_.address().kind == SocketAddress::Kind::kUnix
+                                  ? FletOnUnixSocket(leg_.address().path)
+                                  : FletOnTcp(leg_.address().port);
+    if (!AddShim(dir_.File("shim"), environment)) {
+      Log(LogLevel::kWarning, "cannot write the shim into " + dir_.path() + "; the app's clean-up will not run");
+    }
+    environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
+    loop_.Post([this] { sink_->OnAppEvent({AppState::kStarting, {}, 0}); });
+    Result<std::unique_ptr<Child>> child =
+        Child::Start(loop_, {spec_.python, spec_.arguments, std::move(environment)},
+                     [this](int code) { OnExit(code); });
+    if (!child) {
+      loop_.Post([this, why = child.error()] { Finish(why, 70); });
+      return;
+    }
+    child_ = std::move(*child);
+    loop_.Post([this] { leg_.Connect(spec_.connect_deadline); });
+  }
+
+  int RunOnMainThread(std::function<int(int)> at_end) override { return at_end(exited_.get_future().get()); }
+
+  SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
+  std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
+  void PauseReceiving() override { leg_.port().PauseReceiving(); }
+  void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
+
+  void NewSession() override {
+    loop_.Post([this] {
+      if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
+    });
+  }
+
+  void Signal(int signal) override {
+    loop_.Post([this, signal] {
+      if (child_) child_->Signal(signal);
+    });
+  }
+
+  void Stop(const StopDeadlines& deadlines) override {
+    loop_.Post([this, deadlines] { StopInLoop(deadlines); });
+  }
+
+ private:
+  Result<> Verify(int fd) {
+    if (leg_.address().kind == SocketAddress::Kind::kTcp) return CheckTcpPeer(fd, child_->pid());
+    if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
+    return {};
+  }
+
+  void OnPacket(Packet&& packet) override { sink_->OnPacket(std::move(packet)); }
+  void OnWritable() override { sink_->OnWritable(); }
+  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
+
+  void OnConnected() override {
+    if (std::exchange(connected_once_, true)) return;
+    // Nobody will come a second time: take the files away now, and a kill leaves none.
+    if (spec_.single_session) dir_.Remove();
+    sink_->OnAppEvent({AppState::kListening, {}, 0});
+    sink_->OnAppEvent({AppState::kConnected, {}, 0});
+  }
+
+  void OnSessionLost(const Error& why) override {
+    if (!finished_ && !stopping_) sink_->OnSessionLost(why);
+  }
+
+  void OnConnectFailed(const Error& why) override {
+    if (finished_ || stopping_) return;
+    cause_ = why;
+    StopInLoop({std::chrono::milliseconds(0), std::chrono::milliseconds(500), false});
+  }
+
+  void StopInLoop(const StopDeadlines& deadlines) {
+    if (finished_ || std::exchange(stopping_, true)) return;
+    leg_.Close();  // what Flet sees when its window is closed
+    if (!child_) return;
+    if (!deadlines.told) child_->Signal(SIGTERM);
+    timer_.expires_after(deadlines.polite);
+    timer_.async_wait([this, deadlines](boost::system::error_code error) {
+      if (error) return;
+      Log(LogLevel::kDebug, "the app does not end by itself: SIGTERM");
+      child_->Signal(SIGTERM);
+      timer_.expires_after(deadlines.terminate);
+      timer_.async_wait([this](boost::system::error_code later) {
+        if (later) return;
+        Log(LogLevel::kDebug, "the app does not heed SIGTERM: SIGKILL");
+        child_->Signal(SIGKILL);
+      });
+    });
+  }
+
+  void OnExit(int code) {
+    timer_.cancel();
+    leg_.Drain(kDrain, [this, code] {
+      Error why = cause_ ? *cause_
+                  : stopping_ ? MakeError(Errc::kClosed, "")
+                              : MakeError(Errc::kPeerGone, EndText(code));
+      Finish(why, code);
+    });
+  }
+
+  static std::string EndText(int code) {
+    if (code > 128) return "the app was killed by signal " + std::to_string(code - 128);
+    return "the app ended with exit code " + std::to_string(code);
+  }
+
+  void Finish(const Error& why, int code) {
+    finished_ = true;
+    leg_.Close();
+    dir_.Remove();
+    sink_->OnAppEvent({AppState::kClosed, why, 0});
+    sink_->OnAppEvent({AppState::kExited, {}, code});
+    exited_.set_value(code);
+  }
+
+  EventLoop& loop_;
+  const AppSpec spec_;
+  AppSink* sink_ = nullptr;        // set in Start()
+  std::promise<int> exited_;
+  std::unique_ptr<Child> child_;   // set in Start(), before the loop sees it
+  // loop's thread only
+  RuntimeDir dir_;
+  boost::asio::steady_timer timer_;
+  SocketLeg leg_;
+  std::optional<Error> cause_;
+  bool connected_once_ = false;
+  bool stopping_ = false;
+  bool finished_ = false;
+};
+
+class AttachedTransport final : public AppTransport, private SocketLegSink {
+ public:
+  AttachedTransport(EventLoop& loop, const FlowLimits& limits, SocketAddress address)
+      : loop_(loop), leg_(loop, limits, std::move(address), [this](int fd) { return Verify(fd); }, *this) {}
+
+  Capabilities capabilities() const override {
+    return {"1", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
+  }
+  // Our parent is the app: it has started us.
+  std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}, {"app", ::getppid()}}; }
+
+  void Start(AppSink& sink) override {
+    sink_ = &sink;
+    loop_.Post([this] {
+      sink_->OnAppEvent({AppState::kStarting, {}, 0});
+      leg_.Connect(std::chrono::seconds(10));
+    });
+  }
+  int RunOnMainThread(std::function<int(int)> at_end) override { return at_end(exited_.get_future().get()); }
+
+  SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
+  std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
+  void PauseReceiving() override { leg_.port().PauseReceiving(); }
+  void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
+  void NewSession() override {
+    loop_.Post([this] { leg_.NewSession(std::chrono::seconds(10)); });
+  }
+  void Signal(int) override {}
+  void Stop(const StopDeadlines&) override {
+    loop_.Post([this] { Finish(MakeError(Errc::kClosed, "")); });
+  }
+
+ private:
+  static Result<> VerifyUnix(int fd) {
+    if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
+    return {};
+  }
+  Result<> Verify(int fd) {
+    return leg_.address().kind == SocketAddress::Kind::kTcp ? CheckTcpPeer(fd, 0) : VerifyUnix(fd);
+  }
+  void OnPacket(Packet&& packet) override { sink_->OnPacket(std::move(packet)); }
+  void OnWritable() override { sink_->OnWritable(); }
+  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
+  void OnConnected() override {
+    if (std::exchange(connected_once_, true)) return;
+    sink_->OnAppEvent({AppState::kListening, {}, 0});
+    sink_->OnAppEvent({AppState::kConnected, {}, 0});
+  }
+  void OnSessionLost(const Error& why) override { Finish(why); }
+  void OnConnectFailed(const Error& why) override { Finish(why); }
+  void Finish(const Error& why) {
+    if (std::exchange(finished_, true)) return;
+    leg_.Close();
+    const int code = why.code == Errc::kClosed || why.code == Errc::kPeerGone ? 0 : 70;
+    sink_->OnAppEvent({AppState::kClosed, why, 0});
+    sink_->OnAppEvent({AppState::kExited, {}, code});
+    exited_.set_value(code);
+  }
+
+  EventLoop& loop_;
+  AppSink* sink_ = nullptr;
+  std::promise<int> exited_;
+  SocketLeg leg_;
+  bool connected_once_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<AppTransport>> MakeProcessTransport(EventLoop& loop, AppSpec spec,
+                                                           SocketAddress::Kind kind) {
+  Result<RuntimeDir> dir = RuntimeDir::Create();
+  if (!dir) return dir.error();
+  SocketAddress address;
+  address.kind = kind;
+  if (kind == SocketAddress::Kind::kUnix) {
+    address.path = dir->File("app.sock");
+  } else {
+    Result<std::uint16_t> port = FreeTcpPort();
+    if (!port) return port.error();
+    address.host = "localhost";
+    address.port = *port;
+  }
+  return std::unique_ptr<AppTransport>(
+      std::make_unique<ProcessTransport>(loop, std::move(spec), std::move(*dir), address));
+}
+
+std::unique_ptr<AppTransport> MakeAttachedTransport(EventLoop& loop, const FlowLimits& limits,
+                                                    SocketAddress address) {
+  return std::make_unique<AttachedTransport>(loop, limits, std::move(address));
+}
+
+}  // namespace fletbridge::stage1
