@@ -97,10 +97,10 @@ Result<Interpreter> ProbeInterpreter(const std::string& path) try {
   asio::readable_pipe out(io);
   std::string text;
   process::error_code start_error;
-  process::process_stdio stdio{nullptr, out, nullptr};
   process::posix::default_launcher launcher;
   auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path),
-                        std::vector<std::string>{"-c", kProbe}, stdio);
+                        std::vector<std::string>{"-c", kProbe},
+                        process::process_stdio{nullptr, out, nullptr});  // gone with this line: its copy of the pipe's end
   if (start_error) {
     return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + start_error.message() +
                                        "; name another one with --python");

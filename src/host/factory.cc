@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "common/python/hosted.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
 #include "src/stage3/ffi_transport.h"
