@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs everything that fletbridge needs to build, run and test on Debian 12: packages, and
 # virtual environments with pinned Flet versions in build/venv/<version>. Idempotent: a second run
-# takes a second. Works as root or with sudo.
+# takes a second. Works as root or with sudo, on a machine that has nothing but Debian's minimum.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,47 +11,72 @@ packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   python3 python3-dev python3-venv procps)
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+fail() { say "$*"; exit 1; }
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo "$@"
+  else fail "cannot install packages: neither root nor sudo; run 'bash tools/setup.sh' once as root"
+  fi
+}
 
+mkdir -p build/venv
+exec 9>build/.setup.lock
+flock 9  # two set-ups at once would make the same folders
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+chmod 755 "$scratch"  # apt's own user looks into it
+
+# install PACKAGE... : one apt run, with a count now and then, and apt's own words only if it fails.
+install() {
+  local log="$scratch/apt.log"
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+      -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@" 2>&1 | tee "$log" |
+      awk '/newly installed/ { total = $3 }
+           /^Get:/ && ++fetched % 25 == 0 { printf "[setup]   %d packages fetched of %d\n", fetched, total; fflush() }
+           /^Setting up/ && ++ready % 25 == 0 { printf "[setup]   %d packages ready of %d\n", ready, total; fflush() }' >&2
+  then
+    tail -20 "$log" >&2
+    fail "apt-get could not install: $*"
+  fi
+}
+
+command -v apt-get >/dev/null || fail "this set-up knows Debian 12 only: apt-get is missing"
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  grep -qx "installed $package" <<<"$installed" || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  say "installing ${#missing[@]} packages: ${missing[*]}"
-  as_root apt-get update -qq
+  say "installing ${#missing[@]} packages and what they need: ${missing[*]}"
+  as_root apt-get update -qq -o Acquire::Retries=3
   # Boost first and alone: other packages would choose the older default version, which conflicts.
-  case " ${missing[*]} " in *" libboost1.81-dev "*)
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libboost1.81-dev >/dev/null ;;
-  esac
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  case " ${missing[*]} " in *" libboost1.81-dev "*) install libboost1.81-dev ;; esac
+  install "${missing[@]}"
 fi
 
 if [ ! -e build/deps/msgpack/usr/include/msgpack.hpp ]; then
   say "unpacking the MessagePack headers into build/deps"
   # Not installed: the package depends on another Boost than ours, its headers do not.
   mkdir -p build/deps/msgpack
-  download=$(mktemp -d)
-  chmod 755 "$download"
-  if ! (cd "$download" && apt-get download -qq libmsgpack-cxx-dev 2>/dev/null); then
-    as_root apt-get update -qq
-    (cd "$download" && apt-get download -qq libmsgpack-cxx-dev)
-  fi
-  dpkg-deb -x "$download"/libmsgpack-cxx-dev_*.deb build/deps/msgpack
-  rm -rf "$download"
+  fetch() { (cd "$scratch" && apt-get download -qq libmsgpack-cxx-dev); }
+  fetch 2>/dev/null || { as_root apt-get update -qq; fetch; }
+  dpkg-deb -x "$scratch"/libmsgpack-cxx-dev_*.deb build/deps/msgpack
 fi
 
 # venv VERSION PACKAGE... : one virtual environment with these packages, made whole or not at all.
 venv() {
   local dir=build/venv/$1; shift
   local stamp="$dir/.packages"
-  if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$*" ]; then return; fi
+  # Its python is tried as well: a folder that was copied or an upgraded system leaves a dead link.
+  if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$*" ] && "$dir/bin/python" -c '' 2>/dev/null; then
+    return
+  fi
   say "making $dir: $*"
   rm -rf "$dir"
   /usr/bin/python3 -m venv "$dir"
   "$dir/bin/pip" install -q --disable-pip-version-check "$@"
   echo "$*" > "$stamp"
 }
-mkdir -p build/venv
 venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5
 say "ready"

@@ -1,0 +1,253 @@
+"""Reads the #include lines and the CMake files, and fails where the house is not built as it says.
+
+The rules are those of ARCHITECTURE.md; an exception is one line here, with its reason.
+    architecture_test.py [Test.test_name ...]
+"""
+
+import re
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# (from room, to room): reason. Everything else follows the arrows.
+ARROW_EXCEPTIONS = {
+    ("src/dart_bridge", "src/stage3"): "the drop-in library is stage 3's queue behind the C ABI",
+}
+# Headers that show a heavy library to other rooms: reason.
+HEAVY_EXCEPTIONS: dict[str, str] = {}
+
+HEAVY = re.compile(r"<(boost/(asio|beast|process)\b|Python\.h|msgpack\b)[^>]*>")
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|(<[^>]+>))', re.MULTILINE)
+CODE = {".h", ".cc"}
+
+
+def room_of(path):
+    """The room of a file, given relative to the root: `common/wire`, `src/ui/headless`, `tools`, ..."""
+    parts = Path(path).parts
+    if parts[0] in ("tools", "tests", "examples"):
+        return parts[0]
+    return "/".join(parts[: 3 if parts[:2] == ("src", "ui") else 2])
+
+
+def level_of(room):
+    """Rooms see rooms below them; on the same level only those of common/ see one another."""
+    if room == "tests":
+        return 4
+    if room in ("tools", "examples"):
+        return 3
+    if room == "src/host":
+        return 2
+    return 1 if room.startswith("src/") else 0
+
+
+class House:
+    def __init__(self, root):
+        self.root = root
+        self.files = sorted(
+            path.relative_to(root).as_posix()
+            for top in ("common", "src", "tools", "tests")
+            for path in (root / top).rglob("*")
+            if path.suffix in CODE
+        )
+        self.includes = {name: self._includes(name) for name in self.files}
+
+    def _includes(self, name):
+        return [own or system for own, system in INCLUDE.findall(self.text(name))]
+
+    def text(self, name):
+        return (self.root / name).read_text(encoding="utf-8")
+
+    def own_includes(self, name):
+        return [i for i in self.includes.get(name, []) if not i.startswith("<")]
+
+    def unresolved(self):
+        """Includes in quotes that do not name a file from the root."""
+        known = set(self.files)
+        return [f'{name}: "{i}" is not a path from the repository root'
+                for name in self.files for i in self.own_includes(name) if i not in known]
+
+    def arrows(self):
+        """Every (including file, included file) whose rooms differ."""
+        known = set(self.files)
+        return [(name, i) for name in self.files for i in self.own_includes(name)
+                if i in known and room_of(name) != room_of(i)]
+
+    def wrong_arrows(self):
+        wrong = []
+        for name, included in self.arrows():
+            here, there = room_of(name), room_of(included)
+            down = level_of(here) > level_of(there)
+            both_common = level_of(here) == level_of(there) == 0
+            if not (down or both_common or (here, there) in ARROW_EXCEPTIONS):
+                wrong.append(f"{name} includes {included}: {here} must not see {there}")
+        return wrong
+
+    def circles(self):
+        """Rooms that see one another, directly or by way of others."""
+        sees = {}
+        for name, included in self.arrows():
+            sees.setdefault(room_of(name), set()).add(room_of(included))
+
+        def reachable(start):
+            seen, todo = set(), list(sees.get(start, ()))
+            while todo:
+                room = todo.pop()
+                if room not in seen:
+                    seen.add(room)
+                    todo.extend(sees.get(room, ()))
+            return seen
+
+        return [f"{room} sees itself by way of other rooms" for room in sorted(sees)
+                if room in reachable(room)]
+
+    def heavy_headers(self):
+        """Headers that other rooms include and that bring in a library those need not know."""
+        wrong = set()
+        for name, included in self.arrows():
+            if room_of(name) == "tests":
+                continue  # a room's own tests may look behind its door
+            seen, todo = set(), [included]
+            while todo:
+                header = todo.pop()
+                if header in seen or header in HEAVY_EXCEPTIONS:
+                    continue
+                seen.add(header)
+                todo.extend(self.own_includes(header))
+                for system in self.includes.get(header, []):
+                    if HEAVY.fullmatch(system):
+                        wrong.add(f"{header} includes {system} and reaches {room_of(name)} "
+                                  f"by {included}")
+        return sorted(wrong)
+
+    def unbuilt(self):
+        """Rooms without a target, and sources that no CMakeLists.txt names."""
+        wrong = []
+        for room in sorted({room_of(name) for name in self.files}):
+            if room == "tests":
+                continue
+            lists = self.root / room / "CMakeLists.txt"
+            made = lists.is_file() and re.search(
+                r"^\s*(fletbridge_room|add_library|add_executable)\(", lists.read_text(), re.MULTILINE)
+            if not made:
+                wrong.append(f"{room}/CMakeLists.txt makes no target")
+            if room == "tools":
+                continue
+            parent = self.root / Path(room).parent / "CMakeLists.txt"
+            entered = rf"^\s*add_subdirectory\({Path(room).name}\)"
+            if not (parent.is_file() and re.search(entered, parent.read_text(), re.MULTILINE)):
+                wrong.append(f"{room}: {Path(room).parent}/CMakeLists.txt does not enter it")
+        for name in self.files:
+            if name.endswith(".cc") and not self._is_named(name):
+                wrong.append(f"{name} is in no CMakeLists.txt, so nothing builds it")
+        return wrong
+
+    def _is_named(self, name):
+        folder = Path(name).parent
+        for at in (folder, *folder.parents):
+            lists = self.root / at / "CMakeLists.txt"
+            if lists.is_file():
+                words = set(re.split(r"[\s()\"]+", re.sub(r"#.*", "", lists.read_text())))
+                if Path(name).relative_to(at).as_posix() in words:
+                    return True
+        return False
+
+
+class Architecture(unittest.TestCase):
+    house = House(ROOT)
+
+    def expect_none(self, wrong):
+        self.assertFalse(wrong, "\n" + "\n".join(wrong))
+
+    def test_there_is_something_to_read(self):
+        self.assertIn("common/transport/app_transport.h", self.house.files)
+        self.assertTrue(self.house.arrows())
+
+    def test_includes_are_spelled_from_the_root(self):
+        self.expect_none(self.house.unresolved())
+
+    def test_no_arrow_points_up_or_between_stages_and_uis(self):
+        self.expect_none(self.house.wrong_arrows())
+
+    def test_no_rooms_see_one_another(self):
+        self.expect_none(self.house.circles())
+
+    def test_heavy_libraries_stay_in_their_rooms(self):
+        self.expect_none(self.house.heavy_headers())
+
+    def test_every_room_and_source_is_built(self):
+        self.expect_none(self.house.unbuilt())
+
+    def test_every_exception_is_still_needed(self):
+        rooms = {(room_of(a), room_of(b)) for a, b in self.house.arrows()}
+        gone = [f"{a} -> {b}" for a, b in ARROW_EXCEPTIONS
+                if (ROOT / a).is_dir() and (a, b) not in rooms]
+        gone += [name for name in HEAVY_EXCEPTIONS if name not in self.house.files]
+        self.expect_none(gone)
+
+
+class Reader(unittest.TestCase):
+    """That the rules bite: each on a small house that breaks it."""
+
+    def house(self, files):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name, text in files.items():
+            path = Path(folder.name) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return House(Path(folder.name))
+
+    def test_finds_arrows_between_stages_and_upwards(self):
+        house = self.house({
+            "src/stage1/a.h": "",
+            "src/stage2/b.cc": '#include "src/stage1/a.h"\n',
+            "src/ui/headless/c.cc": '#  include "src/stage1/a.h"\n',
+            "src/ui/attach/d.h": "",
+            "src/ui/headless/e.cc": '#include "src/ui/attach/d.h"\n',
+            "common/wire/f.cc": '#include "src/ui/attach/d.h"\n',
+            "src/host/good.cc": '#include "src/stage1/a.h"\n#include "src/ui/attach/d.h"\n',
+        })
+        self.assertEqual(len(house.wrong_arrows()), 4, house.wrong_arrows())
+
+    def test_finds_circles_in_common(self):
+        house = self.house({
+            "common/a/a.h": '#include "common/b/b.h"\n',
+            "common/b/b.h": '#include "common/c/c.h"\n',
+            "common/c/c.h": '#include "common/a/a.h"\n',
+        })
+        self.assertEqual(len(house.circles()), 3)
+
+    def test_finds_a_heavy_library_behind_another_header(self):
+        house = self.house({
+            "common/net/inner.h": "#include <boost/asio/io_context.hpp>\n",
+            "common/net/outer.h": '#include "common/net/inner.h"\n',
+            "src/stage1/a.cc": '#include "common/net/outer.h"\n',
+            "common/net/own.cc": '#include "common/net/inner.h"\n',
+        })
+        self.assertEqual(len(house.heavy_headers()), 1, house.heavy_headers())
+
+    def test_finds_what_is_not_built(self):
+        house = self.house({
+            "src/CMakeLists.txt": "add_subdirectory(stage1)\n",
+            "src/stage1/CMakeLists.txt": "fletbridge_room(stage1\n  SOURCES a.cc)  # not b.cc\n",
+            "src/stage1/a.cc": "",
+            "src/stage1/b.cc": "",
+            "src/stage2/c.cc": "",
+        })
+        self.assertEqual(house.unbuilt(), [
+            "src/stage2/CMakeLists.txt makes no target",
+            "src/stage2: src/CMakeLists.txt does not enter it",
+            "src/stage1/b.cc is in no CMakeLists.txt, so nothing builds it",
+            "src/stage2/c.cc is in no CMakeLists.txt, so nothing builds it",
+        ])
+
+    def test_finds_an_include_that_is_not_from_the_root(self):
+        house = self.house({"src/stage1/a.h": "", "src/stage1/a.cc": '#include "a.h"\n'})
+        self.assertEqual(len(house.unresolved()), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main(verbosity=2))

@@ -1,0 +1,133 @@
+"""Room: tools. The loop and the table of tools/demo.sh: the same clicks over every variant, interleaved.
+
+Each round starts the app anew on every variant, in rotated order, so that whatever slows the machine
+for a while touches all alike. Ends with 1 and says why as soon as one run is not what it should be.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = ROOT / "build/release/bin/fletbridge"
+APP = ROOT / "examples/counter/main.py"
+PYTHON = ROOT / "build/venv/1.0.5"
+# Stage, transport, and how many processes there must be.
+VARIANTS = [("1", "uds", 2), ("1", "tcp", 2), ("2", "uds", 1), ("2", "tcp", 1), ("3", "ffi", 1)]
+RUN_DEADLINE_S = 120
+
+
+class Failed(Exception):
+    pass
+
+
+def say(text):
+    print(f"\033[1m[demo]\033[0m {text}", file=sys.stderr, flush=True)
+
+
+def run(stage, transport, clicks, folder):
+    """One run of the counter; returns its report, checked."""
+    steps = folder / "steps.txt"
+    report = folder / "report.json"
+    steps.write_text(f'repeat {clicks} click text="+"\nexpect text="{clicks}"\nclose\n')
+    report.unlink(missing_ok=True)
+    command = [HOST, "run", APP, "--python", PYTHON, "--stage", stage, "--transport", transport]
+    command += ["--ui", "headless", "--steps", steps, "--report", report]
+    command = [str(part) for part in command]
+    # A session of its own, so that a run that hangs is ended with all its processes.
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=RUN_DEADLINE_S)
+    except BaseException as why:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(why, subprocess.TimeoutExpired):
+            raise Failed(f"{' '.join(command)}\nhas not ended after {RUN_DEADLINE_S} s") from None
+        raise
+    if process.returncode != 0:
+        raise Failed(f"{' '.join(command)}\nended with {process.returncode}:\n{output}")
+    return json.loads(report.read_text())
+
+
+def check(report, stage, transport, processes, clicks):
+    used = report["used"]
+    facts = [
+        (used["stage"], stage, "stage"),
+        (used["transport"], transport, "transport"),
+        (used["fallbacks"], [], "fallbacks"),
+        (len(report["processes"]), processes, "processes"),
+        (report["latency_us"]["count"], clicks, "measured clicks"),
+    ]
+    for got, wanted, what in facts:
+        if got != wanted:
+            raise Failed(f"stage {stage} over {transport}: {what}: {got!r} instead of {wanted!r}")
+
+
+def print_table(reports, rounds, clicks, seconds):
+    def middle(variant, value):
+        return statistics.median(value(report) for report in reports[variant])
+
+    flet = reports[VARIANTS[0]][0]["flet"]
+    python = reports[VARIANTS[0]][0]["python"]
+    print()
+    print(f"The counter of Flet {flet} on Python {python}: {rounds * clicks} clicks on each")
+    print()
+    print(f"{'stage':<7}{'transport':<11}{'processes':>9}{'start-up ms':>13}{'p50 µs':>9}{'p99 µs':>9}")
+    for variant in VARIANTS:
+        stage, transport, processes = variant
+        start_up = middle(variant, lambda r: r["timeline_ms"]["first_frame"])
+        p50 = middle(variant, lambda r: r["latency_us"]["p50"])
+        p99 = middle(variant, lambda r: r["latency_us"]["p99"])
+        print(f"{stage:<7}{transport:<11}{processes:>9}{start_up:>13.0f}{p50:>9.0f}{p99:>9.0f}")
+    print()
+    print("Start-up: from the start of fletbridge to the first frame. p50 and p99: from a click to the")
+    print(f"first patch that answers it. Each figure is the median of {rounds} rounds' own figures, with")
+    print(f"{clicks} clicks a round (the first, slower ones too) and the variants taking turns.")
+    print(f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release()}; {seconds:.0f} s.")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="tools/demo.sh", description="Measures the counter on every stage.")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
+    parser.add_argument("--clicks", type=int, default=500, help="clicks on each variant (default: 500)")
+    options = parser.parse_args()
+    if not 1 <= options.rounds <= options.clicks:
+        parser.error("--rounds must be at least 1 and at most --clicks")
+    return options
+
+
+def main():
+    options = parse_arguments()
+    clicks = options.clicks // options.rounds
+    reports = {variant: [] for variant in VARIANTS}
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="fletbridge-demo-") as folder:
+        for turn in range(options.rounds):
+            first = turn % len(VARIANTS)
+            for variant in VARIANTS[first:] + VARIANTS[:first]:
+                stage, transport, processes = variant
+                report = run(stage, transport, clicks, Path(folder))
+                check(report, stage, transport, processes, clicks)
+                reports[variant].append(report)
+                say(f"round {turn + 1} of {options.rounds}: stage {stage} over {transport}, "
+                    f"{clicks} clicks, p50 {report['latency_us']['p50']:.0f} µs")
+    print_table(reports, options.rounds, clicks, time.monotonic() - begin)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files go
+    try:
+        main()
+    except Failed as why:
+        sys.exit(f"demo failed: {why}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Shows fletbridge at work: the counter of examples/ on every stage and transport, clicked 500 times
+# on each, and a table of what was measured. Sets up and builds first where that is needed. Needs no
+# display. `--clicks N` and `--rounds N` change the amount.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\033[1m[demo]\033[0m %s\n' "$*" >&2; }
+
+bash tools/setup.sh
+say "building build/release (the first time takes some minutes)"
+cmake --preset release >/dev/null
+cmake --build --preset release --target bin/fletbridge bin/flet >&2
+exec python3 tools/demo.py "$@"

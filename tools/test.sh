@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Builds and tests everything, after setting up where that is needed.
+#
+#   tools/test.sh [--quick] [CTEST ARGUMENTS...]
+#
+# --quick: only what the dev build can show in a few minutes. Arguments go to each ctest, such as
+# `-R Framing`; a build in which they choose nothing is passed over, but all of them may not be.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What runs where: preset, labels as a regular expression ("-": only compile), tests at once.
+# End-to-end tests run one by one, since they look at this machine's processes and at time.
+plan=(
+  "dev     ^(unit|conformance|architecture)$  2"
+  "release ^e2e$                              1"
+  "asan    ^(unit|conformance|fuzz)$          2"
+  "tsan    ^tsan$                             1"
+  "clang   -                                  -"
+)
+quick_plan=("${plan[0]}")
+
+if [ "${1:-}" = --quick ]; then
+  plan=("${quick_plan[@]}")
+  shift
+fi
+
+say() { printf '\033[1m[test %3d s]\033[0m %s\n' "$SECONDS" "$*" >&2; }
+
+# GCC 12's thread sanitizer does not start where the kernel spreads addresses widely, so its
+# programs, and ctest's look into them while building, run without that, where setarch may do it.
+wrapper() {
+  if [ "$1" = tsan ] && setarch --addr-no-randomize true 2>/dev/null; then
+    echo setarch --addr-no-randomize
+  fi
+}
+
+bash tools/setup.sh
+failed=()
+ran=0
+for row in "${plan[@]}"; do
+  read -r preset labels at_once <<<"$row"
+  read -ra wrap <<<"$(wrapper "$preset")"
+  say "$preset: building"
+  cmake --preset "$preset" >/dev/null
+  if ! "${wrap[@]}" cmake --build --preset "$preset" >&2; then
+    say "$preset: does not build"
+    exit 1
+  fi
+  [ "$labels" != - ] || continue
+  select=(--preset "$preset" -L "$labels" --no-tests=error "$@")
+  if [ $# -gt 0 ] && ctest "${select[@]}" -N | grep -qx 'Total Tests: 0'; then
+    say "$preset: nothing chosen"
+    continue
+  fi
+  say "$preset: testing ${labels//[^a-z0-9|]/}"
+  ran=$((ran + 1))
+  "${wrap[@]}" ctest "${select[@]}" -j "$at_once" || failed+=("$preset")
+done
+
+if [ "$ran" = 0 ]; then
+  say "no test was chosen by: $*"
+  exit 1
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+  say "failed in: ${failed[*]}"
+  exit 1
+fi
+say "all passed"
