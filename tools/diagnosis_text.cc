@@ -122,6 +122,10 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
   for (std::size_t i = 0; i < kStages.size(); ++i) {
     const StageFinding& stage = diagnosis.stages[i];
     std::string text = stage.obstacle;
+    if (!diagnosis.interpreters.empty() && text == diagnosis.interpreters.front().obstacle &&
+        !text.empty()) {
+      text = "no Python above can run it";  // the reason stands there
+    }
     if (text.empty()) {
       // `run` takes the first interpreter; for any other it has to be told.
       const bool first = diagnosis.interpreters.front().path == stage.python;

@@ -15,7 +15,7 @@ constexpr std::string_view kApp = "The app";
 constexpr std::string_view kFiles = "Files";
 constexpr std::string_view kTalk = "Messages";
 constexpr std::string_view kLimits = "Limits";
-constexpr std::string_view kNotYet = "Of `flet run`, not served by this version";
+constexpr std::string_view kNotYet = "Known, but not served by this version";
 
 // Flet's frames could count twice as much in their 32 bits; no machine holds such queues.
 constexpr std::uint64_t kMaxPayload = std::uint64_t{2} << 30;

@@ -130,6 +130,10 @@ TEST_F(DoctorTest, PassesOnWhyAnInterpreterDoesNotAnswer) {
   Install(".venv/bin/python");
   box_.interpreters.clear();
   EXPECT_EQ(Json(1)["interpreters"][0]["reason"], Path(".venv/bin/python") + " does not answer");
+  EXPECT_EQ(Json(1)["stages"][2]["reason"], Path(".venv/bin/python") + " does not answer");
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("3  one process, direct calls  no Python above can run it\n"));
 }
 
 TEST_F(DoctorTest, FailsWithoutARuntimeFolder) {
