@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/transport/packet_port.h"
@@ -21,6 +22,7 @@ struct RunRequest {
   std::string script;          // path of the app, or
   std::string module;          // name of the module (-m); exactly one of both is set
   std::vector<std::string> arguments;  // the app's own, after the script or module
+  std::vector<std::pair<std::string, std::string>> environment;  // set for the app, over ours
   std::string steps_file;      // headless: what to do; empty for nothing
   std::string report_file;     // where to write the JSON report; empty for none
   bool fallback = false;       // a stage asked for by name may be replaced by the next lower one

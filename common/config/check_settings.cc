@@ -1,0 +1,103 @@
+#include <algorithm>
+
+#include "common/config/setting_table.h"
+#include "common/config/settings.h"
+
+namespace fletbridge {
+namespace {
+
+// "transport uds (from --transport)": a value with its source, so that the wrong one can be found.
+std::string Named(const Settings& settings, std::string_view name) {
+  const SettingValue& value = settings.Get(name);
+  return std::string(name) + " " + value.text + " (from " + value.where + ")";
+}
+
+Error Usage(std::string text) { return MakeError(Errc::kUsage, std::move(text)); }
+
+std::string Builtin(const SettingSpec& spec) {
+  std::string text;
+  for (const std::string_view choice : spec.allowed) {
+    const bool missing =
+        std::find(spec.not_built.begin(), spec.not_built.end(), choice) != spec.not_built.end();
+    if (missing || choice.find('=') != std::string_view::npos) continue;
+    if (!text.empty()) text += ", ";
+    text += choice;
+  }
+  return text;
+}
+
+Result<> CheckServed(const Settings& settings) {
+  for (const SettingSpec& spec : AllSettings()) {
+    const SettingValue& value = settings.Get(spec.name);
+    if (value.source == SettingSource::kDefault) continue;
+    if (!spec.refusal.empty() && value.text != "false") {
+      return Usage(value.where + (IsFile(value.source) ? ": " + std::string(spec.name) : "") +
+                   ": " + std::string(spec.refusal));
+    }
+    if (std::find(spec.not_built.begin(), spec.not_built.end(), value.text) !=
+        spec.not_built.end()) {
+      return Usage(std::string(spec.name) + " " + value.text +
+                   " is not built into this version (asked for by " + value.where +
+                   "); use one of " + Builtin(spec));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> CheckSettings(const Settings& settings) {
+  if (auto served = CheckServed(settings); !served) return served.error();
+  const std::string& stage = settings.text("stage");
+  const std::string& transport = settings.text("transport");
+  const std::string& ui = settings.text("ui");
+  if (stage == "3" && !transport.empty() && transport != "ffi") {
+    return Usage(Named(settings, "stage") + " has no sockets, so no " +
+                 Named(settings, "transport") + "; use --transport ffi, or stage 1 or 2");
+  }
+  if (transport == "ffi" && (stage == "1" || stage == "2")) {
+    return Usage(Named(settings, "stage") + " speaks over sockets, so no " +
+                 Named(settings, "transport") + "; use --transport uds or tcp, or stage 3");
+  }
+  if (!settings.text("steps").empty() && ui != "headless" && ui != "auto") {
+    return Usage("steps (from " + settings.Get("steps").where +
+                 ") are for the headless UI, not for " + Named(settings, "ui") +
+                 "; use --ui headless, or leave them out");
+  }
+  return {};
+}
+
+std::string ExplainSettings(const Settings& settings) {
+  struct Row {
+    std::string name, value, where;
+  };
+  std::vector<Row> rows = {{"SETTING", "VALUE", "FROM"}};
+  for (const SettingSpec& spec : AllSettings()) {
+    const SettingValue& value = settings.Get(spec.name);
+    std::string shown = value.text;
+    if (spec.kind == SettingKind::kBytes) shown = FormatBytes(settings.number(spec.name));
+    if (shown.empty()) shown = "-";
+    const bool unprintable = std::any_of(
+        shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+    if (unprintable) shown = Quoted(shown);
+    std::string where = value.where;
+    if (value.source == SettingSource::kCommandLine) where = "command line " + where;
+    if (value.source == SettingSource::kEnvironment) where = "environment " + where;
+    rows.push_back({std::string(spec.name), shown, where});
+  }
+  std::size_t name_width = 0;
+  std::size_t value_width = 0;
+  for (const Row& row : rows) {
+    name_width = std::max(name_width, row.name.size());
+    value_width = std::max(value_width, row.value.size());
+  }
+  std::string table;
+  for (const Row& row : rows) {
+    table += row.name + std::string(name_width + 2 - row.name.size(), ' ');
+    table += row.value + std::string(value_width + 2 - row.value.size(), ' ');
+    table += row.where + "\n";
+  }
+  return table;
+}
+
+}  // namespace fletbridge

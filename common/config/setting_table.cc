@@ -1,0 +1,412 @@
+#include "common/config/setting_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cstdio>
+#include <limits>
+
+namespace fletbridge {
+namespace {
+
+constexpr std::string_view kStage = "Stage and UI";
+constexpr std::string_view kApp = "The app";
+constexpr std::string_view kFiles = "Files";
+constexpr std::string_view kTalk = "Messages";
+constexpr std::string_view kLimits = "Limits";
+constexpr std::string_view kNotYet = "Known, but not served by this version";
+
+// Flet's frames could count twice as much in their 32 bits; no machine holds such queues.
+constexpr std::uint64_t kMaxPayload = std::uint64_t{2} << 30;
+
+constexpr std::string_view kNoWatching =
+    "watching files and hot reload are not in this version; leave it out and start again by hand";
+constexpr std::string_view kNoWindow = "this version has no UI with a window to hide; leave it out";
+constexpr std::string_view kNoWeb =
+    "the web UI is not in this version; use --ui headless or --ui attach";
+constexpr std::string_view kNoAddress =
+    "this version chooses the app's address by itself; leave it out, or use "
+    "--ui attach=tcp:HOST:PORT to choose where a client connects";
+constexpr std::string_view kNoMobile =
+    "mobile devices are not in this version; use `flet run` for them";
+
+const std::vector<SettingSpec>& Table() {
+  static const std::vector<SettingSpec> table = {
+      {.name = "stage",
+       .kind = SettingKind::kChoice,
+       .metavar = "1|2|3|auto",
+       .initial = "auto",
+       .group = kStage,
+       .help =
+           "Where the app runs: 1 in a process of its own, 2 in this process over sockets, 3 in "
+           "this process over direct calls; auto takes the highest that works",
+       .allowed = {"legacy", "1", "2", "3", "auto"},
+       .not_built = {"legacy"}},
+      {.name = "transport",
+       .kind = SettingKind::kChoice,
+       .metavar = "uds|tcp|ffi",
+       .group = kStage,
+       .help = "How packets travel: a Unix socket or loopback TCP (stages 1 and 2), direct calls "
+               "(stage 3); the stage's own default if not given",
+       .allowed = {"uds", "tcp", "ffi"}},
+      {.name = "ui",
+       .kind = SettingKind::kChoice,
+       .metavar = "headless|attach[=ADDRESS]|auto",
+       .initial = "auto",
+       .group = kStage,
+       .help = "What shows the app: headless runs --steps, attach waits for a Flet client at "
+               "unix:PATH or tcp:HOST:PORT",
+       .allowed = {"desktop", "webview", "web", "headless", "attach", "attach=unix:PATH",
+                   "attach=tcp:HOST:PORT", "auto"},
+       .not_built = {"desktop", "webview", "web"}},
+      {.name = "fallback",
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kStage,
+       .help = "Let a stage asked for by name be replaced by the next lower one that works"},
+      {.name = "python",
+       .kind = SettingKind::kPath,
+       .metavar = "PATH",
+       .group = kApp,
+       .help = "The interpreter or virtual environment; else $VIRTUAL_ENV, .venv beside the app, "
+               "python3"},
+      {.name = "assets",
+       .letter = 'a',
+       .kind = SettingKind::kPath,
+       .metavar = "DIR",
+       .group = kApp,
+       .help = "The app's folder of images, fonts and the like; relative to the app's own folder",
+       .beside_app = true},
+      {.name = "name",
+       .kind = SettingKind::kString,
+       .metavar = "NAME",
+       .group = kApp,
+       .help = "The app's name, for apps that share one address"},
+      {.name = "verbose",
+       .letter = 'v',
+       .kind = SettingKind::kInteger,
+       .initial = "0",
+       .group = kApp,
+       .help = "Show Flet's own log; -vv shows more of it",
+       .maximum = 2,
+       .counted = true},
+      {.name = "steps",
+       .kind = SettingKind::kPath,
+       .metavar = "FILE",
+       .group = kFiles,
+       .help = "What the headless UI does, one step a line"},
+      {.name = "report",
+       .kind = SettingKind::kPath,
+       .metavar = "FILE",
+       .group = kFiles,
+       .help = "Write a JSON report of the run: what was used, times, packets, latency"},
+      {.name = "config",
+       .kind = SettingKind::kPath,
+       .metavar = "FILE",
+       .group = kFiles,
+       .help = "A .toml or .json file of settings to read in place of the user's own",
+       .in_files = false},
+      {.name = "log-level",
+       .kind = SettingKind::kChoice,
+       .metavar = "error|warning|info|debug",
+       .initial = "info",
+       .group = kTalk,
+       .help = "How much fletbridge says; debug shows the life cycle",
+       .allowed = {"error", "warning", "info", "debug"}},
+      {.name = "quiet",
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kTalk,
+       .help = "No line that says what runs how"},
+      {.name = "max-packet",
+       .kind = SettingKind::kBytes,
+       .metavar = "BYTES",
+       .initial = "64MiB",
+       .group = kLimits,
+       .help = "A larger packet is refused and the session goes on",
+       .minimum = 1,
+       .maximum = kMaxPayload},
+      {.name = "high-water",
+       .kind = SettingKind::kBytes,
+       .metavar = "BYTES",
+       .initial = "16MiB",
+       .group = kLimits,
+       .help = "With more than this waiting for a slow reader, the sender is held",
+       .minimum = 1,
+       .maximum = kMaxPayload},
+      {.name = "flet-client",
+       .kind = SettingKind::kPath,
+       .metavar = "DIR",
+       .group = kNotYet,
+       .help = "Flet's own desktop client, for --ui desktop",
+       .refusal =
+           "it names the client of the desktop UI, which is not in this version; leave it out"},
+      {.name = "directory",
+       .letter = 'd',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kNotYet,
+       .help = "Watch the script's folder and reload",
+       .refusal = kNoWatching},
+      {.name = "recursive",
+       .letter = 'r',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kNotYet,
+       .help = "Watch its subfolders too",
+       .refusal = kNoWatching},
+      {.name = "ignore-dirs",
+       .kind = SettingKind::kString,
+       .metavar = "DIRS",
+       .group = kNotYet,
+       .help = "Folders not to watch",
+       .refusal = kNoWatching},
+      {.name = "hidden",
+       .letter = 'n',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kNotYet,
+       .help = "Start with the window hidden",
+       .refusal = kNoWindow},
+      {.name = "web",
+       .letter = 'w',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kNotYet,
+       .help = "Show the app in a browser",
+       .refusal = kNoWeb},
+      {.name = "port",
+       .letter = 'p',
+       .kind = SettingKind::kInteger,
+       .metavar = "PORT",
+       .group = kNotYet,
+       .help = "The app's TCP port",
+       .refusal = kNoAddress,
+       .maximum = 65535},
+      {.name = "host",
+       .kind = SettingKind::kString,
+       .metavar = "HOST",
+       .group = kNotYet,
+       .help = "The address a web app listens on",
+       .refusal = kNoAddress},
+      {.name = "ios",
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kNotYet,
+       .help = "Show the app on an iOS device",
+       .refusal = kNoMobile},
+      {.name = "android",
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kNotYet,
+       .help = "Show the app on an Android device",
+       .refusal = kNoMobile},
+  };
+  return table;
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower;
+}
+
+std::string Kebab(std::string_view name) {
+  std::string kebab(name);
+  std::replace(kebab.begin(), kebab.end(), '_', '-');
+  return kebab;
+}
+
+std::size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+bool IsAttachAddress(std::string_view text) {
+  constexpr std::string_view kUnix = "attach=unix:";
+  constexpr std::string_view kTcp = "attach=tcp:";
+  if (text.starts_with(kUnix)) return text.size() > kUnix.size();
+  return text.starts_with(kTcp) && text.size() > kTcp.size();  // the host reads the rest
+}
+
+Result<std::uint64_t> ParseDigits(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return MakeError(Errc::kUsage, "not a number");
+  }
+  return value;
+}
+
+}  // namespace
+
+std::span<const SettingSpec> AllSettings() { return Table(); }
+
+const SettingSpec* FindSetting(std::string_view name) {
+  const std::string kebab = Kebab(name);
+  const auto found = std::find_if(Table().begin(), Table().end(),
+                                  [&](const SettingSpec& spec) { return spec.name == kebab; });
+  return found == Table().end() ? nullptr : &*found;
+}
+
+std::size_t IndexOf(const SettingSpec& spec) {
+  return static_cast<std::size_t>(&spec - Table().data());
+}
+
+std::string EnvironmentName(const SettingSpec& spec) {
+  std::string name = "FLETBRIDGE_";
+  for (const char c : spec.name) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+std::string_view NearestName(std::string_view word, std::span<const std::string_view> known) {
+  const std::string wanted = Kebab(Lower(word));
+  std::string_view nearest;
+  std::size_t least = std::clamp<std::size_t>(wanted.size() / 3, 1, 3) + 1;
+  for (const std::string_view name : known) {
+    const bool begun = wanted.size() >= 3 && name.starts_with(wanted);
+    const std::size_t distance = begun ? 1 : EditDistance(wanted, name);
+    if (distance < least) {
+      least = distance;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+std::string_view NearestSetting(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const SettingSpec& spec : Table()) names.push_back(spec.name);
+  return NearestName(name, names);
+}
+
+std::string AllowedText(const SettingSpec& spec) {
+  switch (spec.kind) {
+    case SettingKind::kChoice: {
+      std::string text = "one of ";
+      for (const std::string_view choice : spec.allowed) {
+        if (choice != spec.allowed.front()) text += ", ";
+        text += choice;
+      }
+      return text;
+    }
+    case SettingKind::kBool:
+      return "true or false";
+    case SettingKind::kBytes:
+      return "a size from " + FormatBytes(spec.minimum) + " to " + FormatBytes(spec.maximum) +
+             ", such as 64MiB, 16M or 65536";
+    case SettingKind::kInteger:
+      return "a whole number from " + std::to_string(spec.minimum) + " to " +
+             std::to_string(spec.maximum);
+    case SettingKind::kString:
+      return "a text that is not empty";
+    case SettingKind::kPath:
+      return "a path";
+  }
+  return {};
+}
+
+Result<std::string> ParseSetting(const SettingSpec& spec, std::string_view text) {
+  const auto refuse = [&] { return MakeError(Errc::kUsage, "use " + AllowedText(spec)); };
+  switch (spec.kind) {
+    case SettingKind::kChoice: {
+      const bool known =
+          std::find(spec.allowed.begin(), spec.allowed.end(), text) != spec.allowed.end();
+      if (spec.name == "ui" && text.starts_with("attach=")) {
+        if (!IsAttachAddress(text)) return refuse();
+      } else if (!known) {
+        return refuse();
+      }
+      return std::string(text);
+    }
+    case SettingKind::kBool: {
+      const std::string lower = Lower(text);
+      for (const std::string_view yes : {"true", "1", "yes", "on"}) {
+        if (lower == yes) return std::string("true");
+      }
+      for (const std::string_view no : {"false", "0", "no", "off"}) {
+        if (lower == no) return std::string("false");
+      }
+      return refuse();
+    }
+    case SettingKind::kBytes:
+    case SettingKind::kInteger: {
+      const Result<std::uint64_t> value =
+          spec.kind == SettingKind::kBytes ? ParseBytes(text) : ParseDigits(text);
+      if (!value || *value < spec.minimum || *value > spec.maximum) return refuse();
+      return std::to_string(*value);
+    }
+    case SettingKind::kString:
+    case SettingKind::kPath:
+      if (text.empty() || text.find('\0') != std::string_view::npos) return refuse();
+      return std::string(text);
+  }
+  return refuse();
+}
+
+Result<std::uint64_t> ParseBytes(std::string_view text) {
+  std::uint64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{}) return MakeError(Errc::kUsage, "not a size");
+  std::string unit = Lower({stop, static_cast<std::size_t>(end - stop)});
+  if (unit.starts_with(' ')) unit.erase(0, 1);
+  unsigned shift = 0;
+  if (unit == "k" || unit == "kib") {
+    shift = 10;
+  } else if (unit == "m" || unit == "mib") {
+    shift = 20;
+  } else if (unit == "g" || unit == "gib") {
+    shift = 30;
+  } else if (!unit.empty() && unit != "b") {
+    return MakeError(Errc::kUsage, "not a size");
+  }
+  if (value > (std::numeric_limits<std::uint64_t>::max() >> shift)) {
+    return MakeError(Errc::kUsage, "too large a size");
+  }
+  return value << shift;
+}
+
+std::string FormatBytes(std::uint64_t bytes) {
+  constexpr std::array kUnits = {"bytes", "KiB", "MiB", "GiB"};
+  std::size_t unit = 0;
+  while (unit + 1 < kUnits.size() && (bytes >> (10 * (unit + 1))) != 0) ++unit;
+  if (unit == 0) return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+  const double value =
+      static_cast<double>(bytes) / static_cast<double>(std::uint64_t{1} << (10 * unit));
+  char text[32];
+  const bool whole = bytes % (std::uint64_t{1} << (10 * unit)) == 0;
+  std::snprintf(text, sizeof text, whole ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+std::string Quoted(std::string_view text) {
+  constexpr std::size_t kLongest = 200;
+  std::string quoted = "\"";
+  for (const char c : text.substr(0, kLongest)) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\x%02x",
+                    static_cast<unsigned>(static_cast<unsigned char>(c)));
+      quoted += escape;
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + (text.size() > kLongest ? "…\"" : "\"");
+}
+
+}  // namespace fletbridge

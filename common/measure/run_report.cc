@@ -1,0 +1,164 @@
+#include "common/measure/run_report.h"
+
+#include <cerrno>
+#include <cmath>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/unique_fd.h"
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;  // people read it in the order of the contract
+
+Json OrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+template <class T>
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+// Nanoseconds in a larger unit, with three decimals.
+Json Scaled(std::optional<std::uint64_t> nanoseconds, double unit) {
+  if (!nanoseconds) return Json();
+  return std::round(static_cast<double>(*nanoseconds) / unit * 1000.0) / 1000.0;
+}
+
+Json Milliseconds(const std::optional<std::chrono::nanoseconds>& time) {
+  if (!time) return Json();
+  return Scaled(static_cast<std::uint64_t>(time->count()), 1e6);
+}
+
+Json Microseconds(const std::optional<std::uint64_t>& nanoseconds) {
+  return Scaled(nanoseconds, 1e3);
+}
+
+Json PacketsJson(const RunReport::Packets& packets) {
+  return {{"count", OrNull(packets.count)}, {"bytes", OrNull(packets.bytes)}};
+}
+
+Error CannotWrite(const std::string& path, const std::string& why, Errc code = Errc::kUsage) {
+  return MakeError(
+      code, "cannot write the report " + path + ": " + why + "; choose another file with --report");
+}
+
+Error CannotWrite(const std::string& path, int why) {
+  const bool wrong_path = why == EISDIR || why == EACCES || why == ENOENT;
+  return CannotWrite(path, std::generic_category().message(why),
+                     wrong_path ? Errc::kUsage : Errc::kSetup);
+}
+
+// 0 or the errno of what failed. Writes all of it to the disk: a full one may tell only then.
+int WriteAll(const UniqueFd& fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd.get(), text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != EROFS) return errno;  // EINVAL: a pipe
+  return 0;
+}
+
+}  // namespace
+
+void RunReport::SetTimeline(const Timeline& from) {
+  timeline.python_ready = from.At(Milestone::kPythonReady);
+  timeline.app_listening = from.At(Milestone::kAppListening);
+  timeline.registered = from.At(Milestone::kRegistered);
+  timeline.first_frame = from.At(Milestone::kFirstFrame);
+}
+
+std::string ToJson(const RunReport& report) {
+  Json fallbacks = Json::array();
+  for (const auto& [from, to, why] : report.used.fallbacks) {
+    fallbacks.push_back({{"from", from}, {"to", to}, {"why", why}});
+  }
+  Json processes = Json::array();
+  for (const auto& [role, pid] : report.processes) {
+    processes.push_back({{"role", role}, {"pid", pid}});
+  }
+  const Json json = {
+      {"version", OrNull(report.version)},
+      {"app", OrNull(report.app)},
+      {"flet", OrNull(report.flet)},
+      {"generation", report.generation == 0 ? Json() : Json(report.generation)},
+      {"python", OrNull(report.python)},
+      {"requested",
+       {{"stage", OrNull(report.requested.stage)},
+        {"transport", OrNull(report.requested.transport)},
+        {"ui", OrNull(report.requested.ui)}}},
+      {"used",
+       {{"stage", OrNull(report.used.stage)},
+        {"transport", OrNull(report.used.transport)},
+        {"ui", OrNull(report.used.ui)},
+        {"mode", OrNull(report.used.mode)},
+        {"fallbacks", fallbacks}}},
+      {"processes", processes},
+      {"timeline_ms",
+       {{"python_ready", Milliseconds(report.timeline.python_ready)},
+        {"app_listening", Milliseconds(report.timeline.app_listening)},
+        {"registered", Milliseconds(report.timeline.registered)},
+        {"first_frame", Milliseconds(report.timeline.first_frame)}}},
+      {"packets",
+       {{"to_app", PacketsJson(report.packets.to_app)},
+        {"to_ui", PacketsJson(report.packets.to_ui)}}},
+      {"latency_us",
+       {{"count", report.latency.count},
+        {"p50", Microseconds(report.latency.p50)},
+        {"p90", Microseconds(report.latency.p90)},
+        {"p99", Microseconds(report.latency.p99)},
+        {"max", Microseconds(report.latency.max)}}},
+      {"exit", {{"code", OrNull(report.exit.code)}, {"reason", OrNull(report.exit.reason)}}},
+  };
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<> CheckReportPath(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return CannotWrite(path, EISDIR);
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+    if (::access(path.c_str(), W_OK) != 0) return CannotWrite(path, errno);
+    return {};
+  }
+  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
+  if (!fs::is_directory(folder, error)) {
+    return CannotWrite(path, "there is no folder " + folder.string());
+  }
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) return CannotWrite(path, errno);
+  return {};
+}
+
+Result<> WriteReport(const std::string& path, const RunReport& report) {
+  const std::string text = ToJson(report);
+  std::error_code error;
+  if (Result<> possible = CheckReportPath(path); !possible) return possible.error();
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+    const UniqueFd device(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!device) return CannotWrite(path, errno);
+    if (const int failed = WriteAll(device, text); failed != 0) return CannotWrite(path, failed);
+    return {};
+  }
+  // Through a symbolic link to what it names, which may lie on another disk.
+  const fs::path target =
+      fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : fs::path(path);
+  const std::string temporary = target.string() + "." + std::to_string(::getpid()) + ".tmp";
+  UniqueFd file(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
+  if (!file) return CannotWrite(path, errno);
+  int failed = WriteAll(file, text);
+  file.reset();
+  if (failed == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) failed = errno;
+  if (failed == 0) return {};
+  ::unlink(temporary.c_str());
+  return CannotWrite(path, failed);
+}
+
+}  // namespace fletbridge

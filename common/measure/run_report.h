@@ -1,0 +1,68 @@
+// Room: common/measure. What a run was and how it went, as `--report` writes it. Filled by
+// src/host, read by tests and by people's scripts: keys stay, more may be added. Knows no stage and
+// no UI.
+//
+// Values; not for two threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/measure/percentiles.h"
+#include "common/measure/stopwatch.h"
+
+namespace fletbridge {
+
+// An empty text, a zero generation and an empty optional are written as null: unknown.
+struct RunReport {
+  struct Fallback {
+    std::string from, to, why;
+  };
+  struct Process {
+    std::string role;  // "host", "app" or "broker"
+    std::int64_t pid = 0;
+  };
+  struct Packets {
+    std::optional<std::uint64_t> count, bytes;  // unknown where no byte passes through us
+  };
+
+  std::string version, app, flet, python;
+  int generation = 0;
+  struct {
+    std::string stage, transport, ui;
+  } requested;
+  struct {
+    std::string stage, transport, ui, mode;  // mode: "direct" or "relayed"
+    std::vector<Fallback> fallbacks;
+  } used;
+  std::vector<Process> processes;
+  struct {
+    std::optional<std::chrono::nanoseconds> python_ready, app_listening, registered, first_frame;
+  } timeline;
+  struct {
+    Packets to_app, to_ui;
+  } packets;
+  Percentiles latency;  // of nanoseconds
+  struct {
+    std::optional<int> code;
+    std::string reason;
+  } exit;
+
+  void SetTimeline(const Timeline& from);
+};
+
+// One JSON object, indented, with a newline at its end. Times are in milliseconds, latencies in
+// microseconds. Bytes that are no UTF-8 are shown as U+FFFD.
+[[nodiscard]] std::string ToJson(const RunReport& report);
+
+// Says why a report could not be written to `path` later, as far as that can be known now.
+[[nodiscard]] Result<> CheckReportPath(const std::string& path);
+
+// Writes the report whole or not at all: a reader never sees half of it, and a full disk leaves
+// what was there. A device or a pipe is written to directly. Waits for the disk.
+[[nodiscard]] Result<> WriteReport(const std::string& path, const RunReport& report);
+
+}  // namespace fletbridge

@@ -1,0 +1,178 @@
+#include <sys/stat.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/tools/made_up_toolbox.h"
+
+namespace fletbridge {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class DoctorTest : public testing::Test {
+ protected:
+  int Run(std::vector<std::string> args = {}) {
+    args.insert(args.begin(), "doctor");
+    box_.out.str({});
+    return FletbridgeMain(box_.tools, args);
+  }
+  json Json(int expected_code, std::vector<std::string> args = {}) {
+    args.emplace_back("--json");
+    EXPECT_EQ(Run(args), expected_code) << box_.err.str();
+    return json::parse(box_.out.str());
+  }
+  // Puts a program there, and makes it answer as a good Python 3.11 with Flet 1.0.5.
+  Interpreter& Install(const std::string& name) {
+    const std::string path = box_.folder.Write(name);
+    ::chmod(path.c_str(), 0755);
+    Interpreter& python = box_.interpreters[path];
+    python = {.path = path,
+              .major = 3,
+              .minor = 11,
+              .micro = 2,
+              .libpython = "/usr/lib/libpython3.11.so.1.0",
+              .libpython_hint = {},
+              .flet_version = "1.0.5",
+              .prefix = box_.folder.path() + "/" + name};
+    return python;
+  }
+  std::string Path(const std::string& name) const { return box_.folder.path() + "/" + name; }
+
+  MadeUpToolbox box_;
+};
+
+TEST_F(DoctorTest, FindsEveryStageWorking) {
+  Install(".venv/bin/python");
+  const json report = Json(0);
+  EXPECT_EQ(report["ok"], true);
+  ASSERT_EQ(report["interpreters"].size(), 1u);
+  const json& python = report["interpreters"][0];
+  EXPECT_EQ(python["path"], Path(".venv/bin/python"));
+  EXPECT_EQ(python["source"], ".venv");
+  EXPECT_EQ(python["version"], "3.11.2");
+  EXPECT_EQ(python["flet"], "1.0.5");
+  EXPECT_EQ(python["generation"], 3);
+  EXPECT_EQ(python["libpython"], "/usr/lib/libpython3.11.so.1.0");
+  ASSERT_EQ(report["stages"].size(), 3u);
+  for (const json& stage : report["stages"]) {
+    EXPECT_EQ(stage["ok"], true);
+    EXPECT_EQ(stage["python"], Path(".venv/bin/python"));
+    EXPECT_TRUE(stage["reason"].is_null());
+  }
+  EXPECT_EQ(report["stages"][2]["transports"], json::array({"ffi"}));
+  EXPECT_EQ(report["machine"]["runtime_dir"]["path"], "/run/user/1");
+  EXPECT_EQ(report["machine"]["socket_path"]["limit"], 107);
+}
+
+TEST_F(DoctorTest, NeedsALibraryForStagesInOneProcess) {
+  Interpreter& python = Install(".venv/bin/python");
+  python.libpython.clear();
+  json report = Json(0);
+  EXPECT_EQ(report["stages"][0]["ok"], true);
+  EXPECT_EQ(report["stages"][1]["ok"], false);
+  EXPECT_EQ(report["stages"][2]["reason"],
+            "there is no libpython3.11 to host; install libpython3.11 or "
+            "python3-dev, or a Python built with --enable-shared");
+  python.libpython_hint = "apt install libpython3.11";
+  EXPECT_EQ(Json(0)["stages"][2]["reason"],
+            "there is no libpython3.11 to host; apt install libpython3.11");
+}
+
+TEST_F(DoctorTest, LooksWhereRunLooksInTheSameOrder) {
+  box_.tools.environment = {{"VIRTUAL_ENV", Path("active")},
+                            {"PATH", Path("none") + ":" + Path("bin")}};
+  Install("active/bin/python").flet_version.clear();
+  Install(".venv/bin/python").flet_version = "0.82.2";
+  Install("bin/python3");
+  const json report = Json(0);
+  ASSERT_EQ(report["interpreters"].size(), 3u);
+  EXPECT_EQ(report["interpreters"][0]["source"], "$VIRTUAL_ENV");
+  EXPECT_THAT(report["interpreters"][0]["reason"], HasSubstr("Flet is not installed; "));
+  EXPECT_THAT(std::string(report["interpreters"][1]["reason"]),
+              HasSubstr("Flet 0.82.2 speaks wire generation 2, this version runs generation 3"));
+  EXPECT_EQ(report["interpreters"][2]["source"], "python3 on PATH");
+  EXPECT_EQ(report["stages"][0]["python"], Path("bin/python3"));
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("works with --python " + Path("bin/python3")));
+}
+
+TEST_F(DoctorTest, ShowsAnActiveEnvironmentOnce) {
+  box_.tools.environment = {{"VIRTUAL_ENV", Path("active")}, {"PATH", Path("active/bin")}};
+  Install("active/bin/python").prefix = "/venv";
+  Install("active/bin/python3").prefix = "/venv";
+  EXPECT_EQ(Json(0)["interpreters"].size(), 1u);
+}
+
+TEST_F(DoctorTest, LooksOnlyAtTheInterpreterThatWasNamed) {
+  Install(".venv/bin/python");
+  Install("old/python").minor = 9;
+  const json report = Json(1, {"--python", "old/python"});
+  ASSERT_EQ(report["interpreters"].size(), 1u);
+  EXPECT_EQ(report["interpreters"][0]["source"], "--python");
+  EXPECT_EQ(report["interpreters"][0]["reason"],
+            "Python 3.9.2 is not supported; use 3.10 to 3.14 with --python");
+  const json none = Json(1, {"--python", "none/python"});
+  EXPECT_EQ(none["interpreters"][0]["reason"], "there is no interpreter " + Path("none/python"));
+}
+
+TEST_F(DoctorTest, SaysThatThereIsNoPython) {
+  const json report = Json(1);
+  EXPECT_EQ(report["ok"], false);
+  EXPECT_EQ(report["interpreters"], json::array());
+  EXPECT_EQ(report["stages"][0]["reason"],
+            "no Python was found; install python3, or name one with --python");
+}
+
+TEST_F(DoctorTest, PassesOnWhyAnInterpreterDoesNotAnswer) {
+  Install(".venv/bin/python");
+  box_.interpreters.clear();
+  EXPECT_EQ(Json(1)["interpreters"][0]["reason"], Path(".venv/bin/python") + " does not answer");
+  EXPECT_EQ(Json(1)["stages"][2]["reason"], Path(".venv/bin/python") + " does not answer");
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("3  one process, direct calls  no Python above can run it\n"));
+}
+
+TEST_F(DoctorTest, FailsWithoutARuntimeFolder) {
+  Install(".venv/bin/python");
+  box_.tools.parts.try_runtime_dir = [] {
+    return Result<std::string>(MakeError(Errc::kSetup, "cannot make a private folder"));
+  };
+  EXPECT_EQ(Json(1)["stages"][0]["reason"], "cannot make a private folder");
+  box_.tools.parts.try_runtime_dir = [] {
+    return Result<std::string>("/" + std::string(120, 'x'));
+  };
+  EXPECT_THAT(std::string(Json(1)["stages"][0]["reason"]), HasSubstr("has 130 bytes, limit 107"));
+}
+
+TEST_F(DoctorTest, PrintsForPeopleAndMarksByTheTerminal) {
+  Install(".venv/bin/python");
+  box_.tools.environment = {{"DISPLAY", ":7"}, {"XDG_RUNTIME_DIR", "/none/such"}};
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("  ok " + Path(".venv/bin/python") +
+                        "  Python 3.11.2, Flet 1.0.5 (wire generation 3), libpython3.11.so.1.0"));
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("  no XDG_RUNTIME_DIR  /none/such: there is no such folder"));
+  EXPECT_THAT(box_.out.str(), HasSubstr(":7\n"));
+  EXPECT_THAT(box_.out.str(), HasSubstr("3  one process, direct calls  works\n"));
+  EXPECT_THAT(box_.out.str(), testing::Not(HasSubstr("✓")));
+  box_.tools.utf8_terminal = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("  ✓ 3  one process, direct calls  works\n"));
+}
+
+TEST_F(DoctorTest, RefusesWrongUsageInOneLine) {
+  EXPECT_EQ(Run({"--colour"}), 2);
+  EXPECT_EQ(box_.err.str(),
+            "fletbridge: The following argument was not expected: --colour; see "
+            "fletbridge doctor --help\n");
+  EXPECT_EQ(Run({"--help"}), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("Usage: fletbridge doctor [options]"));
+}
+
+}  // namespace
+}  // namespace fletbridge

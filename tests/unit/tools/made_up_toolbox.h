@@ -1,0 +1,60 @@
+// Room: tests. A toolbox whose parts and surroundings the test chooses, and which keeps what was
+// asked and printed.
+#pragma once
+
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/unit/config/temp_folder.h"
+#include "tools/toolbox.h"
+
+namespace fletbridge {
+
+struct MadeUpToolbox {
+  TempFolder folder;  // the working folder
+  std::ostringstream out;
+  std::ostringstream err;
+  std::vector<RunRequest> runs;
+  std::vector<std::string> client_arguments;
+  std::map<std::string, Interpreter> interpreters;  // by path; others cannot be asked
+  Toolbox tools{
+      .parts = {
+          .run =
+              [this](const RunRequest& request) {
+                runs.push_back(request);
+                return 42;
+              },
+          .run_as_client =
+              [this](const RunRequest& request, const std::string& url, const std::string& pid) {
+                runs.push_back(request);
+                client_arguments = {url, pid};
+                return 43;
+              },
+          .find_interpreter = [this](const std::string& asked,
+                                     const std::string&) -> Result<std::string> {
+            if (!interpreters.contains(asked)) {
+              return MakeError(Errc::kSetup, "there is no interpreter " + asked);
+            }
+            return asked;
+          },
+          .probe_interpreter = [this](const std::string& path) -> Result<Interpreter> {
+            const auto found = interpreters.find(path);
+            if (found == interpreters.end())
+              return MakeError(Errc::kSetup, path + " does not answer");
+            return found->second;
+          },
+          .wire_generation =
+              [](std::string_view version) { return version.starts_with("1.") ? 3 : 2; },
+          .try_runtime_dir =
+              [] { return Result<std::string>(std::string("/run/user/1/fletbridge-abc123")); },
+      },
+      .environment = {},
+      .cwd = folder.path(),
+      .out = out,
+      .err = err,
+  };
+};
+
+}  // namespace fletbridge

@@ -1,0 +1,42 @@
+// Room: tools. What the subcommands share when they read the command line. CLI11 does the parsing
+// and the help texts; this adds our shape of both, and keeps messages to one line.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "common/config/settings.h"
+#include "tools/toolbox.h"
+
+namespace fletbridge {
+
+// Help with our usage line and with wrapped texts. `usage` follows "Usage: ".
+[[nodiscard]] std::shared_ptr<CLI::Formatter> HelpShape(std::string usage);
+
+// Adds an option for each of `names`, or for every setting if there are none. What was typed is put
+// into `typed`, which must outlive `command`.
+void AddSettings(CLI::App& command, TextPairs& typed,
+                 const std::vector<std::string_view>& names = {});
+
+// The command line of an app: our own options come first, everything behind the app is the app's.
+struct SplitArguments {
+  std::vector<std::string> ours;
+  std::string script;  // or
+  std::string module;
+  std::vector<std::string> app;
+};
+[[nodiscard]] Result<SplitArguments> SplitAtApp(const CLI::App& command,
+                                                const std::vector<std::string>& args);
+
+// Parses. Returns the exit code if the program is to end here: after printing help, or an error.
+[[nodiscard]] std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
+                                       const std::vector<std::string>& args);
+
+// The subcommands: `args` is what follows their name.
+[[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
+
+}  // namespace fletbridge

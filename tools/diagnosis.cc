@@ -1,0 +1,194 @@
+#include "tools/diagnosis.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+#include <unistd.h>
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kOldestMinor = 10;
+constexpr int kNewestMinor = 14;
+constexpr int kServedGeneration = 3;
+constexpr std::size_t kMaxSocketPath = 107;  // Linux's sun_path, without the NUL
+constexpr std::string_view kSocketName = "/app.sock";
+
+std::string Variable(const Toolbox& tools, std::string_view name) {
+  for (const auto& [key, value] : tools.environment) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+bool IsProgram(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::string OnPath(const Toolbox& tools, const std::string& program) {
+  std::istringstream folders(Variable(tools, "PATH"));
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path candidate = fs::path(folder.empty() ? "." : folder) / program;
+    if (IsProgram(candidate)) return candidate.string();
+  }
+  return {};
+}
+
+// Where there is something to look at; what is there may still be broken.
+std::vector<InterpreterFinding> Candidates(const Toolbox& tools) {
+  std::vector<InterpreterFinding> found;
+  const auto add = [&](std::string source, const std::string& path, std::string obstacle = {}) {
+    InterpreterFinding finding;
+    finding.source = std::move(source);
+    finding.path = path;
+    finding.obstacle = std::move(obstacle);
+    found.push_back(std::move(finding));
+  };
+  if (const std::string venv = Variable(tools, "VIRTUAL_ENV"); !venv.empty()) {
+    const std::string python = (fs::path(venv) / "bin" / "python").string();
+    add("$VIRTUAL_ENV", python,
+        IsProgram(python)
+            ? ""
+            : "there is no such program; run `deactivate`, or make the environment again");
+  }
+  const std::string beside = (fs::path(tools.cwd) / ".venv" / "bin" / "python").string();
+  if (IsProgram(beside)) add(".venv", beside);
+  if (const std::string python = OnPath(tools, "python3"); !python.empty())
+    add("python3 on PATH", python);
+  return found;
+}
+
+std::string MinorVersion(const Interpreter& python) {
+  return std::to_string(python.major) + "." + std::to_string(python.minor);
+}
+
+std::string FullVersion(const Interpreter& python) {
+  return MinorVersion(python) + "." + std::to_string(python.micro);
+}
+
+// pip refuses to touch a system's Python, so the way there is an environment of one's own.
+std::string HowToInstallFlet(const InterpreterFinding& finding) {
+  const std::string requirement = "'flet>=0.86'";
+  if (finding.probed->prefix.starts_with("/usr")) {
+    return finding.path + " -m venv .venv && .venv/bin/pip install " + requirement;
+  }
+  return finding.path + " -m pip install " + requirement;
+}
+
+std::string FindObstacle(const InterpreterFinding& finding) {
+  const Interpreter& python = *finding.probed;
+  if (python.major != 3 || python.minor < kOldestMinor || python.minor > kNewestMinor) {
+    return "Python " + FullVersion(python) + " is not supported; use 3.10 to 3.14 with --python";
+  }
+  if (python.flet_version.empty()) return "Flet is not installed; " + HowToInstallFlet(finding);
+  if (finding.generation != kServedGeneration) {
+    const std::string speaks = finding.generation == 0
+                                   ? "speaks an unknown wire generation"
+                                   : "speaks wire generation " + std::to_string(finding.generation);
+    return "Flet " + python.flet_version + " " + speaks + ", this version runs generation 3; " +
+           HowToInstallFlet(finding);
+  }
+  return {};
+}
+
+std::string LibpythonObstacle(const Interpreter& python) {
+  if (!python.libpython.empty()) return {};
+  const std::string version = MinorVersion(python);
+  return "there is no libpython" + version + " to host; " +
+         (python.libpython_hint.empty()
+              ? "install libpython" + version +
+                    " or python3-dev, or a Python built with --enable-shared"
+              : python.libpython_hint);
+}
+
+void Examine(const Toolbox& tools, InterpreterFinding& finding) {
+  if (!finding.obstacle.empty()) return;
+  const Result<Interpreter> probed = tools.parts.probe_interpreter(finding.path);
+  if (!probed) {
+    finding.obstacle = probed.error().Line();
+    return;
+  }
+  finding.probed = *probed;
+  if (!probed->flet_version.empty())
+    finding.generation = tools.parts.wire_generation(probed->flet_version);
+  finding.obstacle = FindObstacle(finding);
+  finding.stage_obstacles = {"", LibpythonObstacle(*probed), LibpythonObstacle(*probed)};
+}
+
+void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
+  const Result<std::string> dir = tools.parts.try_runtime_dir();
+  if (dir) {
+    diagnosis.runtime_dir = *dir;
+    diagnosis.socket_bytes = dir->size() + kSocketName.size();
+    if (diagnosis.socket_bytes > kMaxSocketPath) {
+      diagnosis.runtime_obstacle = "a socket below " + *dir + " has " +
+                                   std::to_string(diagnosis.socket_bytes) +
+                                   " bytes, limit 107; set XDG_RUNTIME_DIR to a shorter folder";
+    }
+  } else {
+    diagnosis.runtime_obstacle = dir.error().Line();
+  }
+  diagnosis.display = Variable(tools, "DISPLAY");
+  diagnosis.xdg_runtime_dir = Variable(tools, "XDG_RUNTIME_DIR");
+  std::error_code error;
+  if (diagnosis.xdg_runtime_dir.empty()) return;
+  if (!fs::is_directory(diagnosis.xdg_runtime_dir, error)) {
+    diagnosis.xdg_obstacle = "there is no such folder, another is used";
+  } else if (::access(diagnosis.xdg_runtime_dir.c_str(), W_OK | X_OK) != 0) {
+    diagnosis.xdg_obstacle = "it is not writable, another is used";
+  }
+}
+
+StageFinding JudgeStage(const Diagnosis& diagnosis, std::size_t stage) {
+  if (!diagnosis.runtime_obstacle.empty()) return {{}, diagnosis.runtime_obstacle};
+  std::string first;
+  for (const InterpreterFinding& finding : diagnosis.interpreters) {
+    const std::string& obstacle =
+        finding.obstacle.empty() ? finding.stage_obstacles[stage] : finding.obstacle;
+    if (obstacle.empty()) return {finding.path, {}};
+    if (first.empty()) first = obstacle;
+  }
+  if (first.empty()) first = "no Python was found; install python3, or name one with --python";
+  return {{}, first};
+}
+
+}  // namespace
+
+bool Diagnosis::ok() const {
+  return std::any_of(stages.begin(), stages.end(),
+                     [](const StageFinding& stage) { return stage.obstacle.empty(); });
+}
+
+Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::string& source) {
+  Diagnosis diagnosis;
+  std::vector<InterpreterFinding> candidates;
+  if (python.empty()) {
+    candidates = Candidates(tools);
+  } else {
+    InterpreterFinding asked;
+    asked.source = source;
+    const Result<std::string> found = tools.parts.find_interpreter(python, tools.cwd);
+    asked.path = found ? *found : python;
+    if (!found) asked.obstacle = found.error().Line();
+    candidates.push_back(std::move(asked));
+  }
+  for (InterpreterFinding& candidate : candidates) {
+    Examine(tools, candidate);
+    // An active environment is found twice: by its variable and on PATH.
+    const bool known = std::any_of(diagnosis.interpreters.begin(), diagnosis.interpreters.end(),
+                                   [&](const InterpreterFinding& other) {
+                                     return other.path == candidate.path ||
+                                            (other.probed && candidate.probed &&
+                                             other.probed->prefix == candidate.probed->prefix);
+                                   });
+    if (!known) diagnosis.interpreters.push_back(std::move(candidate));
+  }
+  ExamineMachine(tools, diagnosis);
+  for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
+  return diagnosis;
+}
+
+}  // namespace fletbridge

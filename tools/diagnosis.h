@@ -1,0 +1,50 @@
+// Room: tools. What works on this machine: the findings of `fletbridge doctor`, and their two
+// shapes. Values; the asking is done in Diagnose() alone.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/toolbox.h"
+
+namespace fletbridge {
+
+inline constexpr std::array<std::string_view, 3> kStages = {"1", "2", "3"};
+
+struct InterpreterFinding {
+  std::string source;  // how it was found: "--python", "$VIRTUAL_ENV", ".venv", "python3 on PATH"
+  std::string path;
+  std::optional<Interpreter> probed;
+  int generation = 0;  // of its Flet; 0: none or unknown
+  // Why it serves no stage at all; empty if it serves one. Then why not each of kStages.
+  std::string obstacle;
+  std::array<std::string, kStages.size()> stage_obstacles;
+};
+
+struct StageFinding {
+  std::string python;    // that it works with, or
+  std::string obstacle;  // why it does not work, and what to do
+};
+
+struct Diagnosis {
+  std::vector<InterpreterFinding> interpreters;  // in the order in which `run` looks for one
+  std::array<StageFinding, kStages.size()> stages;
+  std::string runtime_dir;       // empty: none
+  std::string runtime_obstacle;  // why there is none
+  std::size_t socket_bytes = 0;  // of a socket's path below it
+  std::string xdg_runtime_dir, xdg_obstacle, display;
+
+  [[nodiscard]] bool ok() const;  // at least one stage works
+};
+
+// Asks each interpreter (deadline 20 s each). `python` is what was asked for, and then the only one
+// that is looked at; empty to look at all. `source` says by whom it was asked for.
+[[nodiscard]] Diagnosis Diagnose(const Toolbox& tools, const std::string& python,
+                                 const std::string& source);
+
+[[nodiscard]] std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8);
+[[nodiscard]] std::string DiagnosisJson(const Diagnosis& diagnosis);
+
+}  // namespace fletbridge

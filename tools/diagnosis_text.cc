@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "common/config/version.h"
+#include "tools/diagnosis.h"
+
+namespace fletbridge {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, kStages.size()> kStageNames = {
+    "1  two processes, uds or tcp", "2  one process, uds or tcp", "3  one process, direct calls"};
+const std::array<std::vector<std::string>, kStages.size()> kTransports = {
+    {{"uds", "tcp"}, {"uds", "tcp"}, {"ffi"}}};
+
+enum class Mark { kGood, kBad, kNote };
+
+struct Line {
+  Mark mark;
+  std::string name;
+  std::string text;
+};
+
+std::string Block(const std::string& title, const std::vector<Line>& lines, bool utf8) {
+  std::size_t width = 0;
+  for (const Line& line : lines) width = std::max(width, line.name.size());
+  std::string block = title + "\n";
+  for (const Line& line : lines) {
+    std::string mark = utf8 ? " " : "  ";
+    if (line.mark == Mark::kGood) mark = utf8 ? "✓" : "ok";
+    if (line.mark == Mark::kBad) mark = utf8 ? "✗" : "no";
+    block += "  " + mark + " " + line.name + std::string(width + 2 - line.name.size(), ' ') +
+             line.text + "\n";
+  }
+  return block;
+}
+
+std::string VersionOf(const Interpreter& python) {
+  return std::to_string(python.major) + "." + std::to_string(python.minor) + "." +
+         std::to_string(python.micro);
+}
+
+Line InterpreterLine(const InterpreterFinding& finding) {
+  std::string text;
+  if (finding.probed) {
+    const Interpreter& python = *finding.probed;
+    text = "Python " + VersionOf(python);
+    if (!python.flet_version.empty()) {
+      text += ", Flet " + python.flet_version;
+      if (finding.generation != 0)
+        text += " (wire generation " + std::to_string(finding.generation) + ")";
+    }
+    text += python.libpython.empty()
+                ? ", no libpython"
+                : ", " + std::filesystem::path(python.libpython).filename().string();
+    text += " (" + finding.source + ")";
+    if (!finding.obstacle.empty()) text += ": " + finding.obstacle;
+  } else {
+    text = finding.obstacle + " (" + finding.source + ")";
+  }
+  return {finding.obstacle.empty() ? Mark::kGood : Mark::kBad, finding.path, text};
+}
+
+Json OrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json InterpreterJson(const InterpreterFinding& finding) {
+  Json stages = Json::object();
+  for (std::size_t i = 0; i < kStages.size(); ++i) {
+    const std::string& obstacle =
+        finding.obstacle.empty() ? finding.stage_obstacles[i] : finding.obstacle;
+    stages[std::string(kStages[i])] = {{"ok", obstacle.empty()}, {"reason", OrNull(obstacle)}};
+  }
+  const Interpreter none;
+  const Interpreter& python = finding.probed ? *finding.probed : none;
+  return {{"path", finding.path},
+          {"source", finding.source},
+          {"ok", finding.obstacle.empty()},
+          {"reason", OrNull(finding.obstacle)},
+          {"version", finding.probed ? Json(VersionOf(python)) : Json()},
+          {"prefix", OrNull(python.prefix)},
+          {"libpython", OrNull(python.libpython)},
+          {"flet", OrNull(python.flet_version)},
+          {"generation", finding.generation == 0 ? Json() : Json(finding.generation)},
+          {"stages", stages}};
+}
+
+}  // namespace
+
+std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
+  std::vector<Line> pythons;
+  for (const InterpreterFinding& finding : diagnosis.interpreters)
+    pythons.push_back(InterpreterLine(finding));
+  if (pythons.empty())
+    pythons.push_back({Mark::kBad, "none", "install python3, or name one with --python"});
+
+  std::vector<Line> machine;
+  if (diagnosis.runtime_obstacle.empty()) {
+    machine.push_back(
+        {Mark::kGood, "runtime folder",
+         std::filesystem::path(diagnosis.runtime_dir).parent_path().string() + " is writable"});
+    machine.push_back(
+        {Mark::kGood, "socket path", std::to_string(diagnosis.socket_bytes) + " of 107 bytes"});
+  } else {
+    machine.push_back({Mark::kBad, "runtime folder", diagnosis.runtime_obstacle});
+  }
+  if (diagnosis.xdg_runtime_dir.empty()) {
+    machine.push_back({Mark::kNote, "XDG_RUNTIME_DIR", "not set"});
+  } else if (diagnosis.xdg_obstacle.empty()) {
+    machine.push_back({Mark::kGood, "XDG_RUNTIME_DIR", diagnosis.xdg_runtime_dir});
+  } else {
+    machine.push_back(
+        {Mark::kBad, "XDG_RUNTIME_DIR", diagnosis.xdg_runtime_dir + ": " + diagnosis.xdg_obstacle});
+  }
+  machine.push_back(
+      {Mark::kNote, "DISPLAY",
+       diagnosis.display.empty() ? "not set; headless and attach need none" : diagnosis.display});
+
+  std::vector<Line> stages;
+  for (std::size_t i = 0; i < kStages.size(); ++i) {
+    const StageFinding& stage = diagnosis.stages[i];
+    std::string text = stage.obstacle;
+    if (!diagnosis.interpreters.empty() && text == diagnosis.interpreters.front().obstacle &&
+        !text.empty()) {
+      text = "no Python above can run it";  // the reason stands there
+    }
+    if (text.empty()) {
+      // `run` takes the first interpreter; for any other it has to be told.
+      const bool first = diagnosis.interpreters.front().path == stage.python;
+      text = first ? "works" : "works with --python " + stage.python;
+    }
+    stages.push_back(
+        {stage.obstacle.empty() ? Mark::kGood : Mark::kBad, std::string(kStageNames[i]), text});
+  }
+  return "fletbridge " + std::string(Version()) + "\n\n" + Block("Python", pythons, utf8) + "\n" +
+         Block("This machine", machine, utf8) + "\n" + Block("Stages", stages, utf8);
+}
+
+std::string DiagnosisJson(const Diagnosis& diagnosis) {
+  Json interpreters = Json::array();
+  for (const InterpreterFinding& finding : diagnosis.interpreters)
+    interpreters.push_back(InterpreterJson(finding));
+  Json stages = Json::array();
+  for (std::size_t i = 0; i < kStages.size(); ++i) {
+    const StageFinding& stage = diagnosis.stages[i];
+    stages.push_back({{"stage", kStages[i]},
+                      {"transports", kTransports[i]},
+                      {"ok", stage.obstacle.empty()},
+                      {"python", OrNull(stage.python)},
+                      {"reason", OrNull(stage.obstacle)}});
+  }
+  const Json json = {
+      {"version", Version()},
+      {"ok", diagnosis.ok()},
+      {"interpreters", interpreters},
+      {"stages", stages},
+      {"machine",
+       {{"runtime_dir",
+         {{"ok", diagnosis.runtime_obstacle.empty()},
+          {"path", diagnosis.runtime_dir.empty()
+                       ? Json()
+                       : Json(std::filesystem::path(diagnosis.runtime_dir).parent_path().string())},
+          {"reason", OrNull(diagnosis.runtime_obstacle)}}},
+        {"socket_path", {{"bytes", diagnosis.socket_bytes}, {"limit", 107}}},
+        {"xdg_runtime_dir",
+         {{"ok", diagnosis.xdg_obstacle.empty()},
+          {"path", OrNull(diagnosis.xdg_runtime_dir)},
+          {"reason", OrNull(diagnosis.xdg_obstacle)}}},
+        {"display", OrNull(diagnosis.display)}}},
+  };
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,85 @@
+// Room: tools. The `fletbridge` command as a whole: which subcommand, its help and its version.
+#include <algorithm>
+#include <array>
+
+#include "common/config/setting_table.h"
+#include "common/config/version.h"
+#include "tools/command_line.h"
+
+namespace fletbridge {
+namespace {
+
+struct Subcommand {
+  std::string_view name;
+  std::string_view help;
+  int (*run)(const Toolbox&, const std::vector<std::string>&);
+};
+
+constexpr std::array kSubcommands = {
+    Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
+    Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
+               DoctorCommand},
+};
+
+// Promised for later versions: known, so that asking for one is answered better than a typing
+// error.
+constexpr std::array<std::string_view, 6> kLater = {"compare", "check", "record",
+                                                    "replay",  "diff",  "rollout"};
+
+std::string Help() {
+  std::string text =
+      "Runs an unmodified Flet app in two processes or in one, over sockets or direct calls.\n"
+      "Usage: fletbridge COMMAND [options]\n\nCommands:\n";
+  for (const Subcommand& command : kSubcommands) {
+    text += "  " + std::string(command.name) + std::string(10 - command.name.size(), ' ') +
+            std::string(command.help) + "\n";
+  }
+  return text +
+         "\nOptions:\n"
+         "  -h, --help     Show this text; fletbridge COMMAND --help shows a command's\n"
+         "  --version      Show the version\n"
+         "\nExamples:\n"
+         "  fletbridge run app.py                         the highest stage that works here\n"
+         "  fletbridge run --stage 3 --ui headless app.py\n"
+         "  fletbridge doctor                             what works on this machine\n";
+}
+
+std::string UnknownCommand(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Subcommand& command : kSubcommands) names.push_back(command.name);
+  const std::string_view nearest = NearestName(name, names);
+  std::string text = name.starts_with('-') ? "unknown option " : "unknown command ";
+  text += std::string(name);
+  if (!nearest.empty()) return text + "; did you mean fletbridge " + std::string(nearest) + "?";
+  if (name.ends_with(".py")) return text + "; to run an app: fletbridge run " + std::string(name);
+  return text + "; see fletbridge --help";
+}
+
+}  // namespace
+
+int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
+  if (args.empty()) {
+    tools.err << Help();
+    return kExitUsage;
+  }
+  const std::string& name = args.front();
+  if (name == "--help" || name == "-h") {
+    tools.out << Help();
+    return 0;
+  }
+  if (name == "--version") {
+    tools.out << "fletbridge " << Version() << "\n";
+    return 0;
+  }
+  for (const Subcommand& command : kSubcommands) {
+    if (command.name == name) return command.run(tools, {args.begin() + 1, args.end()});
+  }
+  if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
+    return PrintError(
+        tools, MakeError(Errc::kUsage,
+                         "the command " + name + " is not in this version; it has run and doctor"));
+  }
+  return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
+}
+
+}  // namespace fletbridge

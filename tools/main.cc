@@ -1,0 +1,15 @@
+// Room: tools. The `fletbridge` command: surroundings in, exit code out.
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "tools/toolbox.h"
+
+int main(int argc, char** argv) try {
+  return fletbridge::FletbridgeMain(fletbridge::RealToolbox(),
+                                    std::vector<std::string>(argv + 1, argv + argc));
+} catch (const std::exception& error) {
+  std::cerr << "fletbridge: " << error.what() << std::endl;
+  return fletbridge::kExitFailure;
+}

@@ -1,0 +1,59 @@
+#include <clocale>
+#include <filesystem>
+#include <iostream>
+#include <langinfo.h>
+#include <string_view>
+#include <unistd.h>
+
+#include "common/process/runtime_dir.h"
+#include "tools/toolbox.h"
+
+namespace fletbridge {
+namespace {
+
+TextPairs ReadEnvironment() {
+  TextPairs pairs;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos)
+      pairs.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return pairs;
+}
+
+bool IsUtf8Terminal() {
+  // A locale object of our own: the app's interpreter must find the process's locale untouched.
+  const locale_t locale = ::newlocale(LC_CTYPE_MASK, "", nullptr);
+  if (locale == nullptr) return false;
+  const bool utf8 = std::string_view(::nl_langinfo_l(CODESET, locale)) == "UTF-8";
+  ::freelocale(locale);
+  return utf8 && ::isatty(STDOUT_FILENO) == 1;
+}
+
+Result<std::string> TryRuntimeDir() {
+  const Result<RuntimeDir> dir = RuntimeDir::Create();
+  if (!dir) return dir.error();
+  return dir->path();
+}
+
+}  // namespace
+
+Toolbox RealToolbox() {
+  std::error_code error;
+  return Toolbox{
+      .parts = {.run = Run,
+                .run_as_client = RunAsClient,
+                .find_interpreter = FindInterpreter,
+                .probe_interpreter = ProbeInterpreter,
+                .wire_generation = WireGeneration,
+                .try_runtime_dir = TryRuntimeDir},
+      .environment = ReadEnvironment(),
+      .cwd = std::filesystem::current_path(error).string(),  // empty: it was deleted
+      .utf8_terminal = IsUtf8Terminal(),
+      .out = std::cout,
+      .err = std::cerr,
+  };
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,54 @@
+#include "tools/request.h"
+
+#include <filesystem>
+
+#include "common/base/log.h"
+
+namespace fletbridge {
+namespace {
+
+LogLevel LevelNamed(const std::string& name) {
+  if (name == "error") return LogLevel::kError;
+  if (name == "warning") return LogLevel::kWarning;
+  return name == "debug" ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
+}  // namespace
+
+RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
+  SetLogLevel(LevelNamed(settings.text("log-level")));
+  RunRequest request;
+  request.stage = settings.text("stage");
+  request.transport = settings.text("transport");
+  const std::string& ui = settings.text("ui");
+  const std::size_t equals = ui.find('=');
+  request.ui = ui.substr(0, equals);
+  if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
+  request.python = settings.text("python");
+  request.steps_file = settings.text("steps");
+  request.report_file = settings.text("report");
+  request.fallback = settings.flag("fallback");
+  request.quiet = settings.flag("quiet");
+  request.limits.max_packet = settings.number("max-packet");
+  request.limits.high_water = settings.number("high-water");
+  request.limits.low_water = request.limits.high_water / 4;
+
+  // The names that `flet run` gives the app (flet_cli 1.0.5, commands/run.py).
+  const std::string& assets = settings.text("assets");
+  std::error_code error;
+  if (!assets.empty() && std::filesystem::is_directory(assets, error)) {
+    request.environment.emplace_back("FLET_ASSETS_DIR", assets);
+  } else if (!assets.empty()) {
+    PrintMessage(tools, "warning: there is no assets folder " + assets + " (from " +
+                            settings.Get("assets").where + "); the app runs without it");
+  }
+  if (!settings.text("name").empty()) {
+    request.environment.emplace_back("FLET_WEB_APP_PATH", settings.text("name"));
+  }
+  if (const auto verbose = settings.number("verbose"); verbose > 0) {
+    request.environment.emplace_back("FLET_LOG_LEVEL", verbose > 1 ? "debug" : "info");
+  }
+  return request;
+}
+
+}  // namespace fletbridge

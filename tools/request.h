@@ -1,0 +1,13 @@
+// Room: tools. From merged settings to what src/host is asked to run.
+#pragma once
+
+#include "common/config/settings.h"
+#include "tools/toolbox.h"
+
+namespace fletbridge {
+
+// All of the request but the app itself. Sets the level of the log, warns of an assets folder that
+// is not there. `settings` have passed CheckSettings().
+[[nodiscard]] RunRequest RequestFrom(const Toolbox& tools, const Settings& settings);
+
+}  // namespace fletbridge

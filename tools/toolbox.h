@@ -1,0 +1,54 @@
+// Room: tools. All that a subcommand touches outside itself: the parts it calls, the process's
+// surroundings, the streams. Real in the executables (real_toolbox.cc), made up in tests.
+#pragma once
+
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/config/settings.h"
+#include "common/python/interpreter.h"
+#include "src/host/run.h"
+
+namespace fletbridge {
+
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitFailure = 70;
+
+// What a subcommand calls; each as the function of the same meaning in src/host or common.
+struct Parts {
+  std::function<int(const RunRequest&)> run;
+  std::function<int(const RunRequest&, const std::string& page_url, const std::string& pid_file)>
+      run_as_client;
+  std::function<Result<std::string>(const std::string& asked, const std::string& app_dir)>
+      find_interpreter;
+  std::function<Result<Interpreter>(const std::string& path)> probe_interpreter;
+  std::function<int(std::string_view flet_version)> wire_generation;
+  std::function<Result<std::string>()> try_runtime_dir;  // makes one, removes it, tells its path
+};
+
+struct Toolbox {
+  Parts parts;
+  TextPairs environment;
+  std::string cwd;             // absolute
+  bool utf8_terminal = false;  // `out` is a terminal that shows UTF-8
+  std::ostream& out;           // results
+  std::ostream& err;           // one-line messages for people
+};
+
+// The surroundings of this process, with std::cout and std::cerr.
+[[nodiscard]] Toolbox RealToolbox();
+
+// `fletbridge ARGS…` and `flet ARGS…` without the program's own name; return the exit code.
+[[nodiscard]] int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int FletMain(const Toolbox& tools, const std::vector<std::string>& args);
+
+// Prints "fletbridge: <text>" on one line, whatever `text` holds.
+void PrintMessage(const Toolbox& tools, std::string_view text);
+// Prints the error and returns the exit code for it: 2 for wrong usage, else 70.
+[[nodiscard]] int PrintError(const Toolbox& tools, const Error& error);
+
+}  // namespace fletbridge
