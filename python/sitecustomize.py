@@ -87,15 +87,19 @@ def _install():
 
         module.run_async = run_until_asked
 
-    def close_old_sessions(module):
-        """flet.messaging.flet_dart_bridge_server: a new client ends the session of the one before."""
+    def use_own_loop(module):
+        """flet.messaging.flet_dart_bridge_server: packets come on the event loop's own thread, so they
+        go into its queue at once; a new client ends the session of the one before."""
         import _fletbridge_ffi as ffi
+        import dart_bridge
 
         server = module.FletDartBridgeServer
         start = server.start
 
         async def start_and_watch(self):
             await start(self)
+            queue = self._FletDartBridgeServer__inbound_queue
+            dart_bridge.set_enqueue_handler_func(self._FletDartBridgeServer__port, queue.put_nowait)
 
             def new_session():
                 session, self.session = self.session, None
@@ -111,7 +115,7 @@ def _install():
 
     patches = {
         "flet.app": make_run_return,
-        "flet.messaging.flet_dart_bridge_server": close_old_sessions,
+        "flet.messaging.flet_dart_bridge_server": use_own_loop,
     }
 
     class Finder:
