@@ -1,0 +1,363 @@
+#include "common/wire/control_tree.h"
+
+#include <algorithm>
+#include <string>
+
+namespace fletbridge::wire {
+namespace {
+
+Container* AsContainer(const Value& value) noexcept {
+  if (Map* map = value.AsMap(); map != nullptr) return map;
+  return value.AsList();
+}
+
+std::size_t Depth(const Container* container) noexcept {
+  std::size_t depth = 0;
+  for (; container != nullptr; container = container->parent) ++depth;
+  return depth;
+}
+
+// Calls `f` with each value directly inside a container.
+template <class F>
+void ForEachChild(const Container& container, F&& f) {
+  if (container.is_map) {
+    for (const auto& entry : static_cast<const Map&>(container).entries) f(entry.second);
+  } else {
+    for (const Value& item : static_cast<const List&>(container).items) f(item);
+  }
+}
+
+std::size_t Height(const Value& value) {
+  const Container* container = AsContainer(value);
+  if (container == nullptr) return 0;
+  std::size_t highest = 0;
+  ForEachChild(*container, [&](const Value& child) { highest = std::max(highest, Height(child)); });
+  return highest + 1;
+}
+
+// A value on its way out of the tree: nobody may climb from it any more.
+Value Detached(Value value) {
+  if (Container* container = AsContainer(value); container != nullptr) container->parent = nullptr;
+  return value;
+}
+
+bool IsControl(const Map& map) { return !ControlType(map).empty(); }
+
+void Merge(Map& into, Map& from) {
+  for (auto& [key, value] : from.entries) {
+    Value* old = into.Find(key);
+    Map* old_map = old == nullptr ? nullptr : old->AsMap();
+    Map* new_map = value.AsMap();
+    const bool same = old_map != nullptr && new_map != nullptr &&
+                      (!IsControl(*old_map) || ControlId(*old_map) == ControlId(*new_map));
+    if (same) {
+      Merge(*old_map, *new_map);
+    } else {
+      into.Set(key, std::move(value));
+    }
+  }
+}
+
+std::string Shown(const Value& segment) {
+  if (const auto number = segment.AsInt()) return std::to_string(*number);
+  if (const std::string* text = segment.AsText()) return "'" + text->substr(0, 60) + "'";
+  return segment.kind();
+}
+
+}  // namespace
+
+std::string_view ControlType(const Map& map) noexcept {
+  const Value* type = map.Find("_c");
+  const std::string* text = type == nullptr ? nullptr : type->AsText();
+  return text == nullptr ? std::string_view() : std::string_view(*text);
+}
+
+std::int64_t ControlId(const Map& map) noexcept {
+  const Value* id = map.Find("_i");
+  return id == nullptr ? 0 : id->AsInt().value_or(0);
+}
+
+Map* ParentControl(const Container& container) noexcept {
+  for (Container* c = container.parent; c != nullptr; c = c->parent) {
+    if (c->is_map && IsControl(*static_cast<Map*>(c))) return static_cast<Map*>(c);
+  }
+  return nullptr;
+}
+
+// One patch being applied: [tree, op, op, ...]. `tree` is [index] or [index, {segment: tree}]; it
+// names the containers by number, and each is looked up when an operation uses it, because the
+// operations before may have moved it.
+class ControlTree::Patch {
+ public:
+  Patch(ControlTree& tree, std::int64_t id, Map& root) : tree_(tree), id_(id), root_(root) {}
+
+  Result<> Run(List& patch) {
+    if (patch.items.empty()) return Wrong("it is empty");
+    if (Result<> ok = ReadTable(patch.items[0], 0, nullptr); !ok) return ok;
+    for (std::size_t i = 1; i < patch.items.size(); ++i) {
+      operation_ = i;
+      List* op = patch.items[i].AsList();
+      if (op == nullptr || op->items.empty() || !op->items[0].AsInt()) {
+        return Wrong("it is not a list that begins with a number");
+      }
+      if (Result<> ok = RunOperation(*op->items[0].AsInt(), op->items); !ok) return ok;
+    }
+    return {};
+  }
+
+ private:
+  struct Node {
+    std::int64_t parent = 0;
+    const Value* segment = nullptr;  // null: the addressed control itself
+  };
+
+  Result<> ReadTable(const Value& value, std::int64_t parent, const Value* segment) {
+    const List* node = value.AsList();
+    if (node == nullptr || node->items.empty() || node->items.size() > 2 ||
+        !node->items[0].AsInt()) {
+      return Wrong("its tree of paths holds something that is not [index] or [index, {...}]");
+    }
+    const std::int64_t index = *node->items[0].AsInt();
+    if (!table_.emplace(index, Node{parent, segment}).second) {
+      return Wrong("its tree of paths holds the index " + std::to_string(index) + " twice");
+    }
+    if (node->items.size() == 1) return {};
+    const Map* below = node->items[1].AsMap();
+    if (below == nullptr) return Wrong("its tree of paths holds no map below an index");
+    for (const auto& [key, child] : below->entries) {
+      if (Result<> ok = ReadTable(child, index, &key); !ok) return ok;
+    }
+    return {};
+  }
+
+  Result<> RunOperation(std::int64_t kind, std::vector<Value>& op) {
+    static constexpr std::size_t kSizes[] = {4, 4, 3, 5};
+    if (kind < 0 || kind > 3) return Wrong("its kind " + std::to_string(kind) + " is unknown");
+    if (op.size() != kSizes[kind]) {
+      return Wrong("it has " + std::to_string(op.size()) + " parts, not " +
+                   std::to_string(kSizes[kind]));
+    }
+    Result<Container*> container = Resolve(op[1]);
+    if (!container) return container.error();
+    switch (kind) {
+      case 0:
+        return Replace(**container, op[2], std::move(op[3]));
+      case 1:
+        return Insert(**container, op[2], std::move(op[3]));
+      case 2: {
+        Result<Value> removed = Remove(**container, op[2], false);
+        if (!removed) return removed.error();
+        return {};
+      }
+      default: {
+        const std::size_t depth = Depth(*container);
+        Result<Value> moved = Remove(**container, op[2], true);
+        if (!moved) return moved.error();
+        // Looked up only now: a position below the same list may have shifted, and a container
+        // can't come to lie within itself.
+        Result<Container*> target = Resolve(op[3]);
+        if (!target) return target.error();
+        // What does not come to lie deeper is known in all its parts: only its parent changes.
+        known_ = Depth(*target) <= depth;
+        Result<> done = Insert(**target, op[4], std::move(*moved));
+        known_ = false;
+        return done;
+      }
+    }
+  }
+
+  Result<> Adopt(const Value& value, Container& container) {
+    if (known_) {
+      if (Container* moved = AsContainer(value); moved != nullptr) moved->parent = &container;
+      return {};
+    }
+    if (Result<> ok = tree_.Adopt(value, container); !ok) return Wrong(ok.error().context);
+    return {};
+  }
+
+  Result<Container*> Resolve(const Value& index) {
+    if (!index.AsInt()) return Wrong("its node is " + std::string(index.kind()));
+    std::vector<const Value*> path;
+    for (std::int64_t at = *index.AsInt();;) {
+      const auto node = table_.find(at);
+      if (node == table_.end()) {
+        return Wrong("node " + std::to_string(at) + " is not in the tree of paths");
+      }
+      if (node->second.segment == nullptr) break;
+      path.push_back(node->second.segment);
+      at = node->second.parent;
+    }
+    Container* container = &root_;
+    for (auto segment = path.rbegin(); segment != path.rend(); ++segment) {
+      const Value* next = Child(*container, **segment);
+      container = next == nullptr ? nullptr : AsContainer(*next);
+      if (container == nullptr) {
+        return Wrong("the path to node " + Shown(index) + " ends at " + Shown(**segment) +
+                     ": the tree has nothing there that could hold something");
+      }
+    }
+    return container;
+  }
+
+  static const Value* Child(Container& container, const Value& key) {
+    if (container.is_map) return static_cast<Map&>(container).Find(key);
+    const std::vector<Value>& items = static_cast<List&>(container).items;
+    const auto at = key.AsInt();
+    if (!at || *at < 0 || static_cast<std::size_t>(*at) >= items.size()) return nullptr;
+    return &items[static_cast<std::size_t>(*at)];
+  }
+
+  Result<> Replace(Container& container, const Value& key, Value value) {
+    if (container.is_map) return SetInMap(static_cast<Map&>(container), key, std::move(value));
+    std::vector<Value>& items = static_cast<List&>(container).items;
+    const auto at = Position(items, key, false);
+    if (!at) return at.error();
+    if (Result<> ok = Adopt(value, container); !ok) return ok;
+    Detached(std::exchange(items[*at], std::move(value)));
+    return {};
+  }
+
+  Result<> Insert(Container& container, const Value& key, Value value) {
+    if (container.is_map) return SetInMap(static_cast<Map&>(container), key, std::move(value));
+    std::vector<Value>& items = static_cast<List&>(container).items;
+    const auto at = Position(items, key, true);
+    if (!at) return at.error();
+    if (Result<> ok = Adopt(value, container); !ok) return ok;
+    items.insert(items.begin() + static_cast<std::ptrdiff_t>(*at), std::move(value));
+    return {};
+  }
+
+  Result<> SetInMap(Map& map, const Value& key, Value value) {
+    if (key.AsText() == nullptr && !key.AsInt()) {
+      return Wrong("its key is " + std::string(key.kind()) + ", not text or an integer");
+    }
+    if (Result<> ok = Adopt(value, map); !ok) return ok;
+    if (Value* old = map.Find(key); old != nullptr) {
+      Detached(std::exchange(*old, std::move(value)));
+    } else {
+      map.entries.emplace_back(key, std::move(value));
+    }
+    return {};
+  }
+
+  Result<Value> Remove(Container& container, const Value& key, bool must_exist) {
+    if (container.is_map) {
+      auto& entries = static_cast<Map&>(container).entries;
+      const auto entry = std::find_if(entries.begin(), entries.end(),
+                                      [&](const auto& e) { return e.first == key; });
+      if (entry == entries.end()) {
+        // Defaults are not on the wire, so a property may be removed that was never sent.
+        if (must_exist) return Wrong("the tree has no property " + Shown(key) + " to move");
+        return Value();
+      }
+      Value value = Detached(std::move(entry->second));
+      entries.erase(entry);
+      return value;
+    }
+    std::vector<Value>& items = static_cast<List&>(container).items;
+    const auto at = Position(items, key, false);
+    if (!at) return at.error();
+    Value value = Detached(std::move(items[*at]));
+    items.erase(items.begin() + static_cast<std::ptrdiff_t>(*at));
+    return value;
+  }
+
+  Result<std::size_t> Position(const std::vector<Value>& items, const Value& key, bool end_too) {
+    const auto at = key.AsInt();
+    const std::size_t limit = items.size() + (end_too ? 1 : 0);
+    if (!at || *at < 0 || static_cast<std::size_t>(*at) >= limit) {
+      return Wrong("the position " + Shown(key) + " is not in a list of " +
+                   std::to_string(items.size()));
+    }
+    return static_cast<std::size_t>(*at);
+  }
+
+  Error Wrong(const std::string& what) const {
+    std::string where = "the app sent a malformed patch for control " + std::to_string(id_);
+    if (operation_ != 0) where += ", operation " + std::to_string(operation_);
+    return MakeError(Errc::kPeerMisbehaved, where + ": " + what);
+  }
+
+  ControlTree& tree_;
+  const std::int64_t id_;
+  Map& root_;
+  std::unordered_map<std::int64_t, Node> table_;
+  std::size_t operation_ = 0;  // 0: none yet
+  bool known_ = false;         // what is inserted was a part of the tree just now
+};
+
+ControlTree::ControlTree(Value page) {
+  page_ = page.AsMap() == nullptr ? std::make_shared<Map>()
+                                  : std::get<std::shared_ptr<Map>>(page.content());
+  AdoptBelow(page_, *page_);
+  page_->parent = nullptr;
+}
+
+Result<> ControlTree::Register(Value page_patch) {
+  Map* patch = page_patch.AsMap();
+  if (patch == nullptr || ControlType(*patch).empty() || ControlId(*patch) != kPageId) {
+    return MakeError(Errc::kPeerMisbehaved, "the app answered the registration without a page");
+  }
+  Merge(*page_, *patch);
+  if (Height(page_) > kMaxTreeDepth) {
+    return MakeError(Errc::kPeerMisbehaved, "the app's page is nested too deeply");
+  }
+  AdoptBelow(page_, *page_);
+  page_->parent = nullptr;
+  return {};
+}
+
+Result<bool> ControlTree::Apply(std::int64_t id, Value patch) {
+  const auto entry = index_.find(id);
+  const std::shared_ptr<Map> root = entry == index_.end() ? nullptr : entry->second.lock();
+  if (root == nullptr) return false;
+  List* list = patch.AsList();
+  if (list == nullptr) return MakeError(Errc::kPeerMisbehaved, "the app sent a patch without a list");
+  Result<> done = Patch(*this, id, *root).Run(*list);
+  Sweep();
+  if (!done) return done.error();
+  return true;
+}
+
+void ControlTree::SetProperty(Map& control, std::string_view name, Value value) {
+  AdoptBelow(value, control);
+  if (Value* old = control.Find(name); old != nullptr) {
+    Detached(std::exchange(*old, std::move(value)));
+  } else {
+    control.entries.emplace_back(Value(name), std::move(value));
+  }
+}
+
+Map* ControlTree::Find(std::int64_t id) const {
+  const auto entry = index_.find(id);
+  return entry == index_.end() ? nullptr : entry->second.lock().get();
+}
+
+Result<> ControlTree::Adopt(const Value& value, Container& parent) {
+  if (AsContainer(value) == nullptr) return {};
+  if (Depth(&parent) + Height(value) > kMaxTreeDepth) {
+    return MakeError(Errc::kPeerMisbehaved,
+                     "the tree would be nested deeper than " + std::to_string(kMaxTreeDepth));
+  }
+  AdoptBelow(value, parent);
+  return {};
+}
+
+void ControlTree::AdoptBelow(const Value& value, Container& parent) {
+  Container* container = AsContainer(value);
+  if (container == nullptr) return;
+  container->parent = &parent;
+  if (const auto* map = std::get_if<std::shared_ptr<Map>>(&value.content()); map != nullptr) {
+    if (IsControl(**map) && ControlId(**map) != 0) index_[ControlId(**map)] = *map;
+  }
+  ForEachChild(*container, [&](const Value& child) { AdoptBelow(child, *container); });
+}
+
+void ControlTree::Sweep() {
+  if (index_.size() < sweep_at_) return;
+  std::erase_if(index_, [](const auto& entry) { return entry.second.expired(); });
+  // Twice what is left: the cost of sweeping stays below that of adding.
+  sweep_at_ = std::max<std::size_t>(1024, index_.size() * 2);
+}
+
+}  // namespace fletbridge::wire

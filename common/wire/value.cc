@@ -1,0 +1,257 @@
+#include "common/wire/value.h"
+
+#include <algorithm>
+#include <bit>
+
+#include <msgpack.hpp>
+
+namespace fletbridge::wire {
+namespace {
+
+// Builds the tree while msgpack-cxx walks the bytes. `open_` are the containers not yet complete;
+// a slot stays valid while its value is read, since only deeper containers grow meanwhile.
+class Builder : public msgpack::null_visitor {
+ public:
+  Builder(std::size_t size, const DecodeLimits& limits) : size_(size), limits_(limits) {}
+
+  Value TakeRoot() { return std::move(root_); }
+  [[nodiscard]] const std::string& error() const { return error_; }
+
+  bool visit_nil() { return true; }  // the slot is nil already
+  bool visit_boolean(bool v) { return Put(v); }
+  bool visit_positive_integer(std::uint64_t v) { return Put(v); }
+  bool visit_negative_integer(std::int64_t v) { return Put(v); }
+  bool visit_float32(float v) { return Put(static_cast<double>(v)); }
+  bool visit_float64(double v) { return Put(v); }
+  bool visit_str(const char* data, std::uint32_t size) { return Put(Text(data, size)); }
+  bool visit_bin(const char* data, std::uint32_t size) { return Put(Bytes{Text(data, size)}); }
+  bool visit_ext(const char* data, std::uint32_t size) {
+    return Put(Ext{static_cast<std::int8_t>(data[0]), Text(data + 1, size - 1)});
+  }
+
+  bool start_array(std::uint32_t count) {
+    if (!Declare(count, 1, "list")) return false;
+    auto list = std::make_shared<List>();
+    list->items.reserve(count);
+    open_.push_back(list.get());
+    *slot_ = Value(std::move(list));
+    return true;
+  }
+  bool start_array_item() {
+    slot_ = &static_cast<List*>(open_.back())->items.emplace_back();
+    return true;
+  }
+  bool end_array() { return Close(); }
+
+  bool start_map(std::uint32_t count) {
+    if (!Declare(count, 2, "map")) return false;
+    auto map = std::make_shared<Map>();
+    map->entries.reserve(count);
+    open_.push_back(map.get());
+    *slot_ = Value(std::move(map));
+    return true;
+  }
+  bool start_map_key() {
+    slot_ = &static_cast<Map*>(open_.back())->entries.emplace_back().first;
+    return true;
+  }
+  bool end_map_key() {
+    const Value& key = static_cast<Map*>(open_.back())->entries.back().first;
+    if (key.AsText() != nullptr || key.AsInt()) return true;
+    return Fail(std::string("a map key is ") + key.kind() + ", not text or an integer");
+  }
+  bool start_map_value() {
+    slot_ = &static_cast<Map*>(open_.back())->entries.back().second;
+    return true;
+  }
+  bool end_map() { return Close(); }
+
+  void parse_error(std::size_t, std::size_t at) {
+    Fail("byte " + std::to_string(at) + " is no MessagePack");
+  }
+  void insufficient_bytes(std::size_t, std::size_t at) {
+    Fail("the value is cut off at byte " + std::to_string(at));
+  }
+
+ private:
+  static std::string Text(const char* data, std::uint32_t size) {
+    return size == 0 ? std::string() : std::string(data, size);  // msgpack-cxx gives null for ""
+  }
+  bool Fail(std::string why) {
+    if (error_.empty()) error_ = std::move(why);
+    return false;
+  }
+  template <class T>
+  bool Put(T&& v) {
+    *slot_ = Value(std::forward<T>(v));
+    return true;
+  }
+  // `count` comes from the peer: each element takes at least one byte of what is really there.
+  bool Declare(std::size_t count, std::size_t values_each, const char* what) {
+    declared_ += count * values_each;
+    if (declared_ > size_) {
+      return Fail(std::string("a ") + what + " claims " + std::to_string(count) +
+                  " elements in a message of " + std::to_string(size_) + " bytes");
+    }
+    if (declared_ > limits_.max_values) {
+      return Fail("more than " + std::to_string(limits_.max_values) + " values in one message");
+    }
+    if (open_.size() >= limits_.max_depth) {
+      return Fail("nested deeper than " + std::to_string(limits_.max_depth) + " levels");
+    }
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::size_t size_;
+  const DecodeLimits limits_;
+  Value root_;
+  Value* slot_ = &root_;
+  std::vector<Container*> open_;
+  std::size_t declared_ = 0;
+  std::string error_;
+};
+
+struct StringSink {
+  std::string bytes;
+  void write(const char* data, std::size_t size) { bytes.append(data, size); }
+};
+
+struct Packer {
+  StringSink& sink;
+  msgpack::packer<StringSink> out{sink};
+
+  void operator()(std::monostate) { out.pack_nil(); }
+  void operator()(bool b) { b ? out.pack_true() : out.pack_false(); }
+  void operator()(std::int64_t n) { out.pack_int64(n); }
+  void operator()(std::uint64_t n) { out.pack_uint64(n); }
+  void operator()(double d) {
+    // msgpack-cxx would write 800.0 as the integer 800; Flet keeps floats and integers apart.
+    const auto bits = std::bit_cast<std::uint64_t>(d);
+    char bytes[9] = {'\xcb'};
+    for (int i = 0; i < 8; ++i) bytes[1 + i] = static_cast<char>(bits >> (56 - 8 * i));
+    sink.write(bytes, sizeof bytes);
+  }
+  void operator()(const std::string& s) {
+    out.pack_str(static_cast<std::uint32_t>(s.size()));
+    out.pack_str_body(s.data(), static_cast<std::uint32_t>(s.size()));
+  }
+  void operator()(const std::shared_ptr<Bytes>& b) {
+    out.pack_bin(static_cast<std::uint32_t>(b->data.size()));
+    out.pack_bin_body(b->data.data(), static_cast<std::uint32_t>(b->data.size()));
+  }
+  void operator()(const std::shared_ptr<Ext>& e) {
+    out.pack_ext(e->data.size(), e->type);
+    out.pack_ext_body(e->data.data(), static_cast<std::uint32_t>(e->data.size()));
+  }
+  void operator()(const std::shared_ptr<List>& list) {
+    out.pack_array(static_cast<std::uint32_t>(list->items.size()));
+    for (const Value& item : list->items) Pack(item);
+  }
+  void operator()(const std::shared_ptr<Map>& map) {
+    out.pack_map(static_cast<std::uint32_t>(map->entries.size()));
+    for (const auto& [key, value] : map->entries) {
+      Pack(key);
+      Pack(value);
+    }
+  }
+  void Pack(const Value& value) {
+    std::visit([this](const auto& content) { (*this)(content); }, value.content());
+  }
+};
+
+struct Equal {
+  const Value& b;
+
+  template <class T>
+  bool operator()(const T& a) const {
+    const T& other = std::get<T>(b.content());
+    if constexpr (std::is_same_v<T, std::shared_ptr<Bytes>>) {
+      return a->data == other->data;
+    } else if constexpr (std::is_same_v<T, std::shared_ptr<Ext>>) {
+      return a->type == other->type && a->data == other->data;
+    } else if constexpr (std::is_same_v<T, std::shared_ptr<List>>) {
+      return a->items == other->items;
+    } else if constexpr (std::is_same_v<T, std::shared_ptr<Map>>) {
+      return a->entries == other->entries;
+    } else {
+      return a == other;
+    }
+  }
+};
+
+}  // namespace
+
+bool operator==(const Value& a, const Value& b) {
+  return a.content_.index() == b.content_.index() && std::visit(Equal{b}, a.content_);
+}
+
+Value Value::ListOf(std::initializer_list<Value> items) {
+  auto list = std::make_shared<List>();
+  list->items = items;
+  return list;
+}
+
+Value Value::MapOf(std::initializer_list<Pair> entries) {
+  auto map = std::make_shared<Map>();
+  map->entries.reserve(entries.size());
+  for (const auto& [key, value] : entries) map->entries.emplace_back(Value(key), value);
+  return map;
+}
+
+const char* Value::kind() const noexcept {
+  static constexpr const char* kNames[] = {"nil",   "a bool",          "an integer", "an integer",
+                                           "a float", "text",          "bytes",      "an extension",
+                                           "a list", "a map"};
+  return kNames[content_.index()];
+}
+
+const Value* Map::Find(std::string_view key) const noexcept {
+  for (const auto& [name, value] : entries) {
+    const std::string* text = name.AsText();
+    if (text != nullptr && *text == key) return &value;
+  }
+  return nullptr;
+}
+
+Value* Map::Find(const Value& key) noexcept {
+  for (auto& [name, value] : entries) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+void Map::Set(const Value& key, Value value) {
+  if (Value* old = Find(key); old != nullptr) {
+    *old = std::move(value);
+  } else {
+    entries.emplace_back(key, std::move(value));
+  }
+}
+
+Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits) {
+  Builder builder(bytes.size(), limits);
+  std::size_t end = 0;
+  const bool ok =
+      msgpack::parse(reinterpret_cast<const char*>(bytes.data()), bytes.size(), end, builder);
+  if (!ok || !builder.error().empty()) {
+    return MakeError(Errc::kPeerMisbehaved,
+                     builder.error().empty() ? "invalid MessagePack" : builder.error());
+  }
+  if (end != bytes.size()) {
+    return MakeError(Errc::kPeerMisbehaved,
+                     std::to_string(bytes.size() - end) + " bytes follow the message");
+  }
+  return builder.TakeRoot();
+}
+
+Buffer Encode(const Value& value) {
+  StringSink sink;
+  Packer{sink}.Pack(value);
+  return Buffer(std::string_view(sink.bytes));
+}
+
+}  // namespace fletbridge::wire

@@ -1,0 +1,144 @@
+// Room: common/wire. One MessagePack value as Flet's messages and its control tree use it, read from
+// bytes and written back. Knows nothing of messages, controls or transports.
+//
+// Lists and maps are shared, as in Python: a copied Value refers to the same container. Values are
+// for one thread at a time.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/transport/packet.h"
+
+namespace fletbridge::wire {
+
+struct List;
+struct Map;
+
+struct Bytes {
+  std::string data;
+};
+
+// Flet's extension types: 1 date and time, 2 time, 3 duration in microseconds; all as text.
+struct Ext {
+  std::int8_t type = 0;
+  std::string data;
+};
+
+class Value {
+ public:
+  // An integer is an int64 if it fits, so a uint64 is always above the largest int64.
+  using Content =
+      std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string,
+                   std::shared_ptr<Bytes>, std::shared_ptr<Ext>, std::shared_ptr<List>,
+                   std::shared_ptr<Map>>;
+  using Pair = std::pair<std::string_view, Value>;
+
+  Value() = default;  // nil
+  Value(bool b) : content_(b) {}
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
+  Value(T n) {
+    if (std::in_range<std::int64_t>(n)) {
+      content_ = static_cast<std::int64_t>(n);
+    } else {
+      content_ = static_cast<std::uint64_t>(n);
+    }
+  }
+  Value(double d) : content_(d) {}
+  Value(std::string s) : content_(std::move(s)) {}
+  Value(std::string_view s) : content_(std::string(s)) {}
+  Value(const char* s) : content_(std::string(s)) {}
+  Value(Bytes b) : content_(std::make_shared<Bytes>(std::move(b))) {}
+  Value(Ext e) : content_(std::make_shared<Ext>(std::move(e))) {}
+  Value(std::shared_ptr<List> l) : content_(std::move(l)) {}
+  Value(std::shared_ptr<Map> m) : content_(std::move(m)) {}
+
+  [[nodiscard]] static Value ListOf(std::initializer_list<Value> items);
+  [[nodiscard]] static Value MapOf(std::initializer_list<Pair> entries);
+
+  [[nodiscard]] const Content& content() const noexcept { return content_; }
+  [[nodiscard]] bool is_nil() const noexcept {
+    return std::holds_alternative<std::monostate>(content_);
+  }
+  [[nodiscard]] bool is_true() const noexcept {
+    const bool* b = std::get_if<bool>(&content_);
+    return b != nullptr && *b;
+  }
+  [[nodiscard]] bool is_false() const noexcept {
+    const bool* b = std::get_if<bool>(&content_);
+    return b != nullptr && !*b;
+  }
+  [[nodiscard]] std::optional<std::int64_t> AsInt() const noexcept {
+    const std::int64_t* n = std::get_if<std::int64_t>(&content_);
+    return n == nullptr ? std::nullopt : std::optional(*n);
+  }
+  // These four are null for a value of another type.
+  [[nodiscard]] const std::string* AsText() const noexcept {
+    return std::get_if<std::string>(&content_);
+  }
+  [[nodiscard]] std::string* AsText() noexcept { return std::get_if<std::string>(&content_); }
+  [[nodiscard]] List* AsList() const noexcept {
+    const auto* list = std::get_if<std::shared_ptr<List>>(&content_);
+    return list == nullptr ? nullptr : list->get();
+  }
+  [[nodiscard]] Map* AsMap() const noexcept {
+    const auto* map = std::get_if<std::shared_ptr<Map>>(&content_);
+    return map == nullptr ? nullptr : map->get();
+  }
+  // "a map", "text", ...: for messages to people.
+  [[nodiscard]] const char* kind() const noexcept;
+
+  // Deep equality; a map's order counts as in the bytes.
+  friend bool operator==(const Value& a, const Value& b);
+
+ private:
+  Content content_;
+};
+
+// `parent` is kept by ControlTree: the container that holds this one there; null elsewhere.
+struct Container {
+  Container* parent = nullptr;
+  bool is_map = false;
+};
+
+struct List : Container {
+  std::vector<Value> items;
+};
+
+// Keeps the order of the wire. Keys are text or integers.
+struct Map : Container {
+  Map() { is_map = true; }
+  std::vector<std::pair<Value, Value>> entries;
+
+  // Null if absent; valid until the map changes.
+  [[nodiscard]] const Value* Find(std::string_view key) const noexcept;
+  [[nodiscard]] Value* Find(std::string_view key) noexcept {
+    return const_cast<Value*>(std::as_const(*this).Find(key));
+  }
+  [[nodiscard]] Value* Find(const Value& key) noexcept;
+  void Set(const Value& key, Value value);
+};
+
+// What a peer may make us hold. Sizes that it declares are checked before anything is allocated.
+struct DecodeLimits {
+  std::size_t max_depth = 512;               // containers within containers
+  std::size_t max_values = std::size_t{4} << 20;
+};
+
+// Reads exactly one value; bytes left over, invalid bytes and missing ones are kPeerMisbehaved.
+[[nodiscard]] Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits = {});
+[[nodiscard]] Buffer Encode(const Value& value);
+
+}  // namespace fletbridge::wire

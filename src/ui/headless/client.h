@@ -1,0 +1,71 @@
+// Room: src/ui/headless. The protocol of a Flet client, without a screen: holds the control tree,
+// reads what the app sends and answers what a client must answer. What a person does comes through
+// Send...(). Knows nothing of steps, threads or back-pressure. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "common/wire/control_tree.h"
+#include "common/wire/message.h"
+#include "src/ui/headless/services.h"
+
+namespace fletbridge::headless {
+
+enum class Heard {
+  kNothing,       // nothing that anybody waits for
+  kRegistered,    // the app has answered the registration
+  kPatched,       // the tree has changed
+  kCrashed,       // main() or a handler raised: last_crash()
+  kWindowClosed,  // the app has closed the window
+};
+
+class Client {
+ public:
+  // `out` is given each message for the app; it may be called inside every method that sends.
+  Client(double width, double height, std::function<void(Buffer)> out);
+
+  void SendRegister();
+
+  // Reads one message of the app and answers it where it wants an answer. kPeerMisbehaved if it is
+  // malformed.
+  [[nodiscard]] Result<Heard> Handle(std::span<const std::byte> payload);
+
+  // The client's own change of a control: into the tree and to the app.
+  void SendProps(wire::Map& control, std::initializer_list<wire::Value::Pair> props);
+  // An event if the app handles it; true if so.
+  bool SendEvent(const wire::Map& control, std::string_view name, wire::Value data);
+  // An event that Flet wants whether or not the app handles it.
+  void SendEventAlways(const wire::Map& control, std::string_view name, wire::Value data);
+
+  void SendRoute(const std::string& route);
+  void SendSize(double width, double height);
+  // The person closes the window: true if it closes, false if the app has asked to be asked.
+  bool CloseWindow();
+  // What a button does by itself, in the client (Flet's ClientAction): the app is not asked.
+  void RunAction(const wire::Map& control);
+
+  [[nodiscard]] const wire::ControlTree& tree() const noexcept { return tree_; }
+  [[nodiscard]] const std::string& last_crash() const noexcept { return last_crash_; }
+
+ private:
+  Result<Heard> On(wire::RegisterAnswer& answer);
+  Result<Heard> On(wire::PatchControl& patch);
+  Result<Heard> On(wire::InvokeMethod& call);
+  Result<Heard> On(wire::SessionCrashed& crash);
+  Result<Heard> On(wire::PythonOutput& output);
+
+  void SendFirstMessages();
+  Heard CallWindow(const wire::InvokeMethod& call);
+  void DismissClosedDialogs();
+
+  std::function<void(Buffer)> out_;
+  wire::ControlTree tree_;
+  Services services_;
+  std::set<std::int64_t> open_dialogs_;
+  bool registered_ = false;
+  std::string last_crash_;
+};
+
+}  // namespace fletbridge::headless

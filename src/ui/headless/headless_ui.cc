@@ -1,0 +1,206 @@
+#include "src/ui/headless/headless_ui.h"
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "src/ui/headless/client.h"
+#include "src/ui/headless/step_runner.h"
+
+namespace fletbridge {
+
+using headless::Client;
+using headless::Heard;
+using headless::StepRunner;
+
+// A packet costs memory even if it has no payload.
+constexpr std::size_t kMaxPackets = 65536;
+
+struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
+  Impl(EventLoop& event_loop, HeadlessOptions&& options)
+      : loop(event_loop),
+        limits(options.limits),
+        client(options.width, options.height, [this](Buffer message) { Out(std::move(message)); }) {
+    if (options.steps) {
+      runner = std::make_unique<StepRunner>(loop, client, std::move(*options.steps),
+                                            std::move(options.flet_package), paused,
+                                            [this](int exit_code) { StepsEnded(exit_code); });
+    }
+  }
+
+  void Post(void (Impl::*method)()) {
+    loop.Post([self = shared_from_this(), method] { (self.get()->*method)(); });
+  }
+
+  void Begin() {
+    if (ended) return;
+    Tell({UiState::kReady, {}, 0});
+    Tell({UiState::kConnected, {}, 0});
+    client.SendRegister();
+  }
+
+  SendResult Take(Packet&& packet) {
+    const std::lock_guard lock(mutex);
+    if (closed) return SendResult::kClosed;
+    if (packet.payload.size() > limits.max_packet) return SendResult::kTooLarge;
+    if (queued > limits.high_water || inbox.size() >= kMaxPackets) {
+      full = true;
+      return SendResult::kFull;
+    }
+    queued += packet.payload.size();
+    inbox.push_back(std::move(packet));
+    if (!std::exchange(drain_posted, true)) Post(&Impl::Drain);
+    return SendResult::kAccepted;
+  }
+
+  void Drain() {
+    std::deque<Packet> packets;
+    {
+      const std::lock_guard lock(mutex);
+      drain_posted = false;
+      packets.swap(inbox);
+    }
+    for (Packet& packet : packets) {
+      if (ended) return;
+      const std::size_t size = packet.payload.size();
+      Handle(std::move(packet));
+      bool writable = false;
+      {
+        const std::lock_guard lock(mutex);
+        queued -= size;
+        if (full && !closed && queued <= limits.low_water) {
+          full = false;
+          writable = true;
+        }
+      }
+      if (writable) sink->OnWritable();
+    }
+  }
+
+  void Handle(Packet packet) {
+    const auto at = StepRunner::Clock::now();
+    // Data channels are opened by the client, which opens none; and Flet drops unknown types.
+    if (packet.type != PacketType::kControl) return;
+    const Result<Heard> heard = client.Handle(packet.payload.span());
+    if (!heard) return End(heard.error(), 70);
+    switch (*heard) {
+      case Heard::kNothing:
+        return;
+      case Heard::kRegistered:
+        registered = true;
+        if (runner) runner->OnRegistered();
+        return Tell({UiState::kRegistered, {}, 0});
+      case Heard::kPatched:
+        if (registered && !std::exchange(drawn, true)) Tell({UiState::kFirstFrame, {}, 0});
+        if (runner && !ended) runner->OnPatch(at);
+        return;
+      case Heard::kCrashed: {
+        const bool expected = runner && runner->ClaimCrash(client.last_crash());
+        Log(expected ? LogLevel::kDebug : LogLevel::kError,
+            "the app raised: " + client.last_crash());
+        if (runner) runner->OnCrash(client.last_crash(), expected);
+        return;
+      }
+      case Heard::kWindowClosed:
+        if (!runner) return End({}, 0);
+        return runner->OnWindowClosed();
+    }
+  }
+
+  void AppGone(const Error& why) {
+    if (ended) return;
+    app_gone = why;
+    if (!runner) return End(why, 0);
+    runner->OnAppGone();
+  }
+
+  void StepsEnded(int exit_code) {
+    // A failed step has been printed: there is nothing more to say.
+    End(exit_code == 0 ? app_gone : Error(), exit_code);
+  }
+
+  void Out(Buffer message) {
+    if (!ended) sink->OnPacket(Packet{PacketType::kControl, std::move(message)});
+  }
+
+  void Tell(const UiEvent& event) {
+    if (!ended) sink->OnUiEvent(event);
+  }
+
+  // The last call out. What the app sends from now on is refused.
+  void End(const Error& why, int exit_code) {
+    if (ended) return;
+    ended = true;
+    {
+      const std::lock_guard lock(mutex);
+      closed = true;
+      inbox.clear();
+      queued = 0;
+    }
+    if (sink != nullptr) sink->OnUiEvent({UiState::kClosed, why, exit_code});
+  }
+
+  // set in constructor
+  EventLoop& loop;
+  const FlowLimits limits;
+  UiSink* sink = nullptr;  // set by Start()
+
+  std::atomic<bool> paused{false};  // any thread
+
+  // loop only
+  Client client;
+  std::unique_ptr<StepRunner> runner;
+  bool registered = false;
+  bool drawn = false;
+  bool ended = false;
+  Error app_gone;  // given by Close()
+
+  // under mutex
+  mutable std::mutex mutex;
+  std::deque<Packet> inbox;
+  std::size_t queued = 0;  // bytes accepted and not handled yet
+  bool full = false;       // somebody was told so and waits for OnWritable()
+  bool closed = false;
+  bool drain_posted = false;
+};
+
+HeadlessUi::HeadlessUi(EventLoop& loop, HeadlessOptions options)
+    : impl_(std::make_shared<Impl>(loop, std::move(options))) {}
+
+HeadlessUi::~HeadlessUi() {
+  impl_->sink = nullptr;
+  impl_->End({}, 0);
+}
+
+void HeadlessUi::Start(UiSink& sink) {
+  impl_->sink = &sink;
+  impl_->Post(&Impl::Begin);
+}
+
+void HeadlessUi::Close(const Error& why) {
+  impl_->loop.Post([impl = impl_, why] { impl->AppGone(why); });
+}
+
+LatencySamples HeadlessUi::latencies() const {
+  return impl_->runner ? impl_->runner->latencies() : LatencySamples();
+}
+
+SendResult HeadlessUi::Send(Packet&& packet) { return impl_->Take(std::move(packet)); }
+
+std::size_t HeadlessUi::queued_bytes() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->queued;
+}
+
+void HeadlessUi::PauseReceiving() { impl_->paused = true; }
+
+void HeadlessUi::ResumeReceiving() {
+  impl_->paused = false;
+  impl_->loop.Post([impl = impl_] {
+    if (impl->runner) impl->runner->Resume();
+  });
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,56 @@
+// Room: src/ui/headless. A UI without a screen: a real client of Flet's protocol (0.86 and later)
+// that keeps the control tree, answers the app, and does what a steps file says. For tests,
+// benchmarks and servers. Used by src/host.
+//
+// Ends with kClosed by itself after the last step, with exit_code 0, or 1 for a step that failed;
+// that has then been printed, and `why` is empty. An app that breaks the protocol ends it with 70
+// and kPeerMisbehaved, which the caller prints. Without steps it stays until Close() or until the
+// app closes its window.
+//
+// Threads: Send(), Pause..., Resume... and Close() from any thread; everything else happens on the
+// loop. Destroy it on the loop, after kClosed, or when the loop has ended.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/transport/ui_endpoint.h"
+#include "src/ui/headless/steps.h"
+
+namespace fletbridge {
+
+class EventLoop;
+
+struct HeadlessOptions {
+  std::optional<Steps> steps;  // none: stay connected and do nothing
+  double width = 800;          // of the window, in logical pixels
+  double height = 600;
+  FlowLimits limits;
+  // The folder of the app's `flet` package, where the names of icons are looked up; empty if it is
+  // unknown: then icon= takes numbers only.
+  std::string flet_package;
+};
+
+class HeadlessUi final : public UiEndpoint {
+ public:
+  // The loop must outlive this object.
+  HeadlessUi(EventLoop& loop, HeadlessOptions options);
+  ~HeadlessUi() override;
+
+  [[nodiscard]] std::string name() const override { return "headless"; }
+  void Start(UiSink& sink) override;
+  void Close(const Error& why) override;
+  [[nodiscard]] LatencySamples latencies() const override;
+
+  [[nodiscard]] SendResult Send(Packet&& packet) override;
+  [[nodiscard]] std::size_t queued_bytes() const override;
+  void PauseReceiving() override;
+  void ResumeReceiving() override;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;  // shared with what waits on the loop
+};
+
+}  // namespace fletbridge

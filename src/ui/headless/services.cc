@@ -1,0 +1,91 @@
+#include "src/ui/headless/services.h"
+
+#include <algorithm>
+#include <array>
+
+namespace fletbridge::headless {
+namespace {
+
+using wire::Map;
+using wire::Value;
+
+// Methods that move something on a screen, or the focus, and answer nothing.
+constexpr std::array<std::string_view, 34> kSilent = {
+    "announce_message", "announce_tooltip", "clear_capture", "close_drawer", "close_end_drawer",
+    "close_view", "confirm_dismiss", "confirm_pop", "disable", "disable_menu", "enable",
+    "enable_menu", "focus", "go_to_page", "heavy_impact", "jump_to", "jump_to_page", "light_impact",
+    "medium_impact", "move_to", "next_page", "open_view", "pan", "previous_page", "reset",
+    "restore_state", "save_state", "scroll_to", "selection_click",
+    "set_allowed_device_orientations", "show_drawer", "show_end_drawer", "vibrate", "zoom"};
+
+std::string TextArgument(const Map* args, std::string_view name) {
+  const Value* value = args == nullptr ? nullptr : args->Find(name);
+  const std::string* text = value == nullptr ? nullptr : value->AsText();
+  return text == nullptr ? std::string() : *text;
+}
+
+MethodAnswer Unknown(const std::string& name) {
+  return {{}, "fletbridge headless does not know the method " + name};
+}
+
+}  // namespace
+
+MethodAnswer Services::Call(std::string_view type, const std::string& name, const Value& args) {
+  const Map* map = args.AsMap();
+  if (type == "SharedPreferences") return Preferences(name, map);
+  if (type == "Clipboard") return Clipboard(name, map);
+  if (type == "UrlLauncher" && (name == "can_launch_url" || name == "launch_url")) {
+    return {true, {}};
+  }
+  if (name == "get_device_info") {
+    // The names that a Linux system has which does not say more about itself.
+    return {Value::MapOf({{"name", "Linux"},
+                          {"id", "linux"},
+                          {"pretty_name", "Linux"},
+                          {"locales", Value::ListOf({Value::MapOf({{"language_code", "en"},
+                                                                   {"country_code", "US"},
+                                                                   {"script_code", {}}})})}}),
+            {}};
+  }
+  if (std::find(kSilent.begin(), kSilent.end(), name) != kSilent.end()) return {};
+  return Unknown(name);
+}
+
+MethodAnswer Services::Preferences(const std::string& name, const Map* args) {
+  const std::string key = TextArgument(args, "key");
+  if (name == "get") {
+    const auto found = preferences_.find(key);
+    return {found == preferences_.end() ? Value() : found->second, {}};
+  }
+  if (name == "set") {
+    const Value* value = args == nullptr ? nullptr : args->Find("value");
+    preferences_[key] = value == nullptr ? Value() : *value;
+    return {true, {}};
+  }
+  if (name == "contains_key") return {preferences_.contains(key), {}};
+  if (name == "remove") return {preferences_.erase(key) != 0, {}};
+  if (name == "clear") {
+    preferences_.clear();
+    return {true, {}};
+  }
+  if (name == "get_keys") {
+    const std::string prefix = TextArgument(args, "key_prefix");
+    auto keys = std::make_shared<wire::List>();
+    for (const auto& [stored, value] : preferences_) {
+      if (stored.starts_with(prefix)) keys->items.emplace_back(stored);
+    }
+    return {Value(std::move(keys)), {}};
+  }
+  return Unknown(name);
+}
+
+MethodAnswer Services::Clipboard(const std::string& name, const Map* args) {
+  if (name == "set") {
+    clipboard_ = TextArgument(args, "data");
+    return {};
+  }
+  if (name == "get") return {clipboard_ ? Value(*clipboard_) : Value(), {}};
+  return Unknown(name);
+}
+
+}  // namespace fletbridge::headless

@@ -1,0 +1,408 @@
+#include "src/ui/headless/step_runner.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "src/ui/headless/hand.h"
+
+namespace fletbridge::headless {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::Map;
+
+constexpr milliseconds kFirstFrameTime{30000};
+constexpr milliseconds kTargetTime{2000};
+constexpr milliseconds kCloseTime{10000};
+constexpr std::size_t kMaxCandidates = 64;
+constexpr std::size_t kMaxTextsShown = 8;
+constexpr std::size_t kMaxTreeLines = 200;
+constexpr int kMaxAtOnce = 100;
+
+bool IsInput(StepKind kind) {
+  switch (kind) {
+    case StepKind::kClick:
+    case StepKind::kType:
+    case StepKind::kSubmit:
+    case StepKind::kCheck:
+    case StepKind::kDrag:
+    case StepKind::kDismiss:
+    case StepKind::kResize:
+    case StepKind::kRoute:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool HasFinder(StepKind kind) {
+  switch (kind) {
+    case StepKind::kResize:
+    case StepKind::kRoute:
+    case StepKind::kExpectCrash:
+    case StepKind::kTree:
+    case StepKind::kSleep:
+    case StepKind::kClose:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::string Shown(milliseconds time) {
+  return time.count() % 1000 == 0 ? std::to_string(time.count() / 1000) + " s"
+                                  : std::to_string(time.count()) + " ms";
+}
+
+std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+// One timer, re-used: `serial` tells an old expiry, already on its way, from the current one.
+struct StepRunner::Timer {
+  explicit Timer(EventLoop& loop) : timer(loop.io()) {}
+  boost::asio::steady_timer timer;
+  std::uint64_t serial = 0;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+};
+
+StepRunner::StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
+                       const std::atomic<bool>& paused, std::function<void(int exit_code)> finish)
+    : client_(client),
+      steps_(std::move(steps.steps)),
+      flet_package_(std::move(flet_package)),
+      paused_(paused),
+      finish_(std::move(finish)),
+      loop_(loop),
+      timer_(std::make_unique<Timer>(loop)) {
+  if (!steps_.empty()) rounds_left_ = steps_[0].repeat;
+}
+
+StepRunner::~StepRunner() = default;
+
+void StepRunner::OnRegistered() {
+  if (state_ == State::kFirstFrame) Wait(State::kFirstFrame, kFirstFrameTime);
+}
+
+void StepRunner::OnPatch(Clock::time_point at) {
+  switch (state_) {
+    case State::kFirstFrame:
+      state_ = State::kReady;
+      ++timer_->serial;
+      break;
+    case State::kAnswer:
+    case State::kDragging:
+      if (!answered_) {
+        const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(at - sent_at_);
+        latencies_.push_back(static_cast<std::uint64_t>(time.count()));
+        answered_ = true;
+      }
+      if (state_ == State::kAnswer) StepDone();
+      break;
+    case State::kTarget:
+      if (!paused_) TryInput(current());
+      break;
+    case State::kCondition:
+      Check(current());
+      break;
+    default:
+      break;
+  }
+  Advance();
+}
+
+bool StepRunner::ClaimCrash(const std::string& text) {
+  for (std::size_t i = at_; i < steps_.size(); ++i) {
+    if (steps_[i].kind != StepKind::kExpectCrash || text.find(steps_[i].text) == std::string::npos) {
+      continue;
+    }
+    const auto claimed = static_cast<std::size_t>(std::count_if(
+        crashes_.begin(), crashes_.end(), [i](const Crash& crash) { return crash.step == i; }));
+    if (claimed >= (i == at_ ? rounds_left_ : steps_[i].repeat)) continue;
+    crashes_.push_back({text, i});
+    return true;
+  }
+  return false;
+}
+
+void StepRunner::OnCrash(const std::string& text, bool claimed) {
+  if (state_ == State::kDone || at_ == steps_.size()) return;
+  if (!claimed) return Fail("the app crashed: " + FirstLine(text));
+  if (state_ == State::kAnswer) StepDone();  // a handler that raised draws nothing
+  if (state_ == State::kCondition) Check(current());
+  Advance();
+}
+
+void StepRunner::OnWindowClosed() {
+  if (state_ == State::kClosing) return Finish(0);
+  FailBefore("the app closed its window");
+}
+
+void StepRunner::OnAppGone() {
+  if (state_ == State::kClosing) return Finish(0);
+  FailBefore("the app ended");
+}
+
+// Steps that remain when everything is over are a failure, an input that waits for its answer is not.
+void StepRunner::FailBefore(const std::string& what) {
+  if (state_ == State::kDone) return;
+  std::size_t next = at_;
+  if (state_ == State::kAnswer && rounds_left_ == 1) ++next;
+  if (next >= steps_.size()) return Finish(0);
+  Log(LogLevel::kError, what + " before " + Named(next));
+  Finish(1);
+}
+
+void StepRunner::Resume() {
+  if (paused_) return;
+  if (state_ == State::kTarget) TryInput(current());
+  if (state_ == State::kDragging) ContinueDrag(current());
+  Advance();
+}
+
+void StepRunner::Advance() {
+  SkipEmptyRepeats();
+  for (int begun = 0; state_ == State::kReady && !paused_; ++begun) {
+    if (at_ == steps_.size()) return Finish(0);
+    // Inputs that nobody answers could keep the loop from everything else.
+    if (begun == kMaxAtOnce) return AdvanceLater();
+    Begin(current());
+    SkipEmptyRepeats();
+  }
+}
+
+void StepRunner::AdvanceLater() {
+  loop_.Post([this, alive = std::weak_ptr(timer_->alive)] {
+    if (!alive.expired()) Advance();
+  });
+}
+
+void StepRunner::SkipEmptyRepeats() {
+  while (state_ == State::kReady && at_ < steps_.size() && rounds_left_ == 0) {
+    ++at_;
+    rounds_left_ = at_ < steps_.size() ? steps_[at_].repeat : 1;
+  }
+}
+
+void StepRunner::Begin(const Step& step) {
+  why_not_.clear();
+  if (HasFinder(step.kind) && !MakeQuery(step)) return;
+  if (IsInput(step.kind)) return BeginInput(step);
+  switch (step.kind) {
+    case StepKind::kTree:
+      return WriteTree(step);
+    case StepKind::kSleep:
+      return Wait(State::kSleeping, step.time);
+    case StepKind::kClose:
+      if (client_.CloseWindow()) return Finish(0);
+      return Wait(State::kClosing, kCloseTime);
+    default:
+      state_ = State::kCondition;
+      Check(step);
+      if (state_ == State::kCondition) Wait(State::kCondition, step.time);
+  }
+}
+
+bool StepRunner::MakeQuery(const Step& step) {
+  query_ = Query{step.finder, {}};
+  if (!step.finder.icon) return true;
+  if (icons_ == nullptr) {
+    icons_ = std::make_unique<IconNames>();
+    if (!flet_package_.empty()) {
+      Result<IconNames> names = IconNames::Load(flet_package_);
+      if (!names) {
+        Fail(names.error().Line());
+        return false;
+      }
+      *icons_ = std::move(*names);
+    }
+  }
+  query_.icon_codes = icons_->Codes(*step.finder.icon);
+  if (query_.icon_codes.empty()) {
+    Fail(flet_package_.empty()
+             ? "where the app's flet package lies is unknown, and with it the names of icons; use "
+               "icon=0x... with the icon's number"
+             : "the app's Flet has no icon named " + *step.finder.icon);
+    return false;
+  }
+  return true;
+}
+
+void StepRunner::BeginInput(const Step& step) {
+  answered_ = false;
+  if (step.kind == StepKind::kResize || step.kind == StepKind::kRoute) {
+    sent_at_ = Clock::now();
+    const Map& page = client_.tree().page();
+    if (step.kind == StepKind::kResize) {
+      client_.SendSize(step.x1, step.y1);
+      return Sent(step, Handles(page, "resize"));
+    }
+    client_.SendRoute(step.text);
+    return Sent(step, Handles(page, "route_change"));
+  }
+  state_ = State::kTarget;
+  TryInput(step);
+  if (state_ == State::kTarget) Wait(State::kTarget, std::max(kTargetTime, step.time));
+}
+
+void StepRunner::TryInput(const Step& step) {
+  Map* target = Choose(step);
+  if (target == nullptr) return;
+  sent_at_ = Clock::now();
+  if (step.kind == StepKind::kDrag) {
+    drag_target_ = wire::ControlId(*target);
+    drag_part_ = 0;
+    drag_answers_ = false;
+    state_ = State::kDragging;
+    return ContinueDrag(step);
+  }
+  Sent(step, DoInput(client_, step, *target));
+}
+
+// The control for an input, or null and why_not_.
+Map* StepRunner::Choose(const Step& step) {
+  const std::size_t index = step.finder.index.value_or(0);
+  std::vector<Map*> found = FindAll(client_.tree(), query_, Hidden::kSkip,
+                                    step.finder.index ? index + 1 : kMaxCandidates);
+  if (found.size() <= index) {
+    why_not_ = FindAll(client_.tree(), query_, Hidden::kInclude, index + 1).size() > index
+                   ? "it is not visible"
+                   : "not found";
+    return nullptr;
+  }
+  if (step.finder.index) found = {found[index]};
+  why_not_.clear();
+  for (Map* aimed : found) {
+    std::string reason;
+    Map* target = TargetOf(step.kind, *aimed, reason);
+    if (target != nullptr && IsEnabled(*aimed)) return target;
+    if (target != nullptr) reason = "it is disabled";
+    if (why_not_.empty()) why_not_ = reason;
+  }
+  return nullptr;
+}
+
+void StepRunner::Sent(const Step& step, bool may_answer) {
+  if (state_ == State::kDone) return;
+  if (!may_answer) return StepDone();
+  Wait(State::kAnswer, step.time);
+}
+
+void StepRunner::ContinueDrag(const Step& step) {
+  for (; drag_part_ <= step.count + 1; ++drag_part_) {
+    if (paused_) return;
+    Map* target = client_.tree().Find(drag_target_);
+    if (target == nullptr) return Fail("the control has gone while it was being dragged");
+    drag_answers_ = DoDragPart(client_, step, *target, drag_part_) || drag_answers_;
+  }
+  Sent(step, drag_answers_ && !answered_);
+}
+
+void StepRunner::Check(const Step& step) {
+  if (Holds(step)) StepDone();
+}
+
+bool StepRunner::Holds(const Step& step) {
+  if (step.kind == StepKind::kExpectCrash) {
+    const auto crash = std::find_if(crashes_.begin(), crashes_.end(),
+                                    [this](const Crash& c) { return c.step == at_; });
+    why_not_ = "no such crash";
+    if (crash == crashes_.end()) return false;
+    crashes_.erase(crash);
+    return true;
+  }
+  const std::size_t wanted = step.finder.index.value_or(0) + 1;
+  const std::size_t limit = step.kind == StepKind::kExpectCount ? step.count + 1000 : wanted;
+  const std::size_t found =
+      FindAll(client_.tree(), query_, Hidden::kSkip, limit).size();
+  switch (step.kind) {
+    case StepKind::kExpectNo:
+      why_not_ = "it is there";
+      return found < wanted;
+    case StepKind::kExpectCount:
+      why_not_ = "found " + std::to_string(found);
+      return found == step.count;
+    default:
+      why_not_ = "not found";
+      return found >= wanted;
+  }
+}
+
+void StepRunner::WriteTree(const Step& step) {
+  std::ofstream out(step.text, std::ios::binary | std::ios::trunc);
+  out << TreeAsJson(client_.tree());
+  out.close();
+  if (!out) return Fail("cannot write " + step.text);
+  StepDone();
+}
+
+void StepRunner::OnTimer() {
+  switch (state_) {
+    case State::kFirstFrame:
+      Log(LogLevel::kError, "the app has drawn nothing within " + Shown(kFirstFrameTime) +
+                                "; no step was run");
+      return Finish(1);
+    case State::kAnswer:
+    case State::kSleeping:
+      StepDone();
+      return Advance();
+    case State::kTarget:
+      return Fail(why_not_ + " after " + Shown(std::max(kTargetTime, current().time)));
+    case State::kCondition:
+      return Fail(why_not_ + " after " + Shown(current().time));
+    case State::kClosing:
+      return Fail("the app kept its window open (prevent_close) for " + Shown(kCloseTime));
+    default:
+      return;
+  }
+}
+
+void StepRunner::StepDone() {
+  if (state_ == State::kDone) return;
+  ++timer_->serial;
+  state_ = State::kReady;
+  --rounds_left_;
+}
+
+void StepRunner::Wait(State state, milliseconds time) {
+  state_ = state;
+  const std::uint64_t serial = ++timer_->serial;
+  timer_->timer.expires_after(time);
+  timer_->timer.async_wait(
+      [this, serial, alive = std::weak_ptr(timer_->alive)](boost::system::error_code aborted) {
+        if (aborted || alive.expired() || serial != timer_->serial) return;
+        OnTimer();
+      });
+}
+
+std::string StepRunner::Named(std::size_t step) const {
+  return "step " + std::to_string(step + 1) + " (line " + std::to_string(steps_[step].line) +
+         "): " + steps_[step].source;
+}
+
+void StepRunner::Fail(const std::string& why) {
+  if (state_ == State::kDone) return;
+  std::string line = Named(at_) + ": " + why;
+  if (current().repeat > 1) {
+    line += "; in round " + std::to_string(current().repeat - rounds_left_ + 1);
+  }
+  const std::vector<std::string> texts = VisibleTexts(client_.tree(), kMaxTextsShown);
+  line += texts.empty() ? "; no text is on the screen" : "; on the screen:";
+  for (const std::string& text : texts) line += " " + Quoted(text.substr(0, 60));
+  Log(LogLevel::kError, line + "\nthe control tree:\n" + TreeAsText(client_.tree(), kMaxTreeLines));
+  Finish(1);
+}
+
+void StepRunner::Finish(int exit_code) {
+  if (state_ == State::kDone) return;
+  state_ = State::kDone;
+  ++timer_->serial;
+  timer_->timer.cancel();
+  finish_(exit_code);
+}
+
+}  // namespace fletbridge::headless

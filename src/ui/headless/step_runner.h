@@ -1,0 +1,111 @@
+// Room: src/ui/headless. Runs the steps, one after another, against a client: waits for the first
+// frame, does inputs, measures the time to their answers, checks what is on the screen. Ends by
+// calling `finish` once. Loop thread only; destroy it there, or when the loop has ended.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/transport/ui_endpoint.h"
+#include "src/ui/headless/client.h"
+#include "src/ui/headless/screen.h"
+#include "src/ui/headless/steps.h"
+
+namespace fletbridge {
+class EventLoop;
+}
+
+namespace fletbridge::headless {
+
+class StepRunner {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `finish` is given 0, or 1 for a failed step, which has then been printed. While `paused` no input
+  // is sent; call Resume() when that ends.
+  StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
+             const std::atomic<bool>& paused, std::function<void(int exit_code)> finish);
+  ~StepRunner();
+  StepRunner(const StepRunner&) = delete;
+  StepRunner& operator=(const StepRunner&) = delete;
+
+  void OnRegistered();
+  void OnPatch(Clock::time_point at);  // the first one is the first frame
+  // True if a later step expects this crash and now owns it. Then, or if not, call OnCrash().
+  [[nodiscard]] bool ClaimCrash(const std::string& text);
+  void OnCrash(const std::string& text, bool claimed);
+  void OnWindowClosed();
+  void OnAppGone();
+  void Resume();
+
+  [[nodiscard]] const LatencySamples& latencies() const noexcept { return latencies_; }
+
+ private:
+  enum class State {
+    kFirstFrame,  // nothing has been drawn yet
+    kReady,       // the next step may begin
+    kTarget,      // an input waits for its control to come
+    kDragging,    // a drag is being sent
+    kAnswer,      // an input was sent; its answer may come
+    kCondition,   // a check waits to become true
+    kSleeping,
+    kClosing,     // the window was to close, but the app wants to be asked
+    kDone,
+  };
+  struct Crash {
+    std::string text;
+    std::size_t step;  // the step that expects it
+  };
+  struct Timer;
+
+  void Advance();
+  void Begin(const Step& step);
+  void BeginInput(const Step& step);
+  void TryInput(const Step& step);
+  wire::Map* Choose(const Step& step);
+  void Sent(const Step& step, bool may_answer);
+  void ContinueDrag(const Step& step);
+  void Check(const Step& step);
+  bool Holds(const Step& step);
+  void WriteTree(const Step& step);
+  void OnTimer();
+  void StepDone();
+  void SkipEmptyRepeats();
+  void AdvanceLater();
+
+  bool MakeQuery(const Step& step);
+  void Wait(State state, std::chrono::milliseconds time);
+  void Fail(const std::string& why);
+  void FailBefore(const std::string& what);
+  void Finish(int exit_code);
+  [[nodiscard]] const Step& current() const { return steps_[at_]; }
+  [[nodiscard]] std::string Named(std::size_t step) const;
+
+  Client& client_;
+  const std::vector<Step> steps_;
+  const std::string flet_package_;
+  const std::atomic<bool>& paused_;
+  std::function<void(int)> finish_;
+  EventLoop& loop_;
+  std::unique_ptr<Timer> timer_;
+
+  State state_ = State::kFirstFrame;
+  std::size_t at_ = 0;           // the current step
+  std::size_t rounds_left_ = 1;  // of its repetitions, the running one included
+  Query query_;
+  std::unique_ptr<IconNames> icons_;
+  std::string why_not_;  // why the current input or check has not succeeded yet
+  std::int64_t drag_target_ = 0;
+  std::size_t drag_part_ = 0;
+  bool drag_answers_ = false;
+  bool answered_ = false;
+  Clock::time_point sent_at_;
+  std::vector<Crash> crashes_;  // that have come and are expected by a later step
+  LatencySamples latencies_;
+};
+
+}  // namespace fletbridge::headless
