@@ -251,6 +251,13 @@ class Client:
         except Closed:
             return
 
+    def wait_idle(self, timeout):
+        """Takes in what comes for so long."""
+        try:
+            self.pump(lambda: False, timeout)
+        except Timeout:
+            return
+
     def _take(self, body):
         if not body:
             return
