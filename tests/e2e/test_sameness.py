@@ -87,11 +87,14 @@ class Sameness:
         shutil.copy(APPS / "probe.py", package / "__main__.py")
         (package / "__init__.py").write_text("")
         shutil.copy(APPS / "probe.py", self.box.app / "single.py")
+        shutil.copy(APPS / "probe.py", package / "main.py")
         for argv in (["-m", "kitchenware", "a b"], ["-m", "single"], ["kitchenware", "x"]):
             with self.subTest(" ".join(argv)):
                 # A C locale too: the interpreter then chooses UTF-8 by itself.
                 env = {"E2E_FEW": "1", "LANG": "C" if argv[1] == "single" else "C.UTF-8"}
-                _, theirs = self.reference(argv, env=env)
+                # A folder means its main.py, as for `flet run`.
+                plain = ["kitchenware/main.py", "x"] if argv[0] == "kitchenware" else argv
+                _, theirs = self.reference(plain, env=env)
                 _, mine = self.probe(argv, env=env)
                 self.compare(mine, theirs)
 
