@@ -27,7 +27,8 @@ PAGE = {
     "media": {"padding": {"left": 0.0, "top": 0.0, "right": 0.0, "bottom": 0.0},
               "view_padding": {"left": 0.0, "top": 0.0, "right": 0.0, "bottom": 0.0},
               "view_insets": {"left": 0.0, "top": 0.0, "right": 0.0, "bottom": 0.0},
-              "device_pixel_ratio": 1.0, "orientation": "landscape", "always_use_24_hour_format": False},
+              "device_pixel_ratio": 1.0, "orientation": "landscape",
+              "always_use_24_hour_format": False},
 }
 
 
@@ -177,7 +178,7 @@ class Client:
         while view:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Timeout(f"{len(view)} of {len(data)} bytes could not be written in {timeout} s")
+                raise Timeout(f"{len(view)} of {len(data)} bytes were not taken in {timeout} s")
             readable, writable, _ = select.select([self.sock], [self.sock], [], left)
             if readable:
                 self._receive()

@@ -215,7 +215,8 @@ class Running:
 
     def shown(self):
         out, err = self.text
-        return f"\n$ {' '.join(self.argv)}\n-- stdout --\n{out[-6000:]}\n-- stderr --\n{err[-6000:]}"
+        return (f"\n$ {' '.join(self.argv)}\n-- stdout --\n{out[-6000:]}"
+                f"\n-- stderr --\n{err[-6000:]}")
 
     def alive(self):
         return self.popen.poll() is None
@@ -275,7 +276,7 @@ class Running:
             self.terminal = None
 
 
-# -- a sandbox --------------------------------------------------------------------------------------
+# -- a sandbox -----------------------------------------------------------------------------------
 
 
 class Sandbox:

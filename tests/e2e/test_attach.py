@@ -1,4 +1,4 @@
-"""`--ui attach`: any client of Flet's protocol, in another process, over a Unix socket and over TCP."""
+"""`--ui attach`: any client of Flet's protocol, in another process."""
 
 import os
 import signal

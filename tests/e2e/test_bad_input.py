@@ -95,9 +95,11 @@ def random_value(rng, depth=0):
         kinds += ["list", "map", "list", "map"]
     kind = rng.choice(kinds)
     if kind == "int":
-        return rng.choice([0, 1, 2, 3, 9, -1, 1 << 31, (1 << 64) - 1, -(1 << 63), rng.randrange(100)])
+        return rng.choice([0, 1, 2, 3, 9, -1, 1 << 31, (1 << 64) - 1, -(1 << 63),
+                           rng.randrange(100)])
     if kind == "str":
-        return rng.choice(["", "_c", "_i", "views", "controls", "value", "x" * rng.randrange(300), "\0"])
+        return rng.choice(["", "_c", "_i", "views", "controls", "value", "x" * rng.randrange(300),
+                           "\0"])
     if kind == "bytes":
         return rng.randbytes(rng.randrange(40))
     if kind == "bool":
@@ -105,7 +107,7 @@ def random_value(rng, depth=0):
     if kind == "float":
         return rng.choice([0.0, float("nan"), float("inf"), 1e308])
     if kind == "ext":
-        return g3.msgpack.ExtType(rng.randrange(-0, 127), rng.randbytes(rng.randrange(20)))
+        return g3.msgpack.ExtType(rng.randrange(127), rng.randbytes(rng.randrange(20)))
     if kind == "list":
         return [random_value(rng, depth + 1) for _ in range(rng.randrange(5))]
     if kind == "map":
@@ -133,8 +135,9 @@ def mutate(rng, sample):
     elif how == 5:  # the right frame of a message around a random body
         packet[1:] = g3.pack([rng.randrange(0, 9), random_value(rng)])
     else:  # containers that promise more than there is
-        packet[1:] = rng.choice([b"\xdf\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff",
-                                 b"\xdb\xff\xff\xff\xff", b"\x91" * 5000, b"\x81\xa1a" * 5000])
+        packet[1:] = rng.choice([b"\xdf\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff",
+                                 b"\xc6\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\x91" * 5000,
+                                 b"\x81\xa1a" * 5000])
     return bytes(packet)
 
 
@@ -165,7 +168,8 @@ class BadInput:
                     packet = mutate(rng, rng.choice(samples))
                     length = len(packet)
                     if rng.random() < 0.1:  # a length that lies
-                        length = rng.choice([0, 1, length + 1, length - 1, 1 << 26, 1 << 31, 0xFFFFFFF0])
+                        length = rng.choice([0, 1, length + 1, length - 1, 1 << 26, 1 << 31,
+                                             0xFFFFFFF0])
                     sent += 1
                     client.send_raw(struct.pack("<I", length) + packet, 10 * PATIENCE)
             self.assertTrue(run.alive(), f"seed {SEED}, after frame {sent}{run.shown()}")

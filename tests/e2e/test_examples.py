@@ -85,7 +85,8 @@ class Example(E2E):
                 self.assertGreater(report["packets"][direction]["bytes"],
                                    report["packets"][direction]["count"])
             times = report["timeline_ms"]
-            order = [times[k] for k in ("python_ready", "app_listening", "registered", "first_frame")]
+            order = [times[k] for k in ("python_ready", "app_listening", "registered",
+                                        "first_frame")]
             self.assertEqual(order, sorted(order))
             self.assertGreater(order[0], 0)
             latency = report["latency_us"]

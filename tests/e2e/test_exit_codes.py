@@ -6,7 +6,8 @@ import unittest
 
 from harness import BIN, PYTHON, E2E, every_variant
 
-HEAD = "import sys, atexit\nimport flet as ft\natexit.register(lambda: print('ATEXIT', flush=True))\n"
+HEAD = "import sys, atexit\nimport flet as ft\n" \
+    "atexit.register(lambda: print('ATEXIT', flush=True))\n"
 PAGE = """
 def main(page):
     def leave(e):

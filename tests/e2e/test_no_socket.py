@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from harness import every_variant, open_fds
+from harness import every_variant, open_fds, read_proc
 
 APP = """
 import os, sys
@@ -80,8 +80,11 @@ class Sockets:
         run = self.box.attach(self.variant, self.box.write("app.py", APP))
         client = self.client(run)
         client.expect_text("0")
-        ticks = lambda: sum(int(x) for pid in self.box.processes()
-                            for x in open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[11:13])
+
+        def ticks():
+            return sum(int(field) for pid in self.box.processes()
+                       for field in read_proc(pid, "stat").rpartition(b")")[2].split()[11:13])
+
         client.wait_idle(0.3)
         before = ticks()
         client.wait_idle(0.5)

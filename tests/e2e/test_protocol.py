@@ -95,7 +95,8 @@ class Transport:
         expected = f"{len(text)} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
         self.press(client, "digest", expected, timeout=30)
         client.click("send big")
-        client.pump(lambda: len(client.keyed("out").get("value", "")) == 20 * MIB, 30 * PATIENCE, "20 MiB")
+        client.pump(lambda: len(client.keyed("out").get("value", "")) == 20 * MIB, 30 * PATIENCE,
+                    "20 MiB")
         self.assertEqual(client.keyed("out")["value"], "x" * (20 * MIB))
         self.press(client, "plus", "1")
 
@@ -299,7 +300,8 @@ class Session:
         client.props(1, width=321.0, height=123.5)
         client.event(1, "resize", {"width": 321.0, "height": 123.5})
         client.expect_text("size 321.0 123.5")
-        media = {**g3.PAGE["media"], "padding": {"left": 0.0, "top": 24.0, "right": 0.0, "bottom": 0.0}}
+        media = {**g3.PAGE["media"], 
+                 "padding": {"left": 0.0, "top": 24.0, "right": 0.0, "bottom": 0.0}}
         client.props(1, media=media)
         client.event(1, "media_change", media)
         client.expect_text("media 24.0")
@@ -327,7 +329,8 @@ class Session:
         client = self.ready()
         client.answers["focus"] = None
         client.click("ask and remove")
-        client.pump(lambda: client.invokes and "removed" in client.texts(), 10 * PATIENCE, "removal")
+        client.pump(lambda: client.invokes and "removed" in client.texts(), 10 * PATIENCE,
+                    "removal")
         client.answer(client.invokes[0], None)
         # Flet's own sockets close the connection over it, dart_bridge does not: either way the
         # app lives, and a client can go on.
@@ -593,7 +596,8 @@ class OwnApps:
             run = self.start(source)
             client = self.client(run)
             client.expect_text("c")
-            seen = [op[3] for body in client.patch_log for op in body["patch"][1:] if op[2] == "value"]
+            seen = [op[3] for body in client.patch_log for op in body["patch"][1:]
+                    if op[2] == "value"]
             # page.add() has updated the page already, so Flet does not do it again for the first.
             self.assertEqual(seen, ["b", "c"])
             self.end(run)

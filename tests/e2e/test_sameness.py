@@ -12,7 +12,8 @@ from harness import APPS, PYTHON, every_variant
 ALLOWED = ("FLET_PLATFORM", "FLET_SERVER_UDS_PATH", "FLET_SERVER_PORT", "FLET_DART_BRIDGE_PORT",
            "FLET_DART_BRIDGE_EXIT_PORT", "FLET_APP_STORAGE_DATA", "FLET_APP_STORAGE_TEMP",
            "FLET_APP_STORAGE_CACHE")
-ARGUMENTS = ["plain", "two words", "zażółć 漢", "--stage", "9", "-m", "-x", "", "--", "*", "$HOME", "a\"b'c\\"]
+ARGUMENTS = ["plain", "two words", "zażółć 漢", "--stage", "9", "-m", "-x", "", "--",
+             "*", "$HOME", "a\"b'c\\"]
 
 
 # What Flet itself changes for good in a process where it has run.
@@ -63,7 +64,7 @@ class Sameness:
         for key in theirs["workers"]:
             with self.subTest(f"workers {key}"):
                 self.assertEqual(mine["workers"][key], theirs["workers"][key])
-        self.assertEqual(mine["during"]["page"], ["PagePlatform.LINUX", False, mine["during"]["page"][2]])
+        self.assertEqual(mine["during"]["page"][:2], ["PagePlatform.LINUX", False])
         for key in ("main_thread", "argv", "executable", "cwd"):
             self.assertEqual(mine["during"][key], mine["before"][key])
 

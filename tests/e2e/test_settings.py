@@ -1,6 +1,7 @@
 """Where a setting comes from and which wins; which stage is taken, and why."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -99,7 +100,8 @@ class Interpreters(E2E):
 
     def prefix(self, python=None, env=None, cwd=None):
         app = self.box.write("app.py", self.APP)
-        run = self.box.headless(None, app, options=["--stage", "1"], python=python, env=env, cwd=cwd)
+        run = self.box.headless(None, app, options=["--stage", "1"], python=python, env=env,
+                                cwd=cwd)
         run.code = run.wait(20)
         return run
 
@@ -167,10 +169,10 @@ class StageChoice(E2E):
         library.mkdir(parents=True)
         (root / "bin").mkdir()
         shutil.copy(Path(PYTHON).resolve(), root / "bin" / version)
-        genuine = Path(subprocess.run([PYTHON, "-c", "import os; print(os.path.dirname(os.__file__))"],
-                                      capture_output=True, text=True, check=True).stdout.strip())
+        genuine = Path(os.__file__).parent
         for entry in genuine.iterdir():
-            if not entry.name.startswith(("_sysconfigdata", "__pycache__", "config-", "sitecustomize")):
+            if not entry.name.startswith(("_sysconfigdata", "__pycache__", "config-",
+                                          "sitecustomize")):
                 (library / entry.name).symlink_to(entry)
         for data in genuine.glob("_sysconfigdata*.py"):
             text = data.read_text()
@@ -181,7 +183,8 @@ class StageChoice(E2E):
             (library / data.name).write_text(text)
         (root / "bin/python3").symlink_to(version)
         environment = self.box.home / "without"
-        subprocess.run([root / "bin/python3", "-m", "venv", "--without-pip", environment], check=True)
+        subprocess.run([root / "bin/python3", "-m", "venv", "--without-pip", environment],
+                       check=True)
         site = next(environment.glob("lib/python3*/site-packages"))
         (site / "flet.pth").write_text(str(next(VENV.glob("lib/python3*/site-packages"))))
         return environment / "bin/python"

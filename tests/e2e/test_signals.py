@@ -46,7 +46,8 @@ class Signals:
         self.assertTrue(pids)
         begin = time.monotonic()
         self.assertEqual(run.wait(within + 5), code, run.shown())
-        self.assertEqual(wait_gone(pids, max(0.1, within * PATIENCE - (time.monotonic() - begin))), [])
+        left = max(0.1, within * PATIENCE - (time.monotonic() - begin))
+        self.assertEqual(wait_gone(pids, left), [])
         self.assertLess(time.monotonic() - begin, within * PATIENCE, run.shown())
         self.box.assert_nothing_left(0)
 
@@ -147,8 +148,8 @@ class SuddenDeath:
         (app,) = set(self.box.processes()) - {run.pid}
         os.kill(app, signal.SIGKILL)
         self.assertEqual(run.wait(5), 137, run.shown())
-        lines = [l for l in run.text[1].splitlines() if l.strip()]
-        self.assertTrue(any("kill" in l.lower() or "signal 9" in l.lower() for l in lines), run.shown())
+        lines = run.text[1].splitlines()
+        self.assertTrue(any("kill" in line.lower() for line in lines), run.shown())
         self.assertNotIn("Traceback", run.text[1])
         self.assertEqual(run.report()["exit"]["code"], 137)
         self.box.assert_nothing_left(0)
