@@ -122,6 +122,11 @@ def open_fds(pid):
     return fds
 
 
+def proc_net(name):
+    """The lines of /proc/net/NAME without its heading."""
+    return Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+
+
 def wait_gone(pids, timeout):
     """Waits until none of `pids` runs any more; returns those that still do."""
     deadline = time.monotonic() + timeout

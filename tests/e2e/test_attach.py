@@ -7,7 +7,7 @@ import stat
 import unittest
 
 import g3
-from harness import APPS, PATIENCE, every_variant, open_fds, parent_of
+from harness import APPS, PATIENCE, every_variant, open_fds, parent_of, proc_net
 
 COUNTER = """
 import flet as ft
@@ -94,7 +94,7 @@ class Attach:
         self.play(run)
         # Nobody but this machine can reach it.
         port = int(run.address.rpartition(":")[2])
-        listening = [line.split()[1] for line in open("/proc/net/tcp") if line.split()[3] == "0A"]
+        listening = [line.split()[1] for line in proc_net("tcp") if line.split()[3] == "0A"]
         mine = [a for a in listening if int(a.split(":")[1], 16) == port]
         self.assertEqual([a.split(":")[0] for a in mine], ["0100007F"])
         self.assertEqual(self.stop(run), 143, run.shown())
@@ -175,11 +175,11 @@ class AttachedApp:
                 if target.startswith("socket:["):
                     sockets[(pid, fd)] = int(target[8:-1])
         named, tcp = set(), set()
-        for line in open("/proc/net/unix"):
+        for line in proc_net("unix"):
             fields = line.split()
             if len(fields) > 7 and fields[6].isdigit():
                 named.add((int(fields[6]), fields[7]))
-        for line in open("/proc/net/tcp"):
+        for line in proc_net("tcp"):
             fields = line.split()
             if fields[9].isdigit():
                 tcp.add(int(fields[9]))

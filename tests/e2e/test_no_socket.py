@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from harness import every_variant, open_fds, read_proc
+from harness import every_variant, open_fds, proc_net, read_proc
 
 APP = """
 import os, sys
@@ -28,7 +28,7 @@ ft.run(main)
 def unix_sockets():
     """inode -> (listens, path or None)"""
     found = {}
-    for line in open("/proc/net/unix").readlines()[1:]:
+    for line in proc_net("unix"):
         fields = line.split()
         found[int(fields[6])] = (fields[3] == "00010000", fields[7] if len(fields) > 7 else None)
     return found
@@ -36,7 +36,7 @@ def unix_sockets():
 
 def internet_sockets():
     return {int(line.split()[9]) for name in ("tcp", "tcp6", "udp", "udp6")
-            for line in open(f"/proc/net/{name}").readlines()[1:]}
+            for line in proc_net(name)}
 
 
 @every_variant
