@@ -24,6 +24,11 @@ def _install():
         else:
             os.environ["PYTHONPATH"] = before
 
+    ready = os.environ.pop("FLETBRIDGE_READY_FD", None)
+    if ready:
+        os.write(int(ready), b"1")
+        os.close(int(ready))
+
     if host:
         host.watch_signals()
         os_exit = os._exit

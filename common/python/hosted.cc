@@ -25,8 +25,9 @@ struct State {
   int signal_pipe = -1;
   std::function<int(int)> at_end;
   std::atomic<bool> ending{false};
-  std::atomic<std::chrono::steady_clock::time_point> ready_at{};
+  std::function<void()> on_ready;
   std::atomic<int> last_signal{0};
+  std::atomic<bool> interrupted_by_host{false};
   struct sigaction before[NSIG] = {};
 };
 State g_state;
@@ -90,9 +91,10 @@ void OnExit(int code, void*) {
 // The last thing a finalised interpreter calls. After a KeyboardInterrupt it would now kill the
 // process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
-  if (const int signal = g_state.last_signal.load(); signal == SIGINT && IsHost() && !g_state.ending.load()) {
-    ::_exit(End(128 + signal));
-  }
+  if (!IsHost() || g_state.ending.load()) return;
+  if (g_state.last_signal.load() == SIGINT) ::_exit(End(128 + SIGINT));
+  // Raised by the host, which only wanted the app to end.
+  if (g_state.interrupted_by_host.load()) ::_exit(End(128 + SIGTERM));
 }
 
 PyObject* None() {
@@ -143,7 +145,7 @@ PyObject* InitShim() {
     return nullptr;
   }
   py.Py_DecRef(result);
-  g_state.ready_at.store(std::chrono::steady_clock::now());
+  if (g_state.on_ready) g_state.on_ready();
   return module;
 }
 
@@ -154,6 +156,7 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.pid = ::getpid();
   g_state.main_thread = ::pthread_self();
   g_state.signal_pipe = options.signal_pipe;
+  g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
 
@@ -177,6 +180,7 @@ void SignalHosted(int signal) {
   ::sigaction(signal, nullptr, &now);
   const bool watched = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal;
   if (watched) g_own_signals.fetch_add(1);
+  if (signal == SIGINT) g_state.interrupted_by_host.store(true);
   // Without a handler the signal would end the process before it can clean up.
   if (watched || (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)) {
     ::pthread_kill(g_state.main_thread, signal);
@@ -186,11 +190,5 @@ void SignalHosted(int signal) {
 Result<> CheckLibpython(const std::string& libpython) { return LoadPyApi(libpython); }
 
 void EndHostedNow(int code) { ::_exit(End(code)); }
-
-std::optional<std::chrono::steady_clock::time_point> HostedReadyAt() noexcept {
-  const auto at = g_state.ready_at.load();
-  if (at == std::chrono::steady_clock::time_point{}) return std::nullopt;
-  return at;
-}
 
 }  // namespace fletbridge

@@ -38,6 +38,8 @@ struct AppEvent {
 class AppSink : public PacketSink {
  public:
   virtual void OnAppEvent(const AppEvent& event) = 0;
+  // The interpreter is up and about to load the app. At most once, before kListening.
+  virtual void OnPythonReady() {}
   // The app ended this session by itself, and perhaps is about to end altogether. Any number of
   // times; NewSession() begins another.
   virtual void OnSessionLost(const Error& why) = 0;

@@ -1,7 +1,7 @@
 #include "src/host/factory.h"
 
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "common/python/hosted.h"
 #include "src/stage1/process_transport.h"
@@ -111,11 +111,11 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
   options.limits = request.limits;
   if (!request.steps_file.empty()) {
     std::ifstream in(request.steps_file);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) {
-      return MakeError(Errc::kUsage, "cannot read the steps in " + request.steps_file);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (!in.is_open() || in.bad()) {
+      return MakeError(Errc::kUsage, "cannot read the steps in " + request.steps_file + "; name a readable file");
     }
-    Result<Steps> steps = ParseSteps(text.str());
+    Result<Steps> steps = ParseSteps(text);
     if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
     options.steps = std::move(*steps);
   }

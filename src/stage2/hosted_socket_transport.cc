@@ -53,9 +53,11 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
-    loop_.Post([this] {
-      if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
-    });
+    if (!loop_.InLoop()) {
+      loop_.Post([this] { NewSession(); });
+    } else if (!finished_ && !stopping_) {
+      leg_.NewSession(spec_.connect_deadline);
+    }
   }
 
   void Signal(int signal) override { SignalHosted(signal); }
@@ -65,11 +67,12 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   }
 
  private:
-  HostedOptions Hosted(std::string libpython, const SocketAddress& address) const {
+  HostedOptions Hosted(std::string libpython, const SocketAddress& address) {
     HostedOptions options;
     options.libpython = std::move(libpython);
     options.python = spec_.python;
     options.arguments = spec_.arguments;
+    options.on_ready = [this] { loop_.Post([this] { sink_->OnPythonReady(); }); };
     options.environment = address.kind == SocketAddress::Kind::kUnix ? FletOnUnixSocket(address.path)
                                                                      : FletOnTcp(address.port);
     options.environment.insert(options.environment.end(), spec_.environment.begin(), spec_.environment.end());
