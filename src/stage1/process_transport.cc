@@ -67,6 +67,7 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
+    leg_.MarkNewSession();
     loop_.Post([this] {
       if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
     });
@@ -194,6 +195,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   void PauseReceiving() override { leg_.port().PauseReceiving(); }
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
   void NewSession() override {
+    leg_.MarkNewSession();
     loop_.Post([this] { leg_.NewSession(std::chrono::seconds(10)); });
   }
   void Signal(int) override {}

@@ -53,6 +53,7 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
+    leg_.MarkNewSession();
     loop_.Post([this] {
       if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
     });
