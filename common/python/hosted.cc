@@ -26,7 +26,7 @@ struct State {
   std::function<int(int)> at_end;
   std::atomic<bool> ending{false};
   std::atomic<std::chrono::steady_clock::time_point> ready_at{};
-  std::atomic<int> last_signal{0};
+  bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
   struct sigaction before[NSIG] = {};
 };
 State g_state;
@@ -40,7 +40,6 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
     if (g_own_signals.load() > 0) {
       g_own_signals.fetch_sub(1);
     } else {
-      g_state.last_signal.store(signal);
       const char number = static_cast<char>(signal);
       [[maybe_unused]] const ssize_t n = ::write(g_state.signal_pipe, &number, 1);
     }
@@ -87,12 +86,10 @@ void OnExit(int code, void*) {
   if (IsHost() && !g_state.ending.load()) ::_exit(End(code));
 }
 
-// The last thing a finalised interpreter calls. After a KeyboardInterrupt it would now kill the
-// process by SIGINT; the host's own ending says the same.
+// The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now kill
+// the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
-  if (const int signal = g_state.last_signal.load(); signal == SIGINT && IsHost() && !g_state.ending.load()) {
-    ::_exit(End(128 + signal));
-  }
+  if (g_state.interrupted && IsHost() && !g_state.ending.load()) ::_exit(End(128 + SIGINT));
 }
 
 PyObject* None() {
@@ -102,6 +99,11 @@ PyObject* None() {
 
 PyObject* PyWatchSignals(PyObject*, PyObject*) {
   if (IsHost()) WatchSignals();
+  return None();
+}
+
+PyObject* PyInterrupted(PyObject*, PyObject*) {
+  g_state.interrupted = true;
   return None();
 }
 
@@ -118,6 +120,7 @@ PyObject* PyExitNow(PyObject*, PyObject* argument) {
 PyMethodDef g_methods[] = {
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
+    {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "_fletbridge", nullptr, -1, g_methods,
