@@ -40,6 +40,15 @@ def _install():
 
         os._exit = _exit
 
+        def tell_of_interrupt():
+            # What the interpreter printed last, if anything, is what ended the program.
+            if getattr(sys, "last_type", None) is KeyboardInterrupt and os.getpid() == pid:
+                host.interrupted()
+
+        import atexit
+
+        atexit.register(tell_of_interrupt)  # the first to come is the last to be called
+
     def is_default(signal, number):
         handler = signal.getsignal(number)
         inner = getattr(getattr(handler, "func", None), "__name__", "")  # asyncio.Runner's own

@@ -26,8 +26,7 @@ struct State {
   std::function<int(int)> at_end;
   std::atomic<bool> ending{false};
   std::function<void()> on_ready;
-  std::atomic<int> last_signal{0};
-  std::atomic<bool> interrupted_by_host{false};
+  bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
   struct sigaction before[NSIG] = {};
 };
 State g_state;
@@ -41,7 +40,6 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
     if (g_own_signals.load() > 0) {
       g_own_signals.fetch_sub(1);
     } else {
-      g_state.last_signal.store(signal);
       const char number = static_cast<char>(signal);
       [[maybe_unused]] const ssize_t n = ::write(g_state.signal_pipe, &number, 1);
     }
@@ -88,13 +86,10 @@ void OnExit(int code, void*) {
   if (IsHost() && !g_state.ending.load()) ::_exit(End(code));
 }
 
-// The last thing a finalised interpreter calls. After a KeyboardInterrupt it would now kill the
-// process by SIGINT; the host's own ending says the same.
+// The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now kill
+// the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
-  if (!IsHost() || g_state.ending.load()) return;
-  if (g_state.last_signal.load() == SIGINT) ::_exit(End(128 + SIGINT));
-  // Raised by the host, which only wanted the app to end.
-  if (g_state.interrupted_by_host.load()) ::_exit(End(128 + SIGTERM));
+  if (g_state.interrupted && IsHost() && !g_state.ending.load()) ::_exit(End(128 + SIGINT));
 }
 
 PyObject* None() {
@@ -104,6 +99,11 @@ PyObject* None() {
 
 PyObject* PyWatchSignals(PyObject*, PyObject*) {
   if (IsHost()) WatchSignals();
+  return None();
+}
+
+PyObject* PyInterrupted(PyObject*, PyObject*) {
+  g_state.interrupted = true;
   return None();
 }
 
@@ -120,6 +120,7 @@ PyObject* PyExitNow(PyObject*, PyObject* argument) {
 PyMethodDef g_methods[] = {
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
+    {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "_fletbridge", nullptr, -1, g_methods,
@@ -180,7 +181,6 @@ void SignalHosted(int signal) {
   ::sigaction(signal, nullptr, &now);
   const bool watched = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal;
   if (watched) g_own_signals.fetch_add(1);
-  if (signal == SIGINT) g_state.interrupted_by_host.store(true);
   // Without a handler the signal would end the process before it can clean up.
   if (watched || (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)) {
     ::pthread_kill(g_state.main_thread, signal);

@@ -82,7 +82,8 @@ class AppTransport : public PacketPort {
   virtual int RunOnMainThread(std::function<int(int app_code)> at_end) = 0;
 
   // The UI's client has gone and another may come: the app gets a new session, as if a new client
-  // had connected to Flet's own server. Packets still on their way in the old one are dropped.
+  // had connected to Flet's own server. Packets still on their way in the old one are dropped;
+  // what is sent after this call has returned is for the new one.
   virtual void NewSession() = 0;
 
   // Passes a signal on to an app in another process. In this process: as if it had been sent.

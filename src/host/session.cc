@@ -277,8 +277,8 @@ class Session {
       Log(LogLevel::kWarning, "the app did not end after its UI had closed, and was killed");
       return {app_code, "the app did not end after its UI had closed"};
     }
-    // Asked to end before ft.run() could take the signal: that is what it was for.
-    if (app_code == 128 + SIGTERM) return {0, "the UI closed"};
+    // Ended by the signal that asked it to, or by our KeyboardInterrupt: that is what they were for.
+    if (app_code == 128 + SIGTERM || app_code == 128 + SIGINT) return {0, "the UI closed"};
     return {app_code, "the UI closed"};
   }
 

@@ -73,10 +73,11 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
-    if (!loop_.InLoop()) {
-      loop_.Post([this] { NewSession(); });
-    } else if (!finished_ && !stopping_) {
-      leg_.NewSession(spec_.connect_deadline);
+    leg_.MarkNewSession();
+    if (loop_.InLoop()) {
+      BeginNewSession();
+    } else {
+      loop_.Post([this] { BeginNewSession(); });
     }
   }
 
@@ -91,6 +92,10 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   }
 
  private:
+  void BeginNewSession() {
+    if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
+  }
+
   // The interpreter inherits the returned end, and the shim writes a byte into it.
   UniqueFd MakeReadyPipe(Environment& environment) {
     int ends[2] = {-1, -1};
@@ -225,6 +230,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   void PauseReceiving() override { leg_.port().PauseReceiving(); }
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
   void NewSession() override {
+    leg_.MarkNewSession();
     loop_.Post([this] { leg_.NewSession(std::chrono::seconds(10)); });
   }
   void Signal(int) override {}

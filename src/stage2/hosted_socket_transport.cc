@@ -53,10 +53,11 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
-    if (!loop_.InLoop()) {
-      loop_.Post([this] { NewSession(); });
-    } else if (!finished_ && !stopping_) {
-      leg_.NewSession(spec_.connect_deadline);
+    leg_.MarkNewSession();
+    if (loop_.InLoop()) {
+      BeginNewSession();
+    } else {
+      loop_.Post([this] { BeginNewSession(); });
     }
   }
 
@@ -67,6 +68,10 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   }
 
  private:
+  void BeginNewSession() {
+    if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
+  }
+
   HostedOptions Hosted(std::string libpython, const SocketAddress& address) {
     HostedOptions options;
     options.libpython = std::move(libpython);
