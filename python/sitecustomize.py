@@ -24,6 +24,11 @@ def _install():
         else:
             os.environ["PYTHONPATH"] = before
 
+    ready = os.environ.pop("FLETBRIDGE_READY_FD", None)
+    if ready:
+        os.write(int(ready), b"1")
+        os.close(int(ready))
+
     if host:
         host.watch_signals()
         os_exit = os._exit
@@ -34,6 +39,15 @@ def _install():
             (host.exit_now if os.getpid() == pid else os_exit)(status)
 
         os._exit = _exit
+
+        def tell_of_interrupt():
+            # What the interpreter printed last, if anything, is what ended the program.
+            if getattr(sys, "last_type", None) is KeyboardInterrupt and os.getpid() == pid:
+                host.interrupted()
+
+        import atexit
+
+        atexit.register(tell_of_interrupt)  # the first to come is the last to be called
 
     def is_default(signal, number):
         handler = signal.getsignal(number)

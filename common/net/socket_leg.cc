@@ -12,6 +12,8 @@ namespace {
 
 // A started interpreter needs hundreds of milliseconds, a failed connect some microseconds.
 constexpr std::chrono::milliseconds kRetryEvery{2};
+// A process that the app left behind could speak for ever.
+constexpr std::chrono::seconds kLongestDrain{5};
 
 }  // namespace
 
@@ -37,11 +39,11 @@ void SocketLeg::Connect(std::chrono::milliseconds deadline) {
 
 void SocketLeg::NewSession(std::chrono::milliseconds deadline) {
   if (retry_->closed) return;
-  port_.Disconnect();
+  port_.DisconnectForNewSession();
   Connect(deadline);
 }
 
-void SocketLeg::Drain(std::chrono::milliseconds at_most, std::function<void()> done) {
+void SocketLeg::Drain(std::chrono::milliseconds quiet, std::function<void()> done) {
   retry_->timer.cancel();
   if (!port_.connected()) {
     Close();
@@ -50,9 +52,20 @@ void SocketLeg::Drain(std::chrono::milliseconds at_most, std::function<void()> d
   }
   port_.ResumeReceiving();
   drained_ = std::move(done);
-  retry_->timer.expires_after(at_most);
-  retry_->timer.async_wait([this, retry = retry_](boost::system::error_code error) {
-    if (!error && !retry->closed) OnDisconnected({});
+  retry_->until = steady_clock::now() + kLongestDrain;
+  AwaitDrained(quiet);
+}
+
+void SocketLeg::AwaitDrained(std::chrono::milliseconds quiet) {
+  retry_->timer.expires_after(quiet);
+  retry_->timer.async_wait([this, quiet, retry = retry_](boost::system::error_code error) {
+    if (error || retry->closed) return;
+    // On a busy machine the timer may come before what the kernel has for us.
+    if (port_.unread_bytes() != 0 && steady_clock::now() < retry->until) {
+      AwaitDrained(quiet);
+    } else {
+      OnDisconnected({});
+    }
   });
 }
 

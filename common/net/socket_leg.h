@@ -31,11 +31,14 @@ class SocketLeg final : private StreamSink {
 
   // Tries to connect until `deadline` from now. Loop's thread.
   void Connect(std::chrono::milliseconds deadline);
+  // What is sent from now on is for the new session, for which NewSession() must follow. Any thread.
+  void MarkNewSession() { port_.MarkNewSession(); }
   // Ends the session, drops what is queued for it, and connects anew. Loop's thread.
   void NewSession(std::chrono::milliseconds deadline);
-  // The app has ended: delivers what it still said, for at most `at_most`, closes, calls `done`.
+  // The app has ended: delivers what it still said, until the end of the stream or until nothing has
+  // come for `quiet` (another process may hold the socket open), closes, calls `done`.
   // Loop's thread.
-  void Drain(std::chrono::milliseconds at_most, std::function<void()> done);
+  void Drain(std::chrono::milliseconds quiet, std::function<void()> done);
   // Ends for good. Loop's thread.
   void Close();
 
@@ -49,6 +52,7 @@ class SocketLeg final : private StreamSink {
   void OnRefused(const Error& why) override { sink_.OnRefused(why); }
   void OnDisconnected(const Error& why) override;
   void Try();
+  void AwaitDrained(std::chrono::milliseconds quiet);
 
   EventLoop& loop_;
   const SocketAddress address_;

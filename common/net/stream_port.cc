@@ -1,9 +1,12 @@
 #include "common/net/stream_port.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/buffer.hpp>
@@ -30,7 +33,9 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
       : loop(event_loop), limits(flow_limits), sink(packet_sink), queue(flow_limits),
         decoder(flow_limits.max_packet) {}
 
-  void OnFrame(Packet&& packet) override { sink.OnPacket(std::move(packet)); }
+  void OnFrame(Packet&& packet) override {
+    if (sessions_to_skip.load() == 0) sink.OnPacket(std::move(packet));
+  }
 
   void OnOversizedFrame(std::size_t payload_bytes) override {
     sink.OnRefused(MakeError(Errc::kLimit, "refused a packet of " + std::to_string(payload_bytes) +
@@ -66,7 +71,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
 
   // Writes what is queued, unless a write is under way; its end calls this again.
   void Write() {
-    if (writing || !socket) return;
+    if (writing || !socket || at_marker) return;
     batch_size = 0;
     while (batch_size < kMaxBatch) {
       if (!queue.Pop(batch[batch_size].packet)) {
@@ -74,6 +79,11 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
         continue;
       }
       Outgoing& out = batch[batch_size];
+      if (out.packet.type == PacketType::kNewSession) {
+        at_marker = true;  // what follows is for the next connection
+        if (queue.Release(0)) sink.OnWritable();
+        break;
+      }
       out.header = MakeFrameHeader(out.packet.type, out.packet.payload.size());
       ++batch_size;
     }
@@ -87,10 +97,10 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     }
     writing = true;
     asio::async_write(*socket, buffers,
-                      [self = shared_from_this(), generation = generation](boost::system::error_code error,
-                                                                           std::size_t) {
-                        self->OnWritten(generation, error);
-                      });
+                      // A write that was half done when the connection was dropped goes on with the
+                      // socket once more, and finds it closed: it must still be there.
+                      [self = shared_from_this(), kept = socket, generation = generation](
+                          boost::system::error_code error, std::size_t) { self->OnWritten(generation, error); });
   }
 
   void OnWritten(std::uint64_t of_generation, boost::system::error_code error) {
@@ -125,8 +135,10 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
 
   void DropQueue() {
     ReleaseBatch();
-    for (Packet packet; queue.Pop(packet);) {
+    const bool dropped = std::exchange(at_marker, false);
+    for (Packet packet; (!dropped || queue.closed()) && queue.Pop(packet);) {
       if (queue.Release(packet.payload.size())) sink.OnWritable();
+      if (packet.type == PacketType::kNewSession && !queue.closed()) break;
     }
   }
 
@@ -140,13 +152,14 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   StreamSink& sink;
   PacketQueue queue;
   std::atomic<bool> paused{false};
+  std::atomic<int> sessions_to_skip{0};  // NewSession() calls that the loop has not come to
 
   // EventLoop's thread only
   struct Outgoing {
     FrameHeader header;
     Packet packet;
   };
-  std::unique_ptr<Protocol::socket> socket;
+  std::shared_ptr<Protocol::socket> socket;
   std::uint64_t generation = 0;  // counts connections; a handler of an old one does nothing
   FrameDecoder decoder;
   std::array<Outgoing, kMaxBatch> batch;
@@ -154,6 +167,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   std::vector<asio::const_buffer> buffers;
   bool reading = false;
   bool writing = false;
+  bool at_marker = false;  // the queue's next packet is for the next connection
 };
 
 StreamPort::StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink)
@@ -166,7 +180,7 @@ void StreamPort::Connect(UniqueFd socket) {
   int family = AF_UNIX;
   socklen_t size = sizeof family;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
-  impl_->socket = std::make_unique<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
+  impl_->socket = std::make_shared<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
   impl_->Read();
   impl_->Write();
 }
@@ -174,6 +188,24 @@ void StreamPort::Connect(UniqueFd socket) {
 void StreamPort::Disconnect() {
   impl_->Drop();
   impl_->DropQueue();
+}
+
+void StreamPort::MarkNewSession() {
+  impl_->sessions_to_skip.fetch_add(1);
+  if (impl_->queue.PushMarker(Packet{PacketType::kNewSession, {}})) {
+    impl_->loop.Post([impl = impl_] { impl->Write(); });
+  }
+}
+
+void StreamPort::DisconnectForNewSession() {
+  impl_->sessions_to_skip.fetch_sub(1);
+  Disconnect();
+}
+
+std::size_t StreamPort::unread_bytes() const {
+  int unread = 0;
+  if (impl_->socket == nullptr || ::ioctl(impl_->socket->native_handle(), FIONREAD, &unread) != 0) return 0;
+  return static_cast<std::size_t>(unread);
 }
 
 void StreamPort::Close() { impl_->queue.Close(); }

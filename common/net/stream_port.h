@@ -2,7 +2,7 @@
 // generation 3 in both directions. Used by stages 1 and 2 for the app's end and by ui/attach for
 // the client's end. Knows nothing of either.
 //
-// Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes() from any thread; the rest on
+// Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes(), MarkNewSession() from any thread; the rest on
 // the EventLoop's thread. The sink is called there.
 #pragma once
 
@@ -30,6 +30,13 @@ class StreamPort final : public PacketPort {
   void Connect(UniqueFd socket);
   // Ends the connection at once and drops what is queued; the port can be connected again.
   void Disconnect();
+  // Any thread. What is sent from now on is for the next connection, and what still comes over this
+  // one is dropped. The loop's thread must then end it with DisconnectForNewSession(), once per call.
+  void MarkNewSession();
+  // Like Disconnect(), but keeps what was sent after MarkNewSession().
+  void DisconnectForNewSession();
+  // What the kernel holds for us and we have not read.
+  [[nodiscard]] std::size_t unread_bytes() const;
   // From now on Send() answers kClosed.
   void Close();
   [[nodiscard]] bool connected() const;

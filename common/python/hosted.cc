@@ -25,8 +25,8 @@ struct State {
   int signal_pipe = -1;
   std::function<int(int)> at_end;
   std::atomic<bool> ending{false};
-  std::atomic<std::chrono::steady_clock::time_point> ready_at{};
-  std::atomic<int> last_signal{0};
+  std::function<void()> on_ready;
+  bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
   struct sigaction before[NSIG] = {};
 };
 State g_state;
@@ -40,7 +40,6 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
     if (g_own_signals.load() > 0) {
       g_own_signals.fetch_sub(1);
     } else {
-      g_state.last_signal.store(signal);
       const char number = static_cast<char>(signal);
       [[maybe_unused]] const ssize_t n = ::write(g_state.signal_pipe, &number, 1);
     }
@@ -87,12 +86,10 @@ void OnExit(int code, void*) {
   if (IsHost() && !g_state.ending.load()) ::_exit(End(code));
 }
 
-// The last thing a finalised interpreter calls. After a KeyboardInterrupt it would now kill the
-// process by SIGINT; the host's own ending says the same.
+// The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now kill
+// the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
-  if (const int signal = g_state.last_signal.load(); signal == SIGINT && IsHost() && !g_state.ending.load()) {
-    ::_exit(End(128 + signal));
-  }
+  if (g_state.interrupted && IsHost() && !g_state.ending.load()) ::_exit(End(128 + SIGINT));
 }
 
 PyObject* None() {
@@ -102,6 +99,11 @@ PyObject* None() {
 
 PyObject* PyWatchSignals(PyObject*, PyObject*) {
   if (IsHost()) WatchSignals();
+  return None();
+}
+
+PyObject* PyInterrupted(PyObject*, PyObject*) {
+  g_state.interrupted = true;
   return None();
 }
 
@@ -118,6 +120,7 @@ PyObject* PyExitNow(PyObject*, PyObject* argument) {
 PyMethodDef g_methods[] = {
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
+    {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "_fletbridge", nullptr, -1, g_methods,
@@ -143,7 +146,7 @@ PyObject* InitShim() {
     return nullptr;
   }
   py.Py_DecRef(result);
-  g_state.ready_at.store(std::chrono::steady_clock::now());
+  if (g_state.on_ready) g_state.on_ready();
   return module;
 }
 
@@ -154,6 +157,7 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.pid = ::getpid();
   g_state.main_thread = ::pthread_self();
   g_state.signal_pipe = options.signal_pipe;
+  g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
 
@@ -186,11 +190,5 @@ void SignalHosted(int signal) {
 Result<> CheckLibpython(const std::string& libpython) { return LoadPyApi(libpython); }
 
 void EndHostedNow(int code) { ::_exit(End(code)); }
-
-std::optional<std::chrono::steady_clock::time_point> HostedReadyAt() noexcept {
-  const auto at = g_state.ready_at.load();
-  if (at == std::chrono::steady_clock::time_point{}) return std::nullopt;
-  return at;
-}
 
 }  // namespace fletbridge

@@ -3,9 +3,7 @@
 // process. Knows nothing of transports.
 #pragma once
 
-#include <chrono>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +29,7 @@ struct HostedOptions {
   // Where SIGINT, SIGTERM and SIGHUP are told, besides Python's own handlers, which run as well:
   // the handler writes one byte, the signal's number, into this descriptor.
   int signal_pipe = -1;
+  std::function<void()> on_ready;  // the interpreter is up and about to load the app; main thread
   // Called once with the app's exit code, on the thread on which it ended; returns the process's.
   // Whatever must happen before the process ends belongs in here: when Python calls exit() itself,
   // or the app os._exit(), the process ends right after it.
@@ -50,9 +49,6 @@ void SignalHosted(int signal);
 // Ends the process at once, as the app's end would, with the app's exit code `code`: for an app that
 // does not heed. Any thread.
 [[noreturn]] void EndHostedNow(int code);
-
-// When the interpreter was up and about to load the app; empty if none is hosted here.
-[[nodiscard]] std::optional<std::chrono::steady_clock::time_point> HostedReadyAt() noexcept;
 
 // The shim's text, for an interpreter in another process.
 [[nodiscard]] const char* ShimSource() noexcept;

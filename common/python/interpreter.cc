@@ -46,14 +46,14 @@ def flet():
         try:
             for name in os.listdir(folder):
                 if name.startswith("flet-") and name.endswith(".dist-info"):
-                    return name[5:-10]
+                    return name[5:-10], os.path.join(folder, "flet")
         except OSError:
             pass
-    return ""
+    return "", ""
 print("implementation=" + sys.implementation.name)
 print("version=%d.%d.%d" % sys.version_info[:3])
 print("libpython=" + library())
-print("flet=" + flet())
+print("flet=%s\nflet_package=%s" % flet())
 print("prefix=" + sys.prefix)
 print("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
 )py";
@@ -137,6 +137,7 @@ Result<Interpreter> ProbeInterpreter(const std::string& path) try {
   }
   found.libpython = answer["libpython"];
   found.flet_version = answer["flet"];
+  found.flet_package = answer["flet_package"];
   found.prefix = answer["prefix"];
   if (answer["implementation"] != "cpython") {
     found.libpython.clear();

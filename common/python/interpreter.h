@@ -15,6 +15,7 @@ struct Interpreter {
   std::string libpython;       // the shared library of exactly this interpreter; empty: none
   std::string libpython_hint;  // if there is none: what to do
   std::string flet_version;    // empty: not installed
+  std::string flet_package{};  // the folder of the package `flet`; empty with flet_version
   std::string prefix;          // sys.prefix
 
   [[nodiscard]] std::string Version() const;  // "3.11.2"

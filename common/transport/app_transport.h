@@ -38,6 +38,8 @@ struct AppEvent {
 class AppSink : public PacketSink {
  public:
   virtual void OnAppEvent(const AppEvent& event) = 0;
+  // The interpreter is up and about to load the app. At most once, before kListening.
+  virtual void OnPythonReady() {}
   // The app ended this session by itself, and perhaps is about to end altogether. Any number of
   // times; NewSession() begins another.
   virtual void OnSessionLost(const Error& why) = 0;
@@ -80,7 +82,8 @@ class AppTransport : public PacketPort {
   virtual int RunOnMainThread(std::function<int(int app_code)> at_end) = 0;
 
   // The UI's client has gone and another may come: the app gets a new session, as if a new client
-  // had connected to Flet's own server. Packets still on their way in the old one are dropped.
+  // had connected to Flet's own server. Packets still on their way in the old one are dropped;
+  // what is sent after this call has returned is for the new one.
   virtual void NewSession() = 0;
 
   // Passes a signal on to an app in another process. In this process: as if it had been sent.

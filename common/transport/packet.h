@@ -46,7 +46,8 @@ class Buffer {
 };
 
 // The type byte of Flet's protocol since 0.86. Other values are unknown to Flet: it drops them.
-enum class PacketType : std::uint8_t { kControl = 0, kData = 1 };
+// Wider than a byte: what lies above is a queue's own, which no peer can send.
+enum class PacketType : std::uint16_t { kControl = 0, kData = 1, kNewSession = 0x100 };
 
 // kControl: one MessagePack value [action, body]. kData: [channel id, u32 little-endian][bytes].
 struct Packet {

@@ -45,7 +45,7 @@ bool IsControl(const Map& map) { return !ControlType(map).empty(); }
 
 void Merge(Map& into, Map& from) {
   for (auto& [key, value] : from.entries) {
-    Value* old = into.Find(key);
+    Value* old = into.FindKey(key);
     Map* old_map = old == nullptr ? nullptr : old->AsMap();
     Map* new_map = value.AsMap();
     const bool same = old_map != nullptr && new_map != nullptr &&
@@ -200,7 +200,7 @@ class ControlTree::Patch {
   }
 
   static const Value* Child(Container& container, const Value& key) {
-    if (container.is_map) return static_cast<Map&>(container).Find(key);
+    if (container.is_map) return static_cast<Map&>(container).FindKey(key);
     const std::vector<Value>& items = static_cast<List&>(container).items;
     const auto at = key.AsInt();
     if (!at || *at < 0 || static_cast<std::size_t>(*at) >= items.size()) return nullptr;
@@ -232,7 +232,7 @@ class ControlTree::Patch {
       return Wrong("its key is " + std::string(key.kind()) + ", not text or an integer");
     }
     if (Result<> ok = Adopt(value, map); !ok) return ok;
-    if (Value* old = map.Find(key); old != nullptr) {
+    if (Value* old = map.FindKey(key); old != nullptr) {
       Detached(std::exchange(*old, std::move(value)));
     } else {
       map.entries.emplace_back(key, std::move(value));
@@ -312,7 +312,8 @@ Result<bool> ControlTree::Apply(std::int64_t id, Value patch) {
   const std::shared_ptr<Map> root = entry == index_.end() ? nullptr : entry->second.lock();
   if (root == nullptr) return false;
   List* list = patch.AsList();
-  if (list == nullptr) return MakeError(Errc::kPeerMisbehaved, "the app sent a patch without a list");
+  if (list == nullptr)
+    return MakeError(Errc::kPeerMisbehaved, "the app sent a patch without a list");
   Result<> done = Patch(*this, id, *root).Run(*list);
   Sweep();
   if (!done) return done.error();

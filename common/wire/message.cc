@@ -82,7 +82,8 @@ Result<AppMessage> DecodeAppMessage(std::span<const std::byte> payload,
     case 1: {
       Body body("register_client", *map);
       return body.Done(RegisterAnswer{body.Text("session_id", false),
-                                      body.MapValue("page_patch", true), body.Text("error", false)});
+                                      body.MapValue("page_patch", true),
+                                      body.Text("error", false)});
     }
     case 2: {
       Body body("patch_control", *map);

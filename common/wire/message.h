@@ -1,6 +1,6 @@
-// Room: common/wire. The messages of Flet's protocol since 0.70 ([action, body] in MessagePack), from
-// the client's side: those of the app are read and checked, those of a client are written. Knows
-// nothing of framing, sockets or what a control is.
+// Room: common/wire. The messages of Flet's protocol since 0.70 ([action, body] in MessagePack),
+// from the client's side: those of the app are read and checked, those of a client are written.
+// Knows nothing of framing, sockets or what a control is.
 //
 // Pure functions, any thread.
 #pragma once
@@ -51,7 +51,7 @@ using AppMessage =
                                                   const DecodeLimits& limits = {});
 
 // Flet reads these strictly: no key more or less than here.
-[[nodiscard]] Buffer EncodeRegister(std::string_view page_name, const Value& page);  // 1
+[[nodiscard]] Buffer EncodeRegister(std::string_view page_name, const Value& page);        // 1
 [[nodiscard]] Buffer EncodeEvent(std::int64_t target, std::string_view name, Value data);  // 3
 [[nodiscard]] Buffer EncodeUpdateProps(std::int64_t id, Value props);                      // 4
 [[nodiscard]] Buffer EncodeMethodAnswer(const InvokeMethod& call, Value result,

@@ -203,9 +203,9 @@ Value Value::MapOf(std::initializer_list<Pair> entries) {
 }
 
 const char* Value::kind() const noexcept {
-  static constexpr const char* kNames[] = {"nil",   "a bool",          "an integer", "an integer",
-                                           "a float", "text",          "bytes",      "an extension",
-                                           "a list", "a map"};
+  static constexpr const char* kNames[] = {"nil",     "a bool", "an integer", "an integer",
+                                           "a float", "text",   "bytes",      "an extension",
+                                           "a list",  "a map"};
   return kNames[content_.index()];
 }
 
@@ -217,7 +217,7 @@ const Value* Map::Find(std::string_view key) const noexcept {
   return nullptr;
 }
 
-Value* Map::Find(const Value& key) noexcept {
+Value* Map::FindKey(const Value& key) noexcept {
   for (auto& [name, value] : entries) {
     if (name == key) return &value;
   }
@@ -225,7 +225,7 @@ Value* Map::Find(const Value& key) noexcept {
 }
 
 void Map::Set(const Value& key, Value value) {
-  if (Value* old = Find(key); old != nullptr) {
+  if (Value* old = FindKey(key); old != nullptr) {
     *old = std::move(value);
   } else {
     entries.emplace_back(key, std::move(value));

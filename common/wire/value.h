@@ -1,5 +1,5 @@
-// Room: common/wire. One MessagePack value as Flet's messages and its control tree use it, read from
-// bytes and written back. Knows nothing of messages, controls or transports.
+// Room: common/wire. One MessagePack value as Flet's messages and its control tree use it, read
+// from bytes and written back. Knows nothing of messages, controls or transports.
 //
 // Lists and maps are shared, as in Python: a copied Value refers to the same container. Values are
 // for one thread at a time.
@@ -39,17 +39,15 @@ struct Ext {
 class Value {
  public:
   // An integer is an int64 if it fits, so a uint64 is always above the largest int64.
-  using Content =
-      std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string,
-                   std::shared_ptr<Bytes>, std::shared_ptr<Ext>, std::shared_ptr<List>,
-                   std::shared_ptr<Map>>;
+  using Content = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double,
+                               std::string, std::shared_ptr<Bytes>, std::shared_ptr<Ext>,
+                               std::shared_ptr<List>, std::shared_ptr<Map>>;
   using Pair = std::pair<std::string_view, Value>;
 
   Value() = default;  // nil
   Value(bool b) : content_(b) {}
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  Value(T n) {
+  requires(!std::same_as<T, bool>) Value(T n) {
     if (std::in_range<std::int64_t>(n)) {
       content_ = static_cast<std::int64_t>(n);
     } else {
@@ -127,18 +125,19 @@ struct Map : Container {
   [[nodiscard]] Value* Find(std::string_view key) noexcept {
     return const_cast<Value*>(std::as_const(*this).Find(key));
   }
-  [[nodiscard]] Value* Find(const Value& key) noexcept;
+  [[nodiscard]] Value* FindKey(const Value& key) noexcept;
   void Set(const Value& key, Value value);
 };
 
 // What a peer may make us hold. Sizes that it declares are checked before anything is allocated.
 struct DecodeLimits {
-  std::size_t max_depth = 512;               // containers within containers
+  std::size_t max_depth = 512;  // containers within containers
   std::size_t max_values = std::size_t{4} << 20;
 };
 
 // Reads exactly one value; bytes left over, invalid bytes and missing ones are kPeerMisbehaved.
-[[nodiscard]] Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits = {});
+[[nodiscard]] Result<Value> Decode(std::span<const std::byte> bytes,
+                                   const DecodeLimits& limits = {});
 [[nodiscard]] Buffer Encode(const Value& value);
 
 }  // namespace fletbridge::wire

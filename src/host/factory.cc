@@ -1,7 +1,7 @@
 #include "src/host/factory.h"
 
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "common/python/hosted.h"
 #include "src/stage1/process_transport.h"
@@ -98,26 +98,28 @@ Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request, cons
   return MakeError(Errc::kSetup, "no stage can run: " + last_reason);
 }
 
-Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request) {
+Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
+                                           const std::string& flet_package) {
   if (request.ui == "attach") {
     Result<SocketAddress> address = ParseSocketAddress(
         request.attach_address.empty() ? "tcp:127.0.0.1:8550" : request.attach_address);
     if (!address) return address.error();
     return attach::MakeAttachUi(loop, request.limits, *address);
   }
-  headless::HeadlessOptions options;
+  HeadlessOptions options;
+  options.flet_package = flet_package;
   options.limits = request.limits;
   if (!request.steps_file.empty()) {
     std::ifstream in(request.steps_file);
-    std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) {
-      return MakeError(Errc::kUsage, "cannot read the steps in " + request.steps_file);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (!in.is_open() || in.bad()) {
+      return MakeError(Errc::kUsage, "cannot read the steps in " + request.steps_file + "; name a readable file");
     }
-    Result<headless::Steps> steps = headless::ParseSteps(text.str());
+    Result<Steps> steps = ParseSteps(text);
     if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
     options.steps = std::move(*steps);
   }
-  return std::unique_ptr<UiEndpoint>(std::make_unique<headless::HeadlessUi>(loop, std::move(options)));
+  return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(options)));
 }
 
 Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,

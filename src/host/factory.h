@@ -25,7 +25,9 @@ struct ChosenStage {
 [[nodiscard]] Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
                                               const Interpreter& python, AppSpec spec);
 
-[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request);
+// `flet_package` is the app's `flet` folder, where the headless UI looks up icons; may be empty.
+[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
+                                                         const std::string& flet_package);
 
 // The client of an app that has started us: `page_url` as Flet passes it to its own client.
 [[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,

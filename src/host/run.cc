@@ -92,10 +92,10 @@ int Run(const RunRequest& request) {
     if (Result<> ok = CheckReportPath(request.report_file); !ok) return Fail(ok.error());
   }
   auto loop = std::make_unique<EventLoop>();
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request);
-  if (!ui) return Fail(ui.error());
   Result<Interpreter> python = ChooseInterpreter(request);
   if (!python) return Fail(python.error());
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, python->flet_package);
+  if (!ui) return Fail(ui.error());
 
   AppSpec spec;
   spec.python = python->path;
@@ -141,7 +141,7 @@ int Run(const RunRequest& request) {
 int RunAsClient(const RunRequest& request, const std::string& page_url, const std::string& pid_file) {
   static Timeline timeline;
   auto loop = std::make_unique<EventLoop>();
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request);
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {});
   if (!ui) return Fail(ui.error());
   Result<std::unique_ptr<AppTransport>> app = MakeClientOf(*loop, request.limits, page_url);
   if (!app) return Fail(app.error());

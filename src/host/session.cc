@@ -16,7 +16,6 @@
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
-#include "common/python/hosted.h"
 #include "src/host/relay.h"
 
 namespace fletbridge {
@@ -49,6 +48,7 @@ class Session {
     loop_.Start();
     ui_.Start(ui_side_);
     if (!WaitForUi()) return Finish(70);
+    app_started_ = true;
     app_.Start(app_side_);
     return app_.RunOnMainThread([this](int code) { return Finish(code); });
   }
@@ -61,6 +61,7 @@ class Session {
     void OnWritable() override { session.to_app_.OnWritable(); }
     void OnRefused(const Error& why) override { Log(LogLevel::kError, "from the app: " + why.Line()); }
     void OnAppEvent(const AppEvent& event) override { session.OnAppEvent(event); }
+    void OnPythonReady() override { session.parts_.timeline->Mark(Milestone::kPythonReady); }
     void OnSessionLost(const Error& why) override { session.OnSessionLost(why); }
     void OnSignal(int signal) override { session.OnSignal(signal, true); }
     Session& session;
@@ -133,13 +134,20 @@ class Session {
   void OnSessionLost(const Error& why) {
     Log(LogLevel::kDebug, "the app ended the session: " + why.Line());
     if (ui_.EndSession(why) || ui_closed_) return;
+    if (why.code == Errc::kPeerMisbehaved) {
+      GiveUp(why);
+      return;
+    }
     grace_.expires_after(kGraceAfterSessionLost);
     grace_.async_wait([this, why](boost::system::error_code error) {
-      if (error) return;
-      lost_ = why;
-      ui_.Close(why);
-      app_.Stop(kAfterClose);
+      if (!error) GiveUp(why);
     });
+  }
+
+  void GiveUp(const Error& why) {
+    lost_ = why;
+    ui_.Close(why);
+    app_.Stop(kAfterClose);
   }
 
   void OnUiEvent(const UiEvent& event) {
@@ -204,7 +212,6 @@ class Session {
     const auto [code, reason] = Verdict(app_code);
     RunReport& report = parts_.report;
     for (const ProcessInfo& process : app_.processes()) report.processes.push_back({process.role, process.pid});
-    if (const auto ready = HostedReadyAt()) parts_.timeline->Mark(Milestone::kPythonReady, *ready);
     report.SetTimeline(*parts_.timeline);
     report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
     report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
@@ -218,7 +225,8 @@ class Session {
         if (result == 0) result = 70;
       }
     }
-    if (parts_.app && !app_.capabilities().in_process) parts_.app.reset();
+    // With the app in this process, its other threads may still be calling into the transport.
+    if (!app_started_ || !app_.capabilities().in_process) parts_.app.reset();
     parts_.ui.reset();
     return result;
   }
@@ -228,14 +236,28 @@ class Session {
     std::string reason;
   };
 
+  // Something is wrong, not just at its end.
+  static bool IsCause(const Error& why) {
+    return why.code && why.code != Errc::kPeerGone && why.code != Errc::kClosed;
+  }
+
   Outcome Verdict(int app_code) const {
     if (signal_ != 0) return {128 + signal_, "ended by " + SignalName(signal_)};
     if (ui_closed_ && !ui_ready_.value_or(false)) {
       Log(LogLevel::kError, ui_closed_->why.Line());
       return {70, ui_closed_->why.Line()};
     }
+    if (lost_) {
+      const std::string text = "the app ended the session but not itself: " + lost_->Line();
+      Log(LogLevel::kError, text);
+      return {70, text};
+    }
+    if (ui_closed_ && IsCause(ui_closed_->why)) {
+      Log(LogLevel::kError, ui_closed_->why.Line());
+      return {ui_closed_->exit_code, ui_closed_->why.Line()};
+    }
     const bool app_went_first = !app_closed_ || app_closed_->code == Errc::kPeerGone;
-    if (app_closed_ && app_closed_->code != Errc::kPeerGone && app_closed_->code != Errc::kClosed) {
+    if (app_closed_ && IsCause(*app_closed_)) {
       Log(LogLevel::kError, app_closed_->Line());
       return {70, app_closed_->Line()};
     }
@@ -250,23 +272,18 @@ class Session {
       }
       return {app_code, "the app ended with exit code " + std::to_string(app_code)};
     }
-    if (lost_) {
-      Log(LogLevel::kError, "the app ended the session and did not end itself: " + lost_->Line());
-      return {70, lost_->Line()};
-    }
-    if (ui_closed_ && ui_closed_->exit_code != 0) {
-      return {ui_closed_->exit_code, ui_closed_->why.context.empty() ? "the UI failed" : ui_closed_->why.context};
-    }
+    if (ui_closed_ && ui_closed_->exit_code != 0) return {ui_closed_->exit_code, "a step failed"};
     if (app_code == 128 + SIGKILL) {
       Log(LogLevel::kWarning, "the app did not end after its UI had closed, and was killed");
       return {app_code, "the app did not end after its UI had closed"};
     }
-    // Asked to end before ft.run() could take the signal: that is what it was for.
-    if (app_code == 128 + SIGTERM) return {0, "the UI closed"};
+    // Ended by the signal that asked it to, or by our KeyboardInterrupt: that is what they were for.
+    if (app_code == 128 + SIGTERM || app_code == 128 + SIGINT) return {0, "the UI closed"};
     return {app_code, "the UI closed"};
   }
 
   SessionParts parts_;
+  bool app_started_ = false;
   EventLoop& loop_;
   AppTransport& app_;
   UiEndpoint& ui_;

@@ -1,5 +1,6 @@
 #include "src/stage1/process_transport.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <optional>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/base/log.h"
@@ -25,7 +27,7 @@ constexpr std::chrono::milliseconds kDrain{200};
 class ProcessTransport final : public AppTransport, private SocketLegSink {
  public:
   ProcessTransport(EventLoop& loop, AppSpec spec, RuntimeDir dir, const SocketAddress& address)
-      : loop_(loop), spec_(std::move(spec)), dir_(std::move(dir)), timer_(loop.io()),
+      : loop_(loop), spec_(std::move(spec)), dir_(std::move(dir)), timer_(loop.io()), ready_(loop.io()),
         leg_(loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this) {}
 
   Capabilities capabilities() const override {
@@ -46,6 +48,7 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
     if (!AddShim(dir_.File("shim"), environment)) {
       Log(LogLevel::kWarning, "cannot write the shim into " + dir_.path() + "; the app's clean-up will not run");
     }
+    UniqueFd ready = MakeReadyPipe(environment);
     environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
     loop_.Post([this] { sink_->OnAppEvent({AppState::kStarting, {}, 0}); });
     Result<std::unique_ptr<Child>> child =
@@ -56,7 +59,10 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
       return;
     }
     child_ = std::move(*child);
-    loop_.Post([this] { leg_.Connect(spec_.connect_deadline); });
+    loop_.Post([this] {
+      WatchReadyPipe();
+      leg_.Connect(spec_.connect_deadline);
+    });
   }
 
   int RunOnMainThread(std::function<int(int)> at_end) override { return at_end(exited_.get_future().get()); }
@@ -67,9 +73,12 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
-    loop_.Post([this] {
-      if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
-    });
+    leg_.MarkNewSession();
+    if (loop_.InLoop()) {
+      BeginNewSession();
+    } else {
+      loop_.Post([this] { BeginNewSession(); });
+    }
   }
 
   void Signal(int signal) override {
@@ -83,6 +92,32 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   }
 
  private:
+  void BeginNewSession() {
+    if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
+  }
+
+  // The interpreter inherits the returned end, and the shim writes a byte into it.
+  UniqueFd MakeReadyPipe(Environment& environment) {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return {};
+    ready_.assign(ends[0]);
+    ::fcntl(ends[1], F_SETFD, 0);
+    environment.emplace_back("FLETBRIDGE_READY_FD", std::to_string(ends[1]));
+    return UniqueFd(ends[1]);
+  }
+
+  void WatchReadyPipe() {
+    if (!ready_.is_open()) return;
+    ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (error || finished_) return;
+      char said = 0;
+      const bool is_ready = ::read(ready_.native_handle(), &said, 1) == 1;  // else it has died
+      boost::system::error_code ignored;
+      ready_.close(ignored);
+      if (is_ready) sink_->OnPythonReady();
+    });
+  }
+
   Result<> Verify(int fd) {
     if (leg_.address().kind == SocketAddress::Kind::kTcp) return CheckTcpPeer(fd, child_->pid());
     if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
@@ -162,6 +197,7 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   // loop's thread only
   RuntimeDir dir_;
   boost::asio::steady_timer timer_;
+  boost::asio::posix::stream_descriptor ready_;
   SocketLeg leg_;
   std::optional<Error> cause_;
   bool connected_once_ = false;
@@ -194,6 +230,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   void PauseReceiving() override { leg_.port().PauseReceiving(); }
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
   void NewSession() override {
+    leg_.MarkNewSession();
     loop_.Post([this] { leg_.NewSession(std::chrono::seconds(10)); });
   }
   void Signal(int) override {}

@@ -53,9 +53,12 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
 
   void NewSession() override {
-    loop_.Post([this] {
-      if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
-    });
+    leg_.MarkNewSession();
+    if (loop_.InLoop()) {
+      BeginNewSession();
+    } else {
+      loop_.Post([this] { BeginNewSession(); });
+    }
   }
 
   void Signal(int signal) override { SignalHosted(signal); }
@@ -65,11 +68,16 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
   }
 
  private:
-  HostedOptions Hosted(std::string libpython, const SocketAddress& address) const {
+  void BeginNewSession() {
+    if (!finished_ && !stopping_) leg_.NewSession(spec_.connect_deadline);
+  }
+
+  HostedOptions Hosted(std::string libpython, const SocketAddress& address) {
     HostedOptions options;
     options.libpython = std::move(libpython);
     options.python = spec_.python;
     options.arguments = spec_.arguments;
+    options.on_ready = [this] { loop_.Post([this] { sink_->OnPythonReady(); }); };
     options.environment = address.kind == SocketAddress::Kind::kUnix ? FletOnUnixSocket(address.path)
                                                                      : FletOnTcp(address.port);
     options.environment.insert(options.environment.end(), spec_.environment.begin(), spec_.environment.end());

@@ -185,7 +185,7 @@ PyObject* SendBytes(PyObject*, PyObject* args) {
   Packet packet;
   if (is_protocol) {
     if (size == 0) return Py().PyBool_FromLong(1);  // Flet's client skips an empty packet
-    packet.type = static_cast<PacketType>(data[0]);
+    packet.type = static_cast<PacketType>(static_cast<unsigned char>(data[0]));
     packet.payload = Buffer(static_cast<std::size_t>(size - 1));
   } else {
     packet.type = PacketType::kData;

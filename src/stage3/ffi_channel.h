@@ -20,7 +20,7 @@
 namespace fletbridge::stage3 {
 
 // In the queues, besides Flet's packet types: the line between two sessions.
-inline constexpr PacketType kNewSessionMarker = static_cast<PacketType>(0xff);
+inline constexpr PacketType kNewSessionMarker = PacketType::kNewSession;
 
 class FfiChannel {
  public:

@@ -66,6 +66,7 @@ class FfiTransport final : public AppTransport, private PacketSink {
     options.libpython = std::move(libpython);
     options.python = spec_.python;
     options.arguments = spec_.arguments;
+    options.on_ready = [this] { loop_.Post([this] { sink_->OnPythonReady(); }); };
     options.environment = FletOnBridge(kProtocolPort);
     options.environment.insert(options.environment.end(), spec_.environment.begin(), spec_.environment.end());
     BridgeEvents events;

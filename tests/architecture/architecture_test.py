@@ -17,7 +17,9 @@ ARROW_EXCEPTIONS = {
     ("src/dart_bridge", "src/stage3"): "the drop-in library is stage 3's queue behind the C ABI",
 }
 # Headers that show a heavy library to other rooms: reason.
-HEAVY_EXCEPTIONS: dict[str, str] = {}
+HEAVY_EXCEPTIONS: dict[str, str] = {
+    "common/python/api.h": "it is CPython's own interface, only for sources that implement a Python module",
+}
 
 HEAVY = re.compile(r"<(boost/(asio|beast|process)\b|Python\.h|msgpack\b)[^>]*>")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|(<[^>]+>))', re.MULTILINE)

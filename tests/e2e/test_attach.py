@@ -68,6 +68,7 @@ class Attach:
         third = self.play(run)
         third.close()
         fourth = self.play(run)
+        run.wait_line(r"(?s)(MAIN.*){3}", 5)
         self.assertEqual(run.out.decode().count("MAIN"), 3)
         self.assertEqual(self.box.processes(), pids)
 

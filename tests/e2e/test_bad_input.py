@@ -61,9 +61,9 @@ async def serve(reader, writer):
 async def sockets():
     global ended
     ended = asyncio.Event()
-    port = os.environ.get("FLET_SERVER_PORT")
+    port = int(os.environ.get("FLET_SERVER_PORT", 0))
     if port:
-        server = await asyncio.start_server(serve, "127.0.0.1", int(port))
+        server = await asyncio.start_server(serve, "127.0.0.1", port)
     else:
         server = await asyncio.start_unix_server(serve, os.environ["FLET_SERVER_UDS_PATH"])
     await ended.wait()

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -84,6 +85,8 @@ class AttachUi final : public UiEndpoint, private StreamSink {
   }
 
   SendResult Send(Packet&& packet) override {
+    // Nobody is here: it belongs to a session that has ended.
+    if (!has_client_.load()) return SendResult::kAccepted;
     const Action action = PeekAction(packet);
     const SendResult result = port_.Send(std::move(packet));
     if (result == SendResult::kAccepted) Observe(action);
@@ -152,6 +155,7 @@ class AttachUi final : public UiEndpoint, private StreamSink {
     first_frame_ = false;
     waits_for_answer_.reset();
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
+    has_client_.store(true);
     port_.Connect(std::move(fd));
   }
 
@@ -188,6 +192,7 @@ class AttachUi final : public UiEndpoint, private StreamSink {
   void OnWritable() override { sink_->OnWritable(); }
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
   void OnDisconnected(const Error& why) override {
+    has_client_.store(false);
     port_.Disconnect();
     if (!closed_) sink_->OnUiEvent({UiState::kDisconnected, why, 0});
   }
@@ -195,6 +200,7 @@ class AttachUi final : public UiEndpoint, private StreamSink {
   EventLoop& loop_;
   SocketAddress address_;
   UiSink* sink_ = nullptr;  // set in Start()
+  std::atomic<bool> has_client_{false};
   // loop's thread only
   StreamPort port_;
   asio::posix::stream_descriptor listener_;

@@ -67,7 +67,8 @@ Client::Client(double width, double height, std::function<void(Buffer)> out)
     : out_(std::move(out)), tree_(PageState(width, height)) {}
 
 void Client::SendRegister() {
-  out_(wire::EncodeRegister("", Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &tree_.page()))));
+  out_(
+      wire::EncodeRegister("", Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &tree_.page()))));
 }
 
 Result<Heard> Client::Handle(std::span<const std::byte> payload) {
@@ -100,7 +101,8 @@ void Client::SendFirstMessages() {
   if (w == nullptr || h == nullptr) return;
   out_(wire::EncodeUpdateProps(wire::kPageId, Value::MapOf({{"media", Media(*w, *h)}})));
   SendProps(page, {{"width", width}, {"height", height}});
-  if (Map* window = At(page, "window").AsMap(); window != nullptr && wire::ControlId(*window) != 0) {
+  if (Map* window = At(page, "window").AsMap();
+      window != nullptr && wire::ControlId(*window) != 0) {
     out_(wire::EncodeUpdateProps(wire::ControlId(*window), WindowState(*w, *h)));
   }
 }
@@ -132,7 +134,8 @@ Result<Heard> Client::On(wire::InvokeMethod& call) {
 }
 
 Heard Client::CallWindow(const wire::InvokeMethod& call) {
-  if (call.name == "destroy") return Heard::kWindowClosed;  // the real client does not answer either
+  if (call.name == "destroy")
+    return Heard::kWindowClosed;  // the real client does not answer either
   if (call.name == "close" && CloseWindow()) return Heard::kWindowClosed;
   out_(wire::EncodeMethodAnswer(call, {}, {}));
   return Heard::kNothing;
@@ -197,7 +200,8 @@ void Client::SendSize(double width, double height) {
   Map& page = tree_.page();
   SendProps(page, {{"width", width}, {"height", height}});
   SendEventAlways(page, "resize", Value::MapOf({{"width", width}, {"height", height}}));
-  if (Map* window = At(page, "window").AsMap(); window != nullptr && wire::ControlId(*window) != 0) {
+  if (Map* window = At(page, "window").AsMap();
+      window != nullptr && wire::ControlId(*window) != 0) {
     SendProps(*window, {{"width", width}, {"height", height}});
     SendEvent(*window, "event", Value::MapOf({{"type", "resized"}}));
   }
@@ -218,7 +222,8 @@ void Client::RunAction(const Map& control) {
     const Map* target = service ? tree_.Find(*service) : nullptr;
     const Value method = At(*map, "method");
     if (target == nullptr || method.AsText() == nullptr) return;
-    static_cast<void>(services_.Call(wire::ControlType(*target), *method.AsText(), At(*map, "args")));
+    static_cast<void>(
+        services_.Call(wire::ControlType(*target), *method.AsText(), At(*map, "args")));
   };
   const Value action = At(control, "action");
   if (const wire::List* list = action.AsList(); list != nullptr) {

@@ -102,7 +102,8 @@ bool Click(Client& client, Map& target) {
   const std::string_view type = ControlType(target);
   client.RunAction(target);
   if (IsOneOf(type, kToggles)) return ChangeValue(client, target, !At(target, "value").is_true());
-  if (type == "Radio") return ChangeValue(client, *Enclosing(target, "RadioGroup"), At(target, "value"));
+  if (type == "Radio")
+    return ChangeValue(client, *Enclosing(target, "RadioGroup"), At(target, "value"));
   if (IsOption(target)) {
     Map& menu = *wire::ParentControl(target);
     const Value key = At(target, "key").is_nil() ? At(target, "text") : At(target, "key");
@@ -175,8 +176,9 @@ bool DoDragPart(Client& client, const Step& step, Map& target, std::size_t n) {
   const double dx = (step.x2 - step.x1) / static_cast<double>(moves);
   const double dy = (step.y2 - step.y1) / static_cast<double>(moves);
   // The control's corner is taken for the window's: there is no layout.
-  const auto here = [&] { return Point(step.x1 + (step.x2 - step.x1) * part,
-                                       step.y1 + (step.y2 - step.y1) * part); };
+  const auto here = [&] {
+    return Point(step.x1 + (step.x2 - step.x1) * part, step.y1 + (step.y2 - step.y1) * part);
+  };
   const auto time = [n] {
     return Value(wire::Ext{3, std::to_string(n * 16'667)});  // 60 a second, whatever the clock says
   };

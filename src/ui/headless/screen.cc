@@ -19,7 +19,7 @@ using wire::Map;
 using wire::Value;
 
 // Properties whose text a person reads on the control itself.
-constexpr std::array<std::string_view, 6> kTexts = {"value", "text",  "label",
+constexpr std::array<std::string_view, 6> kTexts = {"value",   "text",  "label",
                                                     "content", "title", "subtitle"};
 
 bool IsTrue(const Map& map, std::string_view key) {
@@ -268,7 +268,8 @@ class TextWriter {
       const std::string name = AsText(entry->first);
       const std::string* text = entry->second.AsText();
       if (name.starts_with("_")) continue;
-      const std::string shown = text != nullptr ? Quoted(text->substr(0, 60)) : AsText(entry->second);
+      const std::string shown =
+          text != nullptr ? Quoted(text->substr(0, 60)) : AsText(entry->second);
       if (!shown.empty()) out_ += " " + name + "=" + shown;
     }
     out_ += "\n";
@@ -288,8 +289,8 @@ Value PageValue(const ControlTree& tree) {
 
 Result<IconNames> IconNames::Load(const std::string& flet_package) {
   IconNames names;
-  for (const char* file : {"/controls/material/icons.json",
-                           "/controls/cupertino/cupertino_icons.json"}) {
+  for (const char* file :
+       {"/controls/material/icons.json", "/controls/cupertino/cupertino_icons.json"}) {
     std::ifstream in(flet_package + file);
     const nlohmann::json json = nlohmann::json::parse(in, nullptr, false);
     if (!json.is_object()) {
@@ -391,8 +392,9 @@ std::string Shown(const Finder& finder) {
 }
 
 std::string TreeAsJson(const ControlTree& tree) {
-  return JsonWriter().Write(PageValue(tree)).dump(
-             1, ' ', false, nlohmann::json::error_handler_t::replace) +
+  return JsonWriter()
+             .Write(PageValue(tree))
+             .dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
          "\n";
 }
 

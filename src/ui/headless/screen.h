@@ -14,8 +14,9 @@
 
 namespace fletbridge::headless {
 
-// Icons travel as numbers whose meaning belongs to the Flet version; the names are in two JSON files
-// of the app's own `flet` package. A name may belong to the Material and to the Cupertino set.
+// Icons travel as numbers whose meaning belongs to the Flet version; the names are in two JSON
+// files of the app's own `flet` package. A name may belong to the Material and to the Cupertino
+// set.
 class IconNames {
  public:
   // `flet_package` is the folder of the package. kSetup if its files can't be read.
@@ -35,7 +36,7 @@ struct Query {
 
 // Only the top view, the overlay and open dialogs are on the screen.
 enum class Hidden {
-  kSkip,     // leave out what is not visible, or lies in something that is not
+  kSkip,  // leave out what is not visible, or lies in something that is not
   kInclude,
 };
 
@@ -52,7 +53,8 @@ enum class Hidden {
 // The control itself or the nearest one that holds it with this type; null if there is none.
 [[nodiscard]] wire::Map* Enclosing(wire::Map& control, std::string_view type);
 // The texts on the screen, for messages; at most `limit`.
-[[nodiscard]] std::vector<std::string> VisibleTexts(const wire::ControlTree& tree, std::size_t limit);
+[[nodiscard]] std::vector<std::string> VisibleTexts(const wire::ControlTree& tree,
+                                                    std::size_t limit);
 
 // The finder as a person would write it.
 [[nodiscard]] std::string Shown(const Finder& finder);

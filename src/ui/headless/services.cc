@@ -10,13 +10,40 @@ using wire::Map;
 using wire::Value;
 
 // Methods that move something on a screen, or the focus, and answer nothing.
-constexpr std::array<std::string_view, 34> kSilent = {
-    "announce_message", "announce_tooltip", "clear_capture", "close_drawer", "close_end_drawer",
-    "close_view", "confirm_dismiss", "confirm_pop", "disable", "disable_menu", "enable",
-    "enable_menu", "focus", "go_to_page", "heavy_impact", "jump_to", "jump_to_page", "light_impact",
-    "medium_impact", "move_to", "next_page", "open_view", "pan", "previous_page", "reset",
-    "restore_state", "save_state", "scroll_to", "selection_click",
-    "set_allowed_device_orientations", "show_drawer", "show_end_drawer", "vibrate", "zoom"};
+constexpr std::array<std::string_view, 34> kSilent = {"announce_message",
+                                                      "announce_tooltip",
+                                                      "clear_capture",
+                                                      "close_drawer",
+                                                      "close_end_drawer",
+                                                      "close_view",
+                                                      "confirm_dismiss",
+                                                      "confirm_pop",
+                                                      "disable",
+                                                      "disable_menu",
+                                                      "enable",
+                                                      "enable_menu",
+                                                      "focus",
+                                                      "go_to_page",
+                                                      "heavy_impact",
+                                                      "jump_to",
+                                                      "jump_to_page",
+                                                      "light_impact",
+                                                      "medium_impact",
+                                                      "move_to",
+                                                      "next_page",
+                                                      "open_view",
+                                                      "pan",
+                                                      "previous_page",
+                                                      "reset",
+                                                      "restore_state",
+                                                      "save_state",
+                                                      "scroll_to",
+                                                      "selection_click",
+                                                      "set_allowed_device_orientations",
+                                                      "show_drawer",
+                                                      "show_end_drawer",
+                                                      "vibrate",
+                                                      "zoom"};
 
 std::string TextArgument(const Map* args, std::string_view name) {
   const Value* value = args == nullptr ? nullptr : args->Find(name);

@@ -1,5 +1,5 @@
-// Room: src/ui/headless. The methods that an app may call on its client: what a real client does for
-// them, where that has a meaning without a screen. Loop thread only.
+// Room: src/ui/headless. The methods that an app may call on its client: what a real client does
+// for them, where that has a meaning without a screen. Loop thread only.
 #pragma once
 
 #include <map>

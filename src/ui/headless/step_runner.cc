@@ -16,7 +16,6 @@ using std::chrono::milliseconds;
 using wire::Map;
 
 constexpr milliseconds kFirstFrameTime{30000};
-constexpr milliseconds kTargetTime{2000};
 constexpr milliseconds kCloseTime{10000};
 constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxTextsShown = 8;
@@ -117,7 +116,8 @@ void StepRunner::OnPatch(Clock::time_point at) {
 
 bool StepRunner::ClaimCrash(const std::string& text) {
   for (std::size_t i = at_; i < steps_.size(); ++i) {
-    if (steps_[i].kind != StepKind::kExpectCrash || text.find(steps_[i].text) == std::string::npos) {
+    if (steps_[i].kind != StepKind::kExpectCrash ||
+        text.find(steps_[i].text) == std::string::npos) {
       continue;
     }
     const auto claimed = static_cast<std::size_t>(std::count_if(
@@ -132,7 +132,8 @@ bool StepRunner::ClaimCrash(const std::string& text) {
 void StepRunner::OnCrash(const std::string& text, bool claimed) {
   if (state_ == State::kDone || at_ == steps_.size()) return;
   if (!claimed) return Fail("the app crashed: " + FirstLine(text));
-  if (state_ == State::kAnswer) StepDone();  // a handler that raised draws nothing
+  if (state_ == State::kFirstFrame) state_ = State::kReady;  // main() that raised may draw nothing
+  if (state_ == State::kAnswer) StepDone();                  // nor may a handler
   if (state_ == State::kCondition) Check(current());
   Advance();
 }
@@ -147,7 +148,8 @@ void StepRunner::OnAppGone() {
   FailBefore("the app ended");
 }
 
-// Steps that remain when everything is over are a failure, an input that waits for its answer is not.
+// Steps that remain when everything is over are a failure, an input that waits for its answer is
+// not.
 void StepRunner::FailBefore(const std::string& what) {
   if (state_ == State::kDone) return;
   std::size_t next = at_;
@@ -246,7 +248,7 @@ void StepRunner::BeginInput(const Step& step) {
   }
   state_ = State::kTarget;
   TryInput(step);
-  if (state_ == State::kTarget) Wait(State::kTarget, std::max(kTargetTime, step.time));
+  if (state_ == State::kTarget) Wait(State::kTarget, step.target_time);
 }
 
 void StepRunner::TryInput(const Step& step) {
@@ -317,8 +319,7 @@ bool StepRunner::Holds(const Step& step) {
   }
   const std::size_t wanted = step.finder.index.value_or(0) + 1;
   const std::size_t limit = step.kind == StepKind::kExpectCount ? step.count + 1000 : wanted;
-  const std::size_t found =
-      FindAll(client_.tree(), query_, Hidden::kSkip, limit).size();
+  const std::size_t found = FindAll(client_.tree(), query_, Hidden::kSkip, limit).size();
   switch (step.kind) {
     case StepKind::kExpectNo:
       why_not_ = "it is there";
@@ -343,15 +344,15 @@ void StepRunner::WriteTree(const Step& step) {
 void StepRunner::OnTimer() {
   switch (state_) {
     case State::kFirstFrame:
-      Log(LogLevel::kError, "the app has drawn nothing within " + Shown(kFirstFrameTime) +
-                                "; no step was run");
+      Log(LogLevel::kError,
+          "the app has drawn nothing within " + Shown(kFirstFrameTime) + "; no step was run");
       return Finish(1);
     case State::kAnswer:
     case State::kSleeping:
       StepDone();
       return Advance();
     case State::kTarget:
-      return Fail(why_not_ + " after " + Shown(std::max(kTargetTime, current().time)));
+      return Fail(why_not_ + " after " + Shown(current().target_time));
     case State::kCondition:
       return Fail(why_not_ + " after " + Shown(current().time));
     case State::kClosing:

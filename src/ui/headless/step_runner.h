@@ -25,8 +25,8 @@ class StepRunner {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `finish` is given 0, or 1 for a failed step, which has then been printed. While `paused` no input
-  // is sent; call Resume() when that ends.
+  // `finish` is given 0, or 1 for a failed step, which has then been printed. While `paused` no
+  // input is sent; call Resume() when that ends.
   StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
              const std::atomic<bool>& paused, std::function<void(int exit_code)> finish);
   ~StepRunner();
@@ -53,7 +53,7 @@ class StepRunner {
     kAnswer,      // an input was sent; its answer may come
     kCondition,   // a check waits to become true
     kSleeping,
-    kClosing,     // the window was to close, but the app wants to be asked
+    kClosing,  // the window was to close, but the app wants to be asked
     kDone,
   };
   struct Crash {

@@ -190,7 +190,8 @@ class LineParser {
       }
       if (target == nullptr) break;
       if (*target) return Expected("each of text=, icon=, key=, type= at most once");
-      if (token.value.empty() && !token.quoted) return Expected("a value after " + token.name + "=");
+      if (token.value.empty() && !token.quoted)
+        return Expected("a value after " + token.name + "=");
       *target = token.value;
       any = true;
     }
@@ -264,8 +265,11 @@ class LineParser {
           "click, type, submit, check, drag, dismiss, resize, route, expect, wait, tree, sleep" +
           std::string(repeated ? " or close" : ", repeat or close"));
     }
-    if (ok) step.time = ReadTime(kAnswerTime);
-    return Finished(ok, std::move(step));
+    if (!ok) return ok.error();
+    const std::size_t before = at_;
+    step.time = ReadTime(kAnswerTime);
+    if (at_ != before) step.target_time = step.time;
+    return step;
   }
 
   static Result<Step> Finished(const Result<>& ok, Step step) {

@@ -10,7 +10,8 @@
 // A FINDER is one or more of text="+", icon=ADD, key=save, type=Button, all of which must hold, and
 // index=N for the match number N, counted from 0. Values are bare words or quoted, with the escapes
 // \" \\ \n \t. Durations end in ms or s; every step but sleep, repeat, tree and close takes one at
-// its end: how long an input waits for an answer (1s), a check for its truth (2s; wait: 10s).
+// its end: how long an input waits for its control to come (2s) and for an answer (1s), a check for
+// its truth (2s; wait: 10s).
 #pragma once
 
 #include <chrono>
@@ -56,7 +57,9 @@ struct Step {
   int line = 0;        // of the file, from 1
   std::string source;  // as it is written, for messages
   std::size_t repeat = 1;
-  std::chrono::milliseconds time{0};  // how long to wait; the default where none is written
+  // How long an input waits for its answer, a check for its truth; and an input for its control.
+  std::chrono::milliseconds time{0};
+  std::chrono::milliseconds target_time{2000};
   Finder finder;
   std::string text;       // type, expect crash: the text; route: the route; tree: the file
   bool on = false;        // check

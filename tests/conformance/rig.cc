@@ -1,0 +1,314 @@
+#include "tests/conformance/rig.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+#include "common/python/interpreter.h"
+#include "src/stage1/process_transport.h"
+#include "src/stage2/hosted_socket_transport.h"
+#include "src/stage3/ffi_transport.h"
+
+namespace fletbridge::conformance {
+using namespace std::chrono_literals;
+using nlohmann::json;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr const char* kStateNames[] = {"starting", "listening", "connected", "closed", "exited"};
+
+std::string Name(AppState state) { return kStateNames[static_cast<int>(state)]; }
+
+}  // namespace
+
+void Require(bool holds, const std::string& what) {
+  if (!holds) throw Failure(what);
+}
+
+Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number, std::size_t size) {
+  Buffer result(size);
+  const std::uint32_t label[3] = {session, sender, number};
+  std::memset(result.data(), static_cast<int>(number & 0xff), size);
+  std::memcpy(result.data(), label, std::min(size, sizeof label));
+  return result;
+}
+
+Label ReadLabel(const Packet& packet) {
+  std::uint32_t label[3] = {};
+  const Buffer& payload = packet.payload;
+  Require(payload.size() >= sizeof label, "a packet of " + std::to_string(payload.size()) + " bytes has no label");
+  std::memcpy(label, payload.data(), sizeof label);
+  const Buffer expected = Labelled(label[0], label[1], label[2], payload.size());
+  Require(payload.text() == expected.text(), "a packet's bytes are not those that were sent");
+  return {label[0], label[1], label[2]};
+}
+
+Rig::Rig(const std::string& variant, const Plan& plan) : variant_(variant), loop_(std::make_unique<EventLoop>()) {
+  int ends[2] = {-1, -1};
+  Require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
+  side_.reset(ends[0]);
+  side_of_app_.reset(ends[1]);
+  ::fcntl(side_of_app_.get(), F_SETFD, 0);  // the app's own process inherits it
+  Result<std::unique_ptr<AppTransport>> made = Make(plan);
+  Require(bool(made), made ? "" : made.error().Line());
+  transport_ = std::move(*made);
+}
+
+Rig::~Rig() = default;
+
+Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
+  AppSpec spec;
+  spec.python = CONFORMANCE_PYTHON;
+  spec.arguments = {CONFORMANCE_PEER};
+  spec.environment = {{"CONFORMANCE_FD", std::to_string(side_of_app_.get())}, {"CONFORMANCE_START", plan.start}};
+  spec.limits = plan.limits;
+  spec.single_session = plan.single_session;
+  spec.connect_deadline = plan.connect_deadline;
+  const auto kind = variant_.ends_with("tcp") ? SocketAddress::Kind::kTcp : SocketAddress::Kind::kUnix;
+  if (!in_process()) return stage1::MakeProcessTransport(*loop_, std::move(spec), kind);
+  Result<Interpreter> python = ProbeInterpreter(spec.python);
+  if (!python) return python.error();
+  if (has_sockets()) {
+    return stage2::MakeHostedSocketTransport(*loop_, std::move(spec), python->libpython, kind);
+  }
+  return stage3::MakeFfiTransport(*loop_, std::move(spec), python->libpython);
+}
+
+int Rig::Run(std::function<void(Rig&)> scenario) {
+  side_reader_ = std::thread([this] { ReadSide(); });
+  loop_->Start();
+  transport_->Start(*this);
+  // Signals belong to the main thread, on which a hosted interpreter takes them.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  driver_ = std::thread([this, scenario = std::move(scenario)] { Drive(scenario); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int code = transport_->RunOnMainThread([this](int app_code) { return AtEnd(app_code); });
+  if (in_process()) return code;  // threads of the app may still call into the transport
+  loop_->Stop();
+  loop_->Join();
+  transport_.reset();
+  loop_.reset();
+  return code;
+}
+
+void Rig::Drive(const std::function<void(Rig&)>& scenario) {
+  try {
+    scenario(*this);
+  } catch (const std::exception& failure) {
+    Fail(failure.what());
+  }
+  // A failed scenario must not wait for an app that is stalled on purpose.
+  if (failed_.load()) {
+    transport_->ResumeReceiving();
+    Go();
+  }
+  if (!exited_.load()) transport_->Stop({10000ms, 5000ms, false});
+}
+
+int Rig::AtEnd(int app_code) {
+  driver_.join();
+  ::shutdown(side_.get(), SHUT_RDWR);
+  side_reader_.join();
+  CheckLifeCycle(app_code);
+  std::fflush(nullptr);
+  return failed_.load() ? 1 : 0;
+}
+
+void Rig::CheckLifeCycle(int app_code) {
+  std::lock_guard lock(mutex_);
+  std::string seen;
+  for (const AppEvent& event : events_) seen += " " + Name(event.state);
+  if (seen != " starting listening connected closed exited" && seen != " starting closed exited") {
+    Fail("the life cycle was told as:" + seen);
+  }
+  for (const std::string& text : broken_) Fail(text);
+  if (app_code != expected_exit_ || (!events_.empty() && events_.back().exit_code != app_code)) {
+    Fail("the app's exit code is " + std::to_string(app_code) + ", told as " +
+         std::to_string(events_.empty() ? -1 : events_.back().exit_code) + ", expected " + std::to_string(expected_exit_));
+  }
+}
+
+void Rig::Fail(const std::string& text) {
+  failed_.store(true);
+  std::cerr << ("FAIL: " + text + "\n") << std::flush;
+}
+
+pid_t Rig::app_pid() const {
+  for (const ProcessInfo& process : transport_->processes()) {
+    if (process.role == "app") return process.pid;
+  }
+  return ::getpid();
+}
+
+void Rig::WaitFor(const std::string& what, const std::function<bool()>& holds, bool despite_exit) {
+  std::unique_lock lock(mutex_);
+  const auto deadline = steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (exited_.load() && !despite_exit) throw Failure("the app ended while the test waited for " + what);
+    if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !holds()) {
+      throw Failure("waited in vain for " + what);
+    }
+  }
+}
+
+AppEvent Rig::Await(AppState state) {
+  AppEvent found{state, {}, 0};
+  WaitFor("the app to be " + Name(state), [&] {
+    const auto at = std::find_if(events_.begin(), events_.end(), [&](const AppEvent& e) { return e.state == state; });
+    if (at == events_.end()) return false;
+    found = *at;
+    return true;
+  });
+  return found;
+}
+
+void Rig::Send(Packet&& packet) {
+  for (;;) {
+    const int before = writable_calls_.load();
+    const SendResult result = transport_->Send(std::move(packet));
+    if (result == SendResult::kAccepted) return;
+    Require(result == SendResult::kFull, "Send() answers " + std::to_string(static_cast<int>(result)));
+    WaitFor("OnWritable()", [&] { return writable_calls_.load() != before; });
+  }
+}
+
+void Rig::Order(const json& order) { Send(PacketType::kControl, Buffer(std::string_view("\xc1" + order.dump()))); }
+
+Packet Rig::Next() {
+  Packet packet;
+  WaitFor("a packet", [&] {
+    if (packets_.empty()) return false;
+    packet = std::move(packets_.front());
+    packets_.pop_front();
+    return true;
+  });
+  return packet;
+}
+
+json Rig::Report() {
+  Order({{"do", "report"}});
+  return json::parse(Next().payload.text());
+}
+
+json Rig::AwaitTold(const std::string& key, const json& value) {
+  json found;
+  WaitFor("the app to tell " + key + " " + value.dump(), [&] {
+    const auto at = std::find_if(told_.begin(), told_.end(),
+                                 [&](const json& line) { return line.contains(key) && line[key] == value; });
+    if (at == told_.end()) return false;
+    found = *at;
+    return true;
+  });
+  return found;
+}
+
+json Rig::LastTold(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const auto at = std::find_if(told_.rbegin(), told_.rend(), [&](const json& line) { return line.contains(key); });
+  return at == told_.rend() ? json() : (*at)[key];
+}
+
+void Rig::Go() { [[maybe_unused]] const ssize_t n = ::send(side_.get(), "g", 1, MSG_NOSIGNAL); }
+
+void Rig::AwaitRefused(std::function<void(const std::string&)> look) {
+  std::string text;
+  WaitFor("OnRefused()", [&] {
+    if (refused_.empty()) return false;
+    Require(refused_.size() == 1, "OnRefused() more than once");
+    text = refused_.front();
+    refused_.clear();
+    return true;
+  });
+  look(text);
+}
+
+std::size_t Rig::AwaitQuiet(const std::function<std::size_t()>& measure) {
+  constexpr auto kQuiet = 300ms;
+  const auto deadline = steady_clock::now() + kPatience;
+  std::size_t last = measure();
+  auto since = steady_clock::now();
+  while (steady_clock::now() - since < kQuiet) {
+    Require(steady_clock::now() < deadline, "it never comes to rest");
+    std::this_thread::sleep_for(5ms);  // nothing tells that nothing happens: look
+    if (const std::size_t now = measure(); now != last) {
+      last = now;
+      since = steady_clock::now();
+    }
+  }
+  return last;
+}
+
+void Rig::AwaitUntil(const std::string& what, const std::function<bool()>& holds) {
+  const auto deadline = steady_clock::now() + kPatience;
+  while (!holds()) {
+    Require(steady_clock::now() < deadline, "waited in vain for " + what);
+    std::this_thread::sleep_for(2ms);
+  }
+}
+
+void Rig::AtStep(const std::string& step) {
+  std::cout << step << std::endl;
+  std::string answer;
+  Require(bool(std::getline(std::cin, answer)), "the test has gone");
+}
+
+void Rig::OnPacket(Packet&& packet) {
+  std::lock_guard lock(mutex_);
+  if (events_.empty() || events_.back().state != AppState::kConnected) broken_.emplace_back("a packet while not connected");
+  packets_received_.fetch_add(1);
+  packets_.push_back(std::move(packet));
+  changed_.notify_all();
+}
+
+void Rig::OnWritable() {
+  std::lock_guard lock(mutex_);
+  writable_calls_.fetch_add(1);
+  changed_.notify_all();
+}
+
+void Rig::OnRefused(const Error& why) {
+  std::lock_guard lock(mutex_);
+  if (why.code != Errc::kLimit) broken_.push_back("refused for another reason: " + why.Line());
+  refused_.push_back(why.Line());
+  changed_.notify_all();
+}
+
+void Rig::OnAppEvent(const AppEvent& event) {
+  std::lock_guard lock(mutex_);
+  events_.push_back(event);
+  if (event.state == AppState::kExited) exited_.store(true);
+  changed_.notify_all();
+}
+
+void Rig::OnSessionLost(const Error&) {
+  std::lock_guard lock(mutex_);
+  lost_calls_.fetch_add(1);
+  changed_.notify_all();
+}
+
+void Rig::OnSignal(int) {}
+
+void Rig::ReadSide() {
+  std::string text;
+  char block[4096];
+  for (ssize_t n = 0; (n = ::read(side_.get(), block, sizeof block)) > 0;) {
+    text.append(block, static_cast<std::size_t>(n));
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
+      std::lock_guard lock(mutex_);
+      told_.push_back(json::parse(text.substr(0, end)));
+      changed_.notify_all();
+    }
+  }
+}
+
+}  // namespace fletbridge::conformance

@@ -1,0 +1,141 @@
+// Room: tests/conformance. One AppTransport under test, with the app of peer.py behind it: records
+// what the transport tells, speaks to the app by packets and, when none may flow, by a socket pair.
+// A scenario drives it from a thread of its own while the main thread belongs to the transport.
+//
+// Every wait ends at once when the app has ended, and after kPatience otherwise; both throw Failure.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "common/transport/app_transport.h"
+
+namespace fletbridge::conformance {
+
+inline constexpr std::chrono::seconds kPatience{40};
+inline constexpr std::size_t kKiB = 1024;
+inline constexpr std::size_t kMiB = 1024 * kKiB;
+
+struct Failure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+void Require(bool holds, const std::string& what);
+
+// What a scenario wants before it begins.
+struct Plan {
+  FlowLimits limits{};
+  std::string start = "run";  // CONFORMANCE_START of peer.py
+  bool single_session = false;
+  std::chrono::milliseconds connect_deadline{kPatience};
+};
+
+// [session][sender][number] and filler, as peer.py's labelled().
+[[nodiscard]] Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number, std::size_t size);
+struct Label {
+  std::uint32_t session = 0, sender = 0, number = 0;
+};
+// Throws if the packet is not what Labelled() makes.
+[[nodiscard]] Label ReadLabel(const Packet& packet);
+
+class Rig final : public AppSink {
+ public:
+  // `variant` is "1:uds", "1:tcp", "2:uds", "2:tcp" or "3:ffi".
+  Rig(const std::string& variant, const Plan& plan);
+  ~Rig() override;
+
+  // The whole run, on the main thread: `scenario` on a thread of its own, then Stop() unless the app
+  // has ended. Returns the process's exit code: 0 if all held. A hosted interpreter may end the
+  // process in here, with the same code.
+  int Run(std::function<void(Rig&)> scenario);
+
+  // ---- For scenarios; any thread.
+  [[nodiscard]] AppTransport& transport() { return *transport_; }
+  [[nodiscard]] const std::string& variant() const { return variant_; }
+  [[nodiscard]] bool has_sockets() const { return variant_ != "3:ffi"; }
+  [[nodiscard]] bool in_process() const { return variant_.front() != '1'; }
+  [[nodiscard]] pid_t app_pid() const;
+  void AwaitConnected() { (void)Await(AppState::kConnected); }
+  AppEvent Await(AppState state);
+  Error AwaitClosed() { return Await(AppState::kClosed).why; }
+  // Sends, and waits while the port is full.
+  void Send(Packet&& packet);
+  void Send(PacketType type, Buffer payload) { Send(Packet{type, std::move(payload)}); }
+  void Order(const nlohmann::json& order);
+  // The next packet from the app.
+  [[nodiscard]] Packet Next();
+  [[nodiscard]] nlohmann::json Report();
+  // Waits until the app has told `key` as `value` over the socket pair; returns that line.
+  nlohmann::json AwaitTold(const std::string& key, const nlohmann::json& value);
+  [[nodiscard]] nlohmann::json LastTold(const std::string& key);
+  void Go();  // lets an app go on that waits for it
+  void AwaitRefused(std::function<void(const std::string& text)> look);
+  // Waits until `measure` has given the same for a while: nothing moves any more.
+  std::size_t AwaitQuiet(const std::function<std::size_t()>& measure);
+  void AwaitUntil(const std::string& what, const std::function<bool()>& holds);
+  // Tells the test how far this process is, and waits for its line of answer (or for its SIGKILL).
+  void AtStep(const std::string& step);
+
+  void ExpectExit(int code) { expected_exit_ = code; }
+  [[nodiscard]] int writable_calls() const { return writable_calls_.load(); }
+  [[nodiscard]] std::size_t packets_received() const { return packets_received_.load(); }
+  [[nodiscard]] std::size_t lost_calls() const { return lost_calls_.load(); }
+  [[nodiscard]] bool exited() const { return exited_.load(); }
+
+ private:
+  void OnPacket(Packet&& packet) override;
+  void OnWritable() override;
+  void OnRefused(const Error& why) override;
+  void OnAppEvent(const AppEvent& event) override;
+  void OnSessionLost(const Error& why) override;
+  void OnSignal(int signal) override;
+
+  void WaitFor(const std::string& what, const std::function<bool()>& holds, bool despite_exit = false);
+  void Drive(const std::function<void(Rig&)>& scenario);
+  int AtEnd(int app_code);
+  void CheckLifeCycle(int app_code);
+  void Fail(const std::string& text);
+  void ReadSide();
+  Result<std::unique_ptr<AppTransport>> Make(const Plan& plan);
+
+  const std::string variant_;
+  std::unique_ptr<EventLoop> loop_;
+  UniqueFd side_;       // ours
+  UniqueFd side_of_app_;  // the app's, inherited or shared
+  std::unique_ptr<AppTransport> transport_;
+  std::thread driver_;
+  std::thread side_reader_;
+  int expected_exit_ = 0;
+
+  std::atomic<int> writable_calls_{0};
+  std::atomic<std::size_t> packets_received_{0};
+  std::atomic<std::size_t> lost_calls_{0};
+  std::atomic<bool> exited_{false};
+  std::atomic<bool> failed_{false};
+
+  // under mutex_
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Packet> packets_;
+  std::vector<AppEvent> events_;
+  std::vector<std::string> refused_;
+  std::vector<nlohmann::json> told_;
+  std::vector<std::string> broken_;  // what the sink saw out of order
+};
+
+}  // namespace fletbridge::conformance
