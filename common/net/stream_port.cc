@@ -86,11 +86,10 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
       }
     }
     writing = true;
+    // Between two of its steps the operation goes back to the socket, which may have been dropped.
     asio::async_write(*socket, buffers,
-                      [self = shared_from_this(), generation = generation](boost::system::error_code error,
-                                                                           std::size_t) {
-                        self->OnWritten(generation, error);
-                      });
+                      [self = shared_from_this(), keep = socket, generation = generation](
+                          boost::system::error_code error, std::size_t) { self->OnWritten(generation, error); });
   }
 
   void OnWritten(std::uint64_t of_generation, boost::system::error_code error) {
@@ -146,7 +145,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     FrameHeader header;
     Packet packet;
   };
-  std::unique_ptr<Protocol::socket> socket;
+  std::shared_ptr<Protocol::socket> socket;  // shared with a write that is under way
   std::uint64_t generation = 0;  // counts connections; a handler of an old one does nothing
   FrameDecoder decoder;
   std::array<Outgoing, kMaxBatch> batch;
@@ -163,10 +162,11 @@ StreamPort::~StreamPort() { impl_->Drop(); }
 
 void StreamPort::Connect(UniqueFd socket) {
   impl_->Drop();
+  impl_->ReleaseBatch();  // what an old connection was writing is lost with it
   int family = AF_UNIX;
   socklen_t size = sizeof family;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
-  impl_->socket = std::make_unique<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
+  impl_->socket = std::make_shared<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
   impl_->Read();
   impl_->Write();
 }
