@@ -246,7 +246,8 @@ TEST_F(AttachUiTest, ListensWhereItsAddressSays) {
   const SocketAddress address{SocketAddress::Kind::kTcp, "", "::1", *port};
   Make(address);
   if (Told() != "ready") GTEST_SKIP() << "this machine has no IPv6";
-  EXPECT_TRUE(TryConnect(address));
+  const Result<UniqueFd> client = TryConnect(address);
+  EXPECT_TRUE(client);
   EXPECT_EQ(Told(), "connected");
 }
 

@@ -35,6 +35,7 @@ class RecordingSink final : public StreamSink {
 struct Pairing {
   const char* name;
   std::pair<UniqueFd, Peer> (*make)();
+  friend void PrintTo(const Pairing& pairing, std::ostream* out) { *out << pairing.name; }
 };
 
 class StreamPortTest : public testing::TestWithParam<Pairing> {
