@@ -139,7 +139,7 @@ class Sameness:
         self.assertEqual(run.out, b"False\n")
 
     def testRunAsyncAndAppSpelling(self):
-        for body in ("import asyncio\nasyncio.run(ft.run_async(main))", "ft.app(main)",
+        for body in ("import asyncio\nasyncio.run(ft.run_async(main))",
                      "ft.run(main, view=ft.AppView.FLET_APP_HIDDEN)"):
             with self.subTest(body):
                 app = self.box.write("app.py", "import flet as ft\ndef main(page):\n"
