@@ -24,6 +24,7 @@ struct State {
   pthread_t main_thread{};
   int signal_pipe = -1;
   std::function<int(int)> at_end;
+  std::atomic<bool> running{false};  // what is above has been set
   std::atomic<bool> ending{false};
   std::function<void()> on_ready;
   bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
@@ -158,6 +159,7 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.signal_pipe = options.signal_pipe;
   g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
+  g_state.running.store(true);
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
 
   Py().PyImport_AppendInittab("_fletbridge", InitFletbridge);
@@ -176,6 +178,7 @@ Result<int> RunHosted(HostedOptions options) {
 }
 
 void SignalHosted(int signal) {
+  if (!g_state.running.load()) return;  // nobody is there to take it
   struct sigaction now {};
   ::sigaction(signal, nullptr, &now);
   const bool watched = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal;
