@@ -5,9 +5,9 @@ set(FLETBRIDGE_SANITIZE "" CACHE STRING "Sanitizers, such as address,undefined o
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # The sloppiness lets a cached object serve beside a precompiled header (ccache manual).
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+  # Relative to the source folder, so that one clone's objects serve another.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+      CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
 
 add_library(fletbridge_options INTERFACE)

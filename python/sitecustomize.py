@@ -100,6 +100,8 @@ def _install():
             return None if flet.cancelled() else flet.result()
 
         module.run_async = run_until_asked
+        # Without DISPLAY, Flet on Linux would make itself a web server, embedded or not.
+        module.is_linux_server = lambda: False
 
     def use_own_loop(module):
         """flet.messaging.flet_dart_bridge_server: packets come on the event loop's own thread, so they

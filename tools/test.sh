@@ -8,14 +8,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What runs where: preset, labels as a regular expression ("-": only compile), tests at once.
-# End-to-end tests run one by one, since they look at this machine's processes and at time.
+# What runs where: preset, targets to build, labels as a regular expression ("-": only compile),
+# tests at once.
 plan=(
-  "dev     ^(unit|conformance|architecture)$  2"
-  "release ^e2e$                              1"
-  "asan    ^(unit|conformance|fuzz)$          2"
-  "tsan    ^tsan$                             1"
-  "clang   -                                  -"
+  "dev     all             ^(unit|conformance|architecture|fuzz)$  2"
+  "release fletbridge,flet ^e2e$                                   2"
+  "asan    all             ^(unit|conformance|fuzz)$               2"
+  "tsan    tsan_tests      ^tsan$                                  2"
+  "clang   all             -                                       -"
 )
 quick_plan=("${plan[0]}")
 
@@ -38,11 +38,11 @@ bash tools/setup.sh
 failed=()
 ran=0
 for row in "${plan[@]}"; do
-  read -r preset labels at_once <<<"$row"
+  read -r preset targets labels at_once <<<"$row"
   read -ra wrap <<<"$(wrapper "$preset")"
   say "$preset: building"
   cmake --preset "$preset" >/dev/null
-  if ! "${wrap[@]}" cmake --build --preset "$preset" >&2; then
+  if ! "${wrap[@]}" cmake --build --preset "$preset" --target ${targets//,/ } >&2; then
     say "$preset: does not build"
     exit 1
   fi

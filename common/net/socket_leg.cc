@@ -95,7 +95,7 @@ void SocketLeg::Try() {
     }
     // Told first, so that no packet comes before it.
     sink_.OnConnected();
-    port_.Connect(std::move(*fd));
+    if (!retry_->closed) port_.Connect(std::move(*fd));
     return;
   }
   if (steady_clock::now() >= retry_->until) {

@@ -96,10 +96,9 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
       }
     }
     writing = true;
+    // Between two of its steps the operation goes back to the socket, which may have been dropped.
     asio::async_write(*socket, buffers,
-                      // A write that was half done when the connection was dropped goes on with the
-                      // socket once more, and finds it closed: it must still be there.
-                      [self = shared_from_this(), kept = socket, generation = generation](
+                      [self = shared_from_this(), keep = socket, generation = generation](
                           boost::system::error_code error, std::size_t) { self->OnWritten(generation, error); });
   }
 
@@ -159,7 +158,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     FrameHeader header;
     Packet packet;
   };
-  std::shared_ptr<Protocol::socket> socket;
+  std::shared_ptr<Protocol::socket> socket;  // shared with a write that is under way
   std::uint64_t generation = 0;  // counts connections; a handler of an old one does nothing
   FrameDecoder decoder;
   std::array<Outgoing, kMaxBatch> batch;
@@ -177,6 +176,7 @@ StreamPort::~StreamPort() { impl_->Drop(); }
 
 void StreamPort::Connect(UniqueFd socket) {
   impl_->Drop();
+  impl_->ReleaseBatch();  // what an old connection was writing is lost with it
   int family = AF_UNIX;
   socklen_t size = sizeof family;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);

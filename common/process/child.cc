@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <string_view>
 
 #include <boost/asio/io_context.hpp>
@@ -46,15 +47,17 @@ std::vector<int> InheritableDescriptors() {
 }
 
 std::vector<std::string> Environment(const std::vector<std::pair<std::string, std::string>>& added) {
-  std::vector<std::string> result;
+  // Each name once: getenv() takes the first of several, a shell the last.
+  std::map<std::string_view, std::string_view> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
-    const std::string_view name = text.substr(0, text.find('='));
-    const bool replaced =
-        std::any_of(added.begin(), added.end(), [&](const auto& pair) { return pair.first == name; });
-    if (!replaced) result.emplace_back(text);
+    if (const std::size_t equals = text.find('='); equals != std::string_view::npos) {
+      merged.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
   }
-  for (const auto& [name, value] : added) result.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) merged.insert_or_assign(name, value);
+  std::vector<std::string> result;
+  for (const auto& [name, value] : merged) result.push_back(std::string(name) + "=" + std::string(value));
   return result;
 }
 
@@ -92,6 +95,7 @@ struct Child::Impl {
   const pid_t pid;
   asio::posix::stream_descriptor pidfd;
   bool running = true;
+  bool abandoned = false;  // the Child has gone: a wait that is over already tells nobody
   int code = 0;
 };
 
@@ -130,13 +134,14 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   loop.Post([impl, on_exit = std::move(on_exit)] {
     impl->pidfd.async_wait(asio::posix::stream_descriptor::wait_read,
                            [impl, on_exit](boost::system::error_code wait_error) {
-                             if (!wait_error && impl->Reap(WNOHANG)) on_exit(impl->code);
+                             if (!wait_error && !impl->abandoned && impl->Reap(WNOHANG)) on_exit(impl->code);
                            });
   });
   return std::unique_ptr<Child>(new Child(std::move(impl)));
 }
 
 Child::~Child() {
+  impl_->abandoned = true;
   if (impl_->running) {
     Signal(SIGKILL);
     impl_->Reap(0);

@@ -20,15 +20,15 @@ namespace fletbridge {
 struct ChildOptions {
   std::string executable;
   std::vector<std::string> arguments;
-  std::vector<std::pair<std::string, std::string>> environment;  // added to ours
+  std::vector<std::pair<std::string, std::string>> environment;  // added to ours; the last value counts
 };
 
 class Child {
  public:
   // Starts it. It inherits standard input, output and error, every other descriptor that is not
-  // close-on-exec, the folder, the process group and `signal_mask` of the time before the host took
-  // signals for itself. `on_exit` is called once on the loop's thread with the exit code as a
-  // shell has it (128 + signal for a killed one).
+  // close-on-exec, the folder and the process group; no signal is blocked in it, whatever the host
+  // has blocked for itself. `on_exit` is called once on the loop's thread with the exit code as a
+  // shell has it (128 + signal for a killed one), but not after the destructor.
   [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop, const ChildOptions& options,
                                                             std::function<void(int code)> on_exit);
   ~Child();  // kills it if it still runs, and reaps it

@@ -31,6 +31,7 @@ namespace fletbridge {
   X(PyImport_AppendInittab)        \
   X(PyImport_ImportModule)         \
   X(PyLong_AsLong)                 \
+  X(PyModuleDef_Init)              \
   X(PyModule_Create2)              \
   X(PyModule_GetDict)              \
   X(PyObject_CallFunctionObjArgs)  \

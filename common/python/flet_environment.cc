@@ -12,9 +12,6 @@ namespace {
 
 Environment Embedded() {
   Environment result{{"FLET_PLATFORM", "linux"}};
-  // Without a display Flet on Linux makes itself a web server, embedded or not. It only asks
-  // whether the variable is there.
-  if (std::getenv("DISPLAY") == nullptr) result.emplace_back("DISPLAY", ":0");
   // What another run or a person's shell left must not choose the transport.
   for (const char* name : {"FLET_FORCE_WEB_SERVER", "FLET_DART_BRIDGE_PORT", "FLET_DISPLAY_URL_PREFIX"}) {
     if (std::getenv(name) != nullptr) result.emplace_back(name, "");

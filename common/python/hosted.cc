@@ -24,6 +24,7 @@ struct State {
   pthread_t main_thread{};
   int signal_pipe = -1;
   std::function<int(int)> at_end;
+  std::atomic<bool> running{false};  // what is above has been set
   std::atomic<bool> ending{false};
   std::function<void()> on_ready;
   bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
@@ -128,27 +129,26 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "_fletbridge", nullptr, -1, g_met
 
 PyObject* InitFletbridge() { return Py().PyModule_Create2(&g_module, PYTHON_ABI_VERSION); }
 
-PyModuleDef g_shim_module = {PyModuleDef_HEAD_INIT, "sitecustomize", nullptr, -1, nullptr,
-                             nullptr, nullptr, nullptr, nullptr};
-
-// `site` imports sitecustomize before the app's first line: the shim, as a built-in module.
-PyObject* InitShim() {
+// `site` imports sitecustomize before the app's first line: the shim, as a built-in module. It is
+// executed as the import's last step, so that it can give its place to the machine's own.
+int ExecuteShim(PyObject* module) {
   const PyApi& py = Py();
-  PyObject* module = py.PyModule_Create2(&g_shim_module, PYTHON_ABI_VERSION);
-  if (module == nullptr) return nullptr;
   PyObject* names = py.PyModule_GetDict(module);
   py.PyDict_SetItemString(names, "__builtins__", py.PyEval_GetBuiltins());
   PyObject* code = py.Py_CompileString(ShimSource(), "<fletbridge shim>", Py_file_input);
   PyObject* result = code != nullptr ? py.PyEval_EvalCode(code, names, names) : nullptr;
   py.Py_DecRef(code);
-  if (result == nullptr) {
-    py.Py_DecRef(module);
-    return nullptr;
-  }
+  if (result == nullptr) return -1;
   py.Py_DecRef(result);
   if (g_state.on_ready) g_state.on_ready();
-  return module;
+  return 0;
 }
+
+PyModuleDef_Slot g_shim_slots[] = {{Py_mod_exec, reinterpret_cast<void*>(ExecuteShim)}, {0, nullptr}};
+PyModuleDef g_shim_module = {PyModuleDef_HEAD_INIT, "sitecustomize", nullptr, 0, nullptr,
+                             g_shim_slots, nullptr, nullptr, nullptr};
+
+PyObject* InitShim() { return Py().PyModuleDef_Init(&g_shim_module); }
 
 }  // namespace
 
@@ -159,6 +159,7 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.signal_pipe = options.signal_pipe;
   g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
+  g_state.running.store(true);
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
 
   Py().PyImport_AppendInittab("_fletbridge", InitFletbridge);
@@ -177,6 +178,7 @@ Result<int> RunHosted(HostedOptions options) {
 }
 
 void SignalHosted(int signal) {
+  if (!g_state.running.load()) return;  // nobody is there to take it
   struct sigaction now {};
   ::sigaction(signal, nullptr, &now);
   const bool watched = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal;

@@ -24,8 +24,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::seconds kProbeDeadline{20};
-
 // Written for any Python 3; finds Flet by its metadata folder, since importing it takes 400 ms.
 constexpr const char* kProbe = R"py(
 import sys
@@ -92,7 +90,11 @@ std::string Interpreter::Version() const {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(micro);
 }
 
-Result<Interpreter> ProbeInterpreter(const std::string& path) try {
+Result<Interpreter> ProbeInterpreter(const std::string& path) {
+  return ProbeInterpreterWithin(path, std::chrono::seconds(20));
+}
+
+Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono::milliseconds deadline) try {
   asio::io_context io;
   asio::readable_pipe out(io);
   std::string text;
@@ -106,21 +108,30 @@ Result<Interpreter> ProbeInterpreter(const std::string& path) try {
                                        "; name another one with --python");
   }
   bool late = false;
-  asio::steady_timer timer(io, kProbeDeadline);
+  int code = -1;
+  asio::steady_timer timer(io, deadline);
   timer.async_wait([&](boost::system::error_code error) {
     if (error) return;
     late = true;
     out.close();
-  });
-  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024),
-                   [&](boost::system::error_code, std::size_t) { timer.cancel(); });
-  io.run();
-  if (late) {
     boost::system::error_code ignored;
     child.terminate(ignored);
-    return MakeError(Errc::kSetup, "the interpreter " + path + " did not answer within 20 s; name another one with --python");
+  });
+  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024), [&](boost::system::error_code, std::size_t) {
+    if (late) return;
+    // It may close its output long before it ends.
+    child.async_wait([&](boost::system::error_code, int status) {
+      code = status;
+      timer.cancel();
+    });
+  });
+  io.run();
+  if (late) {
+    std::ostringstream message;
+    message << "the interpreter " << path << " did not answer within "
+            << std::chrono::duration<double>(deadline).count() << " s; name another one with --python";
+    return MakeError(Errc::kSetup, message.str());
   }
-  const int code = child.wait();
 
   std::map<std::string, std::string> answer;
   std::istringstream lines(text);

@@ -2,6 +2,7 @@
 // src/host and by `fletbridge doctor`. Blocks; any thread.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,10 @@ struct Interpreter {
   [[nodiscard]] std::string Version() const;  // "3.11.2"
 };
 
-// Runs the interpreter once to ask it; at most 20 s. The answer is not cached.
+// Runs the interpreter once to ask it; at most 20 s, or `deadline`, after which it is killed. The
+// answer is not cached.
 [[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
+[[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono::milliseconds deadline);
 
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
 // PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.

@@ -163,7 +163,10 @@ int RunAsClient(const RunRequest& request, const std::string& page_url, const st
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
-  return RunSession(std::move(parts));
+  const int code = RunSession(std::move(parts));
+  // Python removes it when it sees our end; a Python that was killed does not.
+  if (!pid_file.empty()) ::unlink(pid_file.c_str());
+  return code;
 }
 
 }  // namespace fletbridge

@@ -54,11 +54,7 @@ struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
         continue;
       }
       const std::size_t size = packet.payload.size();
-      if (packet.type == kNewSessionMarker) {
-        channel->sessions_to_skip_.fetch_sub(1);
-      } else if (channel->sessions_to_skip_.load() == 0) {
-        channel->sink_.OnPacket(std::move(packet));
-      }
+      channel->HandToSink(std::move(packet));
       if (channel != nullptr && channel->to_ui_.Release(size)) {
         channel->room_epoch_.fetch_add(1);
         channel->room_epoch_.notify_all();
@@ -107,8 +103,16 @@ void FfiChannel::Close() {
   reader_->paused.store(false);
   for (Packet packet; to_ui_.Pop(packet);) {
     const std::size_t size = packet.payload.size();
-    if (packet.type != kNewSessionMarker && sessions_to_skip_.load() == 0) sink_.OnPacket(std::move(packet));
+    HandToSink(std::move(packet));
     [[maybe_unused]] const bool room = to_ui_.Release(size);
+  }
+}
+
+void FfiChannel::HandToSink(Packet&& packet) {
+  if (packet.type == kNewSessionMarker) {
+    sessions_to_skip_.fetch_sub(1);
+  } else if (sessions_to_skip_.load() == 0) {
+    sink_.OnPacket(std::move(packet));
   }
 }
 

@@ -63,6 +63,9 @@ class FfiChannel {
  private:
   struct Reader;
 
+  // A packet out of to_ui_, unless it belongs to a session that is over. Loop's thread.
+  void HandToSink(Packet&& packet);
+
   EventLoop& loop_;
   PacketSink& sink_;
   PacketQueue to_app_;

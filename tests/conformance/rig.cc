@@ -34,6 +34,7 @@ void Require(bool holds, const std::string& what) {
 
 Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number, std::size_t size) {
   Buffer result(size);
+  if (size == 0) return result;
   const std::uint32_t label[3] = {session, sender, number};
   std::memset(result.data(), static_cast<int>(number & 0xff), size);
   std::memcpy(result.data(), label, std::min(size, sizeof label));

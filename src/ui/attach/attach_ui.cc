@@ -39,7 +39,11 @@ Result<UniqueFd> ListenUnix(const std::string& path) {
     if (!S_ISSOCK(info.st_mode)) return Refuse("unix:" + path, "a file of that name is there");
     SocketAddress address;
     address.path = path;
-    if (TryConnect(address)) return Refuse("unix:" + path, "another program listens there");
+    const Result<UniqueFd> other = TryConnect(address);
+    if (other) return Refuse("unix:" + path, "another program listens there");
+    if (other.error().code != boost::system::errc::connection_refused) {
+      return Refuse("unix:" + path, other.error().code.message());  // such as: it is busy, or not ours
+    }
     ::unlink(path.c_str());  // left by one that was killed
   }
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -52,19 +56,25 @@ Result<UniqueFd> ListenUnix(const std::string& path) {
 }
 
 Result<UniqueFd> ListenTcp(SocketAddress& address) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(address.port);
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(address.port);
+  v6.sin6_addr = in6addr_loopback;
+  const bool is_v6 = address.host == "::1" || address.host == "[::1]";
+  auto* at = is_v6 ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
+  socklen_t size = is_v6 ? sizeof v6 : sizeof v4;
+  UniqueFd fd(::socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(address.port);
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), size) != 0 || ::listen(fd.get(), 8) != 0) {
+  if (!fd || ::bind(fd.get(), at, size) != 0 || ::listen(fd.get(), 8) != 0) {
     return Refuse(address.Text(), std::strerror(errno));
   }
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size);
-  address.port = ntohs(at.sin_port);
+  ::getsockname(fd.get(), at, &size);
+  address.port = ntohs(is_v6 ? v6.sin6_port : v4.sin_port);
   return fd;
 }
 

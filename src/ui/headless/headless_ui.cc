@@ -35,10 +35,14 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void Begin() {
-    if (ended) return;
+    begun = true;
     Tell({UiState::kReady, {}, 0});
     Tell({UiState::kConnected, {}, 0});
     client.SendRegister();
+    if (gone_early) return AppGone(*gone_early);
+    const std::lock_guard lock(mutex);
+    drain_allowed = true;
+    if (!inbox.empty()) PostDrain();
   }
 
   SendResult Take(Packet&& packet) {
@@ -51,8 +55,12 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     }
     queued += packet.payload.size();
     inbox.push_back(std::move(packet));
-    if (!std::exchange(drain_posted, true)) Post(&Impl::Drain);
+    PostDrain();
     return SendResult::kAccepted;
+  }
+
+  void PostDrain() {  // under mutex
+    if (drain_allowed && !std::exchange(drain_posted, true)) Post(&Impl::Drain);
   }
 
   void Drain() {
@@ -111,6 +119,10 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void AppGone(const Error& why) {
     if (ended) return;
+    if (!begun) {
+      gone_early = why;
+      return;
+    }
     app_gone = why;
     if (!runner) return End(why, 0);
     runner->OnAppGone();
@@ -152,6 +164,8 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // loop only
   Client client;
   std::unique_ptr<StepRunner> runner;
+  bool begun = false;
+  std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;
   bool drawn = false;
   bool ended = false;
@@ -163,6 +177,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   std::size_t queued = 0;  // bytes accepted and not handled yet
   bool full = false;       // somebody was told so and waits for OnWritable()
   bool closed = false;
+  bool drain_allowed = false;  // not before Start(): there is no sink
   bool drain_posted = false;
 };
 

@@ -7,6 +7,9 @@
 // and kPeerMisbehaved, which the caller prints. Without steps it stays until Close() or until the
 // app closes its window.
 //
+// A latency sample is the time from the sending of an input until the first packet that changes the
+// tree is taken up by the loop; searching for the control and applying the patch are not in it.
+//
 // Threads: Send(), Pause..., Resume... and Close() from any thread; everything else happens on the
 // loop. Destroy it on the loop, after kClosed, or when the loop has ended.
 #pragma once

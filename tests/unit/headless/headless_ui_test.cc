@@ -626,11 +626,19 @@ TEST(HeadlessUi, BoundsItsQueueAndTellsWhenItIsWritableAgain) {
   EXPECT_EQ(app.ui->Send(std::move(kept)), SendResult::kFull);
   EXPECT_EQ(kept.payload.size(), 700u);
   EXPECT_EQ(app.ui->queued_bytes(), 3000u);
-  app.Start();
+  app.answers = false;
+  app.loop.Start();
+  app.ui->Start(app);
   EXPECT_TRUE(app.WaitFor([&app] { return app.writable == 1; }));
   EXPECT_EQ(app.ui->Send(std::move(kept)), SendResult::kAccepted);
-  EXPECT_TRUE(app.WaitFor([&app] { return app.ui->queued_bytes() == 0; }) ||
-              app.ui->queued_bytes() == 0);
+}
+
+TEST(HeadlessUi, IsClosedByAnAppThatWasGoneBeforeItBegan) {
+  FakeApp app;
+  app.loop.Start();
+  app.ui->Close(MakeError(Errc::kPeerGone, "gone"));
+  app.ui->Start(app);
+  EXPECT_EQ(app.WaitClosed().why.code, Errc::kPeerGone);
 }
 
 TEST(HeadlessUi, SendsNoInputWhileTheAppCannotTakeIt) {

@@ -1,0 +1,255 @@
+#include "src/ui/attach/attach_ui.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/log.h"
+#include "common/wire/peek.h"
+#include "tests/unit/config/temp_folder.h"
+#include "tests/unit/support/peer.h"
+
+namespace fletbridge::attach {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string Message(Action action) { return {'\x92', static_cast<char>(action), '\xc0'}; }
+
+class RecordingSink final : public UiSink {
+ public:
+  void OnPacket(Packet&& packet) override { told.Put("packet " + std::string(packet.payload.text())); }
+  void OnWritable() override { told.Put("writable"); }
+  void OnRefused(const Error& why) override { told.Put("refused " + why.Line()); }
+  void OnUiEvent(const UiEvent& event) override {
+    static constexpr const char* kNames[] = {"ready", "connected", "registered", "first frame", "disconnected", "closed"};
+    std::string text = kNames[static_cast<int>(event.state)];
+    if (event.exit_code != 0) text += " " + std::to_string(event.exit_code);
+    if (const std::string why = event.why.context; !why.empty()) text += ": " + why;
+    told.Put(text);
+  }
+
+  Mailbox<std::string> told;
+};
+
+class AttachUiTest : public testing::Test {
+ protected:
+  AttachUiTest() {
+    SetLogLevel(LogLevel::kError);
+    loop_.Start();
+  }
+  ~AttachUiTest() override {
+    OnLoop(loop_, [this] { ui_.reset(); });
+    SetLogLevel(LogLevel::kInfo);
+  }
+
+  void Make(const SocketAddress& address) {
+    ui_ = MakeAttachUi(loop_, FlowLimits{}, address);
+    ui_->Start(sink_);
+  }
+  void Make() {
+    SocketAddress address;
+    address.path = path_;
+    Make(address);
+  }
+  Peer Connect() { return Peer(ConnectToPath(path_)); }
+  // Makes the UI and a client that is connected.
+  Peer MakeWithClient() {
+    Make();
+    EXPECT_EQ(Told(), "ready");
+    Peer client = Connect();
+    EXPECT_EQ(Told(), "connected");
+    return client;
+  }
+  void Send(std::string_view text) {
+    ASSERT_EQ(ui_->Send(Packet{PacketType::kControl, Buffer(text)}), SendResult::kAccepted);
+  }
+  std::string Told() { return sink_.told.Take().value_or("(nothing in time)"); }
+
+  const TempFolder folder_;
+  const std::string path_ = folder_.path() + "/app.sock";
+  RecordingSink sink_;
+  EventLoop loop_;
+  std::unique_ptr<UiEndpoint> ui_;
+};
+
+TEST_F(AttachUiTest, CarriesPacketsBetweenTheClientAndTheApp) {
+  Peer client = MakeWithClient();
+  EXPECT_EQ(ui_->name(), "attach");
+  ASSERT_TRUE(client.Write(Framed("from the client")));
+  EXPECT_EQ(Told(), "packet from the client");
+  Send("from the app");
+  EXPECT_EQ(client.ReadFrame(), "from the app");
+}
+
+TEST_F(AttachUiTest, TellsTheStepsOfASessionOnceAndInOrder) {
+  Peer client = MakeWithClient();
+  ASSERT_TRUE(client.Write(Framed(Message(Action::kRegisterClient))));
+  EXPECT_THAT(Told(), StartsWith("packet "));
+  Send(Message(Action::kRegisterClient));
+  Send(Message(Action::kPatchControl));
+  Send(Message(Action::kPatchControl));
+  EXPECT_EQ(Told(), "registered");
+  EXPECT_EQ(Told(), "first frame");
+  client.Close();
+  EXPECT_EQ(Told(), "disconnected: the other side closed the connection");
+  ui_->Close(MakeError(Errc::kClosed, ""));
+  ui_->Close(MakeError(Errc::kClosed, ""));
+  EXPECT_EQ(Told(), "closed");
+  OnLoop(loop_, [] {});
+  EXPECT_TRUE(sink_.told.empty());
+}
+
+TEST_F(AttachUiTest, RefusesASecondClientAndDoesNotHarmTheFirst) {
+  Peer first = MakeWithClient();
+  Peer second = Connect();
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second.SeesTheEnd());
+  Send("still here");
+  EXPECT_EQ(first.ReadFrame(), "still here");
+  ASSERT_TRUE(first.Write(Framed("so am I")));
+  EXPECT_EQ(Told(), "packet so am I");
+}
+
+TEST_F(AttachUiTest, ServesTheNextClientWhenTheFirstHasGone) {
+  Peer first = MakeWithClient();
+  Send(Message(Action::kRegisterClient));
+  EXPECT_EQ(Told(), "registered");
+  first.Close();
+  EXPECT_THAT(Told(), StartsWith("disconnected"));
+  Peer next = Connect();
+  EXPECT_EQ(Told(), "connected");
+  Send(Message(Action::kRegisterClient));
+  EXPECT_EQ(next.ReadFrame(), Message(Action::kRegisterClient)) << "nothing of the session before";
+  EXPECT_EQ(Told(), "registered");
+}
+
+TEST_F(AttachUiTest, EndsTheSessionOfAClientThatMisbehavesAndServesTheNext) {
+  Peer first = MakeWithClient();
+  ASSERT_TRUE(first.Write("\xff\xff\xff\xff\x01"));
+  EXPECT_THAT(Told(), HasSubstr("disconnected: a frame header announces"));
+  EXPECT_TRUE(first.SeesTheEnd());
+  Peer next = Connect();
+  EXPECT_EQ(Told(), "connected");
+}
+
+TEST_F(AttachUiTest, SendsTheClientAwayWhenTheAppEndsTheSession) {
+  Peer client = MakeWithClient();
+  EXPECT_TRUE(ui_->EndSession(MakeError(Errc::kPeerGone, "the app has enough")));
+  EXPECT_EQ(Told(), "disconnected: the app has enough");
+  EXPECT_TRUE(client.SeesTheEnd());
+}
+
+TEST_F(AttachUiTest, MeasuresFromAnInputToTheFirstPatchThatAnswers) {
+  Peer client = MakeWithClient();
+  Send(Message(Action::kPatchControl));  // answers nothing
+  EXPECT_EQ(Told(), "first frame");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(client.Write(Framed(Message(Action::kControlEvent))));
+    EXPECT_THAT(Told(), StartsWith("packet "));
+    Send(Message(Action::kPatchControl));
+    Send(Message(Action::kPatchControl));  // is not counted again
+    OnLoop(loop_, [] {});
+  }
+  ui_->Close({});
+  EXPECT_EQ(Told(), "closed");
+  const LatencySamples samples = ui_->latencies();
+  ASSERT_EQ(samples.size(), 3u);
+  for (const std::uint64_t nanoseconds : samples) EXPECT_GT(nanoseconds, 0u);
+}
+
+TEST_F(AttachUiTest, MakesASocketForItsUserAloneAndRemovesIt) {
+  Make();
+  ASSERT_EQ(Told(), "ready");
+  struct stat info {};
+  ASSERT_EQ(::lstat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  ui_->Close({});
+  EXPECT_EQ(Told(), "closed");
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(AttachUiTest, RemovesItsSocketAlsoWhenItIsOnlyDestroyed) {
+  Make();
+  ASSERT_EQ(Told(), "ready");
+  OnLoop(loop_, [this] { ui_.reset(); });
+  EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(AttachUiTest, ReplacesTheSocketOfOneThatWasKilled) {
+  { const Listener killed(path_); }
+  ASSERT_TRUE(fs::exists(path_));
+  EXPECT_TRUE(MakeWithClient());
+}
+
+TEST_F(AttachUiTest, RefusesTheAddressOfAnotherThatListens) {
+  Listener other(path_);
+  Make();
+  EXPECT_EQ(Told(), "closed 70: cannot listen at unix:" + path_ + ": another program listens there; choose another address");
+  const Peer asked = other.Accept();
+  EXPECT_TRUE(Connect()) << "the other still listens";
+  ui_->Close({});
+  OnLoop(loop_, [] {});
+  EXPECT_TRUE(sink_.told.empty());
+  EXPECT_TRUE(fs::exists(path_));
+}
+
+TEST_F(AttachUiTest, TakesABusyListenerForALivingOne) {
+  const Listener other(path_, 0);  // its queue holds one client
+  const Peer waiting = Connect();
+  Make();
+  EXPECT_THAT(Told(), StartsWith("closed 70: cannot listen at unix:" + path_));
+  EXPECT_TRUE(fs::exists(path_));
+}
+
+TEST_F(AttachUiTest, DeletesNoFileThatIsNoSocket) {
+  folder_.Write("app.sock", "precious");
+  Make();
+  EXPECT_THAT(Told(), HasSubstr("closed 70: cannot listen at unix:" + path_ + ": a file of that name is there"));
+  OnLoop(loop_, [this] { ui_.reset(); });
+  EXPECT_EQ(folder_.Read("app.sock"), "precious");
+}
+
+TEST_F(AttachUiTest, SaysWhyItCannotListen) {
+  SocketAddress address;
+  address.path = folder_.path() + "/missing/app.sock";
+  Make(address);
+  EXPECT_THAT(Told(), HasSubstr("No such file or directory; choose another address"));
+}
+
+TEST_F(AttachUiTest, RefusesATcpPortThatIsTaken) {
+  const Listener other;
+  Make({SocketAddress::Kind::kTcp, "", "127.0.0.1", other.port()});
+  EXPECT_THAT(Told(), HasSubstr("Address already in use; choose another address"));
+}
+
+TEST_F(AttachUiTest, ListensAtATcpPort) {
+  const Result<std::uint16_t> port = FreeTcpPort();
+  ASSERT_TRUE(port);
+  Make({SocketAddress::Kind::kTcp, "", "localhost", *port});
+  ASSERT_EQ(Told(), "ready");
+  Peer client(ConnectToPort(*port));
+  EXPECT_EQ(Told(), "connected");
+  ASSERT_TRUE(client.Write(Framed("hello")));
+  EXPECT_EQ(Told(), "packet hello");
+}
+
+TEST_F(AttachUiTest, ListensWhereItsAddressSays) {
+  const Result<std::uint16_t> port = FreeTcpPort();
+  ASSERT_TRUE(port);
+  const SocketAddress address{SocketAddress::Kind::kTcp, "", "::1", *port};
+  Make(address);
+  if (Told() != "ready") GTEST_SKIP() << "this machine has no IPv6";
+  const Result<UniqueFd> client = TryConnect(address);
+  EXPECT_TRUE(client);
+  EXPECT_EQ(Told(), "connected");
+}
+
+}  // namespace
+}  // namespace fletbridge::attach

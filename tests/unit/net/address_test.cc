@@ -1,0 +1,236 @@
+#include "common/net/address.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <functional>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/config/temp_folder.h"
+#include "tests/unit/support/peer.h"
+
+namespace fletbridge {
+namespace {
+
+using testing::HasSubstr;
+
+std::string ParseError(std::string_view text) {
+  const Result<SocketAddress> result = ParseSocketAddress(text);
+  if (result) return "no error";
+  EXPECT_EQ(result.error().code, Errc::kUsage);
+  return result.error().Line();
+}
+
+TEST(SocketAddress, ReadsWhatItWrites) {
+  for (const std::string text : {"unix:/run/app.sock", "unix:app.sock", "tcp:127.0.0.1:8550", "tcp:localhost:0",
+                                 "tcp:[::1]:65535", "tcp:::1:80"}) {
+    const Result<SocketAddress> address = ParseSocketAddress(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(address->Text(), text);
+  }
+}
+
+TEST(SocketAddress, TellsHostFromPort) {
+  const Result<SocketAddress> address = ParseSocketAddress("tcp:localhost:8550");
+  ASSERT_TRUE(address);
+  EXPECT_EQ(address->kind, SocketAddress::Kind::kTcp);
+  EXPECT_EQ(address->host, "localhost");
+  EXPECT_EQ(address->port, 8550);
+}
+
+TEST(SocketAddress, SaysHowToWriteWhatItCannotRead) {
+  for (const char* text : {"", "8550", "http://x", "/run/app.sock", "UNIX:/x"}) {
+    EXPECT_EQ(ParseError(text), "cannot read the address \"" + std::string(text) + "\"; write unix:PATH or tcp:HOST:PORT");
+  }
+}
+
+TEST(SocketAddress, WantsAPath) { EXPECT_THAT(ParseError("unix:"), HasSubstr("needs a path")); }
+
+TEST(SocketAddress, RefusesAPathThatTheKernelWouldCut) {
+  const std::string longest = "/" + std::string(kMaxSocketPath - 1, 'p');
+  EXPECT_TRUE(ParseSocketAddress("unix:" + longest));
+  EXPECT_THAT(ParseError("unix:" + longest + "p"), HasSubstr("has 108 bytes, limit 107; use a shorter one"));
+}
+
+TEST(SocketAddress, WantsAPort) {
+  for (const char* text : {"tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1",
+                           "tcp:127.0.0.1:80x", "tcp:127.0.0.1: 80", "tcp:127.0.0.1:99999999999999999999"}) {
+    EXPECT_EQ(ParseError(text), "no port in \"" + std::string(text) + "\"; write tcp:127.0.0.1:8550");
+  }
+}
+
+TEST(SocketAddress, RefusesOtherMachines) {
+  for (const char* host : {"0.0.0.0", "192.168.1.1", "example.org", "", "::"}) {
+    EXPECT_THAT(ParseError("tcp:" + std::string(host) + ":80"), HasSubstr("is not this machine")) << host;
+  }
+}
+
+TEST(FreeTcpPort, CanBeBound) {
+  const Result<std::uint16_t> port = FreeTcpPort();
+  ASSERT_TRUE(port);
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(*port);
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+}
+
+TEST(TryConnect, ConnectsByPathAndByPort) {
+  const TempFolder folder;
+  const Listener at_path(folder.path() + "/s");
+  SocketAddress address;
+  address.path = folder.path() + "/s";
+  EXPECT_TRUE(TryConnect(address));
+  const Listener at_port;
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    address = {SocketAddress::Kind::kTcp, "", host, at_port.port()};
+    const Result<UniqueFd> fd = TryConnect(address);
+    ASSERT_TRUE(fd) << host;
+    EXPECT_NE(::fcntl(fd->get(), F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_NE(::fcntl(fd->get(), F_GETFD) & FD_CLOEXEC, 0);
+  }
+}
+
+TEST(TryConnect, GivesTheSystemsCauseWhenNobodyListens) {
+  const TempFolder folder;
+  SocketAddress address;
+  address.path = folder.path() + "/s";
+  EXPECT_EQ(TryConnect(address).error().code, boost::system::errc::no_such_file_or_directory);
+  { const Listener gone(address.path); }
+  EXPECT_EQ(TryConnect(address).error().code, boost::system::errc::connection_refused);
+}
+
+// A process that does `work` and then lives until the test lets it go.
+class OtherProcess {
+ public:
+  // `work` returns a number, which the test gets.
+  explicit OtherProcess(const std::function<int()>& work) {
+    int answer[2];
+    int life[2];
+    EXPECT_EQ(::pipe2(answer, O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(life, O_CLOEXEC), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(life[1]);
+      const int number = work();
+      char byte = 0;
+      if (::write(answer[1], &number, sizeof number) != sizeof number) ::_exit(1);
+      ::_exit(::read(life[0], &byte, 1) == 0 ? 0 : 1);  // until the test closes its end
+    }
+    ::close(answer[1]);
+    ::close(life[0]);
+    life_.reset(life[1]);
+    EXPECT_EQ(::read(answer[0], &number_, sizeof number_), static_cast<ssize_t>(sizeof number_));
+    ::close(answer[0]);
+  }
+  ~OtherProcess() {
+    life_.reset();
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  pid_t pid_ = -1;
+  int number_ = -1;
+  UniqueFd life_;
+};
+
+int ListenForever() {
+  static Listener* const listener = new Listener;  // lives as long as its process
+  return listener->port();
+}
+
+TEST(CheckUnixPeer, TellsWhoIsThere) {
+  const auto [ours, peer] = UnixPair();
+  const Result<pid_t> pid = CheckUnixPeer(ours.get());
+  ASSERT_TRUE(pid);
+  EXPECT_EQ(*pid, ::getpid());
+}
+
+TEST(CheckUnixPeer, TellsAnotherProcess) {
+  const TempFolder folder;
+  Listener listener(folder.path() + "/s");
+  const OtherProcess other([&] { return ConnectToPath(folder.path() + "/s").release(); });
+  const Peer accepted = listener.Accept();
+  const Result<pid_t> pid = CheckUnixPeer(accepted.fd());
+  ASSERT_TRUE(pid);
+  EXPECT_EQ(*pid, other.pid());
+}
+
+TEST(CheckUnixPeer, RefusesWhatIsNoConnection) {
+  const UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_FALSE(CheckUnixPeer(file.get()));
+}
+
+TEST(CheckUnixPeer, RefusesAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can play another user";
+  const TempFolder folder;
+  const std::string path = folder.path() + "/s";
+  Listener listener(path);
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0777), 0);
+  const OtherProcess other([&] { return ::setuid(65534) == 0 ? ConnectToPath(path).release() : -1; });
+  ASSERT_GE(other.number(), 0);
+  const Peer accepted = listener.Accept();
+  const Result<pid_t> pid = CheckUnixPeer(accepted.fd());
+  ASSERT_FALSE(pid);
+  EXPECT_EQ(pid.error().code, Errc::kUntrusted);
+  EXPECT_THAT(pid.error().context, HasSubstr("runs as user 65534, not as 0: refused"));
+}
+
+TEST(CheckTcpPeer, TrustsOurOwnUserOnBothEnds) {
+  const auto [ours, peer] = TcpPair();
+  EXPECT_TRUE(CheckTcpPeer(ours.get(), 0));
+  EXPECT_TRUE(CheckTcpPeer(ours.get(), ::getpid()));
+  EXPECT_TRUE(CheckTcpPeer(peer.fd(), 0));
+}
+
+TEST(CheckTcpPeer, TrustsAConnectionThatWasNotAcceptedYet) {
+  const Listener listener;
+  const UniqueFd fd = ConnectToPort(listener.port());
+  EXPECT_TRUE(CheckTcpPeer(fd.get(), ::getpid()));
+}
+
+TEST(CheckTcpPeer, TrustsTheProcessWeStartedAndWhatItStarted) {
+  const OtherProcess child([] { return ListenForever(); });
+  const UniqueFd to_child = ConnectToPort(static_cast<std::uint16_t>(child.number()));
+  EXPECT_TRUE(CheckTcpPeer(to_child.get(), child.pid()));
+
+  const OtherProcess parent([] {
+    static OtherProcess* const grandchild = new OtherProcess([] { return ListenForever(); });
+    return grandchild->number();
+  });
+  const UniqueFd to_grandchild = ConnectToPort(static_cast<std::uint16_t>(parent.number()));
+  EXPECT_TRUE(CheckTcpPeer(to_grandchild.get(), parent.pid()));
+}
+
+TEST(CheckTcpPeer, RefusesAListenerOfAProcessThatWeDidNotStart) {
+  const OtherProcess ours([] { return 0; });
+  const OtherProcess stranger([] { return ListenForever(); });
+  const UniqueFd fd = ConnectToPort(static_cast<std::uint16_t>(stranger.number()));
+  const Result<> result = CheckTcpPeer(fd.get(), ours.pid());
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kUntrusted);
+  EXPECT_THAT(result.error().context, HasSubstr("a process that we did not start"));
+  EXPECT_TRUE(CheckTcpPeer(fd.get(), 0));
+}
+
+TEST(CheckTcpPeer, RefusesAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can play another user";
+  const OtherProcess stranger([] { return ::setuid(65534) == 0 ? ListenForever() : 0; });
+  const UniqueFd fd = ConnectToPort(static_cast<std::uint16_t>(stranger.number()));
+  ASSERT_TRUE(fd);
+  const Result<> result = CheckTcpPeer(fd.get(), 0);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().context, HasSubstr("held by user 65534, not by 0: refused"));
+}
+
+}  // namespace
+}  // namespace fletbridge

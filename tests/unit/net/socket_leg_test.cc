@@ -1,0 +1,181 @@
+#include "common/net/socket_leg.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/config/temp_folder.h"
+#include "tests/unit/support/peer.h"
+
+namespace fletbridge {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class RecordingSink final : public SocketLegSink {
+ public:
+  void OnPacket(Packet&& packet) override { told.Put("packet " + std::string(packet.payload.text())); }
+  void OnWritable() override { told.Put("writable"); }
+  void OnRefused(const Error& why) override { told.Put("refused " + why.Line()); }
+  void OnConnected() override {
+    told.Put("connected");
+    if (on_connected) on_connected();
+  }
+  void OnSessionLost(const Error& why) override { told.Put("lost " + why.Line()); }
+  void OnConnectFailed(const Error& why) override { told.Put("failed " + why.Line()); }
+
+  Mailbox<std::string> told;
+  std::function<void()> on_connected;
+};
+
+class SocketLegTest : public testing::Test {
+ protected:
+  SocketLegTest() { loop_.Start(); }
+  ~SocketLegTest() override {
+    OnLoop(loop_, [this] { leg_.reset(); });
+  }
+
+  void Make(std::function<Result<>(int)> verify = [](int) { return Result<>(); }) {
+    SocketAddress address;
+    address.path = path_;
+    leg_ = std::make_unique<SocketLeg>(loop_, FlowLimits{}, address, std::move(verify), sink_);
+  }
+  void Connect(std::chrono::milliseconds deadline = kDeadline) {
+    OnLoop(loop_, [this, deadline] { leg_->Connect(deadline); });
+  }
+  void Send(std::string_view text) {
+    ASSERT_EQ(leg_->port().Send(Packet{PacketType::kControl, Buffer(text)}), SendResult::kAccepted);
+  }
+  std::string Told() { return sink_.told.Take().value_or("nothing in time"); }
+
+  TempFolder folder_;
+  const std::string path_ = folder_.path() + "/app.sock";
+  RecordingSink sink_;
+  EventLoop loop_;
+  std::unique_ptr<SocketLeg> leg_;
+};
+
+TEST_F(SocketLegTest, WaitsForAListenerThatComesLate) {
+  Make();
+  Send("early");
+  Connect();
+  OnLoop(loop_, [] {});  // at least one attempt has failed
+  Listener listener(path_);
+  Peer app = listener.Accept();
+  ASSERT_TRUE(app);
+  EXPECT_EQ(Told(), "connected");
+  EXPECT_EQ(app.ReadFrame(), "early");
+  ASSERT_TRUE(app.Write(Framed("hello")));
+  EXPECT_EQ(Told(), "packet hello");
+}
+
+TEST_F(SocketLegTest, GivesUpAtTheDeadlineAndSaysWhere) {
+  Make();
+  Connect(20ms);
+  const std::string told = Told();
+  EXPECT_THAT(told, HasSubstr("failed the app did not listen at unix:" + path_ + " in time"));
+  EXPECT_THAT(told, HasSubstr("ft.run"));
+}
+
+TEST_F(SocketLegTest, NeitherConnectsNorSpeaksToAnUntrustedListener) {
+  Listener listener(path_);
+  Make([](int) -> Result<> { return MakeError(Errc::kUntrusted, "a stranger"); });
+  Send("secret");
+  Connect();
+  EXPECT_EQ(Told(), "failed a stranger");
+  EXPECT_TRUE(listener.Accept().SeesTheEnd());
+}
+
+TEST_F(SocketLegTest, TellsThatTheAppEndedTheSession) {
+  Listener listener(path_);
+  Make();
+  Connect();
+  listener.Accept().Close();
+  EXPECT_EQ(Told(), "connected");
+  EXPECT_EQ(Told(), "lost the other side closed the connection");
+}
+
+TEST_F(SocketLegTest, BeginsANewSessionWithoutWhatWasQueuedForTheOld) {
+  Listener listener(path_);
+  Make();
+  Connect();
+  Peer first = listener.Accept();
+  EXPECT_EQ(Told(), "connected");
+  for (int i = 0; i < 8; ++i) Send(std::string(1 << 20, 'o'));  // more than the socket takes
+  OnLoop(loop_, [this] { leg_->NewSession(kDeadline); });
+  Peer second = listener.Accept();
+  EXPECT_TRUE(first.SeesTheEnd());
+  std::string told = Told();
+  if (told == "writable") told = Told();
+  EXPECT_EQ(told, "connected");
+  Send("new");
+  EXPECT_EQ(second.ReadFrame(), "new");
+}
+
+TEST_F(SocketLegTest, DeliversTheLastWordsOfAnAppThatHasEnded) {
+  Listener listener(path_);
+  Make();
+  Connect();
+  Peer app = listener.Accept();
+  EXPECT_EQ(Told(), "connected");
+  leg_->port().PauseReceiving();
+  ASSERT_TRUE(app.Write(Framed("one") + Framed("two")));
+  app.Close();
+  OnLoop(loop_, [this] { leg_->Drain(kDeadline, [this] { sink_.told.Put("drained"); }); });
+  EXPECT_EQ(Told(), "packet one");
+  EXPECT_EQ(Told(), "packet two");
+  EXPECT_EQ(Told(), "drained");
+  EXPECT_EQ(leg_->port().Send({}), SendResult::kClosed);
+}
+
+TEST_F(SocketLegTest, DoesNotWaitForeverForTheEndOfASocketThatSomeoneHoldsOpen) {
+  Listener listener(path_);
+  Make();
+  Connect();
+  const Peer held = listener.Accept();
+  EXPECT_EQ(Told(), "connected");
+  OnLoop(loop_, [this] { leg_->Drain(20ms, [this] { sink_.told.Put("drained"); }); });
+  EXPECT_EQ(Told(), "drained");
+}
+
+TEST_F(SocketLegTest, HasNothingToDrainWithoutAConnection) {
+  Make();
+  Connect();
+  OnLoop(loop_, [this] { leg_->Drain(kDeadline, [this] { sink_.told.Put("drained"); }); });
+  EXPECT_EQ(Told(), "drained");
+}
+
+TEST_F(SocketLegTest, IsSilentOnceClosed) {
+  Listener listener(path_);
+  Make();
+  Connect();
+  Peer app = listener.Accept();
+  EXPECT_EQ(Told(), "connected");
+  OnLoop(loop_, [this] { leg_->Close(); });
+  EXPECT_TRUE(app.SeesTheEnd());
+  OnLoop(loop_, [this] { leg_->NewSession(kDeadline); });
+  EXPECT_TRUE(sink_.told.empty());
+}
+
+TEST_F(SocketLegTest, StaysClosedWhenItsSinkClosesItAtTheConnection) {
+  Listener listener(path_);
+  Make();
+  sink_.on_connected = [this] { leg_->Close(); };
+  Connect();
+  Peer app = listener.Accept();
+  EXPECT_EQ(Told(), "connected");
+  EXPECT_TRUE(app.SeesTheEnd());
+}
+
+TEST_F(SocketLegTest, MayBeDestroyedWhileItTries) {
+  Make();
+  Connect();
+  OnLoop(loop_, [this] { leg_.reset(); });
+  const Listener listener(path_);
+  EXPECT_TRUE(sink_.told.empty());
+}
+
+}  // namespace
+}  // namespace fletbridge
