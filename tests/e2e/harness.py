@@ -341,7 +341,7 @@ class Sandbox:
             argv += ["--report", file]
         return self.launch([*argv, *options, *app], env=env, report=file, **more)
 
-    def headless(self, variant, *app, steps="", **more):
+    def headless(self, variant, *app, steps="# nothing to do\n", **more):
         return self.run(variant, *app, ui="headless", steps=steps, **more)
 
     def attach(self, variant, *app, tcp=False, address=None, **more):

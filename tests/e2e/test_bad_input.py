@@ -46,8 +46,8 @@ def packets():
     yield b"\\0" + shown("begin")
     yield from frames
     # Whatever the broken ones have made of the tree, this one stands.
-    yield b"\\0" + registered()
-    yield b"\\0" + shown("done")
+    view = {"_c": "View", "_i": 50, "controls": [{"_c": "Text", "_i": 51, "value": "done"}]}
+    yield b"\\0" + msgpack.packb([2, {"id": 1, "patch": [[0], [0, 0, "views", [view]]]}])
 
 async def serve(reader, writer):
     await reader.readexactly(5)

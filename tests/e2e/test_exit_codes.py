@@ -24,7 +24,7 @@ def main(page):
 
 @every_variant
 class ExitCodes:
-    def code(self, source, steps="", **more):
+    def code(self, source, steps="# nothing to do\n", **more):
         run = self.box.headless(self.variant, self.box.write("app.py", source), steps=steps, **more)
         run.code = run.wait(20)
         return run
@@ -94,6 +94,11 @@ class ExitCodes:
         run = self.code("print('done', flush=True)\n")
         self.assertEqual(run.code, 0, run.shown())
         self.assertEqual(run.out, b"done\n")
+
+    def testEmptyStepsAreDoneAtOnce(self):
+        run = self.code(HEAD + PAGE + "ft.run(main)\nprint('AFTER', flush=True)\n", "")
+        self.assertEqual(run.code, 0, run.shown())
+        self.assertEqual(run.out, b"AFTER\nATEXIT\n")
 
     def testFailedStepGivesOneAndShowsTheTree(self):
         run = self.code(HEAD + PAGE + "ft.run(main)\nprint('AFTER', flush=True)\n",

@@ -130,6 +130,34 @@ class Sameness:
         self.assertEqual(run.out, alone.out)
         self.assertEqual(run.text[1].count("SITE"), 1, run.shown())
 
+    def testForkedChildrenAreOrdinaryProcesses(self):
+        # Signals end them, by the default action as well as by a handler; their exit is their own.
+        app = self.box.write("app.py", """
+import os, signal, sys, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.write(told, b"x")
+        time.sleep(30)
+        os._exit(0)
+    os.read(ready, 1)
+    os.kill(child, number)
+    print("signal", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+for leave in (os._exit, sys.exit):
+    child = os.fork()
+    if child == 0:
+        leave(9)
+    print("exit", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+print("parent", flush=True)
+""")
+        run = self.box.headless(self.variant, app)
+        self.assertEqual(run.wait(20), 0, run.shown())
+        self.assertEqual(run.text[0].split("\n"),
+                         ["signal -15", "signal -2", "signal -1", "signal -9", "exit 9", "exit 9",
+                          "parent", ""])
+
     def testWorksWithoutADisplay(self):
         app = self.box.write("app.py", "import os\nimport flet as ft\n"
                              "print('DISPLAY' in os.environ, flush=True)\n"
@@ -138,7 +166,7 @@ class Sameness:
         self.assertEqual(run.wait(30), 0, run.shown())
         self.assertEqual(run.out, b"False\n")
 
-    def testRunAsyncAndAppSpelling(self):
+    def testOtherSpellingsOfRun(self):
         for body in ("import asyncio\nasyncio.run(ft.run_async(main))",
                      "ft.run(main, view=ft.AppView.FLET_APP_HIDDEN)"):
             with self.subTest(body):
