@@ -158,8 +158,9 @@ def _install():
     sys.meta_path.insert(0, Finder)
 
     # The machine's own sitecustomize, whose place this one took.
-    from importlib.machinery import PathFinder
-    from importlib.util import module_from_spec
+    # (By the frozen modules: importlib.util costs more than all the rest of this file.)
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import PathFinder
 
     spec = PathFinder.find_spec("sitecustomize")
     if spec is not None and spec.loader is not None:

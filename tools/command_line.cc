@@ -76,7 +76,7 @@ Error UnknownOption(const CLI::App& command, const std::string& option) {
 
 bool TakesValue(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
-// Finds where our options end. `at` stands on the first argument that is not ours.
+// Finds where our options end.
 class Splitter {
  public:
   Splitter(const CLI::App& command, const std::vector<std::string>& args)
@@ -97,6 +97,11 @@ class Splitter {
         done_ = true;
       }
     }
+    // Our long options may also stand right behind the app, up to the first word that is none.
+    while (done_ && at_ < args_.size() && IsOurs(args_[at_])) {
+      const std::string& arg = args_[at_++];
+      if (auto read = ReadLong(arg); !read) return read.error();
+    }
     // `flet run app.py -- ARGS` is how Flet's users write it: one such mark is not the app's.
     if (done_ && at_ < args_.size() && args_[at_] == "--") ++at_;
     split_.app.assign(args_.begin() + static_cast<std::ptrdiff_t>(at_), args_.end());
@@ -104,6 +109,13 @@ class Splitter {
   }
 
  private:
+  // Behind the app only what cannot be meant for it: it has its own --help, and letters of its own.
+  bool IsOurs(const std::string& arg) const {
+    if (!arg.starts_with("--") || arg == "--") return false;
+    const std::string name = arg.substr(0, arg.find('='));
+    return name != "--help" && name != "--module" && command_.get_option_no_throw(name) != nullptr;
+  }
+
   Result<> ReadLong(const std::string& arg) {
     const std::size_t equals = arg.find('=');
     const std::string name = arg.substr(0, equals);

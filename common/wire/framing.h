@@ -36,7 +36,7 @@ class FrameDecoder {
  public:
   // A frame of more than `max_payload` is skipped; one of more than kAbsurdFrameBytes is an error,
   // since waiting for its end would hold the connection for ever.
-  static constexpr std::size_t kAbsurdFrameBytes = std::size_t{1} << 30;
+  static constexpr std::size_t kAbsurdFrameBytes = std::size_t{256} << 20;
   explicit FrameDecoder(std::size_t max_payload);
 
   // Where the next bytes of the stream belong. Large payloads are read to their place directly.

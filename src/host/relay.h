@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
 
 #include "common/transport/packet_port.h"
 
@@ -14,8 +15,10 @@ namespace fletbridge {
 
 class Relay {
  public:
-  // From `from` (whose sink calls Pass) to `to`. Both must outlive it. `name` is for messages.
-  Relay(PacketPort& from, PacketPort& to, std::string name) : from_(from), to_(to), name_(std::move(name)) {}
+  // From `from` (whose sink calls Pass) to `to`. Both must outlive it. `name` and `limit_bytes`, the
+  // largest packet that `to` takes, are for messages.
+  Relay(PacketPort& from, PacketPort& to, std::string name, std::size_t limit_bytes)
+      : from_(from), to_(to), name_(std::move(name)), limit_bytes_(limit_bytes) {}
 
   void Pass(Packet&& packet);
   // `to` takes packets again.
@@ -33,6 +36,7 @@ class Relay {
   PacketPort& from_;
   PacketPort& to_;
   const std::string name_;
+  const std::size_t limit_bytes_;
   std::deque<Packet> waiting_;  // what came after `to` was full, before `from` heeded the pause
   std::atomic<std::uint64_t> packets_{0};
   std::atomic<std::uint64_t> bytes_{0};

@@ -131,6 +131,7 @@ int Run(const RunRequest& request) {
   parts.report.used.ui = (*ui)->name();
   parts.report.used.fallbacks = std::move(chosen->fallbacks);
   parts.report_file = request.report_file;
+  parts.max_packet = request.limits.max_packet;
   parts.timeline = &timeline;
   parts.app = std::move(chosen->transport);
   parts.ui = std::move(*ui);
@@ -159,6 +160,7 @@ int RunAsClient(const RunRequest& request, const std::string& page_url, const st
   parts.report.used.transport = (*app)->capabilities().transport;
   parts.report.used.ui = (*ui)->name();
   parts.report_file = request.report_file;
+  parts.max_packet = request.limits.max_packet;
   parts.timeline = &timeline;
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);

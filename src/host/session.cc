@@ -40,7 +40,8 @@ class Session {
  public:
   explicit Session(SessionParts parts)
       : parts_(std::move(parts)), loop_(*parts_.loop), app_(*parts_.app), ui_(*parts_.ui),
-        to_app_(ui_, app_, "to the app"), to_ui_(app_, ui_, "to the UI"), app_side_(*this), ui_side_(*this),
+        to_app_(ui_, app_, "to the app", parts_.max_packet),
+        to_ui_(app_, ui_, "to the UI", parts_.max_packet), app_side_(*this), ui_side_(*this),
         grace_(loop_.io()), signals_(loop_.io()) {}
 
   int Run() {

@@ -164,8 +164,8 @@ class AttachUi final : public UiEndpoint, private StreamSink {
     registered_ = false;
     first_frame_ = false;
     waits_for_answer_.reset();
-    sink_->OnUiEvent({UiState::kConnected, {}, 0});
     has_client_.store(true);
+    sink_->OnUiEvent({UiState::kConnected, {}, 0});
     port_.Connect(std::move(fd));
   }
 

@@ -86,11 +86,21 @@ TEST_F(RunCommandTest, SplitsTheAddressOffAttach) {
 
 TEST_F(RunCommandTest, LeavesAllBehindTheScriptToTheApp) {
   const RunRequest request =
-      Asked({"--stage", "1", "app.py", "--stage", "9", "-x", "--help", "-m", "--", "last"});
+      Asked({"--stage", "1", "app.py", "-x", "--stage", "9", "--help", "-m", "--", "last"});
   EXPECT_EQ(request.stage, "1");
   EXPECT_EQ(request.script, "app.py");
   EXPECT_EQ(request.module, "");
-  EXPECT_THAT(request.arguments, ElementsAre("--stage", "9", "-x", "--help", "-m", "--", "last"));
+  EXPECT_THAT(request.arguments, ElementsAre("-x", "--stage", "9", "--help", "-m", "--", "last"));
+}
+
+TEST_F(RunCommandTest, TakesItsLongOptionsRightBehindTheApp) {
+  const RunRequest request = Asked({"app.py", "--stage", "2", "--transport=tcp", "a", "--stage", "9"});
+  EXPECT_EQ(request.stage, "2");
+  EXPECT_EQ(request.transport, "tcp");
+  EXPECT_THAT(request.arguments, ElementsAre("a", "--stage", "9"));
+  const RunRequest marked = Asked({"app.py", "--stage", "2", "--", "--stage", "9"});
+  EXPECT_EQ(marked.stage, "2");
+  EXPECT_THAT(marked.arguments, ElementsAre("--stage", "9"));
 }
 
 TEST_F(RunCommandTest, LeavesAllBehindTheModuleToTheApp) {
