@@ -140,6 +140,7 @@ int ExecuteShim(PyObject* module) {
   py.Py_DecRef(code);
   if (result == nullptr) return -1;
   py.Py_DecRef(result);
+  py.Py_AtExit(OnFinalized);  // not before the start: CPython 3.12 crashes
   if (g_state.on_ready) g_state.on_ready();
   return 0;
 }
@@ -167,7 +168,6 @@ Result<int> RunHosted(HostedOptions options) {
   for (const BuiltinModule& module : options.modules) {
     Py().PyImport_AppendInittab(module.name, module.init);
   }
-  Py().Py_AtExit(OnFinalized);
   ::on_exit(OnExit, nullptr);
 
   std::vector<char*> argv{options.python.data()};
