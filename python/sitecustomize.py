@@ -52,7 +52,9 @@ def _install():
     def is_default(signal, number):
         handler = signal.getsignal(number)
         inner = getattr(getattr(handler, "func", None), "__name__", "")  # asyncio.Runner's own
-        return handler in (signal.SIG_DFL, signal.default_int_handler) or inner == "_on_sigint"
+        # Nor does an app that ignores a signal keep Flet from taking it: Flet sets its own handler.
+        return handler in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler) or \
+            inner == "_on_sigint"
 
     def make_run_return(module):
         """flet.app: run_async() returns when the host or the person asks it to end."""

@@ -80,6 +80,17 @@ int End(int code) {
   return result;
 }
 
+// A fork of the app is an ordinary process: it gets back the handlers that are its own.
+void OnFork() {
+  for (const int signal : kSignals) {
+    struct sigaction now {};
+    ::sigaction(signal, nullptr, &now);
+    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal) {
+      ::sigaction(signal, &g_state.before[signal], nullptr);
+    }
+  }
+}
+
 bool IsHost() { return ::getpid() == g_state.pid; }  // and not a fork of it
 
 // sys.exit() in the main program makes Python call exit(): glibc tells us the code.
@@ -140,6 +151,7 @@ int ExecuteShim(PyObject* module) {
   py.Py_DecRef(code);
   if (result == nullptr) return -1;
   py.Py_DecRef(result);
+  py.Py_AtExit(OnFinalized);  // not before the start: CPython 3.12 crashes
   if (g_state.on_ready) g_state.on_ready();
   return 0;
 }
@@ -167,8 +179,8 @@ Result<int> RunHosted(HostedOptions options) {
   for (const BuiltinModule& module : options.modules) {
     Py().PyImport_AppendInittab(module.name, module.init);
   }
-  Py().Py_AtExit(OnFinalized);
   ::on_exit(OnExit, nullptr);
+  ::pthread_atfork(nullptr, nullptr, OnFork);
 
   std::vector<char*> argv{options.python.data()};
   for (std::string& argument : options.arguments) argv.push_back(argument.data());

@@ -121,6 +121,10 @@ int Run(const RunRequest& request) {
     Log(LogLevel::kDebug, headline);
   }
 
+  if (request.ui == "auto" && request.steps_file.empty()) {
+    Log(LogLevel::kInfo, "this version has no window: the app runs headless until Ctrl-C; --ui attach waits for a client, --steps says what to do");
+  }
+
   SessionParts parts;
   parts.report = BeginReport(request);
   parts.report.flet = python->flet_version;

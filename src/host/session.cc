@@ -30,6 +30,8 @@ constexpr StopDeadlines kAfterClose{3000ms, 1000ms, false};
 // An app that has closed the session is mostly about to end by itself, with an exit code of its own.
 constexpr auto kGraceAfterSessionLost = 3000ms;
 constexpr auto kUiCloseDeadline = 2000ms;
+// Flet answers a registration before the app's main() runs; only before_main() may take its time.
+constexpr auto kRegistrationDeadline = 60s;
 
 std::string SignalName(int signal) {
   const char* name = ::sigabbrev_np(signal);
@@ -42,7 +44,7 @@ class Session {
       : parts_(std::move(parts)), loop_(*parts_.loop), app_(*parts_.app), ui_(*parts_.ui),
         to_app_(ui_, app_, "to the app", parts_.max_packet),
         to_ui_(app_, ui_, "to the UI", parts_.max_packet), app_side_(*this), ui_side_(*this),
-        grace_(loop_.io()), signals_(loop_.io()) {}
+        grace_(loop_.io()), registration_(loop_.io()), signals_(loop_.io()) {}
 
   int Run() {
     if (!app_.capabilities().in_process) TakeSignals();
@@ -121,10 +123,13 @@ class Session {
         parts_.timeline->Mark(Milestone::kAppListening);
         break;
       case AppState::kConnected:
+        app_connected_ = true;
+        AwaitRegistration();
         break;
       case AppState::kClosed:
         app_closed_ = event.why;
         grace_.cancel();
+        registration_.cancel();
         ui_.Close(event.why);
         break;
       case AppState::kExited:
@@ -145,6 +150,16 @@ class Session {
     });
   }
 
+  void AwaitRegistration() {
+    if (!app_connected_ || !client_connected_) return;
+    registration_.expires_after(kRegistrationDeadline);
+    registration_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      const Error why = MakeError(Errc::kLimit, "the app did not answer the client within 60 s; is its event loop blocked?");
+      if (!ui_.EndSession(why)) GiveUp(why);
+    });
+  }
+
   void GiveUp(const Error& why) {
     lost_ = why;
     ui_.Close(why);
@@ -159,8 +174,11 @@ class Session {
         TellUi(true);
         break;
       case UiState::kConnected:
+        client_connected_ = true;
+        AwaitRegistration();
         break;
       case UiState::kRegistered:
+        registration_.cancel();
         parts_.timeline->Mark(Milestone::kRegistered);
         break;
       case UiState::kFirstFrame:
@@ -172,6 +190,8 @@ class Session {
         } else {
           Log(LogLevel::kInfo, "the client has gone; waiting for the next");
         }
+        client_connected_ = false;
+        registration_.cancel();
         to_app_.Drop();
         to_ui_.Drop();
         app_.NewSession();
@@ -249,7 +269,7 @@ class Session {
       return {70, ui_closed_->why.Line()};
     }
     if (lost_) {
-      const std::string text = "the app ended the session but not itself: " + lost_->Line();
+      const std::string text = lost_->code == Errc::kPeerGone ? "the app ended the session but not itself" : lost_->Line();
       Log(LogLevel::kError, text);
       return {70, text};
     }
@@ -294,6 +314,9 @@ class Session {
   UiSide ui_side_;
   // loop's thread only, and after its end the finishing thread
   asio::steady_timer grace_;
+  asio::steady_timer registration_;
+  bool app_connected_ = false;
+  bool client_connected_ = false;
   asio::posix::stream_descriptor signals_;
   std::optional<Error> app_closed_;
   std::optional<Error> lost_;

@@ -38,12 +38,13 @@ class Signals:
     def start(self, source, steps=HOLD, until="SHOWN", **more):
         run = self.box.headless(self.variant, self.box.write("app.py", source), steps=steps, **more)
         run.wait_line(rf"\b{until}\b")
+        self.started = self.box.processes()
+        self.assertTrue(self.started)
         return run
 
     def ends(self, run, code, within=2.0):
         """The whole run, host and app, ends in time with this code."""
-        pids = self.box.processes()
-        self.assertTrue(pids)
+        pids = {**self.started, **self.box.processes()}  # the first may have gone already
         begin = time.monotonic()
         self.assertEqual(run.wait(within + 5), code, run.shown())
         left = max(0.1, within * PATIENCE - (time.monotonic() - begin))
