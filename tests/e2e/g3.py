@@ -276,6 +276,8 @@ class Client:
             merge(self.page, content.get("page_patch") or {})
             self._index(self.page)
         elif action == PATCH:
+            if self.session_id is None:
+                raise AssertionError(f"a patch of somebody else's session: {content}")
             self.patches += 1
             self.patch_log.append(content)
             self._apply(content)

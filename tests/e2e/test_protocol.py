@@ -271,6 +271,23 @@ class Session:
         self.assertEqual(second.keyed("count")["value"], "0", "main did not run again")
         self.press(second, "plus", "1")
 
+    def testCase16NothingOfAnAbandonedRegistrationReachesTheNextClient(self):
+        register = g3.frame(g3.pack([g3.REGISTER, {
+            "session_id": None, "page_name": "gone",
+            "page": {**g3.PAGE, "width": 1.0, "route": "/gone"}}]))
+        for number in range(30):
+            # The one before asks as much as it can and leaves without having read a byte.
+            gone = g3.Client.connect(self.run_.address, 20 * PATIENCE, self.run_.alive)
+            try:
+                gone.send_raw(register * (1 + number % 3))
+            except g3.Closed:
+                pass
+            gone.close()
+            client = self.ready(width=100.0 + number, route=f"/{number}")
+            self.assertIn(f" {100.0 + number} 600.0 /{number} ", client.keyed("page")["value"])
+            self.press(client, "plus", "1")
+            client.close()
+
     def testCase16LeavingClientClosesItsSession(self):
         client = self.ready()
         client.click("closed")
