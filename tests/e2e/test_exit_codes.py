@@ -193,7 +193,8 @@ class Usage(E2E):
                 (["run", "--ui", "attach=pigeon:x", app], "pigeon"),
                 (["run", "--no-such-option", app], "no-such-option"),
                 (["no-such-command"], "no-such-command"),
-                (["run", "--python", str(PYTHON), "-m", "no_such_module_anywhere"],
+                (["run", "--stage", "1", "--ui", "headless", "--python", str(PYTHON), "-m",
+                  "no_such_module_anywhere"],
                  "no_such_module_anywhere")):
             with self.subTest(" ".join(args[:5])):
                 self.usage(*args, part=part,
