@@ -55,6 +55,12 @@ if [ ${#missing[@]} -gt 0 ]; then
   install "${missing[@]}"
 fi
 
+# Flet's own TCP server listens on "localhost"; the barest systems do not know that name.
+if ! getent ahosts localhost >/dev/null; then
+  say "adding localhost to /etc/hosts"
+  echo '127.0.0.1 localhost' | as_root tee -a /etc/hosts >/dev/null
+fi
+
 if [ ! -e build/deps/msgpack/usr/include/msgpack.hpp ]; then
   say "unpacking the MessagePack headers into build/deps"
   # Not installed: the package depends on another Boost than ours, its headers do not.

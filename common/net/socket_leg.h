@@ -54,7 +54,6 @@ class SocketLeg final : private StreamSink {
   void Try();
   void AwaitDrained(std::chrono::milliseconds quiet);
 
-  EventLoop& loop_;
   const SocketAddress address_;
   const std::function<Result<>(int)> verify_;
   SocketLegSink& sink_;

@@ -208,7 +208,7 @@ TEST_P(StreamPortTest, SaysThatThePeerIsGone) {
 }
 
 TEST_P(StreamPortTest, CallsAPeerThatClosesInMidFrameMisbehaved) {
-  for (const std::size_t bytes : {1, 4, 5, 8}) {
+  for (const std::size_t bytes : {1u, 4u, 5u, 8u}) {
     Make();
     Peer peer = Connect();
     ASSERT_TRUE(peer.Write(Framed("cut off").substr(0, bytes)));
