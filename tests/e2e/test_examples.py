@@ -18,6 +18,7 @@ class Example(E2E):
     def setUpClass(cls):
         super().setUpClass()
         cls.shared = Sandbox()
+        cls.addClassCleanup(cls.shared.close)
         cls.runs, cls.trees = {}, {}
         folder = EXAMPLES / cls.name
         for variant in VARIANTS:
@@ -31,10 +32,6 @@ class Example(E2E):
             cls.runs[variant] = run
             if tree.exists():
                 cls.trees[variant] = json.loads(tree.read_text())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.shared.close()
 
     def each(self, check):
         for variant in VARIANTS:

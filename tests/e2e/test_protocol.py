@@ -27,17 +27,15 @@ class OneApp(E2E):
     def setUpClass(cls):
         super().setUpClass()
         cls.shared = Sandbox()
+        cls.addClassCleanup(cls.shared.close)
         cls.run_ = cls.shared.attach(cls.variant, APPS / cls.app, tcp=cls.tcp, env={"TZ": "UTC"})
 
     @classmethod
     def tearDownClass(cls):
-        try:
-            if cls.run_.alive():
-                cls.run_.signal(15)
-            code = cls.run_.wait(5)
-            assert code == 143, f"SIGTERM gave {code}{cls.run_.shown()}"
-        finally:
-            cls.shared.close()
+        if cls.run_.alive():
+            cls.run_.signal(15)
+        code = cls.run_.wait(5)
+        assert code == 143, f"SIGTERM gave {code}{cls.run_.shown()}"
 
     def setUp(self):
         super().setUp()
