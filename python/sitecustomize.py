@@ -108,6 +108,8 @@ def _install():
     def use_own_loop(module):
         """flet.messaging.flet_dart_bridge_server: packets come on the event loop's own thread, so they
         go into its queue at once; a new client ends the session of the one before."""
+        import asyncio
+
         import _fletbridge_ffi as ffi
         import dart_bridge
 
@@ -123,9 +125,14 @@ def _install():
                 session, self.session = self.session, None
                 if session is not None:
                     session.close()
-                tasks = self._FletDartBridgeServer__running_tasks
-                for task in list(tasks):
+                # What the client before had sent and nobody has handled yet goes with it.
+                while not queue.empty():
+                    queue.get_nowait()
+                reader = self._FletDartBridgeServer__inbound_task
+                for task in (reader, *self._FletDartBridgeServer__running_tasks):
                     task.cancel()
+                self._FletDartBridgeServer__inbound_task = asyncio.create_task(
+                    self._FletDartBridgeServer__inbound_loop())
 
             ffi.set_new_session_handler(new_session)
 
