@@ -85,17 +85,6 @@ int End(int code) {
   return result;
 }
 
-// A fork of the app is an ordinary process: it gets back the handlers that are its own.
-void OnFork() {
-  for (const int signal : kSignals) {
-    struct sigaction now {};
-    ::sigaction(signal, nullptr, &now);
-    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal) {
-      ::sigaction(signal, &g_state.before[signal], nullptr);
-    }
-  }
-}
-
 bool IsHost() { return ::getpid() == g_state.pid; }  // and not a fork of it
 
 // sys.exit() in the main program makes Python call exit(): glibc tells us the code.
@@ -185,7 +174,6 @@ Result<int> RunHosted(HostedOptions options) {
     Py().PyImport_AppendInittab(module.name, module.init);
   }
   ::on_exit(OnExit, nullptr);
-  ::pthread_atfork(nullptr, nullptr, OnFork);
 
   std::vector<char*> argv{options.python.data()};
   for (std::string& argument : options.arguments) argv.push_back(argument.data());
