@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Click -> patch latency of the stages against Flet's own sockets, with the same headless client.
 
-    tests/bench/click_patch.py [--rounds 15] [--clicks 400] [--app examples/counter] [--json FILE] [VARIANT ...]
+    tests/bench/click_patch.py [--rounds 15] [--clicks 400] [--python VENV] [--app FILE] [--json FILE] [VARIANT ...]
 
 A variant is `1:uds`, `1:tcp`, `2:uds`, `2:tcp`, `3`, or `flet:uds`, `flet:tcp`: `python app.py` in
 Flet's embedded mode, started by this script without anything of ours, and our headless client
@@ -26,20 +26,19 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
-PYTHON = ROOT / "build/venv/1.0.5/bin/python"
 DEFAULT = ["flet:uds", "1:uds", "2:uds", "flet:tcp", "1:tcp", "2:tcp", "3"]
 
 
-def run_stage(variant, app, steps, report, folder):
+def run_stage(variant, python, app, steps, report, folder):
     stage, _, transport = variant.partition(":")
-    command = [BIN / "fletbridge", "run", "--stage", stage, "--ui", "headless", "--python", PYTHON,
+    command = [BIN / "fletbridge", "run", "--stage", stage, "--ui", "headless", "--python", python,
                "--steps", steps, "--report", report, "--quiet"]
     if transport:
         command += ["--transport", transport]
     subprocess.run([*map(str, command), str(app)], check=True, timeout=120, cwd=folder)
 
 
-def run_flet(variant, app, steps, report, folder):
+def run_flet(variant, python, app, steps, report, folder):
     """Flet alone, our client: what Flet does today."""
     environment = dict(os.environ, DISPLAY=os.environ.get("DISPLAY", ":0"), FLET_PLATFORM="linux")
     if variant == "flet:uds":
@@ -53,23 +52,23 @@ def run_flet(variant, app, steps, report, folder):
             port = probe.getsockname()[1]
         url = f"tcp://localhost:{port}"
         environment.update(FLET_SERVER_PORT=str(port))
-    python = subprocess.Popen([str(PYTHON), str(app)], env=environment, cwd=folder)
+    server = subprocess.Popen([str(python), str(app)], env=environment, cwd=folder)
     try:
         client = dict(os.environ, FLETBRIDGE_UI="headless", FLETBRIDGE_STEPS=str(steps),
                       FLETBRIDGE_REPORT=str(report))
         subprocess.run([str(BIN / "flet"), url, str(folder / "pid")], env=client, check=True, timeout=120)
     finally:
-        python.send_signal(signal.SIGKILL)
-        python.wait()
+        server.send_signal(signal.SIGKILL)
+        server.wait()
 
 
-def measure(variant, app, clicks):
+def measure(variant, python, app, clicks):
     with tempfile.TemporaryDirectory(prefix="fletbridge-bench-") as name:
         folder = pathlib.Path(name)
         steps = folder / "steps.txt"
         steps.write_text(f'repeat {clicks} click text="+"\nclose\n')
         report = folder / "report.json"
-        (run_flet if variant.startswith("flet:") else run_stage)(variant, app, steps, report, folder)
+        (run_flet if variant.startswith("flet:") else run_stage)(variant, python, app, steps, report, folder)
         latency = json.loads(report.read_text())["latency_us"]
         if latency["count"] < clicks:
             sys.exit(f"{variant}: {latency['count']} answers for {clicks} clicks")
@@ -88,15 +87,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--clicks", type=int, default=400)
     parser.add_argument("--app", type=pathlib.Path, default=ROOT / "examples/counter/main.py")
+    parser.add_argument("--python", type=pathlib.Path, default=ROOT / "build/venv/1.0.5", help="virtual environment")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("variants", nargs="*", default=DEFAULT)
     options = parser.parse_args()
+    python = options.python.absolute() / "bin/python"
     results = {variant: [] for variant in options.variants}
     for number in range(options.rounds):
         order = list(options.variants)
         random.shuffle(order)
         for variant in order:
-            results[variant].append(measure(variant, options.app.resolve(), options.clicks))
+            results[variant].append(measure(variant, python, options.app.resolve(), options.clicks))
         print(f"\rround {number + 1} of {options.rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
