@@ -21,8 +21,8 @@ namespace fletbridge {
 void AddSettings(CLI::App& command, TextPairs& typed,
                  const std::vector<std::string_view>& names = {});
 
-// The command line of an app: our own options come first, or right behind the app; what follows from
-// the first other word on, or behind `--`, is the app's.
+// The command line of an app: our own options come first, or right behind the app; what follows
+// from the first other word on, or behind `--`, is the app's.
 struct SplitArguments {
   std::vector<std::string> ours;
   std::string script;  // or

@@ -14,13 +14,13 @@ namespace fletbridge {
 
 // The causes that callers tell apart. Causes of the operating system stay in system_category().
 enum class Errc {
-  kClosed = 1,        // this side closed the channel; nothing is wrong
-  kPeerGone,          // the other side ended or was killed
-  kPeerMisbehaved,    // the other side broke the protocol
-  kLimit,             // a size, a count or a deadline was passed
-  kSetup,             // this machine lacks something: an interpreter, a library, a package
-  kUsage,             // the person asked for something that cannot be
-  kUntrusted,         // a local peer that is not the one we expect
+  kClosed = 1,      // this side closed the channel; nothing is wrong
+  kPeerGone,        // the other side ended or was killed
+  kPeerMisbehaved,  // the other side broke the protocol
+  kLimit,           // a size, a count or a deadline was passed
+  kSetup,           // this machine lacks something: an interpreter, a library, a package
+  kUsage,           // the person asked for something that cannot be
+  kUntrusted,       // a local peer that is not the one we expect
 };
 const boost::system::error_category& ErrorCategory() noexcept;
 inline boost::system::error_code make_error_code(Errc e) noexcept {

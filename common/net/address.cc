@@ -64,8 +64,8 @@ std::vector<TcpRow> ReadTcpTable(const char* file) {
     std::string skipped;
     unsigned long uid = 0;
     std::istringstream fields(line);
-    fields >> skipped >> row.local >> row.remote >> row.state >> skipped >> skipped >> skipped >> uid >>
-        skipped >> row.inode;
+    fields >> skipped >> row.local >> row.remote >> row.state >> skipped >> skipped >> skipped >>
+        uid >> skipped >> row.inode;
     row.uid = static_cast<uid_t>(uid);
     rows.push_back(std::move(row));
   }
@@ -101,7 +101,8 @@ bool HeldByProcessTree(pid_t root, const std::string& inode) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
     const std::string name = entry.path().filename();
     pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr != name.data() + name.size()) {
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr !=
+        name.data() + name.size()) {
       continue;
     }
     pid_t ancestor = pid;
@@ -137,7 +138,8 @@ Result<SocketAddress> ParseSocketAddress(std::string_view text) {
   SocketAddress address;
   if (text.starts_with("unix:")) {
     address.path = text.substr(5);
-    if (address.path.empty()) return MakeError(Errc::kUsage, "unix: needs a path, such as unix:/tmp/app.sock");
+    if (address.path.empty())
+      return MakeError(Errc::kUsage, "unix: needs a path, such as unix:/tmp/app.sock");
     if (address.path.size() > kMaxSocketPath) {
       return MakeError(Errc::kUsage, "the socket path " + address.path + " has " +
                                          std::to_string(address.path.size()) + " bytes, limit " +
@@ -155,15 +157,17 @@ Result<SocketAddress> ParseSocketAddress(std::string_view text) {
       if (error != std::errc{} || end != digits.data() + digits.size()) port = 70000;
     }
     if (port > 65535) {
-      return MakeError(Errc::kUsage, "no port in \"" + std::string(text) + "\"; write tcp:127.0.0.1:8550");
+      return MakeError(Errc::kUsage,
+                       "no port in \"" + std::string(text) + "\"; write tcp:127.0.0.1:8550");
     }
     address.kind = SocketAddress::Kind::kTcp;
     address.host = rest.substr(0, colon);
     address.port = static_cast<std::uint16_t>(port);
     if (address.host != "127.0.0.1" && address.host != "localhost" && address.host != "::1" &&
         address.host != "[::1]") {
-      return MakeError(Errc::kUsage, "the host \"" + address.host +
-                                         "\" is not this machine; use 127.0.0.1 and a tunnel of your own");
+      return MakeError(Errc::kUsage,
+                       "the host \"" + address.host +
+                           "\" is not this machine; use 127.0.0.1 and a tunnel of your own");
     }
     return address;
   }
@@ -179,7 +183,8 @@ Result<std::uint16_t> FreeTcpPort() {
   socklen_t size = sizeof any;
   if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), size) != 0 ||
       ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&any), &size) != 0) {
-    return SystemError(errno, std::string("no free TCP port on 127.0.0.1: ") + std::strerror(errno));
+    return SystemError(errno,
+                       std::string("no free TCP port on 127.0.0.1: ") + std::strerror(errno));
   }
   return ntohs(any.sin_port);
 }
@@ -238,13 +243,16 @@ Result<> CheckTcpPeer(int fd, pid_t process) {
   // The connection may still wait to be accepted, and then has no owner in the table: the listening
   // socket speaks for it.
   const std::optional<TcpRow>& owner = peer && peer->inode != "0" ? peer : listening;
-  if (!owner) return MakeError(Errc::kUntrusted, "cannot tell who holds the other end of the TCP connection");
+  if (!owner)
+    return MakeError(Errc::kUntrusted, "cannot tell who holds the other end of the TCP connection");
   if (owner->uid != ::geteuid()) {
-    return MakeError(Errc::kUntrusted, "the TCP port is held by user " + std::to_string(owner->uid) +
-                                           ", not by " + std::to_string(::geteuid()) + ": refused");
+    return MakeError(Errc::kUntrusted, "the TCP port is held by user " +
+                                           std::to_string(owner->uid) + ", not by " +
+                                           std::to_string(::geteuid()) + ": refused");
   }
   if (process != 0 && !HeldByProcessTree(process, owner->inode)) {
-    return MakeError(Errc::kUntrusted, "the TCP port is held by a process that we did not start: refused");
+    return MakeError(Errc::kUntrusted,
+                     "the TCP port is held by a process that we did not start: refused");
   }
   return {};
 }

@@ -18,9 +18,9 @@ inline constexpr std::size_t kMaxSocketPath = 107;
 struct SocketAddress {
   enum class Kind { kUnix, kTcp };
   Kind kind = Kind::kUnix;
-  std::string path;            // kUnix
-  std::string host;            // kTcp: a loopback address or name
-  std::uint16_t port = 0;      // kTcp
+  std::string path;        // kUnix
+  std::string host;        // kTcp: a loopback address or name
+  std::uint16_t port = 0;  // kTcp
 
   [[nodiscard]] std::string Text() const;  // "unix:PATH" or "tcp:HOST:PORT"
 };

@@ -27,8 +27,11 @@ struct SocketLeg::Retry {
 
 SocketLeg::SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
                      std::function<Result<>(int)> verify, SocketLegSink& sink)
-    : address_(std::move(address)), verify_(std::move(verify)), sink_(sink),
-      port_(loop, limits, *this), retry_(std::make_shared<Retry>(loop.io())) {}
+    : address_(std::move(address)),
+      verify_(std::move(verify)),
+      sink_(sink),
+      port_(loop, limits, *this),
+      retry_(std::make_shared<Retry>(loop.io())) {}
 
 SocketLeg::~SocketLeg() { retry_->closed = true; }
 

@@ -31,13 +31,14 @@ class SocketLeg final : private StreamSink {
 
   // Tries to connect until `deadline` from now. Loop's thread.
   void Connect(std::chrono::milliseconds deadline);
-  // What is sent from now on is for the new session, for which NewSession() must follow. Any thread.
+  // What is sent from now on is for the new session, for which NewSession() must follow. Any
+  // thread.
   void MarkNewSession() { port_.MarkNewSession(); }
   // Ends the session, drops what is queued for it, and connects anew. Loop's thread.
   void NewSession(std::chrono::milliseconds deadline);
-  // The app has ended: delivers what it still said, until the end of the stream or until nothing has
-  // come for `quiet` (another process may hold the socket open), closes, calls `done`.
-  // Loop's thread.
+  // The app has ended: delivers what it still said, until the end of the stream or until nothing
+  // has come for `quiet` (another process may hold the socket open), closes, calls `done`. Loop's
+  // thread.
   void Drain(std::chrono::milliseconds quiet, std::function<void()> done);
   // Ends for good. Loop's thread.
   void Close();

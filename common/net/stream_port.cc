@@ -30,7 +30,10 @@ constexpr std::size_t kMaxBatch = 32;
 
 struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, const FlowLimits& flow_limits, StreamSink& packet_sink)
-      : loop(event_loop), limits(flow_limits), sink(packet_sink), queue(flow_limits),
+      : loop(event_loop),
+        limits(flow_limits),
+        sink(packet_sink),
+        queue(flow_limits),
         decoder(flow_limits.max_packet) {}
 
   void OnFrame(Packet&& packet) override {
@@ -38,28 +41,29 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   }
 
   void OnOversizedFrame(std::size_t payload_bytes) override {
-    sink.OnRefused(MakeError(Errc::kLimit, "refused a packet of " + std::to_string(payload_bytes) +
-                                               " bytes, limit " + std::to_string(limits.max_packet) +
-                                               "; raise it with --max-packet"));
+    sink.OnRefused(MakeError(
+        Errc::kLimit, "refused a packet of " + std::to_string(payload_bytes) + " bytes, limit " +
+                          std::to_string(limits.max_packet) + "; raise it with --max-packet"));
   }
 
   void Read() {
     if (reading || paused.load() || !socket) return;
     reading = true;
     const std::span<std::byte> room = decoder.Room();
-    socket->async_read_some(
-        asio::buffer(room.data(), room.size()),
-        [self = shared_from_this(), generation = generation](boost::system::error_code error, std::size_t n) {
-          self->OnRead(generation, error, n);
-        });
+    socket->async_read_some(asio::buffer(room.data(), room.size()),
+                            [self = shared_from_this(), generation = generation](
+                                boost::system::error_code error, std::size_t n) {
+                              self->OnRead(generation, error, n);
+                            });
   }
 
   void OnRead(std::uint64_t of_generation, boost::system::error_code error, std::size_t n) {
     if (of_generation != generation) return;  // of a connection that is no longer ours
     reading = false;
     if (error) {
-      Fail(decoder.InFrame() ? MakeError(Errc::kPeerMisbehaved, "the connection ended in the middle of a packet")
-                             : MakeError(Errc::kPeerGone, "the other side closed the connection"));
+      Fail(decoder.InFrame()
+               ? MakeError(Errc::kPeerMisbehaved, "the connection ended in the middle of a packet")
+               : MakeError(Errc::kPeerGone, "the other side closed the connection"));
       return;
     }
     if (Result<> ok = decoder.Consume(n, *this); !ok) {
@@ -97,9 +101,10 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     }
     writing = true;
     // Between two of its steps the operation goes back to the socket, which may have been dropped.
-    asio::async_write(*socket, buffers,
-                      [self = shared_from_this(), keep = socket, generation = generation](
-                          boost::system::error_code error, std::size_t) { self->OnWritten(generation, error); });
+    asio::async_write(
+        *socket, buffers,
+        [self = shared_from_this(), keep = socket, generation = generation](
+            boost::system::error_code error, std::size_t) { self->OnWritten(generation, error); });
   }
 
   void OnWritten(std::uint64_t of_generation, boost::system::error_code error) {
@@ -180,7 +185,8 @@ void StreamPort::Connect(UniqueFd socket) {
   int family = AF_UNIX;
   socklen_t size = sizeof family;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
-  impl_->socket = std::make_shared<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
+  impl_->socket =
+      std::make_shared<Protocol::socket>(impl_->loop.io(), Protocol(family, 0), socket.release());
   impl_->Read();
   impl_->Write();
 }
@@ -204,7 +210,8 @@ void StreamPort::DisconnectForNewSession() {
 
 std::size_t StreamPort::unread_bytes() const {
   int unread = 0;
-  if (impl_->socket == nullptr || ::ioctl(impl_->socket->native_handle(), FIONREAD, &unread) != 0) return 0;
+  if (impl_->socket == nullptr || ::ioctl(impl_->socket->native_handle(), FIONREAD, &unread) != 0)
+    return 0;
   return static_cast<std::size_t>(unread);
 }
 

@@ -2,8 +2,8 @@
 // generation 3 in both directions. Used by stages 1 and 2 for the app's end and by ui/attach for
 // the client's end. Knows nothing of either.
 //
-// Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes(), MarkNewSession() from any thread; the rest on
-// the EventLoop's thread. The sink is called there.
+// Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes(), MarkNewSession() from any
+// thread; the rest on the EventLoop's thread. The sink is called there.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,8 @@ namespace fletbridge {
 
 class StreamSink : public PacketSink {
  public:
-  // The connection has ended; nothing more comes until the next Connect(). Not called after Disconnect().
+  // The connection has ended; nothing more comes until the next Connect(). Not called after
+  // Disconnect().
   virtual void OnDisconnected(const Error& why) = 0;
 };
 
@@ -31,7 +32,8 @@ class StreamPort final : public PacketPort {
   // Ends the connection at once and drops what is queued; the port can be connected again.
   void Disconnect();
   // Any thread. What is sent from now on is for the next connection, and what still comes over this
-  // one is dropped. The loop's thread must then end it with DisconnectForNewSession(), once per call.
+  // one is dropped. The loop's thread must then end it with DisconnectForNewSession(), once per
+  // call.
   void MarkNewSession();
   // Like Disconnect(), but keeps what was sent after MarkNewSession().
   void DisconnectForNewSession();

@@ -46,7 +46,8 @@ std::vector<int> InheritableDescriptors() {
   return fds;
 }
 
-std::vector<std::string> Environment(const std::vector<std::pair<std::string, std::string>>& added) {
+std::vector<std::string> Environment(
+    const std::vector<std::pair<std::string, std::string>>& added) {
   // Each name once: getenv() takes the first of several, a shell the last.
   std::map<std::string_view, std::string_view> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -57,7 +58,8 @@ std::vector<std::string> Environment(const std::vector<std::pair<std::string, st
   }
   for (const auto& [name, value] : added) merged.insert_or_assign(name, value);
   std::vector<std::string> result;
-  for (const auto& [name, value] : merged) result.push_back(std::string(name) + "=" + std::string(value));
+  for (const auto& [name, value] : merged)
+    result.push_back(std::string(name) + "=" + std::string(value));
   return result;
 }
 
@@ -66,7 +68,8 @@ struct ExecSetup {
   pid_t parent;
 
   template <class Launcher>
-  process::error_code on_exec_setup(Launcher&, const process::filesystem::path&, const char* const*(&)) {
+  process::error_code on_exec_setup(Launcher&, const process::filesystem::path&,
+                                    const char* const*(&)) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);  // the host died in between
     sigset_t none;
@@ -116,8 +119,9 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   launcher.env = pointers.data();
 
   process::error_code error;
-  auto started = launcher(launch_io.get_executor(), error, process::filesystem::path(options.executable),
-                          options.arguments, ExecSetup{::getpid()});
+  auto started =
+      launcher(launch_io.get_executor(), error, process::filesystem::path(options.executable),
+               options.arguments, ExecSetup{::getpid()});
   if (error) {
     return Error{error, "cannot start " + options.executable + ": " + error.message() +
                             "; name another interpreter with --python"};
@@ -134,7 +138,8 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   loop.Post([impl, on_exit = std::move(on_exit)] {
     impl->pidfd.async_wait(asio::posix::stream_descriptor::wait_read,
                            [impl, on_exit](boost::system::error_code wait_error) {
-                             if (!wait_error && !impl->abandoned && impl->Reap(WNOHANG)) on_exit(impl->code);
+                             if (!wait_error && !impl->abandoned && impl->Reap(WNOHANG))
+                               on_exit(impl->code);
                            });
   });
   return std::unique_ptr<Child>(new Child(std::move(impl)));
@@ -153,7 +158,8 @@ Child::~Child() {
 pid_t Child::pid() const { return impl_->pid; }
 
 void Child::Signal(int signal) {
-  if (impl_->running) ::syscall(SYS_pidfd_send_signal, impl_->pidfd.native_handle(), signal, nullptr, 0);
+  if (impl_->running)
+    ::syscall(SYS_pidfd_send_signal, impl_->pidfd.native_handle(), signal, nullptr, 0);
 }
 
 }  // namespace fletbridge

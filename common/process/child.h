@@ -20,7 +20,8 @@ namespace fletbridge {
 struct ChildOptions {
   std::string executable;
   std::vector<std::string> arguments;
-  std::vector<std::pair<std::string, std::string>> environment;  // added to ours; the last value counts
+  std::vector<std::pair<std::string, std::string>>
+      environment;  // added to ours; the last value counts
 };
 
 class Child {
@@ -29,7 +30,8 @@ class Child {
   // close-on-exec, the folder and the process group; no signal is blocked in it, whatever the host
   // has blocked for itself. `on_exit` is called once on the loop's thread with the exit code as a
   // shell has it (128 + signal for a killed one), but not after the destructor.
-  [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop, const ChildOptions& options,
+  [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop,
+                                                            const ChildOptions& options,
                                                             std::function<void(int code)> on_exit);
   ~Child();  // kills it if it still runs, and reaps it
 

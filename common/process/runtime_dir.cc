@@ -24,7 +24,8 @@ constexpr std::size_t kLongestBase = 80;
 // Flet's clients read a socket path as a URI: blanks and the like never connect.
 bool IsPlain(const std::string& path) {
   return !path.empty() && path.front() == '/' && path.size() <= kLongestBase &&
-         path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") ==
+         path.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") ==
              std::string::npos;
 }
 
@@ -65,7 +66,8 @@ Result<RuntimeDir> RuntimeDir::Create() {
     }
     RuntimeDir dir;
     dir.path_ = pattern;
-    dir.lock_.reset(::open(dir.File(kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_EXCL, 0600));
+    dir.lock_.reset(
+        ::open(dir.File(kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_EXCL, 0600));
     if (!dir.lock_ || ::flock(dir.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
       last = pattern + ": " + std::strerror(errno);
       continue;

@@ -29,7 +29,8 @@ Result<> LoadPyApi(const std::string& libpython) {
   if (!Find(library, "PyExc_RuntimeError", g_api.runtime_error)) missing = "PyExc_RuntimeError";
   if (!Find(library, "PyExc_TypeError", g_api.type_error)) missing = "PyExc_TypeError";
   if (missing != nullptr) {
-    return MakeError(Errc::kSetup, libpython + " lacks " + missing + "; CPython 3.10 to 3.14 is needed");
+    return MakeError(Errc::kSetup,
+                     libpython + " lacks " + missing + "; CPython 3.10 to 3.14 is needed");
   }
   return {};
 }

@@ -47,7 +47,7 @@ struct PyApi {
 #define FLETBRIDGE_PY_MEMBER(name) decltype(&::name) name = nullptr;
   FLETBRIDGE_PY_FUNCTIONS(FLETBRIDGE_PY_MEMBER)
 #undef FLETBRIDGE_PY_MEMBER
-  PyObject* none = nullptr;           // Py_None
+  PyObject* none = nullptr;            // Py_None
   PyObject** runtime_error = nullptr;  // PyExc_RuntimeError, set once the interpreter is up
   PyObject** type_error = nullptr;
 };

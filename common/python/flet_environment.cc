@@ -13,7 +13,8 @@ namespace {
 Environment Embedded() {
   Environment result{{"FLET_PLATFORM", "linux"}};
   // What another run or a person's shell left must not choose the transport.
-  for (const char* name : {"FLET_FORCE_WEB_SERVER", "FLET_DART_BRIDGE_PORT", "FLET_DISPLAY_URL_PREFIX"}) {
+  for (const char* name :
+       {"FLET_FORCE_WEB_SERVER", "FLET_DART_BRIDGE_PORT", "FLET_DISPLAY_URL_PREFIX"}) {
     if (std::getenv(name) != nullptr) result.emplace_back(name, "");
   }
   return result;
@@ -24,7 +25,8 @@ Environment Embedded() {
 Environment FletOnUnixSocket(const std::string& path) {
   Environment result = Embedded();
   result.emplace_back("FLET_SERVER_UDS_PATH", path);
-  result.emplace_back("FLET_SERVER_PORT", "0");  // beats ft.run(port=...), which would beat the path
+  result.emplace_back("FLET_SERVER_PORT",
+                      "0");  // beats ft.run(port=...), which would beat the path
   return result;
 }
 
@@ -49,7 +51,8 @@ bool AddShim(const std::string& folder, Environment& environment) {
   const char* before = std::getenv("PYTHONPATH");
   environment.emplace_back("FLETBRIDGE_SHIM", folder);
   if (before != nullptr) environment.emplace_back("FLETBRIDGE_PYTHONPATH", before);
-  environment.emplace_back("PYTHONPATH", before != nullptr && *before != '\0' ? folder + ":" + before : folder);
+  environment.emplace_back("PYTHONPATH",
+                           before != nullptr && *before != '\0' ? folder + ":" + before : folder);
   return out.good();
 }
 

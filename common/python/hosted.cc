@@ -65,7 +65,8 @@ void WatchSignals() {
     struct sigaction now {};
     ::sigaction(signal, nullptr, &now);
     if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal) continue;
-    if ((now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_IGN) continue;  // as nohup wants it
+    if ((now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_IGN)
+      continue;  // as nohup wants it
     g_state.before[signal] = now;
     struct sigaction ours {};
     ours.sa_sigaction = OnSignal;
@@ -92,8 +93,8 @@ void OnExit(int code, void*) {
   if (IsHost() && !g_state.ending.load()) ::_exit(End(code));
 }
 
-// The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now kill
-// the process by SIGINT; the host's own ending says the same.
+// The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now
+// kill the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
   if (g_state.interrupted && IsHost() && !g_state.ending.load()) ::_exit(End(128 + SIGINT));
 }
@@ -129,8 +130,15 @@ PyMethodDef g_methods[] = {
     {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
-PyModuleDef g_module = {PyModuleDef_HEAD_INIT, "_fletbridge", nullptr, -1, g_methods,
-                        nullptr, nullptr, nullptr, nullptr};
+PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
+                        "_fletbridge",
+                        nullptr,
+                        -1,
+                        g_methods,
+                        nullptr,
+                        nullptr,
+                        nullptr,
+                        nullptr};
 
 PyObject* InitFletbridge() { return Py().PyModule_Create2(&g_module, PYTHON_ABI_VERSION); }
 
@@ -150,9 +158,10 @@ int ExecuteShim(PyObject* module) {
   return 0;
 }
 
-PyModuleDef_Slot g_shim_slots[] = {{Py_mod_exec, reinterpret_cast<void*>(ExecuteShim)}, {0, nullptr}};
-PyModuleDef g_shim_module = {PyModuleDef_HEAD_INIT, "sitecustomize", nullptr, 0, nullptr,
-                             g_shim_slots, nullptr, nullptr, nullptr};
+PyModuleDef_Slot g_shim_slots[] = {{Py_mod_exec, reinterpret_cast<void*>(ExecuteShim)},
+                                   {0, nullptr}};
+PyModuleDef g_shim_module = {PyModuleDef_HEAD_INIT, "sitecustomize", nullptr, 0,      nullptr,
+                             g_shim_slots,          nullptr,         nullptr, nullptr};
 
 PyObject* InitShim() { return Py().PyModuleDef_Init(&g_shim_module); }
 

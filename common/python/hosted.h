@@ -22,7 +22,7 @@ struct BuiltinModule {
 
 struct HostedOptions {
   std::string libpython;
-  std::string python;                  // argv[0]: decides sys.executable and the virtual environment
+  std::string python;  // argv[0]: decides sys.executable and the virtual environment
   std::vector<std::string> arguments;  // {"app.py", ...} or {"-m", "module", ...}
   std::vector<std::pair<std::string, std::string>> environment;  // set in this process
   std::vector<BuiltinModule> modules;
@@ -36,8 +36,8 @@ struct HostedOptions {
   std::function<int(int app_code)> at_end;
 };
 
-// Loads libpython and runs the app to its end; the main thread only. Returns what `at_end` returned,
-// or an error if nothing was started.
+// Loads libpython and runs the app to its end; the main thread only. Returns what `at_end`
+// returned, or an error if nothing was started.
 [[nodiscard]] Result<int> RunHosted(HostedOptions options);
 
 // As if `signal` had been sent to the process, for its Python handlers. Any thread.
@@ -46,8 +46,8 @@ void SignalHosted(int signal);
 // Says whether the library can be opened here and has what we call; opens it.
 [[nodiscard]] Result<> CheckLibpython(const std::string& libpython);
 
-// Ends the process at once, as the app's end would, with the app's exit code `code`: for an app that
-// does not heed. Any thread.
+// Ends the process at once, as the app's end would, with the app's exit code `code`: for an app
+// that does not heed. Any thread.
 [[noreturn]] void EndHostedNow(int code);
 
 // The shim's text, for an interpreter in another process.

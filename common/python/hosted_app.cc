@@ -20,8 +20,11 @@ namespace asio = boost::asio;
 
 struct HostedApp::Impl : std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, HostedOptions hosted_options, std::function<void(int)> signal_handler)
-      : loop(event_loop), options(std::move(hosted_options)), on_signal(std::move(signal_handler)),
-        signals(loop.io()), timer(loop.io()) {
+      : loop(event_loop),
+        options(std::move(hosted_options)),
+        on_signal(std::move(signal_handler)),
+        signals(loop.io()),
+        timer(loop.io()) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe");
     signals.assign(ends[0]);
@@ -30,12 +33,13 @@ struct HostedApp::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void ReadSignals() {
-    signals.async_read_some(asio::buffer(numbers), [self = shared_from_this()](boost::system::error_code error,
-                                                                               std::size_t n) {
-      if (error) return;
-      for (std::size_t i = 0; i < n; ++i) self->on_signal(self->numbers[i]);
-      self->ReadSignals();
-    });
+    signals.async_read_some(
+        asio::buffer(numbers),
+        [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
+          if (error) return;
+          for (std::size_t i = 0; i < n; ++i) self->on_signal(self->numbers[i]);
+          self->ReadSignals();
+        });
   }
 
   EventLoop& loop;
@@ -53,7 +57,8 @@ HostedApp::HostedApp(EventLoop& loop, HostedOptions options, std::function<void(
 
 HostedApp::~HostedApp() = default;
 
-int HostedApp::Run(std::function<void(int, std::function<void()>)> on_ended, std::function<int(int)> at_end) {
+int HostedApp::Run(std::function<void(int, std::function<void()>)> on_ended,
+                   std::function<int(int)> at_end) {
   impl_->loop.Post([impl = impl_] { impl->ReadSignals(); });
   const auto end = [impl = impl_, on_ended, at_end](int code) {
     if (impl->loop.InLoop()) {
@@ -75,7 +80,8 @@ int HostedApp::Run(std::function<void(int, std::function<void()>)> on_ended, std
   return end(70);
 }
 
-void HostedApp::Stop(std::chrono::milliseconds polite, std::chrono::milliseconds terminate, bool told) {
+void HostedApp::Stop(std::chrono::milliseconds polite, std::chrono::milliseconds terminate,
+                     bool told) {
   if (!told) SignalHosted(SIGTERM);
   impl_->timer.expires_after(polite);
   impl_->timer.async_wait([impl = impl_, terminate](boost::system::error_code error) {

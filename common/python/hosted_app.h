@@ -1,6 +1,6 @@
-// Room: common/python. The app hosted in this process, as stages 2 and 3 have it in common: runs the
-// interpreter on the main thread, tells signals on the loop's thread, ends the app step by step.
-// Knows nothing of transports.
+// Room: common/python. The app hosted in this process, as stages 2 and 3 have it in common: runs
+// the interpreter on the main thread, tells signals on the loop's thread, ends the app step by
+// step. Knows nothing of transports.
 #pragma once
 
 #include <chrono>
@@ -23,8 +23,9 @@ class HostedApp {
   int Run(std::function<void(int code, std::function<void()> finished)> on_ended,
           std::function<int(int code)> at_end);
 
-  // Asks the app to end as its closed window would, unless a signal has told it; after `polite` raises KeyboardInterrupt in it;
-  // after `terminate` ends the process, by way of `on_ended` and `at_end`. Loop's thread; once.
+  // Asks the app to end as its closed window would, unless a signal has told it; after `polite`
+  // raises KeyboardInterrupt in it; after `terminate` ends the process, by way of `on_ended` and
+  // `at_end`. Loop's thread; once.
   void Stop(std::chrono::milliseconds polite, std::chrono::milliseconds terminate, bool told);
 
  private:

@@ -66,7 +66,8 @@ std::string OnPath(const std::string& name) {
   std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
     if (folder.empty()) folder = ".";
-    if (const fs::path candidate = fs::path(folder) / name; IsExecutable(candidate)) return candidate;
+    if (const fs::path candidate = fs::path(folder) / name; IsExecutable(candidate))
+      return candidate;
   }
   return {};
 }
@@ -94,18 +95,21 @@ Result<Interpreter> ProbeInterpreter(const std::string& path) {
   return ProbeInterpreterWithin(path, std::chrono::seconds(20));
 }
 
-Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono::milliseconds deadline) try {
+Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
+                                           std::chrono::milliseconds deadline) try {
   asio::io_context io;
   asio::readable_pipe out(io);
   std::string text;
   process::error_code start_error;
   process::posix::default_launcher launcher;
-  auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path),
-                        std::vector<std::string>{"-c", kProbe},
-                        process::process_stdio{nullptr, out, nullptr});  // gone with this line: its copy of the pipe's end
+  auto child =
+      launcher(io.get_executor(), start_error, process::filesystem::path(path),
+               std::vector<std::string>{"-c", kProbe},
+               process::process_stdio{nullptr, out,
+                                      nullptr});  // gone with this line: its copy of the pipe's end
   if (start_error) {
-    return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + start_error.message() +
-                                       "; name another one with --python");
+    return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " +
+                                       start_error.message() + "; name another one with --python");
   }
   bool late = false;
   int code = -1;
@@ -117,19 +121,21 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono:
     boost::system::error_code ignored;
     child.terminate(ignored);
   });
-  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024), [&](boost::system::error_code, std::size_t) {
-    if (late) return;
-    // It may close its output long before it ends.
-    child.async_wait([&](boost::system::error_code, int status) {
-      code = status;
-      timer.cancel();
-    });
-  });
+  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024),
+                   [&](boost::system::error_code, std::size_t) {
+                     if (late) return;
+                     // It may close its output long before it ends.
+                     child.async_wait([&](boost::system::error_code, int status) {
+                       code = status;
+                       timer.cancel();
+                     });
+                   });
   io.run();
   if (late) {
     std::ostringstream message;
     message << "the interpreter " << path << " did not answer within "
-            << std::chrono::duration<double>(deadline).count() << " s; name another one with --python";
+            << std::chrono::duration<double>(deadline).count()
+            << " s; name another one with --python";
     return MakeError(Errc::kSetup, message.str());
   }
 
@@ -144,7 +150,8 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono:
   char dot = 0;
   std::istringstream(answer["version"]) >> found.major >> dot >> found.minor >> dot >> found.micro;
   if (code != 0 || found.major == 0) {
-    return MakeError(Errc::kSetup, path + " is not a working Python interpreter; name another one with --python");
+    return MakeError(Errc::kSetup,
+                     path + " is not a working Python interpreter; name another one with --python");
   }
   found.libpython = answer["libpython"];
   found.flet_version = answer["flet"];
@@ -152,7 +159,8 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono:
   found.prefix = answer["prefix"];
   if (answer["implementation"] != "cpython") {
     found.libpython.clear();
-    found.libpython_hint = "it is " + answer["implementation"] + ", and only CPython can be embedded";
+    found.libpython_hint =
+        "it is " + answer["implementation"] + ", and only CPython can be embedded";
   } else if (found.libpython.empty()) {
     const std::string minor = "3." + std::to_string(found.minor);
     found.libpython_hint = answer["debian"].empty()
@@ -169,22 +177,27 @@ Result<std::string> FindInterpreter(const std::string& asked, const std::string&
   if (!asked.empty()) {
     if (fs::is_directory(asked, error)) {
       if (const std::string found = InEnvironment(asked); !found.empty()) return Absolute(found);
-      return MakeError(Errc::kUsage, "no bin/python in " + asked + "; --python takes an interpreter or a virtual environment");
+      return MakeError(
+          Errc::kUsage,
+          "no bin/python in " + asked + "; --python takes an interpreter or a virtual environment");
     }
     if (asked.find('/') == std::string::npos) {
       if (const std::string found = OnPath(asked); !found.empty()) return Absolute(found);
     }
     if (IsExecutable(asked)) return Absolute(asked);
-    return MakeError(Errc::kUsage, "no interpreter at " + asked + "; --python takes an interpreter or a virtual environment");
+    return MakeError(Errc::kUsage, "no interpreter at " + asked +
+                                       "; --python takes an interpreter or a virtual environment");
   }
   if (const char* venv = std::getenv("VIRTUAL_ENV"); venv != nullptr && *venv != '\0') {
     if (const std::string found = InEnvironment(venv); !found.empty()) return Absolute(found);
   }
-  if (const std::string found = InEnvironment(fs::path(app_dir.empty() ? "." : app_dir) / ".venv"); !found.empty()) {
+  if (const std::string found = InEnvironment(fs::path(app_dir.empty() ? "." : app_dir) / ".venv");
+      !found.empty()) {
     return Absolute(found);
   }
   if (const std::string found = OnPath("python3"); !found.empty()) return Absolute(found);
-  return MakeError(Errc::kSetup, "no python3 on PATH; install Python 3.10 to 3.14 or name one with --python");
+  return MakeError(Errc::kSetup,
+                   "no python3 on PATH; install Python 3.10 to 3.14 or name one with --python");
 }
 
 int WireGeneration(std::string_view version) {

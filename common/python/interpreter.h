@@ -11,7 +11,7 @@
 namespace fletbridge {
 
 struct Interpreter {
-  std::string path;            // as it was named; python's argv[0]
+  std::string path;  // as it was named; python's argv[0]
   int major = 0, minor = 0, micro = 0;
   std::string libpython;       // the shared library of exactly this interpreter; empty: none
   std::string libpython_hint;  // if there is none: what to do
@@ -25,11 +25,13 @@ struct Interpreter {
 // Runs the interpreter once to ask it; at most 20 s, or `deadline`, after which it is killed. The
 // answer is not cached.
 [[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
-[[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path, std::chrono::milliseconds deadline);
+[[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
+                                                         std::chrono::milliseconds deadline);
 
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
 // PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.
-[[nodiscard]] Result<std::string> FindInterpreter(const std::string& asked, const std::string& app_dir);
+[[nodiscard]] Result<std::string> FindInterpreter(const std::string& asked,
+                                                  const std::string& app_dir);
 
 // The generation of Flet's wire format that a version speaks: 1, 2 or 3; 0 if it cannot be told.
 [[nodiscard]] int WireGeneration(std::string_view flet_version);

@@ -54,14 +54,14 @@ struct ProcessInfo {
 };
 
 struct Capabilities {
-  std::string stage;      // "1", "2", "3"
-  std::string transport;  // "uds", "tcp", "ffi"
+  std::string stage;        // "1", "2", "3"
+  std::string transport;    // "uds", "tcp", "ffi"
   bool in_process = false;  // the app's interpreter runs in this process, on its main thread
 };
 
 // How long each step of ending an app may take before the next, harder one.
 struct StopDeadlines {
-  std::chrono::milliseconds polite{1500};    // ft.run returns, the app's clean-up runs
+  std::chrono::milliseconds polite{1500};     // ft.run returns, the app's clean-up runs
   std::chrono::milliseconds terminate{1000};  // after SIGTERM, or KeyboardInterrupt in this process
   bool told = false;  // a signal has asked it already: the first step only waits
 };
@@ -76,9 +76,10 @@ class AppTransport : public PacketPort {
   virtual void Start(AppSink& sink) = 0;
 
   // Runs or waits for the app, on the process's main thread, since a hosted interpreter must own
-  // that. When the app has ended, calls `at_end` once, on the same thread, with the app's exit code;
-  // what it returns is the process's exit code. Stages that host Python may end the process right
-  // after `at_end` (Python's own exit() does), so everything that must happen belongs in there.
+  // that. When the app has ended, calls `at_end` once, on the same thread, with the app's exit
+  // code; what it returns is the process's exit code. Stages that host Python may end the process
+  // right after `at_end` (Python's own exit() does), so everything that must happen belongs in
+  // there.
   virtual int RunOnMainThread(std::function<int(int app_code)> at_end) = 0;
 
   // The UI's client has gone and another may come: the app gets a new session, as if a new client
@@ -95,8 +96,8 @@ class AppTransport : public PacketPort {
 
 // What to run, ready for an interpreter: made by src/host from the options.
 struct AppSpec {
-  std::string python;                 // the interpreter's path, as python's argv[0]
-  std::vector<std::string> arguments; // what follows it: {"app.py", ...} or {"-m", "module", ...}
+  std::string python;                  // the interpreter's path, as python's argv[0]
+  std::vector<std::string> arguments;  // what follows it: {"app.py", ...} or {"-m", "module", ...}
   std::vector<std::pair<std::string, std::string>> environment;  // added to or replaced in ours
   FlowLimits limits;
   bool single_session = false;  // the UI never comes back for a second session (NewSession())

@@ -18,7 +18,8 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t size)
-      : data_(size == 0 ? nullptr : std::make_unique_for_overwrite<std::byte[]>(size)), size_(size) {}
+      : data_(size == 0 ? nullptr : std::make_unique_for_overwrite<std::byte[]>(size)),
+        size_(size) {}
   explicit Buffer(std::span<const std::byte> copied_from) : Buffer(copied_from.size()) {
     if (size_ != 0) std::memcpy(data_.get(), copied_from.data(), size_);
   }

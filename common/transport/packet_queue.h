@@ -3,8 +3,8 @@
 // may be a UI thread that must never wait and the consumer a thread that holds the GIL.
 //
 // Order: packets leave in the order in which their Push() calls took effect, over all producers, so
-// what happened before stays before. (An intrusive list in the manner of Dmitry Vyukov's MPSC queue;
-// a queue with one lane per producer would lose that order.)
+// what happened before stays before. (An intrusive list in the manner of Dmitry Vyukov's MPSC
+// queue; a queue with one lane per producer would lose that order.)
 #pragma once
 
 #include <atomic>

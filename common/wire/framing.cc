@@ -14,8 +14,8 @@ constexpr std::size_t kScratchBytes = 64 * 1024;
 
 FrameHeader MakeFrameHeader(PacketType type, std::size_t payload_bytes) noexcept {
   const auto length = static_cast<std::uint32_t>(payload_bytes + 1);
-  return {std::byte(length & 0xff), std::byte((length >> 8) & 0xff), std::byte((length >> 16) & 0xff),
-          std::byte(length >> 24), static_cast<std::byte>(type)};
+  return {std::byte(length & 0xff), std::byte((length >> 8) & 0xff),
+          std::byte((length >> 16) & 0xff), std::byte(length >> 24), static_cast<std::byte>(type)};
 }
 
 FrameDecoder::FrameDecoder(std::size_t max_payload)
@@ -70,9 +70,9 @@ Result<> FrameDecoder::BeginPayload(FrameHandler& handler) {
   }
   const std::size_t payload = length - 1;
   if (payload > kAbsurdFrameBytes && payload > max_payload_) {
-    return MakeError(Errc::kPeerMisbehaved,
-                     "a frame header announces " + std::to_string(payload) + " bytes, limit " +
-                         std::to_string(max_payload_) + "; the peer does not speak Flet >= 0.86");
+    return MakeError(Errc::kPeerMisbehaved, "a frame header announces " + std::to_string(payload) +
+                                                " bytes, limit " + std::to_string(max_payload_) +
+                                                "; the peer does not speak Flet >= 0.86");
   }
   if (header_have_ < kFrameHeaderBytes) return {};  // the type byte is still to come
   header_have_ = 0;

@@ -46,7 +46,9 @@ class FrameDecoder {
   // error the stream cannot be read any further.
   [[nodiscard]] Result<> Consume(std::size_t n, FrameHandler& handler);
   // True in the middle of a frame: an end of the stream here cuts a packet.
-  [[nodiscard]] bool InFrame() const noexcept { return header_have_ != 0 || in_payload_ || skip_ != 0; }
+  [[nodiscard]] bool InFrame() const noexcept {
+    return header_have_ != 0 || in_payload_ || skip_ != 0;
+  }
   // Forgets a half-read frame, for a new connection. A handler may call it: Consume() then returns
   // without looking at the rest.
   void Reset() noexcept;

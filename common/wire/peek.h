@@ -22,7 +22,8 @@ enum class Action : std::uint8_t {
 [[nodiscard]] inline Action PeekAction(const Packet& packet) noexcept {
   constexpr std::byte kArrayOfTwo{0x92};
   const std::span<const std::byte> in = packet.payload.span();
-  if (packet.type != PacketType::kControl || in.size() < 2 || in[0] != kArrayOfTwo) return Action::kNone;
+  if (packet.type != PacketType::kControl || in.size() < 2 || in[0] != kArrayOfTwo)
+    return Action::kNone;
   const auto action = std::to_integer<std::uint8_t>(in[1]);
   return action <= 7 ? static_cast<Action>(action) : Action::kNone;
 }

@@ -19,23 +19,31 @@ struct Stage {
   const char* name;
   std::vector<std::string> transports;  // the default first
   bool hosts_python;
-  Result<std::unique_ptr<AppTransport>> (*make)(EventLoop&, AppSpec, const Interpreter&, const std::string& transport);
+  Result<std::unique_ptr<AppTransport>> (*make)(EventLoop&, AppSpec, const Interpreter&,
+                                                const std::string& transport);
 };
 
 Kind KindOf(const std::string& transport) { return transport == "tcp" ? Kind::kTcp : Kind::kUnix; }
 
 // Highest first: the order in which `auto` and fallbacks try them.
 const Stage kStages[] = {
-    {"3", {"ffi"}, true,
+    {"3",
+     {"ffi"},
+     true,
      [](EventLoop& loop, AppSpec spec, const Interpreter& python,
         const std::string&) -> Result<std::unique_ptr<AppTransport>> {
        return stage3::MakeFfiTransport(loop, std::move(spec), python.libpython);
      }},
-    {"2", {"uds", "tcp"}, true,
+    {"2",
+     {"uds", "tcp"},
+     true,
      [](EventLoop& loop, AppSpec spec, const Interpreter& python, const std::string& transport) {
-       return stage2::MakeHostedSocketTransport(loop, std::move(spec), python.libpython, KindOf(transport));
+       return stage2::MakeHostedSocketTransport(loop, std::move(spec), python.libpython,
+                                                KindOf(transport));
      }},
-    {"1", {"uds", "tcp"}, false,
+    {"1",
+     {"uds", "tcp"},
+     false,
      [](EventLoop& loop, AppSpec spec, const Interpreter&, const std::string& transport) {
        return stage1::MakeProcessTransport(loop, std::move(spec), KindOf(transport));
      }},
@@ -45,7 +53,8 @@ const Stage kStages[] = {
 std::string WhyNot(const Stage& stage, const Interpreter& python) {
   if (!stage.hosts_python) return {};
   if (python.libpython.empty()) {
-    return "Python " + python.Version() + " at " + python.path + " has no libpython: " + python.libpython_hint;
+    return "Python " + python.Version() + " at " + python.path +
+           " has no libpython: " + python.libpython_hint;
   }
   if (Result<> loads = CheckLibpython(python.libpython); !loads) return loads.error().Line();
   return {};
@@ -60,8 +69,8 @@ bool Has(const Stage& stage, const std::string& transport) {
 
 }  // namespace
 
-Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request, const Interpreter& python,
-                                AppSpec spec) {
+Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
+                                const Interpreter& python, AppSpec spec) {
   ChosenStage chosen;
   const bool any = request.stage == "auto";
   bool asked_seen = any;
@@ -70,10 +79,11 @@ Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request, cons
   for (const Stage& stage : kStages) {
     asked_seen = asked_seen || request.stage == stage.name;
     if (!asked_seen) continue;
-    std::string transport = request.transport.empty() ? stage.transports.front() : request.transport;
+    std::string transport =
+        request.transport.empty() ? stage.transports.front() : request.transport;
     if (!Has(stage, transport)) {
-      if (failed.empty()) continue;            // `auto` with a transport: the stages that have it
-      transport = stage.transports.front();    // a fallback takes its stage's own
+      if (failed.empty()) continue;          // `auto` with a transport: the stages that have it
+      transport = stage.transports.front();  // a fallback takes its stage's own
     }
     if (!failed.empty()) chosen.fallbacks.push_back({failed, stage.name, last_reason});
     if (const std::string why = WhyNot(stage, python); !why.empty()) {
@@ -85,7 +95,8 @@ Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request, cons
       last_reason = why;
       continue;
     }
-    Result<std::unique_ptr<AppTransport>> made = stage.make(loop, std::move(spec), python, transport);
+    Result<std::unique_ptr<AppTransport>> made =
+        stage.make(loop, std::move(spec), python, transport);
     if (!made) return made.error();
     chosen.transport = std::move(*made);
     if (!failed.empty()) {
@@ -113,7 +124,8 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     std::ifstream in(request.steps_file);
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     if (!in.is_open() || in.bad()) {
-      return MakeError(Errc::kUsage, "cannot read the steps in " + request.steps_file + "; name a readable file");
+      return MakeError(Errc::kUsage,
+                       "cannot read the steps in " + request.steps_file + "; name a readable file");
     }
     Result<Steps> steps = ParseSteps(text);
     if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
@@ -125,7 +137,8 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
 Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,
                                                    const std::string& page_url) {
   if (page_url.starts_with("http://") || page_url.starts_with("https://")) {
-    return MakeError(Errc::kUsage, "cannot show " + page_url + ": this version connects to sockets, not to web servers");
+    return MakeError(Errc::kUsage, "cannot show " + page_url +
+                                       ": this version connects to sockets, not to web servers");
   }
   std::string text = "unix:" + page_url;
   if (page_url.starts_with("tcp://")) text = "tcp:" + page_url.substr(6);

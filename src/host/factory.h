@@ -1,5 +1,5 @@
-// Room: src/host. The one list of all stages and UIs, and the choice among them. A new stage or UI is
-// a line in factory.cc. Main thread.
+// Room: src/host. The one list of all stages and UIs, and the choice among them. A new stage or UI
+// is a line in factory.cc. Main thread.
 #pragma once
 
 #include <memory>
@@ -30,7 +30,8 @@ struct ChosenStage {
                                                          const std::string& flet_package);
 
 // The client of an app that has started us: `page_url` as Flet passes it to its own client.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,
+[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop,
+                                                                 const FlowLimits& limits,
                                                                  const std::string& page_url);
 
 }  // namespace fletbridge

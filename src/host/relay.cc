@@ -37,7 +37,8 @@ bool Relay::Send(Packet& packet) {
       return false;
     case SendResult::kTooLarge:
       Log(LogLevel::kError, "refused a packet of " + std::to_string(size) + " bytes " + name_ +
-                                ", limit " + std::to_string(limit_bytes_) + "; raise it with --max-packet");
+                                ", limit " + std::to_string(limit_bytes_) +
+                                "; raise it with --max-packet");
       return true;
     case SendResult::kClosed:
       return true;

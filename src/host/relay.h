@@ -1,6 +1,6 @@
 // Room: src/host. Carries the packets of one direction from one port to the other, with
-// back-pressure: when the receiving port is full, its sender is paused. EventLoop's thread only, but
-// for the counters.
+// back-pressure: when the receiving port is full, its sender is paused. EventLoop's thread only,
+// but for the counters.
 #pragma once
 
 #include <atomic>
@@ -15,8 +15,8 @@ namespace fletbridge {
 
 class Relay {
  public:
-  // From `from` (whose sink calls Pass) to `to`. Both must outlive it. `name` and `limit_bytes`, the
-  // largest packet that `to` takes, are for messages.
+  // From `from` (whose sink calls Pass) to `to`. Both must outlive it. `name` and `limit_bytes`,
+  // the largest packet that `to` takes, are for messages.
   Relay(PacketPort& from, PacketPort& to, std::string name, std::size_t limit_bytes)
       : from_(from), to_(to), name_(std::move(name)), limit_bytes_(limit_bytes) {}
 

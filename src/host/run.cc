@@ -37,7 +37,8 @@ Result<> CheckScript(const RunRequest& request) {
   if (request.script.empty()) return {};
   std::error_code error;
   if (!fs::exists(request.script, error)) {
-    return MakeError(Errc::kUsage, "no file " + request.script + "; name the app's script, or -m and a module");
+    return MakeError(Errc::kUsage,
+                     "no file " + request.script + "; name the app's script, or -m and a module");
   }
   if (::access(request.script.c_str(), R_OK) != 0) {
     return MakeError(Errc::kUsage, "cannot read " + request.script + "; check its permissions");
@@ -55,23 +56,26 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
                                        "; CPython 3.10 to 3.14 is needed: name one with --python");
   }
   if (python->flet_version.empty()) {
-    return MakeError(Errc::kSetup, "no flet in " + python->prefix + "; run " + *path +
-                                       " -m pip install flet, or name another environment with --python");
+    return MakeError(Errc::kSetup,
+                     "no flet in " + python->prefix + "; run " + *path +
+                         " -m pip install flet, or name another environment with --python");
   }
   if (WireGeneration(python->flet_version) != 3) {
-    return MakeError(Errc::kSetup, "Flet " + python->flet_version + " speaks another wire format; this version of "
-                                       "fletbridge runs Flet 0.86 and later: pip install --upgrade flet");
+    return MakeError(Errc::kSetup,
+                     "Flet " + python->flet_version +
+                         " speaks another wire format; this version of "
+                         "fletbridge runs Flet 0.86 and later: pip install --upgrade flet");
   }
   return python;
 }
 
 // The line that a person at a terminal sees.
-std::string Headline(const RunRequest& request, const Interpreter& python, const Capabilities& chosen,
-                     const std::string& ui) {
+std::string Headline(const RunRequest& request, const Interpreter& python,
+                     const Capabilities& chosen, const std::string& ui) {
   const std::string app = request.script.empty() ? "-m " + request.module : request.script;
   return app + " on stage " + chosen.stage + " (" + chosen.transport + ", " +
-         (chosen.in_process ? "one process" : "two processes") + "), " + ui + ", Flet " + python.flet_version +
-         ", Python " + python.Version();
+         (chosen.in_process ? "one process" : "two processes") + "), " + ui + ", Flet " +
+         python.flet_version + ", Python " + python.Version();
 }
 
 RunReport BeginReport(const RunRequest& request) {
@@ -122,7 +126,9 @@ int Run(const RunRequest& request) {
   }
 
   if (request.ui == "auto" && request.steps_file.empty()) {
-    Log(LogLevel::kInfo, "this version has no window: the app runs headless until Ctrl-C; --ui attach waits for a client, --steps says what to do");
+    Log(LogLevel::kInfo,
+        "this version has no window: the app runs headless until Ctrl-C; --ui attach waits for a "
+        "client, --steps says what to do");
   }
 
   SessionParts parts;
@@ -143,7 +149,8 @@ int Run(const RunRequest& request) {
   return RunSession(std::move(parts));
 }
 
-int RunAsClient(const RunRequest& request, const std::string& page_url, const std::string& pid_file) {
+int RunAsClient(const RunRequest& request, const std::string& page_url,
+                const std::string& pid_file) {
   static Timeline timeline;
   auto loop = std::make_unique<EventLoop>();
   Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {});

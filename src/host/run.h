@@ -23,10 +23,10 @@ struct RunRequest {
   std::string module;          // name of the module (-m); exactly one of both is set
   std::vector<std::string> arguments;  // the app's own, after the script or module
   std::vector<std::pair<std::string, std::string>> environment;  // set for the app, over ours
-  std::string steps_file;      // headless: what to do; empty for nothing
-  std::string report_file;     // where to write the JSON report; empty for none
-  bool fallback = false;       // a stage asked for by name may be replaced by the next lower one
-  bool quiet = false;          // no line that says what runs how
+  std::string steps_file;   // headless: what to do; empty for nothing
+  std::string report_file;  // where to write the JSON report; empty for none
+  bool fallback = false;    // a stage asked for by name may be replaced by the next lower one
+  bool quiet = false;       // no line that says what runs how
   FlowLimits limits;
 };
 
@@ -36,8 +36,8 @@ struct RunRequest {
 [[nodiscard]] int Run(const RunRequest& request);
 
 // Runs as Flet's desktop client, started by Python: connects to `page_url` (a socket path or
-// tcp://host:port), writes our pid to `pid_file`, lives as long as the UI. The UI and its steps come
-// from `request`; its app part is ignored.
+// tcp://host:port), writes our pid to `pid_file`, lives as long as the UI. The UI and its steps
+// come from `request`; its app part is ignored.
 [[nodiscard]] int RunAsClient(const RunRequest& request, const std::string& page_url,
                               const std::string& pid_file);
 

@@ -27,7 +27,8 @@ namespace {
 // A person who presses Ctrl-C expects the end within two seconds.
 constexpr StopDeadlines kAfterSignal{1000ms, 500ms, true};
 constexpr StopDeadlines kAfterClose{3000ms, 1000ms, false};
-// An app that has closed the session is mostly about to end by itself, with an exit code of its own.
+// An app that has closed the session is mostly about to end by itself, with an exit code of its
+// own.
 constexpr auto kGraceAfterSessionLost = 3000ms;
 constexpr auto kUiCloseDeadline = 2000ms;
 // Flet answers a registration before the app's main() runs; only before_main() may take its time.
@@ -41,10 +42,17 @@ std::string SignalName(int signal) {
 class Session {
  public:
   explicit Session(SessionParts parts)
-      : parts_(std::move(parts)), loop_(*parts_.loop), app_(*parts_.app), ui_(*parts_.ui),
+      : parts_(std::move(parts)),
+        loop_(*parts_.loop),
+        app_(*parts_.app),
+        ui_(*parts_.ui),
         to_app_(ui_, app_, "to the app", parts_.max_packet),
-        to_ui_(app_, ui_, "to the UI", parts_.max_packet), app_side_(*this), ui_side_(*this),
-        grace_(loop_.io()), registration_(loop_.io()), signals_(loop_.io()) {}
+        to_ui_(app_, ui_, "to the UI", parts_.max_packet),
+        app_side_(*this),
+        ui_side_(*this),
+        grace_(loop_.io()),
+        registration_(loop_.io()),
+        signals_(loop_.io()) {}
 
   int Run() {
     if (!app_.capabilities().in_process) TakeSignals();
@@ -62,7 +70,9 @@ class Session {
     explicit AppSide(Session& owner) : session(owner) {}
     void OnPacket(Packet&& packet) override { session.to_ui_.Pass(std::move(packet)); }
     void OnWritable() override { session.to_app_.OnWritable(); }
-    void OnRefused(const Error& why) override { Log(LogLevel::kError, "from the app: " + why.Line()); }
+    void OnRefused(const Error& why) override {
+      Log(LogLevel::kError, "from the app: " + why.Line());
+    }
     void OnAppEvent(const AppEvent& event) override { session.OnAppEvent(event); }
     void OnPythonReady() override { session.parts_.timeline->Mark(Milestone::kPythonReady); }
     void OnSessionLost(const Error& why) override { session.OnSessionLost(why); }
@@ -73,7 +83,9 @@ class Session {
     explicit UiSide(Session& owner) : session(owner) {}
     void OnPacket(Packet&& packet) override { session.to_app_.Pass(std::move(packet)); }
     void OnWritable() override { session.to_ui_.OnWritable(); }
-    void OnRefused(const Error& why) override { Log(LogLevel::kError, "from the UI: " + why.Line()); }
+    void OnRefused(const Error& why) override {
+      Log(LogLevel::kError, "from the UI: " + why.Line());
+    }
     void OnUiEvent(const UiEvent& event) override { session.OnUiEvent(event); }
     Session& session;
   };
@@ -93,15 +105,16 @@ class Session {
   }
 
   void ReadSignals() {
-    signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-      if (error) return;
-      signalfd_siginfo info{};
-      while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info) {
-        // What the terminal sends, it sends to the app as well.
-        OnSignal(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
-      }
-      ReadSignals();
-    });
+    signals_.async_wait(
+        asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+          if (error) return;
+          signalfd_siginfo info{};
+          while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info) {
+            // What the terminal sends, it sends to the app as well.
+            OnSignal(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
+          }
+          ReadSignals();
+        });
   }
 
   void OnSignal(int signal, bool app_has_it) {
@@ -113,9 +126,11 @@ class Session {
   }
 
   void OnAppEvent(const AppEvent& event) {
-    static constexpr const char* kNames[] = {"starting", "listening", "connected", "closed", "exited"};
-    Log(LogLevel::kDebug, std::string("app ") + kNames[static_cast<int>(event.state)] +
-                              (event.state == AppState::kExited ? " with " + std::to_string(event.exit_code) : ""));
+    static constexpr const char* kNames[] = {"starting", "listening", "connected", "closed",
+                                             "exited"};
+    Log(LogLevel::kDebug,
+        std::string("app ") + kNames[static_cast<int>(event.state)] +
+            (event.state == AppState::kExited ? " with " + std::to_string(event.exit_code) : ""));
     switch (event.state) {
       case AppState::kStarting:
         break;
@@ -155,7 +170,9 @@ class Session {
     registration_.expires_after(kRegistrationDeadline);
     registration_.async_wait([this](boost::system::error_code error) {
       if (error) return;
-      const Error why = MakeError(Errc::kLimit, "the app did not answer the client within 60 s; is its event loop blocked?");
+      const Error why =
+          MakeError(Errc::kLimit,
+                    "the app did not answer the client within 60 s; is its event loop blocked?");
       if (!ui_.EndSession(why)) GiveUp(why);
     });
   }
@@ -167,7 +184,8 @@ class Session {
   }
 
   void OnUiEvent(const UiEvent& event) {
-    static constexpr const char* kNames[] = {"ready", "connected", "registered", "first frame", "disconnected", "closed"};
+    static constexpr const char* kNames[] = {"ready",       "connected",    "registered",
+                                             "first frame", "disconnected", "closed"};
     Log(LogLevel::kDebug, std::string("ui ") + kNames[static_cast<int>(event.state)]);
     switch (event.state) {
       case UiState::kReady:
@@ -232,7 +250,8 @@ class Session {
     }
     const auto [code, reason] = Verdict(app_code);
     RunReport& report = parts_.report;
-    for (const ProcessInfo& process : app_.processes()) report.processes.push_back({process.role, process.pid});
+    for (const ProcessInfo& process : app_.processes())
+      report.processes.push_back({process.role, process.pid});
     report.SetTimeline(*parts_.timeline);
     report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
     report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
@@ -269,7 +288,9 @@ class Session {
       return {70, ui_closed_->why.Line()};
     }
     if (lost_) {
-      const std::string text = lost_->code == Errc::kPeerGone ? "the app ended the session but not itself" : lost_->Line();
+      const std::string text = lost_->code == Errc::kPeerGone
+                                   ? "the app ended the session but not itself"
+                                   : lost_->Line();
       Log(LogLevel::kError, text);
       return {70, text};
     }
@@ -289,7 +310,8 @@ class Session {
         return {app_code, text};
       }
       if (app_code == 0 && ui_closed_ && ui_closed_->exit_code != 0) {
-        return {ui_closed_->exit_code, "the UI ended with exit code " + std::to_string(ui_closed_->exit_code)};
+        return {ui_closed_->exit_code,
+                "the UI ended with exit code " + std::to_string(ui_closed_->exit_code)};
       }
       return {app_code, "the app ended with exit code " + std::to_string(app_code)};
     }
@@ -298,7 +320,8 @@ class Session {
       Log(LogLevel::kWarning, "the app did not end after its UI had closed, and was killed");
       return {app_code, "the app did not end after its UI had closed"};
     }
-    // Ended by the signal that asked it to, or by our KeyboardInterrupt: that is what they were for.
+    // Ended by the signal that asked it to, or by our KeyboardInterrupt: that is what they were
+    // for.
     if (app_code == 128 + SIGTERM || app_code == 128 + SIGINT) return {0, "the UI closed"};
     return {app_code, "the UI closed"};
   }
@@ -331,8 +354,8 @@ class Session {
 }  // namespace
 
 int RunSession(SessionParts parts) {
-  // Never destroyed: in a hosted run the process ends inside of it, and other threads of the app may
-  // still call into the transport.
+  // Never destroyed: in a hosted run the process ends inside of it, and other threads of the app
+  // may still call into the transport.
   auto* session = new Session(std::move(parts));
   return session->Run();
 }

@@ -20,9 +20,9 @@ struct SessionParts {
   std::unique_ptr<EventLoop> loop;  // not started
   std::unique_ptr<AppTransport> app;
   std::unique_ptr<UiEndpoint> ui;
-  RunReport report;         // what is known before the start
+  RunReport report;                                  // what is known before the start
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
-  std::string report_file;  // empty: none is written
+  std::string report_file;                           // empty: none is written
   Timeline* timeline = nullptr;
 };
 

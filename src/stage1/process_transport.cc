@@ -27,8 +27,13 @@ constexpr std::chrono::milliseconds kDrain{200};
 class ProcessTransport final : public AppTransport, private SocketLegSink {
  public:
   ProcessTransport(EventLoop& loop, AppSpec spec, RuntimeDir dir, const SocketAddress& address)
-      : loop_(loop), spec_(std::move(spec)), dir_(std::move(dir)), timer_(loop.io()), ready_(loop.io()),
-        leg_(loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this) {}
+      : loop_(loop),
+        spec_(std::move(spec)),
+        dir_(std::move(dir)),
+        timer_(loop.io()),
+        ready_(loop.io()),
+        leg_(
+            loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this) {}
 
   Capabilities capabilities() const override {
     return {"1", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
@@ -46,7 +51,8 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
                                   ? FletOnUnixSocket(leg_.address().path)
                                   : FletOnTcp(leg_.address().port);
     if (!AddShim(dir_.File("shim"), environment)) {
-      Log(LogLevel::kWarning, "cannot write the shim into " + dir_.path() + "; the app's clean-up will not run");
+      Log(LogLevel::kWarning,
+          "cannot write the shim into " + dir_.path() + "; the app's clean-up will not run");
     }
     UniqueFd ready = MakeReadyPipe(environment);
     environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
@@ -65,7 +71,9 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
     });
   }
 
-  int RunOnMainThread(std::function<int(int)> at_end) override { return at_end(exited_.get_future().get()); }
+  int RunOnMainThread(std::function<int(int)> at_end) override {
+    return at_end(exited_.get_future().get());
+  }
 
   SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
   std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
@@ -108,14 +116,15 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
 
   void WatchReadyPipe() {
     if (!ready_.is_open()) return;
-    ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-      if (error || finished_) return;
-      char said = 0;
-      const bool is_ready = ::read(ready_.native_handle(), &said, 1) == 1;  // else it has died
-      boost::system::error_code ignored;
-      ready_.close(ignored);
-      if (is_ready) sink_->OnPythonReady();
-    });
+    ready_.async_wait(
+        boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+          if (error || finished_) return;
+          char said = 0;
+          const bool is_ready = ::read(ready_.native_handle(), &said, 1) == 1;  // else it has died
+          boost::system::error_code ignored;
+          ready_.close(ignored);
+          if (is_ready) sink_->OnPythonReady();
+        });
   }
 
   Result<> Verify(int fd) {
@@ -168,7 +177,7 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   void OnExit(int code) {
     timer_.cancel();
     leg_.Drain(kDrain, [this, code] {
-      Error why = cause_ ? *cause_
+      Error why = cause_      ? *cause_
                   : stopping_ ? MakeError(Errc::kClosed, "")
                               : MakeError(Errc::kPeerGone, EndText(code));
       Finish(why, code);
@@ -191,9 +200,9 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
 
   EventLoop& loop_;
   const AppSpec spec_;
-  AppSink* sink_ = nullptr;        // set in Start()
+  AppSink* sink_ = nullptr;  // set in Start()
   std::promise<int> exited_;
-  std::unique_ptr<Child> child_;   // set in Start(), before the loop sees it
+  std::unique_ptr<Child> child_;  // set in Start(), before the loop sees it
   // loop's thread only
   RuntimeDir dir_;
   boost::asio::steady_timer timer_;
@@ -208,13 +217,17 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
 class AttachedTransport final : public AppTransport, private SocketLegSink {
  public:
   AttachedTransport(EventLoop& loop, const FlowLimits& limits, SocketAddress address)
-      : loop_(loop), leg_(loop, limits, std::move(address), [this](int fd) { return Verify(fd); }, *this) {}
+      : loop_(loop),
+        leg_(
+            loop, limits, std::move(address), [this](int fd) { return Verify(fd); }, *this) {}
 
   Capabilities capabilities() const override {
     return {"1", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
   }
   // Our parent is the app: it has started us.
-  std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}, {"app", ::getppid()}}; }
+  std::vector<ProcessInfo> processes() const override {
+    return {{"host", ::getpid()}, {"app", ::getppid()}};
+  }
 
   void Start(AppSink& sink) override {
     sink_ = &sink;
@@ -223,7 +236,9 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
       leg_.Connect(std::chrono::seconds(10));
     });
   }
-  int RunOnMainThread(std::function<int(int)> at_end) override { return at_end(exited_.get_future().get()); }
+  int RunOnMainThread(std::function<int(int)> at_end) override {
+    return at_end(exited_.get_future().get());
+  }
 
   SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
   std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }

@@ -12,12 +12,14 @@
 namespace fletbridge::stage1 {
 
 // Makes the private folder and chooses the address; starts nothing yet. `loop` must outlive it.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeProcessTransport(EventLoop& loop, AppSpec spec,
+[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeProcessTransport(EventLoop& loop,
+                                                                         AppSpec spec,
                                                                          SocketAddress::Kind kind);
 
 // The other direction of start: the app runs already and has started us as its client. Its end is
 // seen as the end of the connection; Stop() only leaves.
-[[nodiscard]] std::unique_ptr<AppTransport> MakeAttachedTransport(EventLoop& loop, const FlowLimits& limits,
+[[nodiscard]] std::unique_ptr<AppTransport> MakeAttachedTransport(EventLoop& loop,
+                                                                  const FlowLimits& limits,
                                                                   SocketAddress address);
 
 }  // namespace fletbridge::stage1

@@ -19,9 +19,13 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
  public:
   HostedSocketTransport(EventLoop& loop, AppSpec spec, std::string libpython, RuntimeDir dir,
                         const SocketAddress& address)
-      : loop_(loop), spec_(std::move(spec)), dir_(std::move(dir)),
-        leg_(loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this),
-        app_(loop, Hosted(std::move(libpython), address), [this](int signal) { sink_->OnSignal(signal); }) {}
+      : loop_(loop),
+        spec_(std::move(spec)),
+        dir_(std::move(dir)),
+        leg_(
+            loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this),
+        app_(loop, Hosted(std::move(libpython), address),
+             [this](int signal) { sink_->OnSignal(signal); }) {}
 
   Capabilities capabilities() const override {
     return {"2", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", true};
@@ -78,9 +82,11 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
     options.python = spec_.python;
     options.arguments = spec_.arguments;
     options.on_ready = [this] { loop_.Post([this] { sink_->OnPythonReady(); }); };
-    options.environment = address.kind == SocketAddress::Kind::kUnix ? FletOnUnixSocket(address.path)
-                                                                     : FletOnTcp(address.port);
-    options.environment.insert(options.environment.end(), spec_.environment.begin(), spec_.environment.end());
+    options.environment = address.kind == SocketAddress::Kind::kUnix
+                              ? FletOnUnixSocket(address.path)
+                              : FletOnTcp(address.port);
+    options.environment.insert(options.environment.end(), spec_.environment.begin(),
+                               spec_.environment.end());
     return options;
   }
 
@@ -122,10 +128,11 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
     finished_ = true;
     leg_.Close();
     dir_.Remove();
-    const Error why = cause_ ? *cause_
-                      : stopping_
-                          ? MakeError(Errc::kClosed, "")
-                          : MakeError(Errc::kPeerGone, "the app ended with exit code " + std::to_string(code));
+    const Error why =
+        cause_ ? *cause_
+        : stopping_
+            ? MakeError(Errc::kClosed, "")
+            : MakeError(Errc::kPeerGone, "the app ended with exit code " + std::to_string(code));
     sink_->OnAppEvent({AppState::kClosed, why, 0});
     sink_->OnAppEvent({AppState::kExited, {}, code});
   }

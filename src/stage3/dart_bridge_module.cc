@@ -48,8 +48,8 @@ bool StopReading() {
   const bool is_open = closed != nullptr && closed != Py().none && Py().PyLong_AsLong(closed) == 0;
   if (closed != nullptr) Py().Py_DecRef(closed);
   if (is_open) {
-    PyObject* done =
-        Py()._PyObject_CallMethod_SizeT(g_bridge.loop, "remove_reader", "i", g_bridge.channel->python_fd());
+    PyObject* done = Py()._PyObject_CallMethod_SizeT(g_bridge.loop, "remove_reader", "i",
+                                                     g_bridge.channel->python_fd());
     if (done != nullptr) Py().Py_DecRef(done);
   }
   Replace(g_bridge.loop, nullptr);
@@ -64,12 +64,13 @@ bool StartReading() {
   if (loop == nullptr) return false;
   if (loop == Py().none) {
     Py().Py_DecRef(loop);
-    Py().PyErr_SetString(*Py().runtime_error,
-                         "set the handler of the protocol port from a coroutine: its event loop reads for it");
+    Py().PyErr_SetString(
+        *Py().runtime_error,
+        "set the handler of the protocol port from a coroutine: its event loop reads for it");
     return false;
   }
-  PyObject* done = Py()._PyObject_CallMethod_SizeT(loop, "add_reader", "iO", g_bridge.channel->python_fd(),
-                                                   g_bridge.drain);
+  PyObject* done = Py()._PyObject_CallMethod_SizeT(loop, "add_reader", "iO",
+                                                   g_bridge.channel->python_fd(), g_bridge.drain);
   if (done != nullptr) {
     Py().Py_DecRef(done);
     Replace(g_bridge.loop, loop);
@@ -81,7 +82,8 @@ bool StartReading() {
 PyObject* SetHandler(PyObject*, PyObject* args) {
   long long port = 0;
   PyObject* handler = nullptr;
-  if (Py()._PyArg_ParseTuple_SizeT(args, "LO:set_enqueue_handler_func", &port, &handler) == 0) return nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "LO:set_enqueue_handler_func", &port, &handler) == 0)
+    return nullptr;
   if (handler == Py().none) {
     handler = nullptr;
   } else if (Py().PyCallable_Check(handler) == 0) {
@@ -178,7 +180,8 @@ PyObject* SendBytes(PyObject*, PyObject* args) {
   long long port = 0;
   const char* data = nullptr;
   Py_ssize_t size = 0;
-  if (Py()._PyArg_ParseTuple_SizeT(args, "Ly#:send_bytes", &port, &data, &size) == 0) return nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "Ly#:send_bytes", &port, &data, &size) == 0)
+    return nullptr;
   if (port == 0) return Fail("Dart port is 0 (invalid)");
   const bool is_protocol = port == g_bridge.port;
   if (!is_protocol && (port < 0 || port > 0xffffffffLL)) return Fail("Dart_PostCObject_DL failed");
@@ -217,9 +220,9 @@ PyObject* SendBytes(PyObject*, PyObject* args) {
       case FfiChannel::Sent::kClosed:
         return Fail("Dart_PostCObject_DL failed");
       case FfiChannel::Sent::kTooLarge: {
-        const std::string text = "refused a packet of " + std::to_string(payload_size) + " bytes, limit " +
-                                 std::to_string(g_bridge.channel->limits().max_packet) +
-                                 "; raise it with --max-packet";
+        const std::string text =
+            "refused a packet of " + std::to_string(payload_size) + " bytes, limit " +
+            std::to_string(g_bridge.channel->limits().max_packet) + "; raise it with --max-packet";
         g_bridge.events.on_refused(MakeError(Errc::kLimit, text));
         return Fail(text.c_str());
       }
@@ -245,7 +248,8 @@ PyObject* NativeLogWrite(PyObject*, PyObject* args) {
   int is_stderr = 0;
   const char* text = nullptr;
   Py_ssize_t size = 0;
-  if (Py()._PyArg_ParseTuple_SizeT(args, "ps#:_native_log_write", &is_stderr, &text, &size) == 0) return nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "ps#:_native_log_write", &is_stderr, &text, &size) == 0)
+    return nullptr;
   std::FILE* to = is_stderr != 0 ? stderr : stdout;
   std::fwrite(text, 1, static_cast<std::size_t>(size), to);
   std::fflush(to);
@@ -264,16 +268,30 @@ PyMethodDef g_bridge_methods[] = {
     {"_native_log_write", NativeLogWrite, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
-PyModuleDef g_bridge_module = {PyModuleDef_HEAD_INIT, "dart_bridge", nullptr, -1, g_bridge_methods,
-                               nullptr, nullptr, nullptr, nullptr};
+PyModuleDef g_bridge_module = {PyModuleDef_HEAD_INIT,
+                               "dart_bridge",
+                               nullptr,
+                               -1,
+                               g_bridge_methods,
+                               nullptr,
+                               nullptr,
+                               nullptr,
+                               nullptr};
 
 PyMethodDef g_ffi_methods[] = {
     {"drain", Drain, METH_NOARGS, nullptr},
     {"set_new_session_handler", SetNewSessionHandler, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
-PyModuleDef g_ffi_module = {PyModuleDef_HEAD_INIT, "_fletbridge_ffi", nullptr, -1, g_ffi_methods,
-                            nullptr, nullptr, nullptr, nullptr};
+PyModuleDef g_ffi_module = {PyModuleDef_HEAD_INIT,
+                            "_fletbridge_ffi",
+                            nullptr,
+                            -1,
+                            g_ffi_methods,
+                            nullptr,
+                            nullptr,
+                            nullptr,
+                            nullptr};
 
 PyObject* InitFfi() { return Py().PyModule_Create2(&g_ffi_module, PYTHON_ABI_VERSION); }
 
@@ -287,7 +305,8 @@ PyObject* InitBridge() {
 
 }  // namespace
 
-std::vector<BuiltinModule> BridgeModules(FfiChannel& channel, std::int64_t port, BridgeEvents events) {
+std::vector<BuiltinModule> BridgeModules(FfiChannel& channel, std::int64_t port,
+                                         BridgeEvents events) {
   g_bridge.channel = &channel;
   g_bridge.port = port;
   g_bridge.events = std::move(events);

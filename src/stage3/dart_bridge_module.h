@@ -2,8 +2,9 @@
 // app, here in front of an FfiChannel; its four functions behave as those of flet-dev/dart-bridge.
 // Besides it `_fletbridge_ffi`, for our shim. One channel per process.
 //
-// What differs: handlers run on the event loop that was running when the protocol port's handler was
-// set, many packets per wake-up, never on the caller's thread; a full queue makes send_bytes() wait.
+// What differs: handlers run on the event loop that was running when the protocol port's handler
+// was set, many packets per wake-up, never on the caller's thread; a full queue makes send_bytes()
+// wait.
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ void Clear(int fd) {
 
 // The loop's end of to_ui_; shared with handlers that are under way.
 struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
-  Reader(FfiChannel& owner, asio::io_context& io) : channel(&owner), wake(io, ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  Reader(FfiChannel& owner, asio::io_context& io)
+      : channel(&owner), wake(io, ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void Wait() {
     waiting = true;
@@ -70,7 +71,10 @@ struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
 };
 
 FfiChannel::FfiChannel(EventLoop& loop, const FlowLimits& limits, PacketSink& sink)
-    : loop_(loop), sink_(sink), to_app_(limits), to_ui_(limits),
+    : loop_(loop),
+      sink_(sink),
+      to_app_(limits),
+      to_ui_(limits),
       python_wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       reader_(std::make_shared<Reader>(*this, loop.io())) {}
 

@@ -1,5 +1,5 @@
-// Room: src/stage3. The channel between the host and the interpreter it hosts: two lock-free queues,
-// each with an eventfd to wake its reader. No socket, no lock that both sides hold.
+// Room: src/stage3. The channel between the host and the interpreter it hosts: two lock-free
+// queues, each with an eventfd to wake its reader. No socket, no lock that both sides hold.
 //
 //   host, any thread --Send()--> to_app --eventfd--> asyncio's loop (add_reader), which drains it
 //   Python, any thread --SendFromPython()--> to_ui --eventfd--> EventLoop, which calls the sink

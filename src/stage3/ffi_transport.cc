@@ -21,7 +21,10 @@ constexpr std::int64_t kProtocolPort = std::int64_t{1} << 40;
 class FfiTransport final : public AppTransport, private PacketSink {
  public:
   FfiTransport(EventLoop& loop, AppSpec spec, std::string libpython)
-      : loop_(loop), spec_(std::move(spec)), channel_(loop, spec_.limits, *this), deadline_(loop.io()),
+      : loop_(loop),
+        spec_(std::move(spec)),
+        channel_(loop, spec_.limits, *this),
+        deadline_(loop.io()),
         app_(loop, Hosted(std::move(libpython)), [this](int signal) { sink_->OnSignal(signal); }) {}
 
   Capabilities capabilities() const override { return {"3", "ffi", true}; }
@@ -35,7 +38,8 @@ class FfiTransport final : public AppTransport, private PacketSink {
       deadline_.expires_after(spec_.connect_deadline);
       deadline_.async_wait([this](boost::system::error_code error) {
         if (error) return;
-        cause_ = MakeError(Errc::kLimit, "the app did not listen in time; does it call ft.run(main)?");
+        cause_ =
+            MakeError(Errc::kLimit, "the app did not listen in time; does it call ft.run(main)?");
         StopInLoop({std::chrono::milliseconds(500), std::chrono::milliseconds(500), false});
       });
     });
@@ -68,7 +72,8 @@ class FfiTransport final : public AppTransport, private PacketSink {
     options.arguments = spec_.arguments;
     options.on_ready = [this] { loop_.Post([this] { sink_->OnPythonReady(); }); };
     options.environment = FletOnBridge(kProtocolPort);
-    options.environment.insert(options.environment.end(), spec_.environment.begin(), spec_.environment.end());
+    options.environment.insert(options.environment.end(), spec_.environment.begin(),
+                               spec_.environment.end());
     BridgeEvents events;
     events.on_listening = [this] { loop_.Post([this] { OnListening(); }); };
     events.on_closed = [this] {
@@ -78,7 +83,9 @@ class FfiTransport final : public AppTransport, private PacketSink {
         }
       });
     };
-    events.on_refused = [this](const Error& why) { loop_.Post([this, why] { sink_->OnRefused(why); }); };
+    events.on_refused = [this](const Error& why) {
+      loop_.Post([this, why] { sink_->OnRefused(why); });
+    };
     options.modules = BridgeModules(channel_, kProtocolPort, std::move(events));
     return options;
   }
@@ -105,10 +112,11 @@ class FfiTransport final : public AppTransport, private PacketSink {
     deadline_.cancel();
     channel_.Close();  // first delivers what the app still said
     finished_ = true;
-    const Error why = cause_ ? *cause_
-                      : stopping_
-                          ? MakeError(Errc::kClosed, "")
-                          : MakeError(Errc::kPeerGone, "the app ended with exit code " + std::to_string(code));
+    const Error why =
+        cause_ ? *cause_
+        : stopping_
+            ? MakeError(Errc::kClosed, "")
+            : MakeError(Errc::kPeerGone, "the app ended with exit code " + std::to_string(code));
     sink_->OnAppEvent({AppState::kClosed, why, 0});
     sink_->OnAppEvent({AppState::kExited, {}, code});
   }
@@ -128,7 +136,8 @@ class FfiTransport final : public AppTransport, private PacketSink {
 
 }  // namespace
 
-std::unique_ptr<AppTransport> MakeFfiTransport(EventLoop& loop, AppSpec spec, std::string libpython) {
+std::unique_ptr<AppTransport> MakeFfiTransport(EventLoop& loop, AppSpec spec,
+                                               std::string libpython) {
   return std::make_unique<FfiTransport>(loop, std::move(spec), std::move(libpython));
 }
 

@@ -1,5 +1,5 @@
-// One scenario on one transport, in a process of its own: a hosted interpreter needs the main thread
-// and may end the process.
+// One scenario on one transport, in a process of its own: a hosted interpreter needs the main
+// thread and may end the process.
 //     conformance_host VARIANT SCENARIO
 // Exit code 0 if all held; else lines "FAIL: ..." on stderr.
 #include <dirent.h>

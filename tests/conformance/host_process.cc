@@ -32,10 +32,12 @@ std::string PrivateFolder::Listing() const {
   return text;
 }
 
-HostProcess::HostProcess(const std::string& variant, const std::string& scenario, const PrivateFolder& folder) {
+HostProcess::HostProcess(const std::string& variant, const std::string& scenario,
+                         const PrivateFolder& folder) {
   int in[2] = {-1, -1};
   int out[2] = {-1, -1};
-  if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0)
+    throw std::runtime_error("no pipe");
   to_.reset(in[1]);
   from_.reset(out[0]);
   const UniqueFd in_end(in[0]);

@@ -31,7 +31,8 @@ class HostProcess {
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
 
-  // The next line of its standard output; "" at its end. Waits at most as long as the process lives.
+  // The next line of its standard output; "" at its end. Waits at most as long as the process
+  // lives.
   [[nodiscard]] std::string ReadLine();
   void Answer();
   void Kill();

@@ -64,7 +64,8 @@ void MeetsAStranger(Rig& rig) {
   rig.AtStep(path.empty() ? "port " + std::to_string(told["port"].get<int>()) : "path " + path);
   rig.ExpectExit(kKilled);  // the app waits for ever and heeds nothing softer
   const Error why = rig.AwaitClosed();
-  Require(why.code == Errc::kUntrusted, "closed because of: " + why.code.message() + ", " + why.Line());
+  Require(why.code == Errc::kUntrusted,
+          "closed because of: " + why.code.message() + ", " + why.Line());
   Require(why.context.find("refused") != std::string::npos, "the cause is told as: " + why.context);
   rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
   Require(rig.packets_received() == 0, "a packet of a stranger was delivered");

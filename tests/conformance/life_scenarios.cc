@@ -38,7 +38,8 @@ std::function<void(Rig&)> ExitsWith(int code, json order) {
     rig.Order(order);
     const Error why = rig.AwaitClosed();
     Require(why.code == Errc::kPeerGone, "closed because of: " + why.Line());
-    Require(why.context.find(std::to_string(code)) != std::string::npos, "no exit code in: " + why.context);
+    Require(why.context.find(std::to_string(code)) != std::string::npos,
+            "no exit code in: " + why.context);
   };
 }
 
@@ -162,7 +163,8 @@ void KeepsSessionsApart(Rig& rig) {
       now = ReadLabel(rig.Next()).session;
       Require(now <= session, "a packet of a session to come");
     } while (now != session);
-    for (int i = 0; i < 100; ++i) Require(ReadLabel(rig.Next()).session == session, "a packet of an old session");
+    for (int i = 0; i < 100; ++i)
+      Require(ReadLabel(rig.Next()).session == session, "a packet of an old session");
     if (session != kSessions) rig.transport().NewSession();
   }
 }

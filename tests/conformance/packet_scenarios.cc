@@ -18,8 +18,8 @@ FlowLimits LimitedTo(std::size_t max_packet) {
   return limits;
 }
 
-// A packet of `size` bytes of payload whose content tells its number; a data packet has at least the
-// id of its channel.
+// A packet of `size` bytes of payload whose content tells its number; a data packet has at least
+// the id of its channel.
 Packet MakePacket(PacketType type, std::uint32_t number, std::size_t size) {
   if (type != PacketType::kData) return {type, Labelled(1, 0, number, size)};
   const std::size_t content = size > kChannelIdBytes ? size - kChannelIdBytes : 0;
@@ -41,10 +41,13 @@ void RequireSame(const Packet& got, const Packet& sent) {
 void Order(Rig& rig) {
   constexpr std::uint32_t kPackets = 3000;
   const auto packet = [](std::uint32_t number) {
-    return MakePacket(number % 3 == 0 ? PacketType::kData : PacketType::kControl, number, 12 + number % 200);
+    return MakePacket(number % 3 == 0 ? PacketType::kData : PacketType::kControl, number,
+                      12 + number % 200);
   };
-  for (std::uint32_t number = 0; number < kPackets; ++number) rig.Send(packet(number));  // from the very start
-  for (std::uint32_t number = 0; number < kPackets; ++number) RequireSame(rig.Next(), packet(number));
+  for (std::uint32_t number = 0; number < kPackets; ++number)
+    rig.Send(packet(number));  // from the very start
+  for (std::uint32_t number = 0; number < kPackets; ++number)
+    RequireSame(rig.Next(), packet(number));
 }
 
 void EchoSizes(Rig& rig, const std::vector<std::size_t>& sizes) {
@@ -63,7 +66,8 @@ void CarriesUnknownTypes(Rig& rig) {
   for (const int type : {2, 0x7f, 0xff}) {
     rig.Send(MakePacket(static_cast<PacketType>(type), 1, 100));
     const Packet echo = rig.Next();
-    Require(echo.type == static_cast<PacketType>(type) && echo.payload.size() == 100, "an unknown type came back otherwise");
+    Require(echo.type == static_cast<PacketType>(type) && echo.payload.size() == 100,
+            "an unknown type came back otherwise");
   }
   EchoSizes(rig, {100});
 }
@@ -71,7 +75,8 @@ void CarriesUnknownTypes(Rig& rig) {
 void RefusesToApp(Rig& rig) {
   rig.AwaitConnected();
   Packet packet = MakePacket(PacketType::kControl, 1, kSmallLimit + 1);
-  Require(rig.transport().Send(std::move(packet)) == SendResult::kTooLarge, "one byte over the limit is not refused");
+  Require(rig.transport().Send(std::move(packet)) == SendResult::kTooLarge,
+          "one byte over the limit is not refused");
   Require(packet.payload.size() == kSmallLimit + 1, "the refused packet was taken from its owner");
   EchoSizes(rig, {kSmallLimit});
 }
@@ -107,7 +112,8 @@ void ThreadsToApp(Rig& rig) {
   for (std::thread& thread : threads) thread.join();
   Require(failures.load() == 0, "a sender failed");
   const nlohmann::json report = rig.Report();
-  Require(report["count"] == kThreads * kEach && report["bytes"] == kThreads * kEach * kBytes && report["wrong"] == 0,
+  Require(report["count"] == kThreads * kEach && report["bytes"] == kThreads * kEach * kBytes &&
+              report["wrong"] == 0,
           "the app has got " + report.dump());
 }
 
@@ -138,9 +144,11 @@ void StalledApp(Rig& rig) {
         Require(packet.payload.size() == kBytes, "kFull took the packet from its owner");
         return static_cast<std::size_t>(sent);
       }
-      Require(result == SendResult::kAccepted, "Send() to a stalled app answers " + std::to_string(static_cast<int>(result)));
+      Require(result == SendResult::kAccepted,
+              "Send() to a stalled app answers " + std::to_string(static_cast<int>(result)));
       ++sent;
-      Require(sent * kBytes <= limits.high_water + kElsewhere + kBytes, "a stalled app is sent without bound");
+      Require(sent * kBytes <= limits.high_water + kElsewhere + kBytes,
+              "a stalled app is sent without bound");
     }
   };
   rig.AwaitQuiet(send_all);
@@ -152,8 +160,10 @@ void StalledApp(Rig& rig) {
   rig.AwaitUntil("OnWritable()", [&] { return rig.writable_calls() != 0; });
   rig.Send(PacketType::kControl, Labelled(0, 0, sent++, kBytes));
   const nlohmann::json report = rig.Report();
-  Require(report["count"] == sent && report["wrong"] == 0, "of " + std::to_string(sent) + " packets came " + report.dump());
-  Require(rig.writable_calls() == 1, "OnWritable() was called " + std::to_string(rig.writable_calls()) + " times");
+  Require(report["count"] == sent && report["wrong"] == 0,
+          "of " + std::to_string(sent) + " packets came " + report.dump());
+  Require(rig.writable_calls() == 1,
+          "OnWritable() was called " + std::to_string(rig.writable_calls()) + " times");
   Require(rig.transport().queued_bytes() == 0, "the queue is not empty in the end");
 }
 
@@ -167,9 +177,12 @@ void StalledUi(Rig& rig) {
     const nlohmann::json number = rig.LastTold("sent");
     return number.is_null() ? std::size_t{0} : number.get<std::size_t>();
   };
-  const std::size_t sent = rig.AwaitQuiet([&] { return told() + rig.packets_received(); }) - rig.packets_received();
-  Require(rig.packets_received() <= 4, "a paused port has delivered " + std::to_string(rig.packets_received()));
-  Require(sent * kBytes <= FlowLimits{}.high_water + kElsewhere, "the app could send " + std::to_string(sent) + " MiB to a stalled UI");
+  const std::size_t sent =
+      rig.AwaitQuiet([&] { return told() + rig.packets_received(); }) - rig.packets_received();
+  Require(rig.packets_received() <= 4,
+          "a paused port has delivered " + std::to_string(rig.packets_received()));
+  Require(sent * kBytes <= FlowLimits{}.high_water + kElsewhere,
+          "the app could send " + std::to_string(sent) + " MiB to a stalled UI");
   rig.transport().PauseReceiving();  // idempotent
   rig.transport().ResumeReceiving();
   rig.transport().ResumeReceiving();
@@ -233,7 +246,11 @@ void BothWaysAtOnce(Rig& rig) {
 std::vector<Scenario> PacketScenarios() {
   return {
       {"order", {}, Order},
-      {"sizes", {}, [](Rig& rig) { EchoSizes(rig, {0, 1, 2, 5, 64 * kKiB - 1, 64 * kKiB, 64 * kKiB + 1, kMiB}); }},
+      {"sizes",
+       {},
+       [](Rig& rig) {
+         EchoSizes(rig, {0, 1, 2, 5, 64 * kKiB - 1, 64 * kKiB, 64 * kKiB + 1, kMiB});
+       }},
       {"large", {}, [](Rig& rig) { EchoSizes(rig, {16 * kMiB}); }},
       {"largest", {}, [](Rig& rig) { EchoSizes(rig, {64 * kMiB}); }},
       {"types", {}, CarriesUnknownTypes},

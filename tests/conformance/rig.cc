@@ -32,7 +32,8 @@ void Require(bool holds, const std::string& what) {
   if (!holds) throw Failure(what);
 }
 
-Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number, std::size_t size) {
+Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number,
+                std::size_t size) {
   Buffer result(size);
   if (size == 0) return result;
   const std::uint32_t label[3] = {session, sender, number};
@@ -44,14 +45,16 @@ Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t numbe
 Label ReadLabel(const Packet& packet) {
   std::uint32_t label[3] = {};
   const Buffer& payload = packet.payload;
-  Require(payload.size() >= sizeof label, "a packet of " + std::to_string(payload.size()) + " bytes has no label");
+  Require(payload.size() >= sizeof label,
+          "a packet of " + std::to_string(payload.size()) + " bytes has no label");
   std::memcpy(label, payload.data(), sizeof label);
   const Buffer expected = Labelled(label[0], label[1], label[2], payload.size());
   Require(payload.text() == expected.text(), "a packet's bytes are not those that were sent");
   return {label[0], label[1], label[2]};
 }
 
-Rig::Rig(const std::string& variant, const Plan& plan) : variant_(variant), loop_(std::make_unique<EventLoop>()) {
+Rig::Rig(const std::string& variant, const Plan& plan)
+    : variant_(variant), loop_(std::make_unique<EventLoop>()) {
   int ends[2] = {-1, -1};
   Require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
   side_.reset(ends[0]);
@@ -68,11 +71,13 @@ Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
   AppSpec spec;
   spec.python = CONFORMANCE_PYTHON;
   spec.arguments = {CONFORMANCE_PEER};
-  spec.environment = {{"CONFORMANCE_FD", std::to_string(side_of_app_.get())}, {"CONFORMANCE_START", plan.start}};
+  spec.environment = {{"CONFORMANCE_FD", std::to_string(side_of_app_.get())},
+                      {"CONFORMANCE_START", plan.start}};
   spec.limits = plan.limits;
   spec.single_session = plan.single_session;
   spec.connect_deadline = plan.connect_deadline;
-  const auto kind = variant_.ends_with("tcp") ? SocketAddress::Kind::kTcp : SocketAddress::Kind::kUnix;
+  const auto kind =
+      variant_.ends_with("tcp") ? SocketAddress::Kind::kTcp : SocketAddress::Kind::kUnix;
   if (!in_process()) return stage1::MakeProcessTransport(*loop_, std::move(spec), kind);
   Result<Interpreter> python = ProbeInterpreter(spec.python);
   if (!python) return python.error();
@@ -135,7 +140,8 @@ void Rig::CheckLifeCycle(int app_code) {
   for (const std::string& text : broken_) Fail(text);
   if (app_code != expected_exit_ || (!events_.empty() && events_.back().exit_code != app_code)) {
     Fail("the app's exit code is " + std::to_string(app_code) + ", told as " +
-         std::to_string(events_.empty() ? -1 : events_.back().exit_code) + ", expected " + std::to_string(expected_exit_));
+         std::to_string(events_.empty() ? -1 : events_.back().exit_code) + ", expected " +
+         std::to_string(expected_exit_));
   }
 }
 
@@ -155,7 +161,8 @@ void Rig::WaitFor(const std::string& what, const std::function<bool()>& holds, b
   std::unique_lock lock(mutex_);
   const auto deadline = steady_clock::now() + kPatience;
   while (!holds()) {
-    if (exited_.load() && !despite_exit) throw Failure("the app ended while the test waited for " + what);
+    if (exited_.load() && !despite_exit)
+      throw Failure("the app ended while the test waited for " + what);
     if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !holds()) {
       throw Failure("waited in vain for " + what);
     }
@@ -165,7 +172,8 @@ void Rig::WaitFor(const std::string& what, const std::function<bool()>& holds, b
 AppEvent Rig::Await(AppState state) {
   AppEvent found{state, {}, 0};
   WaitFor("the app to be " + Name(state), [&] {
-    const auto at = std::find_if(events_.begin(), events_.end(), [&](const AppEvent& e) { return e.state == state; });
+    const auto at = std::find_if(events_.begin(), events_.end(),
+                                 [&](const AppEvent& e) { return e.state == state; });
     if (at == events_.end()) return false;
     found = *at;
     return true;
@@ -178,12 +186,15 @@ void Rig::Send(Packet&& packet) {
     const int before = writable_calls_.load();
     const SendResult result = transport_->Send(std::move(packet));
     if (result == SendResult::kAccepted) return;
-    Require(result == SendResult::kFull, "Send() answers " + std::to_string(static_cast<int>(result)));
+    Require(result == SendResult::kFull,
+            "Send() answers " + std::to_string(static_cast<int>(result)));
     WaitFor("OnWritable()", [&] { return writable_calls_.load() != before; });
   }
 }
 
-void Rig::Order(const json& order) { Send(PacketType::kControl, Buffer(std::string_view("\xc1" + order.dump()))); }
+void Rig::Order(const json& order) {
+  Send(PacketType::kControl, Buffer(std::string_view("\xc1" + order.dump())));
+}
 
 Packet Rig::Next() {
   Packet packet;
@@ -204,8 +215,9 @@ json Rig::Report() {
 json Rig::AwaitTold(const std::string& key, const json& value) {
   json found;
   WaitFor("the app to tell " + key + " " + value.dump(), [&] {
-    const auto at = std::find_if(told_.begin(), told_.end(),
-                                 [&](const json& line) { return line.contains(key) && line[key] == value; });
+    const auto at = std::find_if(told_.begin(), told_.end(), [&](const json& line) {
+      return line.contains(key) && line[key] == value;
+    });
     if (at == told_.end()) return false;
     found = *at;
     return true;
@@ -215,7 +227,8 @@ json Rig::AwaitTold(const std::string& key, const json& value) {
 
 json Rig::LastTold(const std::string& key) {
   std::lock_guard lock(mutex_);
-  const auto at = std::find_if(told_.rbegin(), told_.rend(), [&](const json& line) { return line.contains(key); });
+  const auto at = std::find_if(told_.rbegin(), told_.rend(),
+                               [&](const json& line) { return line.contains(key); });
   return at == told_.rend() ? json() : (*at)[key];
 }
 
@@ -265,7 +278,8 @@ void Rig::AtStep(const std::string& step) {
 
 void Rig::OnPacket(Packet&& packet) {
   std::lock_guard lock(mutex_);
-  if (events_.empty() || events_.back().state != AppState::kConnected) broken_.emplace_back("a packet while not connected");
+  if (events_.empty() || events_.back().state != AppState::kConnected)
+    broken_.emplace_back("a packet while not connected");
   packets_received_.fetch_add(1);
   packets_.push_back(std::move(packet));
   changed_.notify_all();
@@ -304,7 +318,8 @@ void Rig::ReadSide() {
   char block[4096];
   for (ssize_t n = 0; (n = ::read(side_.get(), block, sizeof block)) > 0;) {
     text.append(block, static_cast<std::size_t>(n));
-    for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos;
+         text.erase(0, end + 1)) {
       std::lock_guard lock(mutex_);
       told_.push_back(json::parse(text.substr(0, end)));
       changed_.notify_all();

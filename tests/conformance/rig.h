@@ -2,7 +2,8 @@
 // what the transport tells, speaks to the app by packets and, when none may flow, by a socket pair.
 // A scenario drives it from a thread of its own while the main thread belongs to the transport.
 //
-// Every wait ends at once when the app has ended, and after kPatience otherwise; both throw Failure.
+// Every wait ends at once when the app has ended, and after kPatience otherwise; both throw
+// Failure.
 #pragma once
 
 #include <sys/types.h>
@@ -46,7 +47,8 @@ struct Plan {
 };
 
 // [session][sender][number] and filler, as peer.py's labelled().
-[[nodiscard]] Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number, std::size_t size);
+[[nodiscard]] Buffer Labelled(std::uint32_t session, std::uint32_t sender, std::uint32_t number,
+                              std::size_t size);
 struct Label {
   std::uint32_t session = 0, sender = 0, number = 0;
 };
@@ -59,8 +61,8 @@ class Rig final : public AppSink {
   Rig(const std::string& variant, const Plan& plan);
   ~Rig() override;
 
-  // The whole run, on the main thread: `scenario` on a thread of its own, then Stop() unless the app
-  // has ended. Returns the process's exit code: 0 if all held. A hosted interpreter may end the
+  // The whole run, on the main thread: `scenario` on a thread of its own, then Stop() unless the
+  // app has ended. Returns the process's exit code: 0 if all held. A hosted interpreter may end the
   // process in here, with the same code.
   int Run(std::function<void(Rig&)> scenario);
 
@@ -105,7 +107,8 @@ class Rig final : public AppSink {
   void OnSessionLost(const Error& why) override;
   void OnSignal(int signal) override;
 
-  void WaitFor(const std::string& what, const std::function<bool()>& holds, bool despite_exit = false);
+  void WaitFor(const std::string& what, const std::function<bool()>& holds,
+               bool despite_exit = false);
   void Drive(const std::function<void(Rig&)>& scenario);
   int AtEnd(int app_code);
   void CheckLifeCycle(int app_code);
@@ -115,7 +118,7 @@ class Rig final : public AppSink {
 
   const std::string variant_;
   std::unique_ptr<EventLoop> loop_;
-  UniqueFd side_;       // ours
+  UniqueFd side_;         // ours
   UniqueFd side_of_app_;  // the app's, inherited or shared
   std::unique_ptr<AppTransport> transport_;
   std::thread driver_;

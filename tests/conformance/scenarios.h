@@ -16,8 +16,8 @@ struct Scenario {
   std::function<void(Rig&)> run;
 };
 
-[[nodiscard]] std::vector<Scenario> PacketScenarios();   // order, sizes, limits, threads, stalls
-[[nodiscard]] std::vector<Scenario> LifeScenarios();     // start, end, stop, exit codes, sessions
-[[nodiscard]] std::vector<Scenario> KillScenarios();     // kill -9 of either side, untrusted peers
+[[nodiscard]] std::vector<Scenario> PacketScenarios();  // order, sizes, limits, threads, stalls
+[[nodiscard]] std::vector<Scenario> LifeScenarios();    // start, end, stop, exit codes, sessions
+[[nodiscard]] std::vector<Scenario> KillScenarios();    // kill -9 of either side, untrusted peers
 
 }  // namespace fletbridge::conformance

@@ -35,8 +35,8 @@ class Contract : public testing::TestWithParam<const char*> {
     ExpectNothingLeft();
   }
 
-  // Kills the host at the step that the scenario brings it to. Whatever runs next sweeps what such a
-  // death must leave.
+  // Kills the host at the step that the scenario brings it to. Whatever runs next sweeps what such
+  // a death must leave.
   void KillHost(const std::string& scenario) {
     {
       HostProcess host(GetParam(), scenario, folder_);
@@ -109,16 +109,28 @@ TEST_P(ThreadContract, KeepsPacketsOfAnOldSessionOutOfTheNew) { Holds("new_sessi
 
 // ---- Killed
 
-TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledBeforeTheAppListens) { KillHost("at_start"); }
-TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledOnceConnected) { KillHost("at_connected"); }
+TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledBeforeTheAppListens) {
+  KillHost("at_start");
+}
+TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledOnceConnected) {
+  KillHost("at_connected");
+}
 TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledInTraffic) { KillHost("at_traffic"); }
-TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledInAPacketToTheUi) { KillHost("at_half_to_ui"); }
-TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledInAPacketToTheApp) { KillHost("at_half_to_app"); }
+TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledInAPacketToTheUi) {
+  KillHost("at_half_to_ui");
+}
+TEST_P(TransportContract, LeavesNothingWhenTheHostIsKilledInAPacketToTheApp) {
+  KillHost("at_half_to_app");
+}
 TEST_P(ProcessContract, TellsOnceThatTheAppWasKilledBeforeItListened) { Holds("kill_app_start"); }
 TEST_P(ProcessContract, TellsOnceThatTheConnectedAppWasKilled) { Holds("kill_app_connected"); }
 TEST_P(ProcessContract, TellsOnceThatTheAppWasKilledInTraffic) { Holds("kill_app_traffic"); }
-TEST_P(ProcessContract, TellsOnceThatTheAppWasKilledInAPacketToTheUi) { Holds("kill_app_half_to_ui"); }
-TEST_P(ProcessContract, TellsOnceThatTheAppWasKilledInAPacketToTheApp) { Holds("kill_app_half_to_app"); }
+TEST_P(ProcessContract, TellsOnceThatTheAppWasKilledInAPacketToTheUi) {
+  Holds("kill_app_half_to_ui");
+}
+TEST_P(ProcessContract, TellsOnceThatTheAppWasKilledInAPacketToTheApp) {
+  Holds("kill_app_half_to_app");
+}
 
 // ---- Strangers
 
@@ -131,7 +143,8 @@ TEST_P(TcpContract, RefusesAListenerThatIsNotTheApp) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(line.substr(5))));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::bind(stranger.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
+  ASSERT_EQ(::bind(stranger.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0)
+      << std::strerror(errno);
   ASSERT_EQ(::listen(stranger.get(), 8), 0);
   host.Answer();
   EXPECT_EQ(host.Wait(), 0);
@@ -151,8 +164,8 @@ TEST_P(UnixContract, RefusesAListenerOfAnotherUser) {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
     constexpr uid_t kNobody = 65534;
     // The kernel notes who listens, not who binds.
-    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::setuid(kNobody) != 0 ||
-        ::listen(fd, 8) != 0) {
+    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::setuid(kNobody) != 0 || ::listen(fd, 8) != 0) {
       ::_exit(1);
     }
     for (;;) ::pause();

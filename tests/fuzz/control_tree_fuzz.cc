@@ -38,7 +38,8 @@ void Apply(ControlTree& tree, std::span<const std::byte> bytes) {
   Result<AppMessage> message = DecodeAppMessage(bytes, kLimits);
   if (!message) return;
   if (auto* answer = std::get_if<RegisterAnswer>(&*message)) {
-    if (Result<> ok = tree.Register(std::move(answer->page_patch)); !ok) Require(!ok.error().context.empty());
+    if (Result<> ok = tree.Register(std::move(answer->page_patch)); !ok)
+      Require(!ok.error().context.empty());
   } else if (auto* patch = std::get_if<PatchControl>(&*message)) {
     const Result<bool> ok = tree.Apply(patch->id, std::move(patch->patch));
     if (!ok) Require(!ok.error().context.empty());
@@ -52,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ControlTree tree(Value::MapOf({{"_c", "Page"}, {"_i", kPageId}}));
   std::span<const std::byte> in = std::as_bytes(std::span(data, size));
   while (in.size() >= 2) {
-    const std::size_t length = std::to_integer<std::size_t>(in[0]) | std::to_integer<std::size_t>(in[1]) << 8;
+    const std::size_t length =
+        std::to_integer<std::size_t>(in[0]) | std::to_integer<std::size_t>(in[1]) << 8;
     in = in.subspan(2);
     const std::span<const std::byte> message = in.first(std::min(length, in.size()));
     in = in.subspan(message.size());

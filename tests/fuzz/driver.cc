@@ -1,5 +1,5 @@
-// Room: tests/fuzz. Runs a fuzz target without a fuzzer: over every file of a corpus, and over 1,000
-// mutations of them that are the same on every run.
+// Room: tests/fuzz. Runs a fuzz target without a fuzzer: over every file of a corpus, and over
+// 1,000 mutations of them that are the same on every run.
 //
 //   fuzz_NAME CORPUS_FOLDER
 #include <algorithm>
@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) files.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(argv[1]))
+    files.push_back(entry.path());
   std::sort(files.begin(), files.end());  // so that every run makes the same mutations
   std::vector<Input> corpus;
   for (const auto& file : files) {

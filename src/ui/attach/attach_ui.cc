@@ -27,7 +27,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 Error Refuse(const std::string& address, const std::string& why) {
-  return MakeError(Errc::kSetup, "cannot listen at " + address + ": " + why + "; choose another address");
+  return MakeError(Errc::kSetup,
+                   "cannot listen at " + address + ": " + why + "; choose another address");
 }
 
 Result<UniqueFd> ListenUnix(const std::string& path) {
@@ -42,7 +43,8 @@ Result<UniqueFd> ListenUnix(const std::string& path) {
     const Result<UniqueFd> other = TryConnect(address);
     if (other) return Refuse("unix:" + path, "another program listens there");
     if (other.error().code != boost::system::errc::connection_refused) {
-      return Refuse("unix:" + path, other.error().code.message());  // such as: it is busy, or not ours
+      return Refuse("unix:" + path,
+                    other.error().code.message());  // such as: it is busy, or not ours
     }
     ::unlink(path.c_str());  // left by one that was killed
   }
@@ -51,7 +53,8 @@ Result<UniqueFd> ListenUnix(const std::string& path) {
   const bool bound = fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
   const int error = errno;
   ::umask(before);
-  if (!bound || ::listen(fd.get(), 8) != 0) return Refuse("unix:" + path, std::strerror(bound ? errno : error));
+  if (!bound || ::listen(fd.get(), 8) != 0)
+    return Refuse("unix:" + path, std::strerror(bound ? errno : error));
   return fd;
 }
 
@@ -81,7 +84,10 @@ Result<UniqueFd> ListenTcp(SocketAddress& address) {
 class AttachUi final : public UiEndpoint, private StreamSink {
  public:
   AttachUi(EventLoop& loop, const FlowLimits& limits, SocketAddress address)
-      : loop_(loop), address_(std::move(address)), port_(loop, limits, *this), listener_(loop.io()) {}
+      : loop_(loop),
+        address_(std::move(address)),
+        port_(loop, limits, *this),
+        listener_(loop.io()) {}
 
   ~AttachUi() override {
     if (is_bound_) ::unlink(address_.path.c_str());
@@ -144,21 +150,25 @@ class AttachUi final : public UiEndpoint, private StreamSink {
   }
 
   void Accept() {
-    listener_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-      if (error || closed_) return;
-      UniqueFd fd(::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (fd) Admit(std::move(fd));
-      if (!closed_) Accept();
-    });
+    listener_.async_wait(
+        asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+          if (error || closed_) return;
+          UniqueFd fd(
+              ::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+          if (fd) Admit(std::move(fd));
+          if (!closed_) Accept();
+        });
   }
 
   void Admit(UniqueFd fd) {
     if (Result<> trusted = Trust(fd.get()); !trusted) {
-      Log(LogLevel::kWarning, "refused a client at " + address_.Text() + ": " + trusted.error().Line());
+      Log(LogLevel::kWarning,
+          "refused a client at " + address_.Text() + ": " + trusted.error().Line());
       return;
     }
     if (port_.connected()) {
-      Log(LogLevel::kWarning, "refused a second client at " + address_.Text() + ": one is connected");
+      Log(LogLevel::kWarning,
+          "refused a second client at " + address_.Text() + ": one is connected");
       return;
     }
     registered_ = false;
@@ -185,7 +195,8 @@ class AttachUi final : public UiEndpoint, private StreamSink {
     } else {
       if (!std::exchange(first_frame_, true)) loop_.Post([this] { Tell(UiState::kFirstFrame); });
       if (waits_for_answer_) {
-        latencies_.push_back(static_cast<std::uint64_t>((Clock::now() - *waits_for_answer_).count()));
+        latencies_.push_back(
+            static_cast<std::uint64_t>((Clock::now() - *waits_for_answer_).count()));
         waits_for_answer_.reset();
       }
     }
@@ -196,7 +207,8 @@ class AttachUi final : public UiEndpoint, private StreamSink {
 
   // From the client.
   void OnPacket(Packet&& packet) override {
-    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_) waits_for_answer_ = Clock::now();
+    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_)
+      waits_for_answer_ = Clock::now();
     sink_->OnPacket(std::move(packet));
   }
   void OnWritable() override { sink_->OnWritable(); }
@@ -224,7 +236,8 @@ class AttachUi final : public UiEndpoint, private StreamSink {
 
 }  // namespace
 
-std::unique_ptr<UiEndpoint> MakeAttachUi(EventLoop& loop, const FlowLimits& limits, SocketAddress address) {
+std::unique_ptr<UiEndpoint> MakeAttachUi(EventLoop& loop, const FlowLimits& limits,
+                                         SocketAddress address) {
   return std::make_unique<AttachUi>(loop, limits, std::move(address));
 }
 

@@ -1,6 +1,7 @@
-// Room: src/ui/attach. A socket that any Flet client of wire generation 3 can connect to: Flet's own,
-// a test's, a debugger's. Passes packets on as they are. Serves one client at a time, refuses another
-// while one is there, waits for the next when it has gone. Created by src/host; knows no stage.
+// Room: src/ui/attach. A socket that any Flet client of wire generation 3 can connect to: Flet's
+// own, a test's, a debugger's. Passes packets on as they are. Serves one client at a time, refuses
+// another while one is there, waits for the next when it has gone. Created by src/host; knows no
+// stage.
 //
 // Trust: only processes of our own user are served (SO_PEERCRED, /proc/net/tcp); a Unix socket is
 // made with mode 0600 and removed at the end.

@@ -24,11 +24,14 @@ std::string Message(Action action) { return {'\x92', static_cast<char>(action), 
 
 class RecordingSink final : public UiSink {
  public:
-  void OnPacket(Packet&& packet) override { told.Put("packet " + std::string(packet.payload.text())); }
+  void OnPacket(Packet&& packet) override {
+    told.Put("packet " + std::string(packet.payload.text()));
+  }
   void OnWritable() override { told.Put("writable"); }
   void OnRefused(const Error& why) override { told.Put("refused " + why.Line()); }
   void OnUiEvent(const UiEvent& event) override {
-    static constexpr const char* kNames[] = {"ready", "connected", "registered", "first frame", "disconnected", "closed"};
+    static constexpr const char* kNames[] = {"ready",       "connected",    "registered",
+                                             "first frame", "disconnected", "closed"};
     std::string text = kNames[static_cast<int>(event.state)];
     if (event.exit_code != 0) text += " " + std::to_string(event.exit_code);
     if (const std::string why = event.why.context; !why.empty()) text += ": " + why;
@@ -191,7 +194,8 @@ TEST_F(AttachUiTest, ReplacesTheSocketOfOneThatWasKilled) {
 TEST_F(AttachUiTest, RefusesTheAddressOfAnotherThatListens) {
   Listener other(path_);
   Make();
-  EXPECT_EQ(Told(), "closed 70: cannot listen at unix:" + path_ + ": another program listens there; choose another address");
+  EXPECT_EQ(Told(), "closed 70: cannot listen at unix:" + path_ +
+                        ": another program listens there; choose another address");
   const Peer asked = other.Accept();
   EXPECT_TRUE(Connect()) << "the other still listens";
   ui_->Close({});
@@ -211,7 +215,8 @@ TEST_F(AttachUiTest, TakesABusyListenerForALivingOne) {
 TEST_F(AttachUiTest, DeletesNoFileThatIsNoSocket) {
   folder_.Write("app.sock", "precious");
   Make();
-  EXPECT_THAT(Told(), HasSubstr("closed 70: cannot listen at unix:" + path_ + ": a file of that name is there"));
+  EXPECT_THAT(Told(), HasSubstr("closed 70: cannot listen at unix:" + path_ +
+                                ": a file of that name is there"));
   OnLoop(loop_, [this] { ui_.reset(); });
   EXPECT_EQ(folder_.Read("app.sock"), "precious");
 }

@@ -6,7 +6,8 @@ namespace fletbridge {
 namespace {
 
 TEST(Error, SpeaksItsContextAndElseItsCode) {
-  EXPECT_EQ(MakeError(Errc::kSetup, "no flet; pip install flet").Line(), "no flet; pip install flet");
+  EXPECT_EQ(MakeError(Errc::kSetup, "no flet; pip install flet").Line(),
+            "no flet; pip install flet");
   EXPECT_EQ(MakeError(Errc::kPeerGone, "").Line(), "the other side is gone");
 }
 

@@ -34,7 +34,8 @@ TEST_F(Log, ShowsControlCharactersOfAPeerAsEscapes) {
 
 TEST_F(Log, StampsDebugLinesWithTheirTime) {
   SetLogLevel(LogLevel::kDebug);
-  EXPECT_THAT(Written(LogLevel::kDebug, "x"), testing::MatchesRegex("fletbridge: \\[ *[0-9.]+ ms\\] x\n"));
+  EXPECT_THAT(Written(LogLevel::kDebug, "x"),
+              testing::MatchesRegex("fletbridge: \\[ *[0-9.]+ ms\\] x\n"));
 }
 
 }  // namespace

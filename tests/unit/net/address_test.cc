@@ -27,8 +27,8 @@ std::string ParseError(std::string_view text) {
 }
 
 TEST(SocketAddress, ReadsWhatItWrites) {
-  for (const std::string text : {"unix:/run/app.sock", "unix:app.sock", "tcp:127.0.0.1:8550", "tcp:localhost:0",
-                                 "tcp:[::1]:65535", "tcp:::1:80"}) {
+  for (const std::string text : {"unix:/run/app.sock", "unix:app.sock", "tcp:127.0.0.1:8550",
+                                 "tcp:localhost:0", "tcp:[::1]:65535", "tcp:::1:80"}) {
     const Result<SocketAddress> address = ParseSocketAddress(text);
     ASSERT_TRUE(address) << text;
     EXPECT_EQ(address->Text(), text);
@@ -45,7 +45,8 @@ TEST(SocketAddress, TellsHostFromPort) {
 
 TEST(SocketAddress, SaysHowToWriteWhatItCannotRead) {
   for (const char* text : {"", "8550", "http://x", "/run/app.sock", "UNIX:/x"}) {
-    EXPECT_EQ(ParseError(text), "cannot read the address \"" + std::string(text) + "\"; write unix:PATH or tcp:HOST:PORT");
+    EXPECT_EQ(ParseError(text), "cannot read the address \"" + std::string(text) +
+                                    "\"; write unix:PATH or tcp:HOST:PORT");
   }
 }
 
@@ -54,19 +55,23 @@ TEST(SocketAddress, WantsAPath) { EXPECT_THAT(ParseError("unix:"), HasSubstr("ne
 TEST(SocketAddress, RefusesAPathThatTheKernelWouldCut) {
   const std::string longest = "/" + std::string(kMaxSocketPath - 1, 'p');
   EXPECT_TRUE(ParseSocketAddress("unix:" + longest));
-  EXPECT_THAT(ParseError("unix:" + longest + "p"), HasSubstr("has 108 bytes, limit 107; use a shorter one"));
+  EXPECT_THAT(ParseError("unix:" + longest + "p"),
+              HasSubstr("has 108 bytes, limit 107; use a shorter one"));
 }
 
 TEST(SocketAddress, WantsAPort) {
-  for (const char* text : {"tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1",
-                           "tcp:127.0.0.1:80x", "tcp:127.0.0.1: 80", "tcp:127.0.0.1:99999999999999999999"}) {
-    EXPECT_EQ(ParseError(text), "no port in \"" + std::string(text) + "\"; write tcp:127.0.0.1:8550");
+  for (const char* text :
+       {"tcp:", "tcp:127.0.0.1", "tcp:127.0.0.1:", "tcp:127.0.0.1:65536", "tcp:127.0.0.1:-1",
+        "tcp:127.0.0.1:80x", "tcp:127.0.0.1: 80", "tcp:127.0.0.1:99999999999999999999"}) {
+    EXPECT_EQ(ParseError(text),
+              "no port in \"" + std::string(text) + "\"; write tcp:127.0.0.1:8550");
   }
 }
 
 TEST(SocketAddress, RefusesOtherMachines) {
   for (const char* host : {"0.0.0.0", "192.168.1.1", "example.org", "", "::"}) {
-    EXPECT_THAT(ParseError("tcp:" + std::string(host) + ":80"), HasSubstr("is not this machine")) << host;
+    EXPECT_THAT(ParseError("tcp:" + std::string(host) + ":80"), HasSubstr("is not this machine"))
+        << host;
   }
 }
 
@@ -176,7 +181,8 @@ TEST(CheckUnixPeer, RefusesAnotherUser) {
   Listener listener(path);
   ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
   ASSERT_EQ(::chmod(path.c_str(), 0777), 0);
-  const OtherProcess other([&] { return ::setuid(65534) == 0 ? ConnectToPath(path).release() : -1; });
+  const OtherProcess other(
+      [&] { return ::setuid(65534) == 0 ? ConnectToPath(path).release() : -1; });
   ASSERT_GE(other.number(), 0);
   const Peer accepted = listener.Accept();
   const Result<pid_t> pid = CheckUnixPeer(accepted.fd());

@@ -16,7 +16,9 @@ using testing::HasSubstr;
 
 class RecordingSink final : public SocketLegSink {
  public:
-  void OnPacket(Packet&& packet) override { told.Put("packet " + std::string(packet.payload.text())); }
+  void OnPacket(Packet&& packet) override {
+    told.Put("packet " + std::string(packet.payload.text()));
+  }
   void OnWritable() override { told.Put("writable"); }
   void OnRefused(const Error& why) override { told.Put("refused " + why.Line()); }
   void OnConnected() override {

@@ -43,7 +43,9 @@ class StreamPortTest : public testing::TestWithParam<Pairing> {
   StreamPortTest() { loop_.Start(); }
   ~StreamPortTest() override { Destroy(); }
 
-  void Make(const FlowLimits& limits = {}) { port_ = std::make_unique<StreamPort>(loop_, limits, sink_); }
+  void Make(const FlowLimits& limits = {}) {
+    port_ = std::make_unique<StreamPort>(loop_, limits, sink_);
+  }
   void Destroy() {
     OnLoop(loop_, [this] { port_.reset(); });
   }
@@ -53,11 +55,14 @@ class StreamPortTest : public testing::TestWithParam<Pairing> {
     OnLoop(loop_, [this, &ours = ours] { port_->Connect(std::move(ours)); });
     return std::move(peer);
   }
-  SendResult Send(std::string_view text) { return port_->Send(Packet{PacketType::kControl, Buffer(text)}); }
+  SendResult Send(std::string_view text) {
+    return port_->Send(Packet{PacketType::kControl, Buffer(text)});
+  }
   // Waits until the peer has been given everything.
   bool WaitUntilSent() {
     const auto until = std::chrono::steady_clock::now() + kDeadline;
-    while (port_->queued_bytes() != 0 && std::chrono::steady_clock::now() < until) OnLoop(loop_, [] {});
+    while (port_->queued_bytes() != 0 && std::chrono::steady_clock::now() < until)
+      OnLoop(loop_, [] {});
     return port_->queued_bytes() == 0;
   }
   void ExpectPacket(std::string_view text) {

@@ -27,12 +27,14 @@ struct Pipe {
     read.reset(fds[0]);
     write.reset(fds[1]);
   }
-  // What was written, up to `size` bytes; ends early when every writer has gone. Nothing at the deadline.
+  // What was written, up to `size` bytes; ends early when every writer has gone. Nothing at the
+  // deadline.
   std::optional<std::string> Read(std::size_t size) const {
     std::string text;
     while (text.size() < size) {
       pollfd wait{read.get(), POLLIN, 0};
-      if (::poll(&wait, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) != 1) return std::nullopt;
+      if (::poll(&wait, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) != 1)
+        return std::nullopt;
       char byte = 0;
       if (::read(read.get(), &byte, 1) != 1) break;
       text += byte;
@@ -49,16 +51,19 @@ class ChildTest : public testing::Test {
   ~ChildTest() override { Destroy(); }
 
   Result<> Start(const ChildOptions& options) {
-    Result<std::unique_ptr<Child>> child = Child::Start(loop_, options, [this](int code) { exits_.Put(code); });
+    Result<std::unique_ptr<Child>> child =
+        Child::Start(loop_, options, [this](int code) { exits_.Put(code); });
     if (!child) return child.error();
     child_ = std::move(*child);
     return {};
   }
-  void StartShell(const std::string& script, std::vector<std::pair<std::string, std::string>> environment = {}) {
+  void StartShell(const std::string& script,
+                  std::vector<std::pair<std::string, std::string>> environment = {}) {
     ASSERT_TRUE(Start({"/bin/sh", {"-c", script}, std::move(environment)}));
   }
   // Runs a script of the shell to its end.
-  int Run(const std::string& script, std::vector<std::pair<std::string, std::string>> environment = {}) {
+  int Run(const std::string& script,
+          std::vector<std::pair<std::string, std::string>> environment = {}) {
     StartShell(script, std::move(environment));
     return ExitCode();
   }
@@ -101,7 +106,8 @@ TEST_F(ChildTest, NamesTheInterpreterThatCannotBeStarted) {
 }
 
 TEST_F(ChildTest, PassesArgumentsAsTheyAre) {
-  ASSERT_TRUE(Start({"/bin/sh", {"-c", R"([ "$0|$1|$2" = 'a b||"$x"' ])", "a b", "", "\"$x\""}, {}}));
+  ASSERT_TRUE(
+      Start({"/bin/sh", {"-c", R"([ "$0|$1|$2" = 'a b||"$x"' ])", "a b", "", "\"$x\""}, {}}));
   EXPECT_EQ(ExitCode(), 0);
 }
 
@@ -116,8 +122,9 @@ TEST_F(ChildTest, AddsToTheEnvironmentAndReplacesInIt) {
 }
 
 TEST_F(ChildTest, TakesTheLastOfSeveralValues) {
-  const int code = Run("[ `tr '\\0' '\\n' </proc/$$/environ | grep ^FLETBRIDGE_TEST=` = FLETBRIDGE_TEST=last ]",
-                       {{"FLETBRIDGE_TEST", "first"}, {"FLETBRIDGE_TEST", "last"}});
+  const int code =
+      Run("[ `tr '\\0' '\\n' </proc/$$/environ | grep ^FLETBRIDGE_TEST=` = FLETBRIDGE_TEST=last ]",
+          {{"FLETBRIDGE_TEST", "first"}, {"FLETBRIDGE_TEST", "last"}});
   EXPECT_EQ(code, 0);
 }
 
@@ -145,7 +152,8 @@ TEST_F(ChildTest, BeginsWithNoSignalBlocked) {
 
 TEST_F(ChildTest, TakesSignals) {
   const Pipe pipe(0);
-  StartShell("trap 'exit 5' TERM; echo r >&" + std::to_string(pipe.write.get()) + "; while :; do read x </dev/zero; done");
+  StartShell("trap 'exit 5' TERM; echo r >&" + std::to_string(pipe.write.get()) +
+             "; while :; do read x </dev/zero; done");
   ASSERT_EQ(pipe.Read(1), "r");
   OnLoop(loop_, [this] { child_->Signal(SIGTERM); });
   OnLoop(loop_, [this] { child_->Signal(SIGKILL); });
@@ -169,7 +177,8 @@ TEST_F(ChildTest, IsKilledAndReapedWithItsObject) {
 TEST(Child, TellsNothingOnceItsObjectHasGone) {
   EventLoop loop;  // not started yet: it hears of the child after the object has gone
   bool told = false;
-  Result<std::unique_ptr<Child>> child = Child::Start(loop, {"/bin/sh", {"-c", "exit 0"}, {}}, [&](int) { told = true; });
+  Result<std::unique_ptr<Child>> child =
+      Child::Start(loop, {"/bin/sh", {"-c", "exit 0"}, {}}, [&](int) { told = true; });
   ASSERT_TRUE(child);
   child->reset();
   const Pipe pipe;
@@ -187,7 +196,10 @@ TEST(Child, DiesWithAHostThatIsKilled) {
     EventLoop loop;
     loop.Start();
     const Result<std::unique_ptr<Child>> child =
-        Child::Start(loop, {"/bin/sh", {"-c", "echo r >&" + std::to_string(pipe.write.get()) + "; exec sleep 1000"}, {}},
+        Child::Start(loop,
+                     {"/bin/sh",
+                      {"-c", "echo r >&" + std::to_string(pipe.write.get()) + "; exec sleep 1000"},
+                      {}},
                      [](int) {});
     if (!child) ::_exit(1);
     for (;;) ::pause();

@@ -110,7 +110,8 @@ TEST_F(RuntimeDirTest, SweepsNothingThatIsNotOurs) {
   base_.Write("other/lock", "x");
   fs::create_directory_symlink(base_.path() + "/other", base_.path() + "/fletbridge-link");
   const RuntimeDir dir = Make();
-  for (const char* name : {"fletbridge-notes", "fletbridge-file", "other/lock", "fletbridge-link"}) {
+  for (const char* name :
+       {"fletbridge-notes", "fletbridge-file", "other/lock", "fletbridge-link"}) {
     EXPECT_TRUE(fs::exists(base_.path() + "/" + name)) << name;
   }
 }
@@ -118,9 +119,11 @@ TEST_F(RuntimeDirTest, SweepsNothingThatIsNotOurs) {
 TEST_F(RuntimeDirTest, GoesElsewhereWhereNothingCanBeWritten) {
   const TempFolder other;
   const ScopedVariable temporary("TMPDIR", other.path());
-  for (const std::string& useless : {base_.path() + "/missing", base_.Write("file"), base_.path() + "/" + std::string(80, 'l'),
-                                     base_.path() + "/with blank", std::string("relative"), std::string()}) {
-    if (!useless.ends_with("missing") && !useless.ends_with("file") && !useless.empty() && useless.front() == '/') {
+  for (const std::string& useless :
+       {base_.path() + "/missing", base_.Write("file"), base_.path() + "/" + std::string(80, 'l'),
+        base_.path() + "/with blank", std::string("relative"), std::string()}) {
+    if (!useless.ends_with("missing") && !useless.ends_with("file") && !useless.empty() &&
+        useless.front() == '/') {
       fs::create_directory(useless);
     }
     const ScopedVariable runtime("XDG_RUNTIME_DIR", useless);

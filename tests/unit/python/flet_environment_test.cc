@@ -24,18 +24,23 @@ class FletEnvironmentTest : public testing::Test {
 
 TEST_F(FletEnvironmentTest, TellsFletWhereToListen) {
   EXPECT_THAT(FletOnUnixSocket("/run/x/app.sock"),
-              UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"), Pair("FLET_SERVER_UDS_PATH", "/run/x/app.sock"),
+              UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"),
+                                   Pair("FLET_SERVER_UDS_PATH", "/run/x/app.sock"),
                                    Pair("FLET_SERVER_PORT", "0")));
-  EXPECT_THAT(FletOnTcp(8550), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"), Pair("FLET_SERVER_PORT", "8550")));
-  EXPECT_THAT(FletOnBridge(7), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"), Pair("FLET_DART_BRIDGE_PORT", "7")));
+  EXPECT_THAT(FletOnTcp(8550), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"),
+                                                    Pair("FLET_SERVER_PORT", "8550")));
+  EXPECT_THAT(FletOnBridge(7), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"),
+                                                    Pair("FLET_DART_BRIDGE_PORT", "7")));
 }
 
 TEST_F(FletEnvironmentTest, LetsNothingThatWasLeftOverChooseTheTransport) {
   const ScopedVariable web("FLET_FORCE_WEB_SERVER", "1");
   const ScopedVariable bridge("FLET_DART_BRIDGE_PORT", "99");
-  EXPECT_THAT(FletOnTcp(1), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"), Pair("FLET_FORCE_WEB_SERVER", ""),
-                                                 Pair("FLET_DART_BRIDGE_PORT", ""), Pair("FLET_SERVER_PORT", "1")));
-  EXPECT_THAT(FletOnBridge(7), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"), Pair("FLET_FORCE_WEB_SERVER", ""),
+  EXPECT_THAT(FletOnTcp(1), UnorderedElementsAre(
+                                Pair("FLET_PLATFORM", "linux"), Pair("FLET_FORCE_WEB_SERVER", ""),
+                                Pair("FLET_DART_BRIDGE_PORT", ""), Pair("FLET_SERVER_PORT", "1")));
+  EXPECT_THAT(FletOnBridge(7), UnorderedElementsAre(Pair("FLET_PLATFORM", "linux"),
+                                                    Pair("FLET_FORCE_WEB_SERVER", ""),
                                                     Pair("FLET_DART_BRIDGE_PORT", "7")));
 }
 
@@ -46,23 +51,25 @@ TEST_F(FletEnvironmentTest, PutsTheShimFirstOnThePathAndKeepsWhatWasThere) {
     const ScopedVariable path("PYTHONPATH", std::nullopt);
     Environment environment;
     ASSERT_TRUE(AddShim(shim, environment));
-    EXPECT_THAT(environment, UnorderedElementsAre(Pair("FLETBRIDGE_SHIM", shim), Pair("PYTHONPATH", shim)));
+    EXPECT_THAT(environment,
+                UnorderedElementsAre(Pair("FLETBRIDGE_SHIM", shim), Pair("PYTHONPATH", shim)));
     EXPECT_EQ(folder.Read("shim/sitecustomize.py"), ShimSource());
   }
   {
     const ScopedVariable path("PYTHONPATH", "");
     Environment environment;
     ASSERT_TRUE(AddShim(shim, environment));
-    EXPECT_THAT(environment, UnorderedElementsAre(Pair("FLETBRIDGE_SHIM", shim), Pair("FLETBRIDGE_PYTHONPATH", ""),
-                                                  Pair("PYTHONPATH", shim)));
+    EXPECT_THAT(environment,
+                UnorderedElementsAre(Pair("FLETBRIDGE_SHIM", shim),
+                                     Pair("FLETBRIDGE_PYTHONPATH", ""), Pair("PYTHONPATH", shim)));
   }
   const ScopedVariable path("PYTHONPATH", "/a:/b");
   Environment environment;
   ASSERT_TRUE(AddShim(shim, environment));
-  EXPECT_THAT(environment, UnorderedElementsAre(Pair("FLETBRIDGE_SHIM", shim), Pair("FLETBRIDGE_PYTHONPATH", "/a:/b"),
+  EXPECT_THAT(environment, UnorderedElementsAre(Pair("FLETBRIDGE_SHIM", shim),
+                                                Pair("FLETBRIDGE_PYTHONPATH", "/a:/b"),
                                                 Pair("PYTHONPATH", shim + ":/a:/b")));
 }
-
 
 TEST_F(FletEnvironmentTest, SaysWhenTheShimCannotBeWritten) {
   const TempFolder folder;

@@ -22,7 +22,8 @@ using testing::StartsWith;
 const std::string kVenv = FLETBRIDGE_TEST_VENV;  // where set-up has put the pinned Flet
 
 // A program of the shell, which can be executed.
-std::string WriteProgram(const TempFolder& folder, const std::string& name, const std::string& script = "exit 0") {
+std::string WriteProgram(const TempFolder& folder, const std::string& name,
+                         const std::string& script = "exit 0") {
   const std::string file = folder.Write(name, "#!/bin/sh\n" + script + "\n");
   EXPECT_EQ(::chmod(file.c_str(), 0755), 0);
   return file;
@@ -86,13 +87,15 @@ TEST_F(FindInterpreterTest, KeepsTheLinkThatMakesAVirtualEnvironment) {
 
 TEST_F(FindInterpreterTest, SaysWhatItDidNotFind) {
   EXPECT_EQ(Found(folder_.path() + "/none", app_),
-            "error: no interpreter at " + folder_.path() + "/none; --python takes an interpreter or a virtual environment");
+            "error: no interpreter at " + folder_.path() +
+                "/none; --python takes an interpreter or a virtual environment");
   EXPECT_THAT(Found("python9", app_), StartsWith("error: no interpreter at python9;"));
   fs::create_directory(asked_venv_);
   EXPECT_THAT(Found(asked_venv_, app_), StartsWith("error: no bin/python in " + asked_venv_ + ";"));
   EXPECT_THAT(Found(folder_.Write("text"), app_), StartsWith("error: no interpreter at "));
   const ScopedVariable path("PATH", folder_.path() + "/nothing");
-  EXPECT_EQ(Found("", app_), "error: no python3 on PATH; install Python 3.10 to 3.14 or name one with --python");
+  EXPECT_EQ(Found("", app_),
+            "error: no python3 on PATH; install Python 3.10 to 3.14 or name one with --python");
 }
 
 std::string ProbeError(const std::string& path, std::chrono::milliseconds deadline = 20s) {
@@ -108,11 +111,12 @@ TEST(ProbeInterpreter, AsksTheRealOne) {
   EXPECT_EQ(found->path, kVenv + "/bin/python");
   EXPECT_EQ(found->major, 3);
   EXPECT_GE(found->minor, 10);
-  EXPECT_EQ(found->Version(), std::to_string(found->major) + "." + std::to_string(found->minor) + "." +
-                                  std::to_string(found->micro));
+  EXPECT_EQ(found->Version(), std::to_string(found->major) + "." + std::to_string(found->minor) +
+                                  "." + std::to_string(found->micro));
   EXPECT_EQ(found->flet_version, "1.0.5");
   EXPECT_TRUE(fs::equivalent(found->prefix, kVenv)) << found->prefix;
-  EXPECT_TRUE(found->libpython.empty() != found->libpython_hint.empty()) << "a library, or what to do";
+  EXPECT_TRUE(found->libpython.empty() != found->libpython_hint.empty())
+      << "a library, or what to do";
   if (!found->libpython.empty()) {
     EXPECT_TRUE(fs::exists(found->libpython)) << found->libpython;
     EXPECT_THAT(found->libpython, HasSubstr("libpython3." + std::to_string(found->minor)));
@@ -122,7 +126,8 @@ TEST(ProbeInterpreter, AsksTheRealOne) {
 TEST(ProbeInterpreter, SaysThatFletIsMissing) {
   const TempFolder folder;  // a virtual environment by its configuration alone
   const fs::path real = fs::canonical(kVenv + "/bin/python");
-  folder.Write("pyvenv.cfg", "home = " + real.parent_path().string() + "\ninclude-system-site-packages = false\n");
+  folder.Write("pyvenv.cfg", "home = " + real.parent_path().string() +
+                                 "\ninclude-system-site-packages = false\n");
   fs::create_directories(folder.path() + "/bin");
   fs::create_symlink(real, folder.path() + "/bin/python");
   const Result<Interpreter> found = ProbeInterpreter(folder.path() + "/bin/python");
@@ -134,35 +139,42 @@ TEST(ProbeInterpreter, SaysThatFletIsMissing) {
 TEST(ProbeInterpreter, SaysWhatIsNoInterpreter) {
   const TempFolder folder;
   const std::string script = WriteProgram(folder, "script");
-  EXPECT_EQ(ProbeError(script), script + " is not a working Python interpreter; name another one with --python");
+  EXPECT_EQ(ProbeError(script),
+            script + " is not a working Python interpreter; name another one with --python");
   const std::string failing = WriteProgram(folder, "failing", "echo version=3.11.2; exit 1");
   EXPECT_THAT(ProbeError(failing), StartsWith(failing + " is not a working Python interpreter"));
   const std::string missing = folder.path() + "/missing";
-  EXPECT_EQ(ProbeError(missing),
-            "cannot run the interpreter " + missing + ": No such file or directory; name another one with --python");
-  EXPECT_THAT(ProbeError(folder.path()), StartsWith("cannot run the interpreter " + folder.path() + ": "));
+  EXPECT_EQ(ProbeError(missing), "cannot run the interpreter " + missing +
+                                     ": No such file or directory; name another one with --python");
+  EXPECT_THAT(ProbeError(folder.path()),
+              StartsWith("cannot run the interpreter " + folder.path() + ": "));
   EXPECT_THAT(ProbeError(folder.Write("text", "hello")), StartsWith("cannot run the interpreter "));
 }
 
 TEST(ProbeInterpreter, DoesNotWaitForeverForAnAnswer) {
   const TempFolder folder;
   const std::string silent = WriteProgram(folder, "silent", "exec sleep 1000");
-  EXPECT_EQ(ProbeError(silent, 100ms),
-            "the interpreter " + silent + " did not answer within 0.1 s; name another one with --python");
+  EXPECT_EQ(
+      ProbeError(silent, 100ms),
+      "the interpreter " + silent + " did not answer within 0.1 s; name another one with --python");
 }
 
 TEST(ProbeInterpreter, DoesNotWaitForeverForTheEndOfOneThatHasAnswered) {
   const TempFolder folder;
-  const std::string lingering = WriteProgram(folder, "lingering", "echo version=3.11.2; exec sleep 1000 >/dev/null");
-  EXPECT_THAT(ProbeError(lingering, 100ms), StartsWith("the interpreter " + lingering + " did not answer"));
+  const std::string lingering =
+      WriteProgram(folder, "lingering", "echo version=3.11.2; exec sleep 1000 >/dev/null");
+  EXPECT_THAT(ProbeError(lingering, 100ms),
+              StartsWith("the interpreter " + lingering + " did not answer"));
 }
 
 TEST(WireGeneration, KnowsWhatEachFletSpeaks) {
   const std::pair<const char*, int> table[] = {
-      {"0.4.0", 1},  {"0.10.3", 1}, {"0.28.3", 1},  {"0.69.9", 1}, {"0.70.0", 2},       {"0.82.2", 2}, {"0.85.3", 2},
-      {"0.86.0", 3}, {"0.90", 3},   {"0.86.0rc1", 3}, {"1.0.5", 3},  {"1.0.0.dev7", 3}, {"2", 3},      {"0.3.2", 0},
-      {"0", 0},      {"", 0},       {"unknown", 0}, {"-1.0", 0},   {".86", 0}};
-  for (const auto& [version, generation] : table) EXPECT_EQ(WireGeneration(version), generation) << version;
+      {"0.4.0", 1},  {"0.10.3", 1},     {"0.28.3", 1}, {"0.69.9", 1}, {"0.70.0", 2},
+      {"0.82.2", 2}, {"0.85.3", 2},     {"0.86.0", 3}, {"0.90", 3},   {"0.86.0rc1", 3},
+      {"1.0.5", 3},  {"1.0.0.dev7", 3}, {"2", 3},      {"0.3.2", 0},  {"0", 0},
+      {"", 0},       {"unknown", 0},    {"-1.0", 0},   {".86", 0}};
+  for (const auto& [version, generation] : table)
+    EXPECT_EQ(WireGeneration(version), generation) << version;
 }
 
 }  // namespace

@@ -74,7 +74,8 @@ class FfiChannelTest : public testing::Test {
   std::vector<std::string> ReadAsPython(std::size_t count) {
     std::vector<std::string> texts;
     ReadAsPython([&](Packet&& packet) {
-      texts.push_back(packet.type == kNewSessionMarker ? "(new session)" : std::string(packet.payload.text()));
+      texts.push_back(packet.type == kNewSessionMarker ? "(new session)"
+                                                       : std::string(packet.payload.text()));
       return texts.size() < count;
     });
     return texts;
@@ -104,7 +105,8 @@ TEST_F(FfiChannelTest, CarriesPacketsInOrderToTheUi) {
   constexpr int kPackets = kSanitized ? 5000 : 50'000;
   Make();
   std::thread python([this] {
-    for (int i = 0; i < kPackets; ++i) EXPECT_EQ(InsistFromPython(std::to_string(i)), FfiChannel::Sent::kOk);
+    for (int i = 0; i < kPackets; ++i)
+      EXPECT_EQ(InsistFromPython(std::to_string(i)), FfiChannel::Sent::kOk);
   });
   for (int i = 0; i < kPackets; ++i) ASSERT_EQ(Told(), std::to_string(i));
   python.join();
@@ -129,7 +131,8 @@ TEST_F(FfiChannelTest, KeepsWhatIsSentBeforePythonListens) {
 }
 
 TEST_F(FfiChannelTest, IsFullWhilePythonIsBusyAndSaysOnceWhenThereIsRoom) {
-  const FlowLimits limits{.max_packet = 100, .high_water = 10 * kPacketOverhead, .low_water = 2 * kPacketOverhead};
+  const FlowLimits limits{
+      .max_packet = 100, .high_water = 10 * kPacketOverhead, .low_water = 2 * kPacketOverhead};
   Make(limits);
   std::size_t accepted = 0;
   while (Send("") == SendResult::kAccepted) ++accepted;
@@ -150,7 +153,8 @@ TEST_F(FfiChannelTest, MakesPythonWaitWhileTheUiIsPaused) {
   while (SendFromPython(std::to_string(sent)) == FfiChannel::Sent::kOk) ++sent;
   EXPECT_LE(sent, 11);
   EXPECT_EQ(SendFromPython(std::string(101, 'x')), FfiChannel::Sent::kTooLarge);
-  std::thread python([this, sent] { EXPECT_EQ(InsistFromPython(std::to_string(sent)), FfiChannel::Sent::kOk); });
+  std::thread python(
+      [this, sent] { EXPECT_EQ(InsistFromPython(std::to_string(sent)), FfiChannel::Sent::kOk); });
   OnLoop(loop_, [] {});
   EXPECT_TRUE(sink_.told.empty()) << "a paused sink is given nothing";
   channel_->ResumeReceiving();
@@ -184,7 +188,8 @@ TEST_F(FfiChannelTest, MayBePausedAndResumedAtAnyMoment) {
   constexpr int kPackets = kSanitized ? 2000 : 20'000;
   Make();
   std::thread python([this] {
-    for (int i = 0; i < kPackets; ++i) EXPECT_EQ(InsistFromPython(std::to_string(i)), FfiChannel::Sent::kOk);
+    for (int i = 0; i < kPackets; ++i)
+      EXPECT_EQ(InsistFromPython(std::to_string(i)), FfiChannel::Sent::kOk);
   });
   std::thread switcher([this] {
     for (int i = 0; i < kPackets; ++i) {

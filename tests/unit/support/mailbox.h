@@ -23,7 +23,8 @@ inline constexpr std::chrono::seconds kDeadline{20};
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kSanitized = true;
 #elif defined(__has_feature)
-inline constexpr bool kSanitized = __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
+inline constexpr bool kSanitized =
+    __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
 #else
 inline constexpr bool kSanitized = false;
 #endif

@@ -50,8 +50,8 @@ class Peer {
   std::size_t WriteUntilFull(std::string_view bytes) {
     std::size_t written = 0;
     while (written < bytes.size()) {
-      const ssize_t n =
-          ::send(fd_.get(), bytes.data() + written, bytes.size() - written, MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t n = ::send(fd_.get(), bytes.data() + written, bytes.size() - written,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
       if (n <= 0) break;
       written += static_cast<std::size_t>(n);
     }
@@ -74,7 +74,8 @@ class Peer {
     const std::string header = Read(kFrameHeaderBytes);
     if (header.size() < kFrameHeaderBytes) return std::nullopt;
     std::uint32_t length = 0;
-    std::memcpy(&length, header.data(), sizeof length);  // as the tests' machines have it: little-endian
+    std::memcpy(&length, header.data(),
+                sizeof length);  // as the tests' machines have it: little-endian
     std::string payload = Read(length - 1);
     if (payload.size() < length - 1) return std::nullopt;
     return payload;
@@ -108,7 +109,8 @@ class Listener {
     port_ = ntohs(at.sin_port);
     Begin(16);
   }
-  explicit Listener(const std::string& path, int backlog = 16) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Listener(const std::string& path, int backlog = 16)
+      : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un at{};
     at.sun_family = AF_UNIX;
     std::memcpy(at.sun_path, path.data(), path.size());

@@ -9,7 +9,8 @@ namespace fletbridge {
 
 class ScopedVariable {
  public:
-  ScopedVariable(std::string name, const std::optional<std::string>& value) : name_(std::move(name)) {
+  ScopedVariable(std::string name, const std::optional<std::string>& value)
+      : name_(std::move(name)) {
     if (const char* before = std::getenv(name_.c_str())) before_ = before;
     Set(value);
   }

@@ -94,7 +94,8 @@ TEST_F(RunCommandTest, LeavesAllBehindTheScriptToTheApp) {
 }
 
 TEST_F(RunCommandTest, TakesItsLongOptionsRightBehindTheApp) {
-  const RunRequest request = Asked({"app.py", "--stage", "2", "--transport=tcp", "a", "--stage", "9"});
+  const RunRequest request =
+      Asked({"app.py", "--stage", "2", "--transport=tcp", "a", "--stage", "9"});
   EXPECT_EQ(request.stage, "2");
   EXPECT_EQ(request.transport, "tcp");
   EXPECT_THAT(request.arguments, ElementsAre("a", "--stage", "9"));

@@ -43,7 +43,8 @@ TEST(PacketQueue, KeepsTypeAndContent) {
   PacketQueue queue{FlowLimits{}};
   bool wake = false;
   ASSERT_EQ(queue.Push(MakePacket("", static_cast<PacketType>(9)), wake), SendResult::kAccepted);
-  ASSERT_EQ(queue.Push(MakePacket(std::string(1 << 20, 'x'), PacketType::kData), wake), SendResult::kAccepted);
+  ASSERT_EQ(queue.Push(MakePacket(std::string(1 << 20, 'x'), PacketType::kData), wake),
+            SendResult::kAccepted);
   Packet packet;
   ASSERT_TRUE(queue.Pop(packet));
   EXPECT_EQ(packet.type, static_cast<PacketType>(9));
@@ -127,7 +128,8 @@ TEST(PacketQueue, CountsAPacketUntilItIsReleased) {
 }
 
 TEST(PacketQueue, TellsRoomOnceAfterItWasFullAndHasFallenToTheLowMark) {
-  PacketQueue queue{{.max_packet = 100, .high_water = 3 * kPacketOverhead, .low_water = kPacketOverhead}};
+  PacketQueue queue{
+      {.max_packet = 100, .high_water = 3 * kPacketOverhead, .low_water = kPacketOverhead}};
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 4; ++i) ASSERT_EQ(Push(queue, ""), SendResult::kAccepted);
     EXPECT_EQ(Push(queue, ""), SendResult::kFull);
@@ -190,7 +192,8 @@ TEST(PacketQueue, AsksOneCallerPerSleepToWakeTheConsumer) {
 TEST(PacketQueue, LosesNeitherPacketsNorWakeUpsNorRoomUnderStress) {
   constexpr int kProducers = 8;
   constexpr int kPackets = kSanitized ? 10'000 : 200'000;
-  PacketQueue queue{{.max_packet = 64, .high_water = 300 * kPacketOverhead, .low_water = 100 * kPacketOverhead}};
+  PacketQueue queue{
+      {.max_packet = 64, .high_water = 300 * kPacketOverhead, .low_water = 100 * kPacketOverhead}};
   const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
   std::mutex mutex;
   std::condition_variable room;
@@ -261,7 +264,8 @@ TEST(PacketQueue, LosesNeitherPacketsNorWakeUpsNorRoomUnderStress) {
   room.notify_all();
   for (std::thread& producer : producers) producer.join();
   EXPECT_EQ(queue.queued_bytes(), 0u);
-  EXPECT_LE(highest.load(), queue.limits().high_water + queue.limits().max_packet + kPacketOverhead);
+  EXPECT_LE(highest.load(),
+            queue.limits().high_water + queue.limits().max_packet + kPacketOverhead);
   EXPECT_GT(rooms, 0u);
   EXPECT_GT(sleeps, 0);
 }

@@ -23,7 +23,8 @@ struct Frame {
 };
 
 std::string Encode(const Frame& frame) {
-  const FrameHeader header = MakeFrameHeader(static_cast<PacketType>(frame.type), frame.payload.size());
+  const FrameHeader header =
+      MakeFrameHeader(static_cast<PacketType>(frame.type), frame.payload.size());
   return std::string(reinterpret_cast<const char*>(header.data()), header.size()) + frame.payload;
 }
 
@@ -60,25 +61,30 @@ struct Reader final : FrameHandler {
 const std::string kEmptyFrame(4, '\0');
 
 TEST(Framing, WritesLengthTypeAndPayload) {
-  EXPECT_EQ(Encode({1, "abc"}), std::string("\x04\0\0\0\x01" "abc", 8));
+  EXPECT_EQ(Encode({1, "abc"}), std::string("\x04\0\0\0\x01"
+                                            "abc",
+                                            8));
   const FrameHeader large = MakeFrameHeader(PacketType::kControl, 0x01020304 - 1);
   EXPECT_EQ(std::to_integer<int>(large[0]), 4);
   EXPECT_EQ(std::to_integer<int>(large[3]), 1);
 }
 
 TEST(Framing, ReadsAStreamHoweverItIsCutInTwo) {
-  const std::string stream = Encode({0, "first"}) + Encode({1, ""}) + kEmptyFrame + Encode({0, "last one"});
+  const std::string stream =
+      Encode({0, "first"}) + Encode({1, ""}) + kEmptyFrame + Encode({0, "last one"});
   for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
     Reader reader(100);
     ASSERT_TRUE(reader.Feed(stream.substr(0, cut)));
     ASSERT_TRUE(reader.Feed(stream.substr(cut)));
-    EXPECT_THAT(reader.frames, ElementsAre(Frame{0, "first"}, Frame{1, ""}, Frame{0, "last one"})) << cut;
+    EXPECT_THAT(reader.frames, ElementsAre(Frame{0, "first"}, Frame{1, ""}, Frame{0, "last one"}))
+        << cut;
     EXPECT_FALSE(reader.decoder.InFrame());
   }
 }
 
 TEST(Framing, ReadsAStreamByteByByte) {
-  const std::string stream = Encode({0, "first"}) + Encode({1, ""}) + kEmptyFrame + Encode({0, "last one"});
+  const std::string stream =
+      Encode({0, "first"}) + Encode({1, ""}) + kEmptyFrame + Encode({0, "last one"});
   Reader reader(100);
   ASSERT_TRUE(reader.Feed(stream, 1));
   EXPECT_THAT(reader.frames, ElementsAre(Frame{0, "first"}, Frame{1, ""}, Frame{0, "last one"}));
@@ -90,7 +96,8 @@ TEST(Framing, ReadsManyFramesOfOneChunk) {
   Reader reader(100);
   ASSERT_TRUE(reader.Feed(stream));
   ASSERT_EQ(reader.frames.size(), 3000u);
-  for (int i = 0; i < 3000; ++i) EXPECT_EQ(reader.frames[static_cast<std::size_t>(i)].payload, std::to_string(i));
+  for (int i = 0; i < 3000; ++i)
+    EXPECT_EQ(reader.frames[static_cast<std::size_t>(i)].payload, std::to_string(i));
 }
 
 TEST(Framing, ReadsALargePayloadToItsPlace) {
@@ -185,11 +192,14 @@ TEST(Framing, ReadsRandomStreamsInRandomPieces) {
   for (unsigned seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
-    auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+    auto below = [&](std::size_t n) {
+      return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+    };
     std::vector<Frame> sent;
     std::string stream;
     for (std::size_t i = 0; i < 40; ++i) {
-      Frame frame{static_cast<int>(below(256)), std::string(below(4) == 0 ? below(300'000) : below(40), '\0')};
+      Frame frame{static_cast<int>(below(256)),
+                  std::string(below(4) == 0 ? below(300'000) : below(40), '\0')};
       for (char& c : frame.payload) c = static_cast<char>(random());
       stream += Encode(frame);
       if (below(8) == 0) stream += kEmptyFrame;
