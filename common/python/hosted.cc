@@ -53,7 +53,7 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
     before.sa_handler(signal);
   } else if (before.sa_handler == SIG_DFL && ::getpid() != g_state.pid) {
     // A fork of the app is an ordinary process, from its first instruction: a pool's workers are
-    // ended by SIGTERM, which may come before any pthread_atfork() handler has run.
+    // ended by SIGTERM, which may come before any other hook of a fork could have run.
     ::sigaction(signal, &before, nullptr);
     ::kill(::getpid(), signal);
   }

@@ -1,11 +1,9 @@
 #include "src/host/run.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "common/base/log.h"
 #include "common/config/version.h"
@@ -31,19 +29,6 @@ std::string AppFolder(const RunRequest& request) {
   if (request.script.empty()) return ".";
   const std::string folder = fs::path(request.script).parent_path();
   return folder.empty() ? "." : folder;
-}
-
-Result<> CheckScript(const RunRequest& request) {
-  if (request.script.empty()) return {};
-  std::error_code error;
-  if (!fs::exists(request.script, error)) {
-    return MakeError(Errc::kUsage,
-                     "no file " + request.script + "; name the app's script, or -m and a module");
-  }
-  if (::access(request.script.c_str(), R_OK) != 0) {
-    return MakeError(Errc::kUsage, "cannot read " + request.script + "; check its permissions");
-  }
-  return {};
 }
 
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
@@ -91,10 +76,6 @@ RunReport BeginReport(const RunRequest& request) {
 
 int Run(const RunRequest& request) {
   static Timeline timeline;  // from here on; read at the end, which may come inside exit()
-  if (Result<> ok = CheckScript(request); !ok) return Fail(ok.error());
-  if (!request.report_file.empty()) {
-    if (Result<> ok = CheckReportPath(request.report_file); !ok) return Fail(ok.error());
-  }
   auto loop = std::make_unique<EventLoop>();
   Result<Interpreter> python = ChooseInterpreter(request);
   if (!python) return Fail(python.error());
