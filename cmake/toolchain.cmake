@@ -33,9 +33,15 @@ endif()
 
 # fletbridge_room(NAME SOURCES ... [PUBLIC targets ...] [PRIVATE targets ...])
 # One folder = one static library fletbridge::NAME; only what is listed links, so a wrong include
-# does not build.
+# does not build. Without SOURCES it is a room of headers.
 function(fletbridge_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  if(NOT ROOM_SOURCES)
+    add_library(fletbridge_${name} INTERFACE)
+    add_library(fletbridge::${name} ALIAS fletbridge_${name})
+    target_link_libraries(fletbridge_${name} INTERFACE fletbridge::options ${ROOM_PUBLIC})
+    return()
+  endif()
   add_library(fletbridge_${name} STATIC ${ROOM_SOURCES})
   add_library(fletbridge::${name} ALIAS fletbridge_${name})
   target_link_libraries(fletbridge_${name} PUBLIC fletbridge::options ${ROOM_PUBLIC} PRIVATE ${ROOM_PRIVATE})

@@ -1,11 +1,10 @@
 #include "common/net/stream_port.h"
 
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <atomic>
 #include <memory>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -14,7 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/write.hpp>
 
-#include "common/transport/packet_queue.h"
+#include "common/transport/bounded_queue.h"
 #include "common/wire/framing.h"
 
 namespace fletbridge {

@@ -1,11 +1,10 @@
-#include "common/transport/packet_queue.h"
+#include "common/transport/bounded_queue.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <string>
+#include <sys/eventfd.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
