@@ -26,8 +26,12 @@ Result<> LoadPyApi(const std::string& libpython) {
   FLETBRIDGE_PY_FUNCTIONS(FLETBRIDGE_PY_FIND)
 #undef FLETBRIDGE_PY_FIND
   if (!Find(library, "_Py_NoneStruct", g_api.none)) missing = "_Py_NoneStruct";
+  if (!Find(library, "PyBytes_Type", g_api.bytes_type)) missing = "PyBytes_Type";
   if (!Find(library, "PyExc_RuntimeError", g_api.runtime_error)) missing = "PyExc_RuntimeError";
   if (!Find(library, "PyExc_TypeError", g_api.type_error)) missing = "PyExc_TypeError";
+  if (!Find(library, "PyExc_SystemExit", g_api.system_exit)) missing = "PyExc_SystemExit";
+  if (!Find(library, "PyExc_KeyboardInterrupt", g_api.keyboard_interrupt))
+    missing = "PyExc_KeyboardInterrupt";
   if (missing != nullptr) {
     return MakeError(Errc::kSetup,
                      libpython + " lacks " + missing + "; CPython 3.10 to 3.14 is needed");

@@ -19,37 +19,65 @@ namespace fletbridge {
   X(PyBool_FromLong)               \
   X(PyBytes_AsString)              \
   X(PyBytes_FromStringAndSize)     \
+  X(PyCMethod_New)                 \
   X(PyCallable_Check)              \
+  X(PyCapsule_GetPointer)          \
+  X(PyCapsule_New)                 \
+  X(PyDict_GetItemString)          \
+  X(PyDict_New)                    \
   X(PyDict_SetItemString)          \
+  X(PyErr_Clear)                   \
+  X(PyErr_ExceptionMatches)        \
+  X(PyErr_Fetch)                   \
   X(PyErr_Occurred)                \
+  X(PyErr_Print)                   \
+  X(PyErr_Restore)                 \
+  X(PyErr_SetInterrupt)            \
   X(PyErr_SetString)               \
   X(PyErr_WriteUnraisable)         \
   X(PyEval_EvalCode)               \
   X(PyEval_GetBuiltins)            \
   X(PyEval_RestoreThread)          \
   X(PyEval_SaveThread)             \
+  X(PyGILState_Ensure)             \
+  X(PyGILState_Release)            \
+  X(PyImport_AddModule)            \
   X(PyImport_AppendInittab)        \
+  X(PyImport_GetModuleDict)        \
   X(PyImport_ImportModule)         \
+  X(PyList_Append)                 \
+  X(PyList_New)                    \
   X(PyLong_AsLong)                 \
+  X(PyLong_FromLongLong)           \
+  X(PyLong_FromUnsignedLongLong)   \
   X(PyModuleDef_Init)              \
   X(PyModule_Create2)              \
   X(PyModule_GetDict)              \
   X(PyObject_CallFunctionObjArgs)  \
   X(_PyObject_CallMethod_SizeT)    \
   X(PyObject_GetAttrString)        \
+  X(PyObject_IsTrue)               \
+  X(PyTuple_GetItem)               \
+  X(PyUnicode_DecodeFSDefault)     \
   X(Py_AtExit)                     \
   X(Py_BytesMain)                  \
   X(Py_CompileString)              \
   X(Py_DecRef)                     \
-  X(Py_IncRef)
+  X(Py_FinalizeEx)                 \
+  X(Py_IncRef)                     \
+  X(Py_InitializeEx)               \
+  X(Py_IsInitialized)
 
 struct PyApi {
 #define FLETBRIDGE_PY_MEMBER(name) decltype(&::name) name = nullptr;
   FLETBRIDGE_PY_FUNCTIONS(FLETBRIDGE_PY_MEMBER)
 #undef FLETBRIDGE_PY_MEMBER
   PyObject* none = nullptr;            // Py_None
+  PyObject* bytes_type = nullptr;      // PyBytes_Type
   PyObject** runtime_error = nullptr;  // PyExc_RuntimeError, set once the interpreter is up
   PyObject** type_error = nullptr;
+  PyObject** system_exit = nullptr;
+  PyObject** keyboard_interrupt = nullptr;
 };
 
 // Opens the library with global scope, so that extension modules find its symbols.

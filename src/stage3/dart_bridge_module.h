@@ -1,30 +1,43 @@
 // Room: src/stage3. The built-in module `dart_bridge` that Flet (>= 0.86) speaks to in a packaged
-// app, here in front of an FfiChannel; its four functions behave as those of flet-dev/dart-bridge.
-// Besides it `_fletbridge_ffi`, for our shim. One channel per process.
+// app; its four functions behave as those of flet-dev/dart-bridge, except where handlers are called
+// (delivery.h). Besides it `_fletbridge_ffi`, for our shim and for people who look at figures:
 //
-// What differs: handlers run on the event loop that was running when the protocol port's handler
-// was set, many packets per wake-up, never on the caller's thread; a full queue makes send_bytes()
-// wait.
+//   statistics() -> dict of BridgeStatistics' members
+//   set_new_session_handler(callable | None)   stage 3: a new client on the same port
+//
+// One bridge per process.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <string_view>
 #include <vector>
 
 #include "common/python/hosted.h"
-#include "src/stage3/ffi_channel.h"
+#include "src/stage3/delivery.h"
+#include "src/stage3/inbox.h"
 
 namespace fletbridge::stage3 {
 
-struct BridgeEvents {
-  std::function<void()> on_listening;  // the app has set its handler; called under the GIL
-  std::function<void()> on_closed;     // and has taken it away
-  std::function<void(const Error&)> on_refused;  // a packet of the app over the limit
+// Where send_bytes() sends. Called under the GIL, on any Python thread.
+class Outlet {
+ public:
+  virtual ~Outlet() = default;
+  // `owner` is the bytes object that holds the payload, or null where the payload is in another
+  // buffer; its content never changes. False with a Python exception set.
+  [[nodiscard]] virtual bool Send(std::int64_t port, PyObject* owner, std::string_view payload) = 0;
 };
 
-// The modules to build in. `channel` must live until the process ends or the interpreter has ended;
-// `port` is the value of FLET_DART_BRIDGE_PORT, above 2^32 so that it is no data channel's id.
-[[nodiscard]] std::vector<BuiltinModule> BridgeModules(FfiChannel& channel, std::int64_t port,
-                                                       BridgeEvents events);
+struct BridgeStatistics : InboxStatistics {
+  std::uint64_t sent = 0;        // messages that send_bytes() took
+  std::uint64_t sent_bytes = 0;  // their payloads
+};
+[[nodiscard]] BridgeStatistics StatisticsOf(const Inbox& inbox) noexcept;
+
+// The modules to build in. All three must live until the process ends.
+[[nodiscard]] std::vector<BuiltinModule> BridgeModules(Inbox& inbox, Delivery& delivery,
+                                                       Outlet& outlet);
+
+// Sets a RuntimeError and returns false.
+bool RaiseRuntimeError(const std::string& text);
 
 }  // namespace fletbridge::stage3

@@ -1,5 +1,6 @@
 #include "src/stage3/ffi_channel.h"
 
+#include <cstring>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ namespace {
 
 // After so many packets the loop's other work comes first.
 constexpr int kBatch = 256;
+constexpr std::uint32_t kChannelIdBytes = 4;
 
 void Wake(int fd) {
   const std::uint64_t one = 1;
@@ -70,20 +72,40 @@ struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
   bool waiting = false;
 };
 
-FfiChannel::FfiChannel(EventLoop& loop, const FlowLimits& limits, PacketSink& sink)
+FfiChannel::FfiChannel(EventLoop& loop, const FlowLimits& limits, PacketSink& sink,
+                       std::int64_t protocol_port)
     : loop_(loop),
       sink_(sink),
-      to_app_(limits),
+      protocol_port_(protocol_port),
       to_ui_(limits),
-      python_wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      reader_(std::make_shared<Reader>(*this, loop.io())) {}
+      reader_(std::make_shared<Reader>(*this, loop.io())),
+      inbox_(limits, [&loop, reader = reader_] {
+        loop.Post([reader] {
+          if (reader->channel != nullptr) reader->channel->sink_.OnWritable();
+        });
+      }) {
+  inbox_.Open();  // what is sent before the app listens waits for it
+}
 
 FfiChannel::~FfiChannel() { reader_->channel = nullptr; }
 
 SendResult FfiChannel::Send(Packet&& packet) {
-  bool wake = false;
-  const SendResult result = to_app_.Push(std::move(packet), wake);
-  if (wake) WakePython();
+  Message message;
+  if (packet.type == PacketType::kData) {
+    // A data channel has a port of its own, which is its id, and no type byte. What is too short to
+    // name one, Flet drops on sockets as well.
+    if (packet.payload.size() < kChannelIdBytes) return SendResult::kAccepted;
+    std::uint32_t id = 0;
+    std::memcpy(&id, packet.payload.data(), kChannelIdBytes);
+    message.port = id;
+    message.skip = kChannelIdBytes;
+  } else {
+    message.port = protocol_port_;
+    message.prefix = static_cast<std::int16_t>(packet.type);
+  }
+  message.payload = std::move(packet.payload);
+  const SendResult result = inbox_.Push(std::move(message));
+  if (result != SendResult::kAccepted) packet.payload = std::move(message.payload);
   return result;
 }
 
@@ -98,12 +120,14 @@ void FfiChannel::Start() { reader_->Deliver(); }
 
 void FfiChannel::NewSession() {
   sessions_to_skip_.fetch_add(1);
-  if (to_app_.PushMarker(Packet{kNewSessionMarker, {}})) WakePython();
+  Message marker;
+  marker.kind = Message::Kind::kNewClient;
+  inbox_.PushMarker(std::move(marker));
 }
 
 void FfiChannel::Close() {
   CloseToPython();
-  to_app_.Close();
+  inbox_.Shut();
   reader_->paused.store(false);
   for (Packet packet; to_ui_.Pop(packet);) {
     const std::size_t size = packet.payload.size();
@@ -113,7 +137,7 @@ void FfiChannel::Close() {
 }
 
 void FfiChannel::HandToSink(Packet&& packet) {
-  if (packet.type == kNewSessionMarker) {
+  if (packet.type == PacketType::kNewSession) {
     sessions_to_skip_.fetch_sub(1);
   } else if (sessions_to_skip_.load() == 0) {
     sink_.OnPacket(std::move(packet));
@@ -145,21 +169,8 @@ FfiChannel::Sent FfiChannel::SendFromPython(Packet&& packet, std::uint32_t& room
 
 void FfiChannel::WaitForRoom(std::uint32_t room) { room_epoch_.wait(room); }
 
-bool FfiChannel::NextForPython(Packet& packet) {
-  if (!to_app_.Pop(packet)) return false;
-  if (to_app_.Release(packet.payload.size())) {
-    loop_.Post([reader = reader_] {
-      if (reader->channel != nullptr) reader->channel->sink_.OnWritable();
-    });
-  }
-  return true;
-}
-
-void FfiChannel::ClearPythonWake() { Clear(python_wake_.get()); }
-void FfiChannel::WakePython() { Wake(python_wake_.get()); }
-
 void FfiChannel::NewSessionBegun() {
-  if (to_ui_.PushMarker(Packet{kNewSessionMarker, {}})) Wake(reader_->wake.native_handle());
+  if (to_ui_.PushMarker(Packet{PacketType::kNewSession, {}})) Wake(reader_->wake.native_handle());
 }
 
 }  // namespace fletbridge::stage3

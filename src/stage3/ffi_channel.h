@@ -1,7 +1,7 @@
 // Room: src/stage3. The channel between the host and the interpreter it hosts: two lock-free
 // queues, each with an eventfd to wake its reader. No socket, no lock that both sides hold.
 //
-//   host, any thread --Send()--> to_app --eventfd--> asyncio's loop (add_reader), which drains it
+//   host, any thread --Send()--> inbox --eventfd--> asyncio's loop, which drains it (delivery.h)
 //   Python, any thread --SendFromPython()--> to_ui --eventfd--> EventLoop, which calls the sink
 //
 // The host's side never takes the GIL. Python's side holds it, except while it copies large
@@ -11,26 +11,24 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <span>
 
 #include "common/base/event_loop.h"
-#include "common/base/unique_fd.h"
-#include "common/transport/packet_queue.h"
+#include "common/transport/bounded_queue.h"
+#include "src/stage3/inbox.h"
 
 namespace fletbridge::stage3 {
 
-// In the queues, besides Flet's packet types: the line between two sessions.
-inline constexpr PacketType kNewSessionMarker = PacketType::kNewSession;
-
 class FfiChannel {
  public:
-  // `loop` and `sink` must outlive it.
-  FfiChannel(EventLoop& loop, const FlowLimits& limits, PacketSink& sink);
+  // `loop` and `sink` must outlive it. `protocol_port` is the value of FLET_DART_BRIDGE_PORT, above
+  // 2^32 so that it is no data channel's id.
+  FfiChannel(EventLoop& loop, const FlowLimits& limits, PacketSink& sink,
+             std::int64_t protocol_port);
   ~FfiChannel();
 
   // ---- Host's side; any thread.
   [[nodiscard]] SendResult Send(Packet&& packet);
-  [[nodiscard]] std::size_t queued_bytes() const { return to_app_.queued_bytes(); }
+  [[nodiscard]] std::size_t queued_bytes() const { return inbox_.queued_bytes(); }
   void PauseReceiving();
   void ResumeReceiving();
   // Begins to deliver to the sink. Loop's thread.
@@ -47,18 +45,11 @@ class FfiChannel {
   // Queues a packet; on kFull call WaitForRoom(room) without the GIL, then try again.
   [[nodiscard]] Sent SendFromPython(Packet&& packet, std::uint32_t& room);
   void WaitForRoom(std::uint32_t room);
-  // The next packet for the app; false when there is none for now.
-  [[nodiscard]] bool NextForPython(Packet& packet);
-  // After packets have been handled: false if more have come and the reader must be called again.
-  [[nodiscard]] bool PythonMaySleep() { return to_app_.PrepareToSleep(); }
-  // Readable when packets wait for Python.
-  [[nodiscard]] int python_fd() const { return python_wake_.get(); }
-  void ClearPythonWake();
-  void WakePython();
+  [[nodiscard]] Inbox& inbox() { return inbox_; }
   // The app has begun the session that NewSession() asked for.
   void NewSessionBegun();
 
-  [[nodiscard]] const FlowLimits& limits() const { return to_app_.limits(); }
+  [[nodiscard]] const FlowLimits& limits() const { return to_ui_.limits(); }
 
  private:
   struct Reader;
@@ -68,10 +59,10 @@ class FfiChannel {
 
   EventLoop& loop_;
   PacketSink& sink_;
-  PacketQueue to_app_;
+  const std::int64_t protocol_port_;
   PacketQueue to_ui_;
-  UniqueFd python_wake_;
   std::shared_ptr<Reader> reader_;
+  Inbox inbox_;
   std::atomic<std::uint32_t> room_epoch_{0};  // counts the times that to_ui_ got room again
   std::atomic<int> sessions_to_skip_{0};
 };

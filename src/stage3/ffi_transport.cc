@@ -1,15 +1,16 @@
 #include "src/stage3/ffi_transport.h"
 
-#include <unistd.h>
-
 #include <optional>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/python/flet_environment.h"
 #include "common/python/hosted_app.h"
+#include "src/stage3/channel_outlet.h"
 #include "src/stage3/dart_bridge_module.h"
+#include "src/stage3/delivery.h"
 #include "src/stage3/ffi_channel.h"
 
 namespace fletbridge::stage3 {
@@ -23,7 +24,10 @@ class FfiTransport final : public AppTransport, private PacketSink {
   FfiTransport(EventLoop& loop, AppSpec spec, std::string libpython)
       : loop_(loop),
         spec_(std::move(spec)),
-        channel_(loop, spec_.limits, *this),
+        channel_(loop, spec_.limits, *this, kProtocolPort),
+        delivery_(channel_.inbox(), DeliveryHooks()),
+        outlet_(channel_, kProtocolPort,
+                [this](const Error& why) { loop_.Post([this, why] { sink_->OnRefused(why); }); }),
         deadline_(loop.io()),
         app_(loop, Hosted(std::move(libpython)), [this](int signal) { sink_->OnSignal(signal); }) {}
 
@@ -32,6 +36,7 @@ class FfiTransport final : public AppTransport, private PacketSink {
 
   void Start(AppSink& sink) override {
     sink_ = &sink;
+    delivery_.Open();
     loop_.Post([this] {
       sink_->OnAppEvent({AppState::kStarting, {}, 0});
       channel_.Start();
@@ -74,20 +79,23 @@ class FfiTransport final : public AppTransport, private PacketSink {
     options.environment = FletOnBridge(kProtocolPort);
     options.environment.insert(options.environment.end(), spec_.environment.begin(),
                                spec_.environment.end());
-    BridgeEvents events;
-    events.on_listening = [this] { loop_.Post([this] { OnListening(); }); };
-    events.on_closed = [this] {
+    options.modules = BridgeModules(channel_.inbox(), delivery_, outlet_);
+    return options;
+  }
+
+  Delivery::Hooks DeliveryHooks() {
+    Delivery::Hooks hooks;
+    hooks.watched_port = kProtocolPort;
+    hooks.on_set = [this] { loop_.Post([this] { OnListening(); }); };
+    hooks.on_gone = [this] {
       loop_.Post([this] {
         if (!finished_ && !stopping_) {
           sink_->OnSessionLost(MakeError(Errc::kPeerGone, "the app closed the connection"));
         }
       });
     };
-    events.on_refused = [this](const Error& why) {
-      loop_.Post([this, why] { sink_->OnRefused(why); });
-    };
-    options.modules = BridgeModules(channel_, kProtocolPort, std::move(events));
-    return options;
+    hooks.on_new_client = [this] { channel_.NewSessionBegun(); };
+    return hooks;
   }
 
   void OnPacket(Packet&& packet) override { sink_->OnPacket(std::move(packet)); }
@@ -125,6 +133,8 @@ class FfiTransport final : public AppTransport, private PacketSink {
   const AppSpec spec_;
   AppSink* sink_ = nullptr;  // set in Start()
   FfiChannel channel_;
+  Delivery delivery_;
+  ChannelOutlet outlet_;
   // loop's thread only
   boost::asio::steady_timer deadline_;
   std::optional<Error> cause_;

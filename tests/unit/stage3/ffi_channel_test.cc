@@ -1,9 +1,8 @@
 #include "src/stage3/ffi_channel.h"
 
-#include <poll.h>
-
 #include <atomic>
 #include <functional>
+#include <poll.h>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,7 +31,8 @@ class FfiChannelTest : public testing::Test {
   ~FfiChannelTest() override { Destroy(); }
 
   void Make(const FlowLimits& limits = {}) {
-    channel_ = std::make_unique<FfiChannel>(loop_, limits, sink_);
+    channel_ = std::make_unique<FfiChannel>(loop_, limits, sink_, kPort);
+    channel_->inbox().SetReader(Inbox::Reader::kLoop);
     OnLoop(loop_, [this] { channel_->Start(); });
   }
   void Destroy() {
@@ -56,30 +56,42 @@ class FfiChannelTest : public testing::Test {
     }
   }
   bool WaitReadable() {
-    pollfd wait{channel_->python_fd(), POLLIN, 0};
+    pollfd wait{channel_->inbox().loop_fd(), POLLIN, 0};
     return ::poll(&wait, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) == 1;
   }
-  // Gives packets to `take` until it returns false.
-  void ReadAsPython(const std::function<bool(Packet&&)>& take) {
+  // Gives messages to `take` until it returns false.
+  void ReadAsPython(const std::function<bool(Message&&)>& take) {
+    Inbox& inbox = channel_->inbox();
     for (;;) {
       ASSERT_TRUE(WaitReadable()) << "nobody woke Python";
-      channel_->ClearPythonWake();
+      inbox.ClearLoopWake();
       do {
-        for (Packet packet; channel_->NextForPython(packet);) {
-          if (!take(std::move(packet))) return;
+        for (Message message; inbox.Pop(message);) {
+          if (message.kind == Message::Kind::kBytes) {
+            inbox.Done(message.payload.size(), true);
+          } else {
+            inbox.MarkerDone();
+          }
+          if (!take(std::move(message))) {
+            inbox.Wake();
+            return;
+          }
         }
-      } while (!channel_->PythonMaySleep());
+      } while (!inbox.MaySleep());
     }
   }
   std::vector<std::string> ReadAsPython(std::size_t count) {
     std::vector<std::string> texts;
-    ReadAsPython([&](Packet&& packet) {
-      texts.push_back(packet.type == kNewSessionMarker ? "(new session)"
-                                                       : std::string(packet.payload.text()));
+    ReadAsPython([&](Message&& message) {
+      texts.push_back(message.kind == Message::Kind::kNewClient
+                          ? "(new session)"
+                          : std::string(message.payload.text()));
       return texts.size() < count;
     });
     return texts;
   }
+
+  static constexpr std::int64_t kPort = std::int64_t{1} << 40;
 
   RecordingSink sink_;
   EventLoop loop_;
@@ -91,8 +103,8 @@ TEST_F(FfiChannelTest, CarriesPacketsInOrderToTheApp) {
   Make({.max_packet = 100, .high_water = std::size_t{1} << 30, .low_water = 0});
   std::thread python([this] {
     int next = 0;
-    ReadAsPython([&](Packet&& packet) {
-      EXPECT_EQ(packet.payload.text(), std::to_string(next));
+    ReadAsPython([&](Message&& message) {
+      EXPECT_EQ(message.payload.text(), std::to_string(next));
       return ++next < kPackets;
     });
   });
@@ -122,6 +134,26 @@ TEST_F(FfiChannelTest, CarriesEmptyAndBigPacketsBothWays) {
   ASSERT_EQ(SendFromPython(""), FfiChannel::Sent::kOk);
   EXPECT_TRUE(Told() == big);
   EXPECT_EQ(Told(), "");
+}
+
+TEST_F(FfiChannelTest, GivesADataChannelItsOwnPortAndAControlPacketItsTypeByte) {
+  Make();
+  const std::string data{"\x07\0\0\0raw", 7};
+  ASSERT_EQ(channel_->Send(Packet{PacketType::kData, Buffer(data)}), SendResult::kAccepted);
+  ASSERT_EQ(channel_->Send(Packet{PacketType::kData, Buffer(std::string_view("abc"))}),
+            SendResult::kAccepted)
+      << "too short to name a channel: it goes nowhere";
+  ASSERT_EQ(Send("control"), SendResult::kAccepted);
+  std::vector<Message> messages;
+  ReadAsPython([&](Message&& message) {
+    messages.push_back(std::move(message));
+    return messages.size() < 2;
+  });
+  EXPECT_EQ(messages[0].port, 7);
+  EXPECT_EQ(messages[0].payload.text().substr(messages[0].skip), "raw");
+  EXPECT_EQ(messages[0].prefix, Message::kNoPrefix);
+  EXPECT_EQ(messages[1].port, kPort);
+  EXPECT_EQ(messages[1].prefix, 0);
 }
 
 TEST_F(FfiChannelTest, KeepsWhatIsSentBeforePythonListens) {

@@ -1,0 +1,367 @@
+#include "src/dart_bridge/interpreter.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <fstream>
+#include <iterator>
+#include <signal.h>
+#include <system_error>
+#include <thread>
+
+#include "common/python/api.h"
+#include "src/dart_bridge/dart_bridge.h"
+#include "src/dart_bridge/libpython.h"
+#include "src/dart_bridge/startup.h"
+
+namespace fletbridge::dart_bridge {
+namespace {
+
+constexpr const char* kSourceName = "<sp_script>";  // as the original shows it in tracebacks
+
+void Say(const std::string& text) { std::fprintf(stderr, "dart_bridge: %s\n", text.c_str()); }
+
+FlowLimits LimitsFromEnvironment() {
+  std::size_t bytes = DART_BRIDGE_QUEUE_BYTES;
+  if (const char* text = std::getenv("FLETBRIDGE_BRIDGE_QUEUE_BYTES"); text != nullptr) {
+    const char* end = text + std::strlen(text);
+    const auto [stop, error] = std::from_chars(text, end, bytes);
+    if (error != std::errc{} || stop != end) {
+      bytes = DART_BRIDGE_QUEUE_BYTES;
+      Say(std::string("FLETBRIDGE_BRIDGE_QUEUE_BYTES is not a number of bytes: \"") + text +
+          "\"; it stays at " + std::to_string(bytes));
+    }
+  }
+  // Senders ask again by themselves, so there is no lower mark.
+  return {.max_packet = SIZE_MAX / 4, .high_water = bytes, .low_water = bytes};
+}
+
+PyObject* ToPython(const std::string& utf8) {
+  PyObject* bytes =
+      Py().PyBytes_FromStringAndSize(utf8.data(), static_cast<Py_ssize_t>(utf8.size()));
+  if (bytes == nullptr) return nullptr;
+  PyObject* text =
+      Py()._PyObject_CallMethod_SizeT(bytes, "decode", "ss", "utf-8", "surrogateescape");
+  Py().Py_DecRef(bytes);
+  return text;
+}
+
+// The names of startup.py, in a module of their own. A new reference; null with an exception set.
+PyObject* Startup() {
+  constexpr const char* kName = "_dart_bridge_startup";
+  PyObject* module = Py().PyImport_AddModule(kName);  // borrowed from sys.modules
+  if (module == nullptr) return nullptr;
+  PyObject* names = Py().PyModule_GetDict(module);
+  if (Py().PyDict_GetItemString(names, "prepare") == nullptr) {
+    if (Py().PyDict_SetItemString(names, "__builtins__", Py().PyEval_GetBuiltins()) != 0)
+      return nullptr;
+    PyObject* code = Py().Py_CompileString(kStartupSource, kName, Py_file_input);
+    PyObject* result = code != nullptr ? Py().PyEval_EvalCode(code, names, names) : nullptr;
+    if (code != nullptr) Py().Py_DecRef(code);
+    if (result == nullptr) return nullptr;
+    Py().Py_DecRef(result);
+  }
+  Py().Py_IncRef(module);
+  return module;
+}
+
+// False with an exception set.
+bool Prepare(const Program& program) {
+  PyObject* startup = Startup();
+  if (startup == nullptr) return false;
+  PyObject* paths = Py().PyList_New(0);
+  bool ok = paths != nullptr;
+  for (const std::string& path : program.module_paths) {
+    PyObject* text = ok ? ToPython(path) : nullptr;
+    ok = text != nullptr && Py().PyList_Append(paths, text) == 0;
+    if (text != nullptr) Py().Py_DecRef(text);
+  }
+  PyObject* name = ok ? ToPython(program.name) : nullptr;
+  PyObject* result = name != nullptr
+                         ? Py()._PyObject_CallMethod_SizeT(startup, "prepare", "OO", name, paths)
+                         : nullptr;
+  ok = result != nullptr;
+  for (PyObject* object : {startup, paths, name, result}) {
+    if (object != nullptr) Py().Py_DecRef(object);
+  }
+  return ok;
+}
+
+bool Redirect() {
+  PyObject* startup = Startup();
+  if (startup == nullptr) return false;
+  PyObject* result = Py()._PyObject_CallMethod_SizeT(startup, "redirect_stdio", nullptr);
+  Py().Py_DecRef(startup);
+  if (result == nullptr) return false;
+  Py().Py_DecRef(result);
+  return true;
+}
+
+// The program's text; false after having said why there is none.
+bool ReadSource(const Program& program, std::string& source) {
+  if (!program.has_code) {
+    Say(program.from_source ? "no program: script_source is null" : "no program: app_path is null");
+    return false;
+  }
+  if (program.from_source) {
+    source = program.source;
+    return true;
+  }
+  std::ifstream in(program.path, std::ios::binary);
+  if (!in.is_open()) {
+    Say("cannot open " + program.path + ": " + std::strerror(errno));
+    return false;
+  }
+  source.assign(std::istreambuf_iterator<char>(in), {});
+  if (in.bad()) {
+    Say("cannot read " + program.path);
+    return false;
+  }
+  if (source.find('\0') != std::string::npos) {
+    Say(program.path + " is not Python source: it contains null bytes");
+    return false;
+  }
+  return true;
+}
+
+std::int64_t PortFromEnvironment(const char* name) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoll(text, nullptr, 10) : 0;
+}
+
+bool SetEnvironment(const Program& program) {
+  for (const auto& [key, value] : program.environment) {
+    if (::setenv(key.c_str(), value.c_str(), 1) != 0) {
+      Say("cannot set the environment variable \"" + key + "\": " + std::strerror(errno));
+      return false;
+    }
+  }
+  return true;
+}
+
+// No debug hooks around Python's memory.
+bool HasPlainMemory() {
+  return std::getenv("PYTHONMALLOC") == nullptr && std::getenv("PYTHONDEVMODE") == nullptr &&
+         std::getenv("PYTHONTRACEMALLOC") == nullptr;
+}
+
+}  // namespace
+
+Interpreter::Interpreter()
+    : inbox_(LimitsFromEnvironment()),
+      vm_([this] { inbox_.Wake(); }),
+      delivery_(inbox_, {.on_set = {},
+                         .on_gone = {},
+                         .on_turn = [this] { vm_.CollectReturned(); },
+                         .on_new_client = {}}) {}
+
+bool Interpreter::is_up() const noexcept {
+  if (HasPython()) return Py().Py_IsInitialized() != 0;
+  // Somebody else may have started one.
+  auto* is_initialized = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "Py_IsInitialized"));
+  return is_initialized != nullptr && is_initialized() != 0;
+}
+
+void Interpreter::SetPhase(Phase phase) {
+  const std::lock_guard lock(mutex_);
+  phase_ = phase;
+  phase_changed_.notify_all();
+}
+
+bool Interpreter::TakeStart() {
+  std::unique_lock lock(mutex_);
+  phase_changed_.wait(lock, [this] { return phase_ != Phase::kEnding; });
+  if (phase_ != Phase::kDown || is_up()) return false;
+  phase_ = Phase::kStarting;
+  return true;
+}
+
+int Interpreter::Run(Program program, bool sync) {
+  // Whoever comes while another one starts finds Python up, as far as this caller can tell.
+  bool ours = false;
+  bool must_wait = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ours = phase_ == Phase::kDown && !is_up();
+    must_wait = phase_ == Phase::kEnding;
+    if (ours) phase_ = Phase::kStarting;
+  }
+  const std::int64_t completion_port = sync ? 0 : program.completion_port;
+  const auto run = [this, ours, completion_port, program = std::move(program)] {
+    const int result = ours || TakeStart() ? RunFresh(program) : RunWhileUp(program);
+    if (completion_port != 0) vm_.PostInteger(completion_port, result);
+    return result;
+  };
+  if (sync) return run();
+  if (!ours && !must_wait) {
+    run();
+    return 0;
+  }
+  try {
+    std::thread([run] {
+      // RequestStop() must reach the program, whatever the mask of the thread that has started us.
+      sigset_t interrupt;
+      sigemptyset(&interrupt);
+      sigaddset(&interrupt, SIGINT);
+      ::pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
+      run();
+    }).detach();
+  } catch (const std::system_error&) {
+    if (ours) SetPhase(Phase::kDown);
+    return -1;
+  }
+  return 0;
+}
+
+int Interpreter::RunWhileUp(const Program& program) {
+  if (!SetEnvironment(program)) return 1;
+  stage3::SessionPorts ports;
+  const std::pair<const char*, const char*> known[] = {{"protocol", "FLET_DART_BRIDGE_PORT"},
+                                                       {"exit", "FLET_DART_BRIDGE_EXIT_PORT"}};
+  for (const auto& [label, variable] : known) {
+    if (const std::int64_t port = PortFromEnvironment(variable); port > 0)
+      ports.emplace_back(label, port);
+  }
+  if (!ports.empty()) delivery_.SignalDartSession(std::move(ports));
+  return 0;
+}
+
+void Interpreter::AddModules() {
+  for (const BuiltinModule& module : stage3::BridgeModules(inbox_, delivery_, vm_))
+    Py().PyImport_AppendInittab(module.name, module.init);
+  const std::lock_guard lock(mutex_);
+  for (auto it = extensions_.rbegin(); it != extensions_.rend(); ++it)
+    Py().PyImport_AppendInittab(it->first->c_str(), it->second);
+}
+
+// The phase is kStarting, by us.
+int Interpreter::RunFresh(const Program& program) {
+  bool ready = SetEnvironment(program);
+  if (ready) {
+    if (Result<> python = FindPython(); !python) {
+      Say(python.error().Line());
+      ready = false;
+    }
+  }
+  if (!ready) {
+    SetPhase(Phase::kDown);
+    return 1;
+  }
+  AddModules();
+  Py().Py_InitializeEx(1);
+  vm_.InterpreterStarted(HasPlainMemory());
+  struct sigaction now {};
+  ::sigaction(SIGINT, nullptr, &now);
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = Phase::kUp;
+    program_thread_ = ::pthread_self();
+    sigint_handler_ = now.sa_handler;
+    phase_changed_.notify_all();
+  }
+  delivery_.Open();
+  const int result = RunInInterpreter(program);
+  SetPhase(Phase::kEnding);
+  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
+  Py().PyErr_Fetch(&type, &value, &trace);
+  delivery_.Close();
+  Py().PyErr_Restore(type, value, trace);
+  if (type != nullptr) Py().PyErr_Print();  // after sys.exit() it ends the process
+  if (Py().Py_FinalizeEx() != 0) Say("what the program wrote last could not be written");
+  vm_.InterpreterEnded();
+  std::fflush(nullptr);
+  SetPhase(Phase::kDown);
+  return result;
+}
+
+// 0; 1 with an exception set, or after having said what is wrong.
+int Interpreter::RunInInterpreter(const Program& program) {
+  if (!Redirect() || !Prepare(program)) return 1;
+  std::string source;
+  if (!ReadSource(program, source)) return 1;
+  const char* name = program.from_source ? kSourceName : program.path.c_str();
+  PyObject* main = Py().PyImport_AddModule("__main__");  // borrowed
+  PyObject* code =
+      main != nullptr ? Py().Py_CompileString(source.c_str(), name, Py_file_input) : nullptr;
+  if (code == nullptr) return 1;
+  PyObject* names = Py().PyModule_GetDict(main);
+  PyObject* value = Py().PyEval_EvalCode(code, names, names);
+  Py().Py_DecRef(code);
+  if (value == nullptr) return 1;
+  Py().Py_DecRef(value);
+  return 0;
+}
+
+bool Interpreter::RequestStop() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!is_up() || !HasPython()) return false;
+  struct sigaction now {};
+  ::sigaction(SIGINT, nullptr, &now);
+  if (phase_ == Phase::kUp && sigint_handler_ != SIG_DFL && sigint_handler_ != SIG_IGN &&
+      now.sa_handler == sigint_handler_) {
+    // A real one: it wakes the program out of a waiting system call. The program's thread cannot
+    // leave this phase, and Python not take its handler away, while the mutex is held.
+    ::pthread_kill(program_thread_, SIGINT);
+  } else {
+    Py().PyErr_SetInterrupt();
+  }
+  return true;
+}
+
+void Interpreter::Finalize() {
+  if (!is_up() || !HasPython()) return;
+  bool ours = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kStarting || phase_ == Phase::kEnding) return;
+    ours = phase_ == Phase::kUp;
+  }
+  inbox_.Shut();
+  delivery_.ClearHandlers();
+  if (ours) {
+    [[maybe_unused]] const bool asked = RequestStop();  // the program's thread does the rest
+    return;
+  }
+  Py().PyGILState_Ensure();
+  delivery_.Close();
+  Py().Py_FinalizeEx();
+  vm_.InterpreterEnded();
+}
+
+bool Interpreter::RedirectStdio() {
+  if (!is_up() || !HasPython()) return false;
+  const PyGILState_STATE attached = Py().PyGILState_Ensure();
+  const bool ok = Redirect();
+  if (!ok) Py().PyErr_Print();
+  Py().PyGILState_Release(attached);
+  return ok;
+}
+
+void Interpreter::RegisterExtension(std::string name, PyObject* (*init)()) {
+  const std::lock_guard lock(mutex_);
+  extensions_.emplace_back(new std::string(std::move(name)), init);
+}
+
+int Interpreter::RunChild(int argc, char** argv) {
+  ::unsetenv("PYTHONINSPECT");
+  if (Result<> python = FindPython(); !python) {
+    Say(python.error().Line());
+    return 1;
+  }
+  AddModules();
+  delivery_.Open();
+  return Py().Py_BytesMain(argc, argv);
+}
+
+PyObject* Interpreter::ImportModule() {
+  if (!FindPython()) return nullptr;
+  const std::vector<BuiltinModule> modules = stage3::BridgeModules(inbox_, delivery_, vm_);
+  vm_.InterpreterStarted(HasPlainMemory());
+  delivery_.Open();
+  return modules.front().init();
+}
+
+}  // namespace fletbridge::dart_bridge
