@@ -56,7 +56,9 @@ namespace fletbridge {
   X(PyObject_CallFunctionObjArgs)  \
   X(_PyObject_CallMethod_SizeT)    \
   X(PyObject_GetAttrString)        \
+  X(PyObject_InitVar)              \
   X(PyObject_IsTrue)               \
+  X(PyObject_SetAttrString)        \
   X(PyTuple_GetItem)               \
   X(PyUnicode_DecodeFSDefault)     \
   X(Py_AtExit)                     \

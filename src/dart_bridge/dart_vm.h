@@ -32,8 +32,7 @@ class DartVm final : public stage3::Outlet {
   // Under the GIL.
   void CollectReturned() noexcept;
   // The interpreter is up, or has been finalised: from then on nobody else holds what was lent, and
-  // what comes back is freed at once. `plain_memory`: Python allocates by malloc, not by a debug
-  // hook.
+  // what comes back is freed at once. `plain_memory`: large objects are blocks of malloc's.
   void InterpreterStarted(bool plain_memory) noexcept;
   void InterpreterEnded() noexcept;
 

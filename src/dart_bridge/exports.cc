@@ -83,7 +83,7 @@ int DartBridge_EnqueueMessage(int64_t port, const char* data, size_t len) noexce
   if (len > PTRDIFF_MAX || (data == nullptr && len != 0) || !inbox.ports().Has(port)) return -1;
   fletbridge::stage3::Message message;
   message.port = port;
-  message.payload = fletbridge::Buffer(std::string_view(data, len));
+  message.payload = fletbridge::stage3::Payload::CopyForPython({data, len});
   switch (inbox.Push(std::move(message))) {
     case SendResult::kAccepted:
       return 0;

@@ -16,6 +16,7 @@
 #include "src/dart_bridge/dart_bridge.h"
 #include "src/dart_bridge/libpython.h"
 #include "src/dart_bridge/startup.h"
+#include "src/stage3/bytes_object.h"
 
 namespace fletbridge::dart_bridge {
 namespace {
@@ -142,12 +143,6 @@ bool SetEnvironment(const Program& program) {
   return true;
 }
 
-// No debug hooks around Python's memory.
-bool HasPlainMemory() {
-  return std::getenv("PYTHONMALLOC") == nullptr && std::getenv("PYTHONDEVMODE") == nullptr &&
-         std::getenv("PYTHONTRACEMALLOC") == nullptr;
-}
-
 }  // namespace
 
 Interpreter::Interpreter()
@@ -252,7 +247,7 @@ int Interpreter::RunFresh(const Program& program) {
   }
   AddModules();
   Py().Py_InitializeEx(1);
-  vm_.InterpreterStarted(HasPlainMemory());
+  vm_.InterpreterStarted(stage3::LearnBytesLayout());
   struct sigaction now {};
   ::sigaction(SIGINT, nullptr, &now);
   {
@@ -359,7 +354,7 @@ int Interpreter::RunChild(int argc, char** argv) {
 PyObject* Interpreter::ImportModule() {
   if (!FindPython()) return nullptr;
   const std::vector<BuiltinModule> modules = stage3::BridgeModules(inbox_, delivery_, vm_);
-  vm_.InterpreterStarted(HasPlainMemory());
+  vm_.InterpreterStarted(stage3::LearnBytesLayout());
   delivery_.Open();
   return modules.front().init();
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/python/api.h"
+#include "src/stage3/bytes_object.h"
 
 namespace fletbridge::stage3 {
 namespace {
@@ -148,7 +149,10 @@ PyModuleDef g_ffi_module = {PyModuleDef_HEAD_INIT,
                             nullptr,
                             nullptr};
 
-PyObject* InitBridge() { return Py().PyModule_Create2(&g_bridge_module, PYTHON_ABI_VERSION); }
+PyObject* InitBridge() {
+  LearnBytesLayout();
+  return Py().PyModule_Create2(&g_bridge_module, PYTHON_ABI_VERSION);
+}
 PyObject* InitFfi() { return Py().PyModule_Create2(&g_ffi_module, PYTHON_ABI_VERSION); }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "src/stage3/delivery.h"
 
 #include <chrono>
-#include <cstring>
 #include <future>
 #include <pthread.h>
 #include <signal.h>
@@ -9,12 +8,11 @@
 #include <utility>
 
 #include "common/python/api.h"
+#include "src/stage3/bytes_object.h"
 
 namespace fletbridge::stage3 {
 namespace {
 
-// Below, the GIL may be kept: releasing and taking it again costs more than the copy.
-constexpr std::size_t kReleaseGilBytes = 64 * 1024;
 // Messages handled per wake-up before the app's other callbacks have their turn.
 constexpr int kBatch = 256;
 constexpr auto kHandlerDeadline = std::chrono::seconds(2);
@@ -44,6 +42,48 @@ PyObject* RunningLoop() {
   Py().Py_DecRef(loop);
   return nullptr;
 }
+
+// While a loop runs one of its callbacks it needs no wake-up: what is added to it runs in its next
+// round. Handlers such as Flet's use call_soon_threadsafe(), which would send itself one through a
+// socket; for the time of a delivery asyncio's own loops do without (BaseSelectorEventLoop's
+// _write_to_self).
+class WithoutSelfWake {
+ public:
+  explicit WithoutSelfWake(PyObject* loop) {
+    if (loop == nullptr) return;
+    PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(loop));
+    PyObject* own = Py().PyObject_GetAttrString(type, kName);
+    PyObject* nothing = own != nullptr ? Py().PyCMethod_New(&kNothing, nullptr, nullptr, nullptr)
+                                       : nullptr;
+    if (nothing != nullptr && Py().PyObject_SetAttrString(loop, kName, nothing) == 0) {
+      loop_ = loop;
+      Py().Py_IncRef(loop_);
+    } else {
+      Py().PyErr_Clear();
+    }
+    if (nothing != nullptr) Py().Py_DecRef(nothing);
+    if (own != nullptr) Py().Py_DecRef(own);
+  }
+  ~WithoutSelfWake() {
+    if (loop_ == nullptr) return;
+    PyObject *error = nullptr, *value = nullptr, *trace = nullptr;
+    Py().PyErr_Fetch(&error, &value, &trace);
+    if (Py().PyObject_SetAttrString(loop_, kName, nullptr) != 0) Py().PyErr_Clear();
+    Py().PyErr_Restore(error, value, trace);
+    Py().Py_DecRef(loop_);
+  }
+  WithoutSelfWake(const WithoutSelfWake&) = delete;
+  WithoutSelfWake& operator=(const WithoutSelfWake&) = delete;
+
+ private:
+  static PyObject* Nothing(PyObject*, PyObject*) {
+    Py().Py_IncRef(Py().none);
+    return Py().none;
+  }
+  static constexpr const char* kName = "_write_to_self";
+  inline static PyMethodDef kNothing = {"_write_to_self", Nothing, METH_NOARGS, nullptr};
+  PyObject* loop_ = nullptr;
+};
 
 bool IsClosed(PyObject* loop) {
   PyObject* closed = Py()._PyObject_CallMethod_SizeT(loop, "is_closed", nullptr);
@@ -303,17 +343,20 @@ bool Delivery::Drain(const void* reader) {
   bool ok = true;
   bool empty = false;
   if (hooks_.on_turn) hooks_.on_turn();
-  Message message;
-  for (int i = 0; ok && i < kBatch; ++i) {
-    if (reader_ != reader) break;  // another one reads from now on, or nobody
-    if (!inbox_.Pop(message)) {
-      if (inbox_.MaySleep()) {
-        empty = true;
-        break;
+  {
+    const WithoutSelfWake quiet(loop_);
+    Message message;
+    for (int i = 0; ok && i < kBatch; ++i) {
+      if (reader_ != reader) break;  // another one reads from now on, or nobody
+      if (!inbox_.Pop(message)) {
+        if (inbox_.MaySleep()) {
+          empty = true;
+          break;
+        }
+        continue;
       }
-      continue;
+      ok = HandOver(message);
     }
-    ok = HandOver(message);
   }
   draining_ = false;
   if (!empty) inbox_.Wake();
@@ -394,26 +437,14 @@ PyObject* Delivery::HandlerOf(std::int64_t port) const {
 
 bool Delivery::DeliverBytes(Message& message, bool& delivered) {
   if (HandlerOf(message.port) == nullptr) return true;
-  const std::size_t prefix = message.prefix == Message::kNoPrefix ? 0 : 1;
-  const std::size_t size = message.payload.size() - message.skip;
-  PyObject* bytes = Py().PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size + prefix));
+  PyObject* bytes = MakeBytes(message.payload, message.prefix, message.skip);
   if (bytes == nullptr) {
     PrintException(Py().none);
     return true;
   }
-  char* to = Py().PyBytes_AsString(bytes);
-  if (prefix != 0) *to = static_cast<char>(message.prefix);
-  const std::byte* from = message.payload.data() + message.skip;
-  if (size < kReleaseGilBytes) {
-    if (size != 0) std::memcpy(to + prefix, from, size);
-  } else {
-    PyThreadState* thread = Py().PyEval_SaveThread();
-    std::memcpy(to + prefix, from, size);
-    Py().PyEval_RestoreThread(thread);
-  }
-  message.payload = Buffer();
+  message.payload = {};
   bool ok = true;
-  // Looked up again: while the GIL was released it may have been taken away.
+  // Looked up again: the GIL may have been released, and the handler taken away.
   if (PyObject* handler = HandlerOf(message.port); handler != nullptr) {
     delivered = true;
     ok = Call(handler, bytes);

@@ -105,7 +105,7 @@ SendResult FfiChannel::Send(Packet&& packet) {
   }
   message.payload = std::move(packet.payload);
   const SendResult result = inbox_.Push(std::move(message));
-  if (result != SendResult::kAccepted) packet.payload = std::move(message.payload);
+  if (result != SendResult::kAccepted) packet.payload = message.payload.TakeBuffer();
   return result;
 }
 

@@ -19,6 +19,7 @@
 
 #include "common/base/unique_fd.h"
 #include "common/transport/bounded_queue.h"
+#include "src/stage3/payload.h"
 
 namespace fletbridge::stage3 {
 
@@ -37,7 +38,7 @@ struct Message {
   std::int16_t prefix = kNoPrefix;  // a byte that comes before the payload
   std::uint32_t skip = 0;           // bytes at the payload's start that are not handed over
   std::int64_t port = 0;
-  Buffer payload;
+  Payload payload;
   std::unique_ptr<SessionPorts> ports{};
 
   static constexpr std::int16_t kNoPrefix = -1;

@@ -1,0 +1,80 @@
+// Room: src/stage3. The bytes of a message for Python: a packet's buffer as it came, or a block that
+// becomes a bytes object without another copy. Move-only.
+//
+// CPython allocates objects of more than 512 bytes by malloc() (Objects/obmalloc.c), so a malloc'ed
+// block with room for the header of a bytes object in front can be made into one later, under the
+// GIL. Whether this interpreter does it so is tried at run time (bytes_object.h); else the content is
+// copied.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "common/transport/packet.h"
+
+namespace fletbridge::stage3 {
+
+class Payload {
+ public:
+  // PyBytesObject of CPython 3.10 to 3.14 on LP64: reference count, type, size, hash.
+  static constexpr std::size_t kHeaderBytes = 32;
+  // Below, objects live in CPython's own pools, and a copy costs little.
+  static constexpr std::size_t kSmallestObject = 1024;
+
+  Payload() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): the plain form
+  Payload(Buffer&& buffer) : buffer_(std::move(buffer)) {}
+  // Throws std::bad_alloc.
+  [[nodiscard]] static Payload CopyForPython(std::string_view content) {
+    Payload payload;
+    if (content.size() < kSmallestObject) {
+      payload.buffer_ = Buffer(content);
+      return payload;
+    }
+    auto* block = static_cast<std::byte*>(std::malloc(kHeaderBytes + content.size() + 1));
+    if (block == nullptr) throw std::bad_alloc();
+    std::memcpy(block + kHeaderBytes, content.data(), content.size());
+    block[kHeaderBytes + content.size()] = std::byte{0};  // as bytes objects have it
+    payload.block_.reset(block);
+    payload.block_size_ = content.size();
+    return payload;
+  }
+
+  Payload(Payload&& other) noexcept { *this = std::move(other); }
+  Payload& operator=(Payload&& other) noexcept {
+    buffer_ = std::move(other.buffer_);
+    block_ = std::move(other.block_);
+    block_size_ = std::exchange(other.block_size_, 0);
+    return *this;
+  }
+
+  [[nodiscard]] const std::byte* data() const noexcept {
+    return block_ ? block_.get() + kHeaderBytes : buffer_.data();
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return block_ ? block_size_ : buffer_.size(); }
+  [[nodiscard]] std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(data()), size()};
+  }
+  // What the plain form was made of.
+  [[nodiscard]] Buffer TakeBuffer() { return std::move(buffer_); }
+  [[nodiscard]] bool may_become_object() const noexcept { return block_ != nullptr; }
+  // The block, header first, to be freed by free() or as a Python object; the payload is empty then.
+  [[nodiscard]] void* ReleaseBlock() noexcept {
+    block_size_ = 0;
+    return block_.release();
+  }
+
+ private:
+  struct Free {
+    void operator()(std::byte* block) const noexcept { std::free(block); }
+  };
+  Buffer buffer_;
+  std::unique_ptr<std::byte, Free> block_;
+  std::size_t block_size_ = 0;
+};
+
+}  // namespace fletbridge::stage3
