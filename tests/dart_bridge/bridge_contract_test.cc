@@ -193,7 +193,7 @@ TEST_P(BridgeThreads, FinalizesFromAnyThread) { HoldsOnOurs("58_finalize", "it c
 TEST_P(BridgeContract, WritesPythonsStreamsToTheProcesss) { Holds("59"); }
 // The original takes all of 312 MiB for a loop that is blocked.
 TEST_P(BridgeContract, BoundsWhatABlockedLoopIsSent) { Holds("60"); }
-// The original's callers wait for the GIL: a switch interval, or a long call in C to its end.
+// The original's callers wait for the GIL, for a switch interval, or a long call in C to its end.
 TEST_P(BridgeContract, TakesMessagesWhilePythonComputes) { Holds("61"); }
 TEST_P(BridgeContract, TakesMessagesDuringALongCallInC) { Holds("61_long_call"); }
 
@@ -244,7 +244,7 @@ TEST_P(OurBridge, CountsWhatIsSent) { Holds("sent"); }
 TEST_P(OurBridge, IsClosedInAForkedChild) { Holds("fork"); }
 TEST_P(OurBridge, ServesMultiprocessing) { Holds("multiprocessing"); }
 
-// "times p50 p99" of the case's output.
+// "times TYPICAL WORST" of the case's output, in microseconds.
 std::pair<double, double> Times(const Seen& seen) {
   std::istringstream words(seen.lines);
   std::pair<double, double> times{0, 0};
@@ -261,7 +261,7 @@ TEST_P(OurBridge, TakesMessagesSoonerAtWorstThanTheOriginalMostly) {
     ASSERT_EQ(original.status, 0) << original.lines;
     const Seen ours = RunCase("ours", name);
     ASSERT_EQ(ours.status, 0) << ours.lines;
-    std::printf("%s: original p50 %.0f us, ours p99 %.0f us\n", name, Times(original).first,
+    std::printf("%s: original mostly %.0f us, ours at worst %.0f us\n", name, Times(original).first,
                 Times(ours).second);
     EXPECT_LT(Times(ours).second, Times(original).first);
   }

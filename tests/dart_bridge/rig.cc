@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fstream>
 #include <sys/mman.h>
@@ -149,6 +150,11 @@ void Rig::ReadReports() {
   }
 }
 
+void Rig::ShowPythonToExtensions() {
+  Require(::dlopen(BRIDGE_LIBPYTHON, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD) != nullptr,
+          "libpython is not loaded");
+}
+
 void Rig::Init() { Same("init", bridge_.init(vm_.table()), 0); }
 
 std::string Rig::WithPrelude(const std::string& body) { return kPrelude + body; }
@@ -293,7 +299,9 @@ std::string Rig::captured_stderr() {
 }
 
 void Rig::Tell(const std::string& line) const {
-  const std::string text = line + "\n";
+  std::string text = line + "\n";
+  // An empty line would end the tests' reading.
+  for (std::size_t at = 0; (at = text.find("\n\n")) != std::string::npos;) text.erase(at, 1);
   const int fd = real_stdout_ >= 0 ? real_stdout_ : STDOUT_FILENO;
   [[maybe_unused]] const ssize_t n = ::write(fd, text.data(), text.size());
 }

@@ -85,6 +85,8 @@ class Rig {
   [[nodiscard]] const std::string& folder() const { return folder_; }
 
   // ---- Running.
+  // What the original needs before asyncio and Flet can be imported, see case 65; ours does it.
+  void ShowPythonToExtensions();
   void Init();  // gives the library the fake VM's table
   // A script with say(), gate() and park() before it; see rig.cc.
   [[nodiscard]] static std::string WithPrelude(const std::string& body);

@@ -11,12 +11,14 @@ namespace {
 
 constexpr const char* kRestartHandlers = R"(
 kept = []
+def keep(ports):
+    "Is it what the handlers before were given in this signal?"
+    kept.append(ports)
+    return len(kept) % 3 == 1 or ports is kept[-2]
 def a(ports):
-    kept.append(ports)
-    say('a', sorted(ports.items()), all(ports is other for other in kept[-3:]))
+    say('a', sorted(ports.items()), keep(ports))
 def b(ports):
-    kept.append(ports)
-    say('b', sorted(ports.items()), ports is kept[-2])
+    say('b', sorted(ports.items()), keep(ports))
     raise ValueError('b')
 for handler in (a, b, a):
     say(bridge.add_session_restart_handler(handler))
