@@ -227,6 +227,7 @@ TEST_P(OurThreads, WeakPoint07CallersAreToldThatTheQueueIsFull) { Holds("bound")
 TEST_P(OurBridge, WeakPoint07AMessageAboveTheBoundIsTakenAlone) { Holds("above_bound"); }
 TEST_P(OurThreads, WeakPoint10WhatTheEndDropsIsCounted) { Holds("end_drops"); }
 TEST_P(OurBridge, WeakPoint10WhatFindsNoHandlerIsCounted) { Holds("no_handler"); }
+TEST_P(OurThreads, WeakPoint11AHandlerMayOutliveItsProgram) { Holds("handler_outlives"); }
 TEST_P(OurBridge, WeakPoint12SystemExitInARestartHandlerIsPrinted) { Holds("exit_in_restart"); }
 TEST_P(OurThreads, WeakPoint17StartsAtOnceRunOneProgram) { Holds("starts_at_once"); }
 TEST_P(OurThreads, WeakPoint17ExtensionsMayBeRegisteredFromManyThreads) { Holds("registers"); }
@@ -238,6 +239,7 @@ TEST_P(OurBridge, WeakPoint21AFileWithANulIsRefused) { Holds("nul_in_file"); }
 TEST_P(OurBridge, RefusesNoTable) { Holds("init_without_table"); }
 TEST_P(OurThreads, KeepsOneOrderOverPortsAndSignals) { Holds("one_order"); }
 TEST_P(OurThreads, CallsHandlersOnTheLoopThatSetThem) { Holds("on_loop"); }
+TEST_P(OurThreads, KeepsTheOrderOfHandlersOfALoopAndOfNone) { Holds("mixed_loops"); }
 TEST_P(OurThreads, OutlivesTheLoopOfAHandler) { Holds("outlives_loop"); }
 TEST_P(OurThreads, StopsALoopThatHasAHandler) { Holds("54_handler"); }
 TEST_P(OurBridge, CountsWhatIsSent) { Holds("sent"); }

@@ -114,56 +114,91 @@ import asyncio
 async def main():
     loop = asyncio.get_running_loop()
     def on_loop(data):
-        say('loop', asyncio._get_running_loop() is loop,
-            threading.current_thread() is threading.main_thread(), data.decode())
+        say(asyncio._get_running_loop() is loop, data.decode(),
+            threading.current_thread() is threading.main_thread())
     bridge.set_enqueue_handler_func(77, on_loop)
-    def elsewhere():
-        def off_loop(data):
-            say('elsewhere', asyncio._get_running_loop() is None,
-                threading.current_thread() is threading.main_thread(), data.decode())
-        bridge.set_enqueue_handler_func(78, off_loop)
-    await loop.run_in_executor(None, elsewhere)
+    bridge.set_enqueue_handler_func(78, on_loop)
+    bridge.add_session_restart_handler(lambda ports: on_loop(b'signal'))
     await park_loop()
 asyncio.run(main())
 )");
   for (int i = 0; i < 50; ++i) {
     Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
     Same("enqueue", rig.Enqueue(78, "y"), 0);
+    rig.Signal({{"protocol", 5}});
   }
   for (int i = 0; i < 50; ++i) {
-    rig.Expect("loop True True x");
-    rig.Expect("elsewhere True False y");
+    rig.Expect("True x True");
+    rig.Expect("True y True");
+    rig.Expect("True signal True");
   }
   rig.End();
 }
 
+// Handlers set on a loop and elsewhere: whoever calls them, the one order is kept.
+void HandlersOfALoopAndOfNone(Rig& rig) {
+  rig.Park(R"(
+import asyncio
+async def main():
+    loop, inside = asyncio.get_running_loop(), threading.Lock()
+    def handler(data):
+        alone = inside.acquire(blocking=False)
+        time.sleep(0)
+        say(data.decode(), alone, threading.get_native_id() != host)
+        inside.release()
+    host = int(gate_line())
+    bridge.set_enqueue_handler_func(77, handler)
+    await loop.run_in_executor(None, bridge.set_enqueue_handler_func, 78, handler)
+    await park_loop()
+def gate_line():
+    line = b''
+    while not line.endswith(b' '):
+        line += gate()
+    return line
+say('ready')
+asyncio.run(main())
+)",
+           "ready");
+  rig.WriteGate(std::to_string(::gettid()) + " ");
+  rig.Expect("parked");
+  for (int i = 0; i < 100; ++i) {
+    Same("enqueue", rig.Enqueue(kHandlerPort + i % 2, std::to_string(i)), 0);
+  }
+  for (int i = 0; i < 100; ++i) rig.Expect(std::to_string(i) + " True True");
+  rig.End();
+}
+
 void OutlivesALoop(Rig& rig) {
-  rig.Init();
-  Start start;
-  start.script = Rig::WithPrelude(R"(
+  rig.Park(R"(
 import asyncio
 async def first():
-    heard = asyncio.Event()
-    bridge.set_enqueue_handler_func(77, lambda data: heard.set())
+    loop, heard = asyncio.get_running_loop(), asyncio.Event()
+    bridge.set_enqueue_handler_func(77, lambda data: loop.call_soon_threadsafe(heard.set))
     say('first')
     await heard.wait()
-bridge.set_enqueue_handler_func(78, lambda data: say('elsewhere'))
 asyncio.run(first())
 say('closed')
+gate()
+bridge.set_enqueue_handler_func(77, lambda data: say('elsewhere', data.decode()))
+say('set')
 gate()
 async def second():
     bridge.set_enqueue_handler_func(77, lambda data: say('second', data.decode()))
     await park_loop()
 asyncio.run(second())
-)");
-  Same("run", rig.Run(start), 0);
-  rig.Expect("first");
+)",
+           "first");
   Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
   rig.Expect("closed");
-  const int code = rig.Enqueue(kHandlerPort, "to a closed loop");
+  // The handler is still there; what it does with its closed loop is printed and goes no further.
+  const int code = rig.Enqueue(kHandlerPort, "late");
   Require(code == 0 || code == -1, "enqueue: " + std::to_string(code));
-  Same("enqueue", rig.Enqueue(78, ""), 0);
-  rig.Expect("elsewhere");
+  rig.OpenGate();
+  rig.Expect("set");
+  Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
+  std::string heard = rig.Hear();
+  if (heard == "elsewhere late") heard = rig.Hear();  // it waited for the new handler
+  Same("the script says", heard, "elsewhere x");
   rig.OpenGate();
   rig.Expect("parked");
   Same("enqueue", rig.Enqueue(kHandlerPort, "y"), 0);
@@ -266,34 +301,75 @@ tell_statistics()
   rig.AwaitEnded();
 }
 
-void CountsWhatTheEndDrops(Rig& rig) {
-  rig.Init();
-  Start start;
-  start.script = Rig::WithPrelude(R"(
-left = threading.Event()
+// A program whose handler waits for the gate while the main thread comes to its end.
+constexpr const char* kBlockedAtTheEnd = R"(
+called = threading.Event()
 def handler(data):
     say('blocked')
-    left.wait()
+    called.set()
+    gate()
+    say('gone on')
 bridge.set_enqueue_handler_func(77, handler)
+bridge.set_enqueue_handler_func(78, lambda data: say('also'))
 say('going')
-gate()
-import atexit
-threading._register_atexit(left.set)
-)");
+called.wait()
+)";
+
+void BlockAtTheEnd(Rig& rig) {
+  rig.Init();
+  Start start;
+  start.script = Rig::WithPrelude(kBlockedAtTheEnd);
   Same("run", rig.Run(start), 0);
   rig.Expect("going");
-  Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
+  for (int i = 0; i < 11; ++i) {
+    const int code = rig.Enqueue(i == 0 ? kHandlerPort : 78, "x");
+    Require(code == 0 || (i > 0 && code == -2), "enqueue: " + std::to_string(code));
+  }
   rig.Expect("blocked");
-  for (int i = 0; i < 10; ++i) Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
+  AwaitUntil("the end's beginning", [&] { return rig.Enqueue(78, "") == -2; });
+}
+
+void CountsWhatTheEndDrops(Rig& rig) {
+  BlockAtTheEnd(rig);
   rig.OpenGate();
+  rig.Expect("gone on");
   rig.AwaitEnded();
-  Same("enqueue", rig.Enqueue(kHandlerPort, "x"), -2);
-  Same("the next run", rig.RunSync("tell_statistics()\n"), 0);
+  Same("the next run", rig.RunSync("say('next')\ntell_statistics()\n"), 0);
+  std::int64_t called = 1;
+  std::string line;
+  for (; (line = rig.Hear()) == "also"; ++called) {
+  }
+  Same("the script says", line, "next");
   const auto counts = rig.HearStatistics();
-  Same("accepted", counts.at("accepted"), 11);
-  Same("delivered and dropped", counts.at("delivered") + counts.at("dropped"), 11);
-  Require(counts.at("dropped") > 0, "nothing is counted as dropped");
+  Same("delivered", counts.at("delivered"), called);
+  Same("delivered and dropped", counts.at("delivered") + counts.at("dropped"),
+       counts.at("accepted"));
   Same("queued", counts.at("queued_bytes"), 0);
+}
+
+// The handler comes back from its wait when its interpreter is gone: its thread must not take the
+// process with it.
+void HandlerOutlivesTheProgram(Rig& rig) {
+  BlockAtTheEnd(rig);
+  rig.AwaitEnded();
+  rig.OpenGate();
+  for (int i = 0; i < 3; ++i) {
+    Same("the next run", rig.RunSync("say(bridge.send_bytes(5, b'x'))\n"), 0);
+    std::string heard = rig.Hear();
+    if (heard == "gone on") heard = rig.Hear();
+    Same("the script says", heard, "True");
+  }
+  rig.Park("bridge.set_enqueue_handler_func(77, lambda data: say('handled'))\npark()\n");
+  Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
+  rig.Expect("handled");
+  rig.Send(kEndPort, "");
+  (void)rig.vm().Await(kExitPort, 1);
+  rig.AwaitEnded();
+  Same("the last run", rig.RunSync("tell_statistics()\n"), 0);
+  const auto counts = rig.HearStatistics();
+  Require(counts.at("dropped") > 0, "what waited is not counted as dropped");
+  Same("delivered and dropped", counts.at("delivered") + counts.at("dropped"),
+       counts.at("accepted"));
 }
 
 void CountsWhatIsSent(Rig& rig) {
@@ -532,12 +608,14 @@ std::vector<Case> OwnCases() {
           {"signaller_free", SignallerIsNotHeldUp},
           {"one_order", OneOrderForAll},
           {"on_loop", HandlersRunOnTheirLoop},
+          {"mixed_loops", HandlersOfALoopAndOfNone},
           {"outlives_loop", OutlivesALoop},
           {"exit_in_restart", ExitInARestartHandler},
           {"bound", BoundsItsQueue},
           {"above_bound", TakesOneAboveItsBound},
           {"no_handler", CountsWhatFindsNoHandler},
           {"end_drops", CountsWhatTheEndDrops},
+          {"handler_outlives", HandlerOutlivesTheProgram},
           {"sent", CountsWhatIsSent},
           {"no_copy", SendsWithoutACopy},
           {"late_finalizers", FinalizersOutliveTheProgram},

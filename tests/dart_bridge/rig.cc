@@ -198,12 +198,12 @@ int Rig::RunSync(const std::string& body) {
   return Run(start);
 }
 
-void Rig::Park(const std::string& body) {
+void Rig::Park(const std::string& body, const std::string& word) {
   Init();
   Start start;
   start.script = WithPrelude(body);
   Same("run", Run(start), 0);
-  Expect("parked");
+  Expect(word);
 }
 
 void Rig::End(std::int64_t code) {

@@ -93,8 +93,8 @@ class Rig {
   [[nodiscard]] int Run(const Start& start);
   // Runs `body` and gives run()'s code.
   [[nodiscard]] int RunSync(const std::string& body);
-  // Init(), starts `body` on the library's thread and waits until it has called park().
-  void Park(const std::string& body);
+  // Init(), starts `body` on the library's thread and waits until it says `word`, as park() does.
+  void Park(const std::string& body, const std::string& word = "parked");
   // Ends park(), waits for the program's end and requires `code` of it. Nothing remains.
   void End(std::int64_t code = 0);
   void AwaitEnded(std::int64_t port = kExitPort);
