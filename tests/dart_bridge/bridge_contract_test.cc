@@ -256,7 +256,7 @@ std::pair<double, double> Times(const Seen& seen) {
   return times;
 }
 
-TEST_P(OurBridge, TakesMessagesSoonerAtWorstThanTheOriginalMostly) {
+TEST_P(OurBridge, WeakPoint01AtWorstSoonerThanTheOriginalMostly) {
   if (!WhyNoOriginal().empty()) GTEST_SKIP() << WhyNoOriginal();
   for (const char* name : {"61", "61_long_call"}) {
     const Seen original = RunCase("original", name);

@@ -1,5 +1,7 @@
 #include "tests/dart_bridge/fake_vm.h"
 
+#include <string_view>
+
 #include "tests/dart_bridge/rig.h"
 
 namespace fletbridge::bridge_test {
@@ -9,10 +11,8 @@ namespace {
 // while it copies.
 constexpr std::size_t kMostExternal = 16;
 
-std::uint64_t Sum(const std::uint8_t* data, std::size_t length) {
-  std::uint64_t sum = 1469598103934665603U;
-  for (std::size_t i = 0; i < length; ++i) sum = (sum ^ data[i]) * 1099511628211U;
-  return sum;
+std::size_t Sum(const std::uint8_t* data, std::size_t length) {
+  return std::hash<std::string_view>()({reinterpret_cast<const char*>(data), length});
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ class FakeVm {
   struct External {
     const std::uint8_t* data;
     std::size_t length;
-    std::uint64_t sum;
+    std::size_t sum;
     void* peer;
     void (*callback)(void*, void*);
   };
