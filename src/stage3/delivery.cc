@@ -1,7 +1,5 @@
 #include "src/stage3/delivery.h"
 
-#include <chrono>
-#include <future>
 #include <pthread.h>
 #include <signal.h>
 #include <thread>
@@ -15,7 +13,6 @@ namespace {
 
 // Messages handled per wake-up before the app's other callbacks have their turn.
 constexpr int kBatch = 256;
-constexpr auto kHandlerDeadline = std::chrono::seconds(2);
 constexpr const char* kTokenName = "fletbridge.reader";
 
 // What a handler raised goes no further than sys.excepthook, as in flet-dev/dart-bridge; except
@@ -106,7 +103,6 @@ struct Delivery::ReaderToken {
 
 struct Delivery::Dispatcher {
   std::atomic<bool> stop{false};
-  std::promise<void> ended;
   std::thread thread;
 };
 
@@ -166,27 +162,43 @@ bool Delivery::MayChange(bool adding) {
 
 bool Delivery::SetHandler(std::int64_t port, PyObject* callable) {
   if (!MayChange(callable != nullptr)) return false;
-  Handler old;
-  if (callable != nullptr) {
-    Handler added = MakeHandler(callable);
-    const auto [place, is_new] = handlers_.try_emplace(port, added);
-    if (!is_new) old = std::exchange(place->second, added);
-    inbox_.ports().Insert(port);
-  } else {
-    inbox_.ports().Erase(port);
-    if (const auto found = handlers_.find(port); found != handlers_.end()) {
-      old = found->second;
-      handlers_.erase(found);
-    }
-  }
-  handler_count_.store(handlers_.size() + restart_handlers_.size());
+  Handler old = callable != nullptr ? Put(port, callable) : Take(port);
+  const bool had_one = old.callable != nullptr;
   const bool chosen = ChooseReader();
   if (port == hooks_.watched_port && chosen) {
     if (callable != nullptr && hooks_.on_set) hooks_.on_set();
-    if (callable == nullptr && old.callable != nullptr && hooks_.on_gone) hooks_.on_gone();
+    if (callable == nullptr && had_one && hooks_.on_gone) hooks_.on_gone();
   }
   Drop(old);
+  // What the old one's end has done to the port came before, as far as the caller can tell.
+  if (had_one && callable != nullptr && chosen && !closed_ && HandlerOf(port) != callable) {
+    Handler odd = Put(port, callable);
+    const bool again = ChooseReader();
+    Drop(odd);
+    return again;
+  }
   return chosen;
+}
+
+Delivery::Handler Delivery::Put(std::int64_t port, PyObject* callable) {
+  Handler old;
+  Handler added = MakeHandler(callable);
+  const auto [place, is_new] = handlers_.try_emplace(port, added);
+  if (!is_new) old = std::exchange(place->second, added);
+  inbox_.ports().Insert(port);
+  handler_count_.store(handlers_.size() + restart_handlers_.size());
+  return old;
+}
+
+Delivery::Handler Delivery::Take(std::int64_t port) {
+  Handler old;
+  inbox_.ports().Erase(port);
+  if (const auto found = handlers_.find(port); found != handlers_.end()) {
+    old = found->second;
+    handlers_.erase(found);
+  }
+  handler_count_.store(handlers_.size() + restart_handlers_.size());
+  return old;
 }
 
 bool Delivery::AddRestartHandler(PyObject* callable) {
@@ -202,8 +214,19 @@ void Delivery::SetNewClientHandler(PyObject* callable) {
   if (old != nullptr) Py().Py_DecRef(old);
 }
 
-// One place reads for all handlers, so that the order over all ports stays.
+// One place reads for all handlers, so that the order over all ports stays. Python runs in here, and
+// with it other threads that change handlers: they leave the choice to the one that is at it.
 bool Delivery::ChooseReader() {
+  choose_again_ = true;
+  if (choosing_) return true;
+  choosing_ = true;
+  bool ok = true;
+  while (std::exchange(choose_again_, false)) ok = ChooseReaderOnce();
+  choosing_ = false;
+  return ok;
+}
+
+bool Delivery::ChooseReaderOnce() {
   if (closed_ || forked()) return true;
   if (handlers_.empty() && restart_handlers_.empty()) {
     StopLoopReader();
@@ -219,12 +242,15 @@ bool Delivery::ChooseReader() {
   for (const Handler& handler : restart_handlers_) {
     if (handler.loop != loop) loop = nullptr;
   }
-  if (loop != nullptr && !IsClosed(loop)) {
-    if (loop == loop_ || ReadOnLoop(loop)) return true;
-    // A loop without readers: the thread serves it as well.
-    Py().PyErr_Clear();
+  if (loop == nullptr) return ReadOnThread();
+  Py().Py_IncRef(loop);
+  bool ok = loop == loop_;
+  if (!ok && !IsClosed(loop)) {
+    ok = ReadOnLoop(loop);
+    if (!ok) Py().PyErr_Clear();  // a loop without readers: the thread serves it as well
   }
-  return ReadOnThread();
+  Py().Py_DecRef(loop);
+  return ok || ReadOnThread();
 }
 
 bool Delivery::ReadOnLoop(PyObject* loop) {
@@ -276,7 +302,7 @@ void Delivery::LoopIsClosed() {
     // Somebody's exception may be under way; ours goes no further.
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
     Py().PyErr_Fetch(&type, &value, &trace);
-    if (!ReadOnThread()) PrintException(Py().none);
+    if (!ChooseReader()) PrintException(Py().none);
     Py().PyErr_Restore(type, value, trace);
   }
   Py().Py_DecRef(loop);
@@ -319,7 +345,6 @@ void Delivery::RunDispatcher(Delivery& self, const std::shared_ptr<Dispatcher>& 
   }
   Py().PyEval_RestoreThread(thread);
   Py().PyGILState_Release(attached);
-  dispatcher->ended.set_value();
 }
 
 void Delivery::StopDispatcher() {
@@ -328,12 +353,7 @@ void Delivery::StopDispatcher() {
   dispatcher->stop.store(true);
   inbox_.WakeThread();
   PyThreadState* thread = Py().PyEval_SaveThread();
-  if (dispatcher->thread.get_id() != std::this_thread::get_id() &&
-      dispatcher->ended.get_future().wait_for(kHandlerDeadline) == std::future_status::ready) {
-    dispatcher->thread.join();
-  } else {
-    dispatcher->thread.detach();  // in a handler that does not return; Python ends it
-  }
+  dispatcher->thread.join();
   Py().PyEval_RestoreThread(thread);
 }
 
@@ -475,6 +495,11 @@ void Delivery::DropHandlersBefore(std::uint64_t era) {
 void Delivery::Close() {
   inbox_.Shut();
   closed_ = true;
+  while (choosing_) {  // another thread, in the middle of it
+    PyThreadState* thread = Py().PyEval_SaveThread();
+    std::this_thread::yield();
+    Py().PyEval_RestoreThread(thread);
+  }
   StopLoopReader();
   StopDispatcher();
   inbox_.SetReader(Inbox::Reader::kNobody);
@@ -482,7 +507,6 @@ void Delivery::Close() {
   inbox_.ports().Clear();
   DropHandlersBefore(era_.load() + 1);
   SetNewClientHandler(nullptr);
-  draining_ = false;  // a handler that was left behind does not go on draining: reader_ has changed
   inbox_.DropAll();
 }
 

@@ -49,8 +49,9 @@ class Delivery {
 
   // Takes messages and handlers from now on. Any thread.
   void Open();
-  // The program has ended: refuses messages and handlers, waits (at most 2 s, the GIL released) for
-  // a handler that runs on the dispatcher thread, lets all handlers go, drops what waits.
+  // The program has ended: refuses messages and handlers, waits with the GIL released for a handler
+  // that runs on the dispatcher thread (as Python waits for its own threads that are no daemons: none
+  // may be left in an interpreter that is gone), lets all handlers go, drops what waits.
   void Close();
 
   // ---- Any thread, with or without the GIL.
@@ -73,7 +74,10 @@ class Delivery {
   [[nodiscard]] Handler MakeHandler(PyObject* callable) const;
   static void Drop(Handler& handler);
   [[nodiscard]] bool MayChange(bool adding);
+  [[nodiscard]] Handler Put(std::int64_t port, PyObject* callable);
+  [[nodiscard]] Handler Take(std::int64_t port);
   [[nodiscard]] bool ChooseReader();
+  [[nodiscard]] bool ChooseReaderOnce();
   [[nodiscard]] bool ReadOnLoop(PyObject* loop);
   [[nodiscard]] bool ReadOnThread();
   void StopLoopReader();
@@ -100,6 +104,8 @@ class Delivery {
   PyObject* new_client_ = nullptr;
   bool closed_ = true;
   bool draining_ = false;
+  bool choosing_ = false;
+  bool choose_again_ = false;
   const void* reader_ = nullptr;  // a token or a dispatcher: who may drain
   ReaderToken* token_ = nullptr;  // of the loop's reader; belongs to it
   PyObject* loop_ = nullptr;      // owned

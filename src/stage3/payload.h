@@ -8,9 +8,7 @@
 #pragma once
 
 #include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <new>
 #include <string_view>
 #include <utility>
 
@@ -29,20 +27,7 @@ class Payload {
   // NOLINTNEXTLINE(google-explicit-constructor): the plain form
   Payload(Buffer&& buffer) : buffer_(std::move(buffer)) {}
   // Throws std::bad_alloc.
-  [[nodiscard]] static Payload CopyForPython(std::string_view content) {
-    Payload payload;
-    if (content.size() < kSmallestObject) {
-      payload.buffer_ = Buffer(content);
-      return payload;
-    }
-    auto* block = static_cast<std::byte*>(std::malloc(kHeaderBytes + content.size() + 1));
-    if (block == nullptr) throw std::bad_alloc();
-    std::memcpy(block + kHeaderBytes, content.data(), content.size());
-    block[kHeaderBytes + content.size()] = std::byte{0};  // as bytes objects have it
-    payload.block_.reset(block);
-    payload.block_size_ = content.size();
-    return payload;
-  }
+  [[nodiscard]] static Payload CopyForPython(std::string_view content);
 
   Payload(Payload&& other) noexcept { *this = std::move(other); }
   Payload& operator=(Payload&& other) noexcept {
