@@ -41,36 +41,6 @@ std::string LibraryObstacle(const Interpreter& python) {
 
 }  // namespace
 
-std::string_view HostingName(Hosting hosting) {
-  switch (hosting) {
-    case Hosting::kInterpreter:
-      return "interpreter";
-    case Hosting::kStatic:
-      return "static";
-    case Hosting::kLibrary:
-      return "library";
-  }
-  return {};
-}
-
-const std::vector<Hosting>& AllHostings() {
-  static const std::vector<Hosting> all = {Hosting::kInterpreter, Hosting::kStatic,
-                                           Hosting::kLibrary};
-  return all;
-}
-
-std::string_view HostingPlace(Hosting hosting) {
-  switch (hosting) {
-    case Hosting::kInterpreter:
-      return "in the interpreter's own executable";
-    case Hosting::kStatic:
-      return "in our executable with a static libpython";
-    case Hosting::kLibrary:
-      return "in our executable with the shared libpython";
-  }
-  return {};
-}
-
 std::string HostingObstacle(Hosting hosting, const Interpreter& python) {
   switch (hosting) {
     case Hosting::kInterpreter:

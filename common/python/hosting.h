@@ -3,9 +3,9 @@
 // Free functions; any thread.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/python/interpreter.h"
 
@@ -17,12 +17,15 @@ enum class Hosting {
   kLibrary,      // this process, which opens the interpreter's shared library
 };
 
-// "interpreter", "static", "library": as --hosting has them.
-[[nodiscard]] std::string_view HostingName(Hosting hosting);
 // In the order in which `auto` tries them: by the figures of tests/bench/click_patch.py.
-[[nodiscard]] const std::vector<Hosting>& AllHostings();
-// How a sentence says where the interpreter runs: "in the interpreter's own executable".
-[[nodiscard]] std::string_view HostingPlace(Hosting hosting);
+inline constexpr std::array kHostings = {Hosting::kInterpreter, Hosting::kStatic,
+                                         Hosting::kLibrary};
+// "interpreter", "static", "library": as --hosting has them.
+[[nodiscard]] constexpr std::string_view HostingName(Hosting hosting) {
+  constexpr std::array<std::string_view, kHostings.size()> kNames = {"interpreter", "static",
+                                                                     "library"};
+  return kNames[static_cast<std::size_t>(hosting)];
+}
 
 // Why this interpreter cannot be hosted in this way, and what to do; empty if it can, as far as it
 // can be told without opening libpython.

@@ -60,7 +60,7 @@ HostingChoice ChooseHosting(const RunRequest& request, const Interpreter& python
   HostingChoice choice;
   std::vector<Hosting> order;
   const bool any = request.hosting == "auto";
-  for (const Hosting hosting : AllHostings()) {
+  for (const Hosting hosting : kHostings) {
     const bool asked = HostingName(hosting) == request.hosting;
     if (asked) order.insert(order.begin(), hosting);
     if (!asked && (any || request.fallback)) order.push_back(hosting);
