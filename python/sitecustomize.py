@@ -202,7 +202,7 @@ def _install():
     from _frozen_importlib_external import PathFinder
 
     spec = PathFinder.find_spec("sitecustomize")
-    if spec is not None and spec.loader is not None:
+    if spec is not None and spec.loader is not None and spec.origin != globals().get("__file__"):
         module = module_from_spec(spec)
         sys.modules["sitecustomize"] = module
         spec.loader.exec_module(module)
