@@ -31,3 +31,24 @@ target_include_directories(fletbridge_python_headers SYSTEM INTERFACE ${PYTHON_I
 target_compile_definitions(fletbridge_python_headers INTERFACE Py_LIMITED_API=0x030a0000)
 
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
+
+# The static library of the machine's own CPython, for --hosting static. Where there is none, the
+# rest is built without it. STATIC_PYTHON_*: which interpreter it is the inside of.
+set(STATIC_PYTHON_LIBRARY "")
+set(STATIC_PYTHON_VERSION "")
+set(STATIC_PYTHON_SOABI "")
+set(STATIC_PYTHON_PREFIX "")
+execute_process(
+  COMMAND /usr/bin/python3 -c "import os, platform, sys, sysconfig
+var = sysconfig.get_config_var
+print(os.path.join(var('LIBPL') or '', var('LIBRARY') or '?'), platform.python_version(), var('SOABI'), sys.base_prefix, sep=';')"
+  OUTPUT_VARIABLE static_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(static_python)
+  list(GET static_python 0 static_library)
+  if(EXISTS ${static_library} AND NOT FLETBRIDGE_SANITIZE)
+    set(STATIC_PYTHON_LIBRARY ${static_library})
+    list(GET static_python 1 STATIC_PYTHON_VERSION)
+    list(GET static_python 2 STATIC_PYTHON_SOABI)
+    list(GET static_python 3 STATIC_PYTHON_PREFIX)
+  endif()
+endif()

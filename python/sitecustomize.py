@@ -1,5 +1,6 @@
-# Loaded by the app's interpreter before the app's first line, on every stage: in a hosted
-# interpreter as a built-in module, in one of its own from a private folder on PYTHONPATH.
+# Loaded by the app's interpreter before the app's first line, on every stage: in an executable of
+# ours as a built-in module, in the interpreter's own from a folder on PYTHONPATH. There it loads our
+# extension, if the process that has become this interpreter says so (stages 2 and 3).
 #
 # Flet runs in its embedded mode, in which ft.run() never returns. This makes it return as it does in
 # `python app.py` when the window closes, namely when SIGTERM or SIGINT comes, so that the app's own
@@ -7,6 +8,8 @@
 # own sitecustomize, and imports nothing heavy until Flet is imported.
 import os
 import sys
+# The frozen modules: importlib.util costs more than all the rest of this file.
+from _frozen_importlib import ModuleSpec
 
 
 def _install():
@@ -23,6 +26,21 @@ def _install():
             os.environ.pop("PYTHONPATH", None)
         else:
             os.environ["PYTHONPATH"] = before
+
+    extension = os.environ.pop("FLETBRIDGE_EXTENSION", None)
+    descriptor, _, wanted = os.environ.pop("FLETBRIDGE_HANDOVER", "").partition(":")
+    built_in = ()
+    if extension and wanted == str(os.getpid()):
+        try:
+            from _imp import create_dynamic
+
+            host = create_dynamic(ModuleSpec("_fletbridge", None, origin=extension))
+        except Exception as error:
+            text = "fletbridge: cannot load %s: %s; choose another with --hosting\n" % (extension, error)
+            os.write(2, text.encode(errors="backslashreplace"))
+            os._exit(70)
+        sys.modules["_fletbridge"] = host
+        built_in = host.start(int(descriptor)).decode().split()
 
     ready = os.environ.pop("FLETBRIDGE_READY_FD", None)
     if ready:
@@ -143,9 +161,22 @@ def _install():
         "flet.messaging.flet_dart_bridge_server": use_own_loop,
     }
 
+    class BuiltIn:
+        """What is a built-in module in an executable of ours."""
+
+        @staticmethod
+        def create_module(spec):
+            return host.create(spec.name)
+
+        @staticmethod
+        def exec_module(module):
+            pass
+
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
+            if name in built_in:
+                return ModuleSpec(name, BuiltIn, origin="built-in")
             patch = patches.get(name)
             if patch is None:
                 return None
@@ -167,12 +198,11 @@ def _install():
     sys.meta_path.insert(0, Finder)
 
     # The machine's own sitecustomize, whose place this one took.
-    # (By the frozen modules: importlib.util costs more than all the rest of this file.)
     from _frozen_importlib import module_from_spec
     from _frozen_importlib_external import PathFinder
 
     spec = PathFinder.find_spec("sitecustomize")
-    if spec is not None and spec.loader is not None:
+    if spec is not None and spec.loader is not None and spec.origin != globals().get("__file__"):
         module = module_from_spec(spec)
         sys.modules["sitecustomize"] = module
         spec.loader.exec_module(module)

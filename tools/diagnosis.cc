@@ -94,17 +94,23 @@ std::string FindObstacle(const InterpreterFinding& finding) {
   return {};
 }
 
-std::string LibpythonObstacle(const Interpreter& python) {
-  if (!python.libpython.empty()) return {};
-  const std::string version = MinorVersion(python);
-  return "there is no libpython" + version + " to host; " +
-         (python.libpython_hint.empty()
-              ? "install libpython" + version +
-                    " or python3-dev, or a Python built with --enable-shared"
-              : python.libpython_hint);
+// Asks for each way to host it, and finds the one that a run takes; says why there is none.
+std::string ExamineHosting(const Toolbox& tools, const std::string& asked,
+                           InterpreterFinding& finding) {
+  std::string reasons;
+  for (std::size_t i = 0; i < kHostings.size(); ++i) {
+    const std::string name(HostingName(kHostings[i]));
+    std::string& obstacle = finding.hosting_obstacles[i];
+    obstacle = tools.parts.hosting_obstacle(kHostings[i], *finding.probed);
+    if (asked != "auto" && asked != name) continue;
+    if (obstacle.empty() && !finding.hosting) finding.hosting = kHostings[i];
+    if (!obstacle.empty())
+      reasons += (reasons.empty() ? "not " : "; not ") + name + ": " + obstacle;
+  }
+  return finding.hosting ? std::string() : reasons;
 }
 
-void Examine(const Toolbox& tools, InterpreterFinding& finding) {
+void Examine(const Toolbox& tools, const std::string& hosting, InterpreterFinding& finding) {
   if (!finding.obstacle.empty()) return;
   const Result<Interpreter> probed = tools.parts.probe_interpreter(finding.path);
   if (!probed) {
@@ -115,7 +121,8 @@ void Examine(const Toolbox& tools, InterpreterFinding& finding) {
   if (!probed->flet_version.empty())
     finding.generation = tools.parts.wire_generation(probed->flet_version);
   finding.obstacle = FindObstacle(finding);
-  finding.stage_obstacles = {"", LibpythonObstacle(*probed), LibpythonObstacle(*probed)};
+  const std::string unhosted = ExamineHosting(tools, hosting, finding);
+  finding.stage_obstacles = {"", unhosted, unhosted};
 }
 
 void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
@@ -143,16 +150,16 @@ void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
 }
 
 StageFinding JudgeStage(const Diagnosis& diagnosis, std::size_t stage) {
-  if (!diagnosis.runtime_obstacle.empty()) return {{}, diagnosis.runtime_obstacle};
+  if (!diagnosis.runtime_obstacle.empty()) return {{}, {}, diagnosis.runtime_obstacle};
   std::string first;
   for (const InterpreterFinding& finding : diagnosis.interpreters) {
     const std::string& obstacle =
         finding.obstacle.empty() ? finding.stage_obstacles[stage] : finding.obstacle;
-    if (obstacle.empty()) return {finding.path, {}};
+    if (obstacle.empty()) return {finding.path, stage == 0 ? std::nullopt : finding.hosting, {}};
     if (first.empty()) first = obstacle;
   }
   if (first.empty()) first = "no Python was found; install python3, or name one with --python";
-  return {{}, first};
+  return {{}, {}, first};
 }
 
 }  // namespace
@@ -162,8 +169,10 @@ bool Diagnosis::ok() const {
                      [](const StageFinding& stage) { return stage.obstacle.empty(); });
 }
 
-Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::string& source) {
+Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::string& source,
+                   const std::string& hosting) {
   Diagnosis diagnosis;
+  diagnosis.hosting_asked = hosting;
   std::vector<InterpreterFinding> candidates;
   if (python.empty()) {
     candidates = Candidates(tools);
@@ -176,7 +185,7 @@ Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::s
     candidates.push_back(std::move(asked));
   }
   for (InterpreterFinding& candidate : candidates) {
-    Examine(tools, candidate);
+    Examine(tools, hosting, candidate);
     // An active environment is found twice: by its variable and on PATH.
     const bool known = std::any_of(diagnosis.interpreters.begin(), diagnosis.interpreters.end(),
                                    [&](const InterpreterFinding& other) {

@@ -18,19 +18,24 @@ struct InterpreterFinding {
   std::string path;
   std::optional<Interpreter> probed;
   int generation = 0;  // of its Flet; 0: none or unknown
+  // As kHostings: why it cannot be hosted so; empty if it can. Then which of them a run takes.
+  std::array<std::string, kHostings.size()> hosting_obstacles;
+  std::optional<Hosting> hosting;
   // Why it serves no stage at all; empty if it serves one. Then why not each of kStages.
   std::string obstacle;
   std::array<std::string, kStages.size()> stage_obstacles;
 };
 
 struct StageFinding {
-  std::string python;    // that it works with, or
-  std::string obstacle;  // why it does not work, and what to do
+  std::string python;              // that it works with, and
+  std::optional<Hosting> hosting;  // in which way, where it hosts it, or
+  std::string obstacle;            // why it does not work, and what to do
 };
 
 struct Diagnosis {
   std::vector<InterpreterFinding> interpreters;  // in the order in which `run` looks for one
   std::array<StageFinding, kStages.size()> stages;
+  std::string hosting_asked;     // "auto" or one of them
   std::string runtime_dir;       // empty: none
   std::string runtime_obstacle;  // why there is none
   std::size_t socket_bytes = 0;  // of a socket's path below it
@@ -40,9 +45,10 @@ struct Diagnosis {
 };
 
 // Asks each interpreter (deadline 20 s each). `python` is what was asked for, and then the only one
-// that is looked at; empty to look at all. `source` says by whom it was asked for.
+// that is looked at; empty to look at all. `source` says by whom it was asked for. `hosting` is the
+// setting of that name.
 [[nodiscard]] Diagnosis Diagnose(const Toolbox& tools, const std::string& python,
-                                 const std::string& source);
+                                 const std::string& source, const std::string& hosting);
 
 [[nodiscard]] std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8);
 [[nodiscard]] std::string DiagnosisJson(const Diagnosis& diagnosis);

@@ -66,12 +66,48 @@ Line InterpreterLine(const InterpreterFinding& finding) {
 
 Json OrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
+// The hostings of the interpreter that stages 2 and 3 would take, or of the first.
+const InterpreterFinding* HostedFinding(const Diagnosis& diagnosis) {
+  const InterpreterFinding* first = nullptr;
+  for (const InterpreterFinding& finding : diagnosis.interpreters) {
+    if (!finding.probed || !finding.obstacle.empty()) continue;
+    if (finding.path == diagnosis.stages.back().python) return &finding;
+    if (first == nullptr) first = &finding;
+  }
+  return first;
+}
+
+std::vector<Line> HostingLines(const InterpreterFinding& finding, const std::string& asked) {
+  std::vector<Line> lines;
+  for (std::size_t i = 0; i < kHostings.size(); ++i) {
+    const std::string& obstacle = finding.hosting_obstacles[i];
+    std::string text = obstacle.empty() ? "works" : obstacle;
+    if (finding.hosting == kHostings[i]) {
+      text += asked == "auto" ? ", and is taken: the fastest that does"
+                              : ", and is taken: it is asked for";
+    }
+    lines.push_back({obstacle.empty() ? Mark::kGood : Mark::kBad,
+                     std::string(HostingName(kHostings[i])), text});
+  }
+  return lines;
+}
+
+Json HostingJson(const std::optional<Hosting>& hosting) {
+  return hosting ? Json(HostingName(*hosting)) : Json();
+}
+
 Json InterpreterJson(const InterpreterFinding& finding) {
   Json stages = Json::object();
   for (std::size_t i = 0; i < kStages.size(); ++i) {
     const std::string& obstacle =
         finding.obstacle.empty() ? finding.stage_obstacles[i] : finding.obstacle;
     stages[std::string(kStages[i])] = {{"ok", obstacle.empty()}, {"reason", OrNull(obstacle)}};
+  }
+  Json hostings = Json::object();
+  for (std::size_t i = 0; i < kHostings.size() && finding.probed; ++i) {
+    const std::string& obstacle = finding.hosting_obstacles[i];
+    hostings[std::string(HostingName(kHostings[i]))] = {{"ok", obstacle.empty()},
+                                                        {"reason", OrNull(obstacle)}};
   }
   const Interpreter none;
   const Interpreter& python = finding.probed ? *finding.probed : none;
@@ -84,6 +120,8 @@ Json InterpreterJson(const InterpreterFinding& finding) {
           {"libpython", OrNull(python.libpython)},
           {"flet", OrNull(python.flet_version)},
           {"generation", finding.generation == 0 ? Json() : Json(finding.generation)},
+          {"hosting", HostingJson(finding.hosting)},
+          {"hostings", hostings},
           {"stages", stages}};
 }
 
@@ -130,12 +168,20 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
       // `run` takes the first interpreter; for any other it has to be told.
       const bool first = diagnosis.interpreters.front().path == stage.python;
       text = first ? "works" : "works with --python " + stage.python;
+      if (stage.hosting) text += ", hosting " + std::string(HostingName(*stage.hosting));
     }
     stages.push_back(
         {stage.obstacle.empty() ? Mark::kGood : Mark::kBad, std::string(kStageNames[i]), text});
   }
-  return "fletbridge " + std::string(Version()) + "\n\n" + Block("Python", pythons, utf8) + "\n" +
-         Block("This machine", machine, utf8) + "\n" + Block("Stages", stages, utf8);
+  std::string text = "fletbridge " + std::string(Version()) + "\n\n" +
+                     Block("Python", pythons, utf8) + "\n" + Block("This machine", machine, utf8) +
+                     "\n";
+  if (const InterpreterFinding* finding = HostedFinding(diagnosis)) {
+    text += Block("Hosting on stages 2 and 3: " + finding->path,
+                  HostingLines(*finding, diagnosis.hosting_asked), utf8) +
+            "\n";
+  }
+  return text + Block("Stages", stages, utf8);
 }
 
 std::string DiagnosisJson(const Diagnosis& diagnosis) {
@@ -149,6 +195,7 @@ std::string DiagnosisJson(const Diagnosis& diagnosis) {
                       {"transports", kTransports[i]},
                       {"ok", stage.obstacle.empty()},
                       {"python", OrNull(stage.python)},
+                      {"hosting", HostingJson(stage.hosting)},
                       {"reason", OrNull(stage.obstacle)}});
   }
   const Json json = {

@@ -46,6 +46,7 @@ Toolbox RealToolbox() {
                 .run_as_client = RunAsClient,
                 .find_interpreter = FindInterpreter,
                 .probe_interpreter = ProbeInterpreter,
+                .hosting_obstacle = HostingObstacle,
                 .wire_generation = WireGeneration,
                 .try_runtime_dir = TryRuntimeDir},
       .environment = ReadEnvironment(),

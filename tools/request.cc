@@ -24,6 +24,7 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   const std::size_t equals = ui.find('=');
   request.ui = ui.substr(0, equals);
   if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
+  request.hosting = settings.text("hosting");
   request.python = settings.text("python");
   request.steps_file = settings.text("steps");
   request.report_file = settings.text("report");

@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/config/settings.h"
+#include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "src/host/run.h"
 
@@ -26,6 +27,7 @@ struct Parts {
   std::function<Result<std::string>(const std::string& asked, const std::string& app_dir)>
       find_interpreter;
   std::function<Result<Interpreter>(const std::string& path)> probe_interpreter;
+  std::function<std::string(Hosting, const Interpreter&)> hosting_obstacle;
   std::function<int(std::string_view flet_version)> wire_generation;
   std::function<Result<std::string>()> try_runtime_dir;  // makes one, removes it, tells its path
 };

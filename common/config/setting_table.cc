@@ -60,6 +60,15 @@ const std::vector<SettingSpec>& Table() {
        .allowed = {"desktop", "webview", "web", "headless", "attach", "attach=unix:PATH",
                    "attach=tcp:HOST:PORT", "auto"},
        .not_built = {"desktop", "webview", "web"}},
+      {.name = "hosting",
+       .kind = SettingKind::kChoice,
+       .metavar = "interpreter|static|library|auto",
+       .initial = "auto",
+       .group = kStage,
+       .help = "Stages 2 and 3: where the interpreter runs: in its own executable, which loads us; "
+               "in one of ours with a static libpython; in this one, with the shared libpython; "
+               "auto takes the fastest that works",
+       .allowed = {"interpreter", "static", "library", "auto"}},
       {.name = "fallback",
        .kind = SettingKind::kBool,
        .initial = "false",

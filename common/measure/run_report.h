@@ -32,10 +32,11 @@ struct RunReport {
   std::string version, app, flet, python;
   int generation = 0;
   struct {
-    std::string stage, transport, ui;
+    std::string stage, transport, ui, hosting{};
   } requested;
   struct {
     std::string stage, transport, ui, mode;  // mode: "direct" or "relayed"
+    std::string hosting, hosting_why;        // stages 2 and 3: how the interpreter is hosted
     std::vector<Fallback> fallbacks;
   } used;
   std::vector<Process> processes;

@@ -16,8 +16,9 @@ bool Find(void* library, const char* name, Pointer& to) {
 }  // namespace
 
 Result<> LoadPyApi(const std::string& libpython) {
-  void* library = ::dlopen(libpython.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (library == nullptr) {
+  const bool is_here = libpython.empty();
+  void* library = is_here ? RTLD_DEFAULT : ::dlopen(libpython.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (!is_here && library == nullptr) {
     return MakeError(Errc::kSetup, std::string("cannot open libpython: ") + ::dlerror());
   }
   const char* missing = nullptr;
@@ -33,8 +34,8 @@ Result<> LoadPyApi(const std::string& libpython) {
   if (!Find(library, "PyExc_KeyboardInterrupt", g_api.keyboard_interrupt))
     missing = "PyExc_KeyboardInterrupt";
   if (missing != nullptr) {
-    return MakeError(Errc::kSetup,
-                     libpython + " lacks " + missing + "; CPython 3.10 to 3.14 is needed");
+    return MakeError(Errc::kSetup, (is_here ? std::string("this interpreter") : libpython) +
+                                       " lacks " + missing + "; CPython 3.10 to 3.14 is needed");
   }
   return {};
 }

@@ -1,13 +1,13 @@
 // Room: common/python. The part of CPython's stable ABI that we call, found at run time in the
-// libpython of the chosen interpreter: one binary serves 3.10 to 3.14 and links none of them.
-// Includes Python.h; only for sources that speak to Python.
+// libpython of the chosen interpreter, or in this process where it is part of it: one binary
+// serves 3.10 to 3.14 and links none of them. Includes Python.h; only for sources that speak to
+// Python.
 //
 // The table is filled once, before the interpreter starts, and then only read.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-
 #include <string>
 
 #include "common/base/error.h"
@@ -82,7 +82,8 @@ struct PyApi {
   PyObject** keyboard_interrupt = nullptr;
 };
 
-// Opens the library with global scope, so that extension modules find its symbols.
+// Opens the library with global scope, so that extension modules find its symbols. An empty name
+// means that this process has the interpreter in it: its executable is one, or links one.
 [[nodiscard]] Result<> LoadPyApi(const std::string& libpython);
 // The table; valid after LoadPyApi().
 [[nodiscard]] const PyApi& Py() noexcept;

@@ -43,16 +43,20 @@ Environment FletOnBridge(std::int64_t port) {
   return result;
 }
 
-bool AddShim(const std::string& folder, Environment& environment) {
-  ::mkdir(folder.c_str(), 0700);
-  std::ofstream out(folder + "/sitecustomize.py");
-  out << ShimSource();
-  out.close();
+void PointToShim(const std::string& folder, Environment& environment) {
   const char* before = std::getenv("PYTHONPATH");
   environment.emplace_back("FLETBRIDGE_SHIM", folder);
   if (before != nullptr) environment.emplace_back("FLETBRIDGE_PYTHONPATH", before);
   environment.emplace_back("PYTHONPATH",
                            before != nullptr && *before != '\0' ? folder + ":" + before : folder);
+}
+
+bool AddShim(const std::string& folder, Environment& environment) {
+  ::mkdir(folder.c_str(), 0700);
+  std::ofstream out(folder + "/sitecustomize.py");
+  out << ShimSource();
+  out.close();
+  PointToShim(folder, environment);
   return out.good();
 }
 

@@ -16,8 +16,9 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Environment FletOnTcp(std::uint16_t port);
 [[nodiscard]] Environment FletOnBridge(std::int64_t port);
 
-// For an interpreter in another process: lets it load our shim from `folder`, in which this call
-// writes it. False if it cannot be written.
+// For an interpreter's executable: lets it load our shim, which lies in `folder`.
+void PointToShim(const std::string& folder, Environment& environment);
+// The same; this call writes the shim into the folder. False if it cannot be written.
 [[nodiscard]] bool AddShim(const std::string& folder, Environment& environment);
 
 }  // namespace fletbridge

@@ -1,13 +1,13 @@
 #include "common/python/hosted.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 #include <utility>
 
 #include "common/python/api.h"
@@ -29,6 +29,10 @@ struct State {
   std::function<void()> on_ready;
   bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
   struct sigaction before[NSIG] = {};
+  // as a guest: set by InitGuest(), and what RunHosted() leaves for the interpreter's own thread
+  int (*run)(int fd) = nullptr;
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<BuiltinModule> modules;
 };
 State g_state;
 
@@ -124,7 +128,59 @@ PyObject* PyExitNow(PyObject*, PyObject* argument) {
   ::_exit(static_cast<int>(code));
 }
 
+// os.environ exists by now, so that the C library's environment alone would not do.
+bool SetEnvironment() {
+  PyObject* os = Py().PyImport_ImportModule("os");
+  PyObject* environment = os != nullptr ? Py().PyObject_GetAttrString(os, "environb") : nullptr;
+  bool good = environment != nullptr;
+  for (const auto& [name, value] : g_state.environment) {
+    if (!good) break;
+    PyObject* set = Py()._PyObject_CallMethod_SizeT(environment, "__setitem__", "yy", name.c_str(),
+                                                    value.c_str());
+    good = set != nullptr;
+    Py().Py_DecRef(set);
+  }
+  Py().Py_DecRef(environment);
+  Py().Py_DecRef(os);
+  return good;
+}
+
+// start(fd) -> the names of the modules that create() makes, in bytes, with blanks between them.
+PyObject* PyStart(PyObject*, PyObject* argument) {
+  const long fd = Py().PyLong_AsLong(argument);
+  if (fd == -1 && Py().PyErr_Occurred() != nullptr) return nullptr;
+  if (g_state.run == nullptr || g_state.running.load()) {
+    Py().PyErr_SetString(*Py().runtime_error, "there is nothing to start");
+    return nullptr;
+  }
+  PyThreadState* thread = Py().PyEval_SaveThread();
+  const int code = g_state.run(static_cast<int>(fd));
+  if (!g_state.running.load()) {
+    std::fflush(nullptr);
+    ::_exit(code);
+  }
+  Py().PyEval_RestoreThread(thread);
+  if (!SetEnvironment()) return nullptr;
+  Py().Py_AtExit(OnFinalized);
+  std::string names;
+  for (const BuiltinModule& module : g_state.modules) names += std::string(module.name) + " ";
+  if (g_state.on_ready) g_state.on_ready();
+  return Py().PyBytes_FromStringAndSize(names.data(), static_cast<Py_ssize_t>(names.size()));
+}
+
+PyObject* PyCreate(PyObject*, PyObject* args) {
+  const char* name = nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "s:create", &name) == 0) return nullptr;
+  for (const BuiltinModule& module : g_state.modules) {
+    if (std::strcmp(module.name, name) == 0) return module.init();
+  }
+  Py().PyErr_SetString(*Py().runtime_error, "no such module is built in");
+  return nullptr;
+}
+
 PyMethodDef g_methods[] = {
+    {"start", PyStart, METH_O, nullptr},
+    {"create", PyCreate, METH_VARARGS, nullptr},
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
     {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
@@ -175,6 +231,12 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
   g_state.running.store(true);
+  if (g_state.run != nullptr) {
+    g_state.environment = std::move(options.environment);
+    g_state.modules = std::move(options.modules);
+    ::on_exit(OnExit, nullptr);
+    return 0;
+  }
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
 
   Py().PyImport_AppendInittab("_fletbridge", InitFletbridge);
@@ -189,6 +251,19 @@ Result<int> RunHosted(HostedOptions options) {
   argv.push_back(nullptr);
   const int code = Py().Py_BytesMain(static_cast<int>(argv.size()) - 1, argv.data());
   return End(code);
+}
+
+PyObject* InitGuest(int (*run)(int fd)) noexcept try {
+  if (Result<> loaded = LoadPyApi({}); !loaded) {
+    // Without an exception of ours Python raises a SystemError of its own.
+    if (Py().PyErr_SetString != nullptr && Py().runtime_error != nullptr)
+      Py().PyErr_SetString(*Py().runtime_error, loaded.error().Line().c_str());
+    return nullptr;
+  }
+  g_state.run = run;
+  return InitFletbridge();
+} catch (const std::exception&) {
+  return nullptr;
 }
 
 void SignalHosted(int signal) {

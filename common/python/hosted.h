@@ -1,6 +1,7 @@
-// Room: common/python. CPython hosted in this process: the app runs on the process's main thread
-// exactly as `python app.py` runs it (Py_BytesMain), with our shim as its `sitecustomize`. One per
-// process. Knows nothing of transports.
+// Room: common/python. CPython in one process with us: the app runs on the process's main thread
+// exactly as `python app.py` runs it, with our shim as its `sitecustomize`. Either we host it, and
+// call Py_BytesMain, or we are its guest, an extension that the shim has loaded. One per process.
+// Knows nothing of transports.
 #pragma once
 
 #include <functional>
@@ -14,15 +15,15 @@ typedef struct _object PyObject;
 
 namespace fletbridge {
 
-// A C module to build in, before the start.
+// A C module to build in, before the start. `init` is single-phase: it returns the module itself.
 struct BuiltinModule {
   const char* name;
   PyObject* (*init)();
 };
 
 struct HostedOptions {
-  std::string libpython;
-  std::string python;  // argv[0]: decides sys.executable and the virtual environment
+  std::string libpython;  // empty: this process has the interpreter in it
+  std::string python;     // argv[0]: decides sys.executable and the virtual environment
   std::vector<std::string> arguments;  // {"app.py", ...} or {"-m", "module", ...}
   std::vector<std::pair<std::string, std::string>> environment;  // set in this process
   std::vector<BuiltinModule> modules;
@@ -38,7 +39,15 @@ struct HostedOptions {
 
 // Loads libpython and runs the app to its end; the main thread only. Returns what `at_end`
 // returned, or an error if nothing was started.
+// In an interpreter whose guest we are it prepares all that and returns 0 at once: the app is run
+// by the interpreter, once the import that has brought us here is over, and `at_end` is called at
+// its end, after which the process ends.
 [[nodiscard]] Result<int> RunHosted(HostedOptions options);
+
+// The init function of our extension, the module `_fletbridge`, in a genuine interpreter; the main
+// thread. The shim then calls the module's start(fd), which calls `run(fd)` without the GIL: it
+// either comes to RunHosted() or returns the exit code with which the process then ends.
+[[nodiscard]] PyObject* InitGuest(int (*run)(int fd)) noexcept;
 
 // As if `signal` had been sent to the process, for its Python handlers. Any thread.
 void SignalHosted(int signal);

@@ -17,6 +17,8 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 
+#include "common/python/hosting.h"
+
 namespace fletbridge {
 namespace asio = boost::asio;
 namespace process = boost::process::v2;
@@ -48,12 +50,29 @@ def flet():
         except OSError:
             pass
     return "", ""
+def extension(path):
+    if sys.implementation.name != "cpython":
+        return "it is " + sys.implementation.name + ", not CPython"
+    if var("Py_GIL_DISABLED"):
+        return "it is a free-threaded build"
+    if not os.path.exists(path):
+        return "there is no " + path + "; install fletbridge as a whole"
+    try:
+        import _imp
+        from importlib.machinery import ModuleSpec
+        _imp.create_dynamic(ModuleSpec("_fletbridge", None, origin=path))
+    except Exception as error:
+        return " ".join(str(error).split())
+    return ""
 print("implementation=" + sys.implementation.name)
 print("version=%d.%d.%d" % sys.version_info[:3])
 print("libpython=" + library())
 print("flet=%s\nflet_package=%s" % flet())
 print("prefix=" + sys.prefix)
+print("base_prefix=" + sys.base_prefix)
+print("soabi=%s" % var("SOABI"))
 print("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
+print("extension=" + extension(sys.argv[1]))
 )py";
 
 bool IsExecutable(const fs::path& path) {
@@ -104,7 +123,7 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
   process::posix::default_launcher launcher;
   auto child =
       launcher(io.get_executor(), start_error, process::filesystem::path(path),
-               std::vector<std::string>{"-c", kProbe},
+               std::vector<std::string>{"-c", kProbe, ExtensionPath()},
                process::process_stdio{nullptr, out,
                                       nullptr});  // gone with this line: its copy of the pipe's end
   if (start_error) {
@@ -157,6 +176,9 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
   found.flet_version = answer["flet"];
   found.flet_package = answer["flet_package"];
   found.prefix = answer["prefix"];
+  found.base_prefix = answer["base_prefix"];
+  found.soabi = answer["soabi"];
+  found.extension_obstacle = answer["extension"];
   if (answer["implementation"] != "cpython") {
     found.libpython.clear();
     found.libpython_hint =

@@ -49,15 +49,45 @@ const Stage kStages[] = {
      }},
 };
 
-// Why this stage cannot be, as far as it can be known before it starts.
-std::string WhyNot(const Stage& stage, const Interpreter& python) {
-  if (!stage.hosts_python) return {};
-  if (python.libpython.empty()) {
-    return "Python " + python.Version() + " at " + python.path +
-           " has no libpython: " + python.libpython_hint;
+// How the interpreter is hosted, or why it cannot be.
+struct HostingChoice {
+  std::vector<Hosting> hostings;
+  std::string why;       // the first of them, or
+  std::string obstacle;  // there is none
+};
+
+HostingChoice ChooseHosting(const RunRequest& request, const Interpreter& python) {
+  HostingChoice choice;
+  std::vector<Hosting> order;
+  const bool any = request.hosting == "auto";
+  for (const Hosting hosting : kHostings) {
+    const bool asked = HostingName(hosting) == request.hosting;
+    if (asked) order.insert(order.begin(), hosting);
+    if (!asked && (any || request.fallback)) order.push_back(hosting);
   }
-  if (Result<> loads = CheckLibpython(python.libpython); !loads) return loads.error().Line();
-  return {};
+  std::string reasons;
+  for (const Hosting hosting : order) {
+    std::string obstacle = HostingObstacle(hosting, python);
+    // The others cost nothing to ask; this opens the library, so only where it comes to that.
+    if (obstacle.empty() && hosting == Hosting::kLibrary && choice.hostings.empty()) {
+      if (Result<> loads = CheckLibpython(python.libpython); !loads)
+        obstacle = loads.error().Line();
+    }
+    if (obstacle.empty()) {
+      choice.hostings.push_back(hosting);
+    } else if (choice.hostings.empty()) {
+      if (!reasons.empty()) reasons += "; ";
+      reasons += "not " + std::string(HostingName(hosting)) + ": " + obstacle;
+    }
+  }
+  if (choice.hostings.empty()) {
+    choice.obstacle = reasons;
+  } else if (!reasons.empty()) {
+    choice.why = reasons;
+  } else {
+    choice.why = any ? "the fastest, and it works here" : "asked for";
+  }
+  return choice;
 }
 
 bool Has(const Stage& stage, const std::string& transport) {
@@ -69,8 +99,7 @@ bool Has(const Stage& stage, const std::string& transport) {
 
 }  // namespace
 
-Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
-                                const Interpreter& python, AppSpec spec) {
+Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& python) {
   ChosenStage chosen;
   const bool any = request.stage == "auto";
   bool asked_seen = any;
@@ -86,8 +115,10 @@ Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
       transport = stage.transports.front();  // a fallback takes its stage's own
     }
     if (!failed.empty()) chosen.fallbacks.push_back({failed, stage.name, last_reason});
-    if (const std::string why = WhyNot(stage, python); !why.empty()) {
-      if (!any && !request.fallback) {
+    HostingChoice hosting;
+    if (stage.hosts_python) hosting = ChooseHosting(request, python);
+    if (const std::string& why = hosting.obstacle; !why.empty()) {
+      if ((!any || request.hosting != "auto") && !request.fallback) {
         return MakeError(Errc::kSetup, "stage " + std::string(stage.name) + " cannot run: " + why +
                                            "; or allow a lower stage with --fallback");
       }
@@ -95,10 +126,10 @@ Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
       last_reason = why;
       continue;
     }
-    Result<std::unique_ptr<AppTransport>> made =
-        stage.make(loop, std::move(spec), python, transport);
-    if (!made) return made.error();
-    chosen.transport = std::move(*made);
+    chosen.stage = stage.name;
+    chosen.transport = transport;
+    chosen.hostings = std::move(hosting.hostings);
+    chosen.hosting_why = std::move(hosting.why);
     if (!failed.empty()) {
       chosen.why = "stage " + failed + " cannot run: " + last_reason;
     } else if (any) {
@@ -107,6 +138,15 @@ Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
     return chosen;
   }
   return MakeError(Errc::kSetup, "no stage can run: " + last_reason);
+}
+
+Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const ChosenStage& chosen,
+                                                const Interpreter& python, AppSpec spec) {
+  for (const Stage& stage : kStages) {
+    if (stage.name == chosen.stage)
+      return stage.make(loop, std::move(spec), python, chosen.transport);
+  }
+  return MakeError(Errc::kSetup, "there is no stage " + chosen.stage);
 }
 
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,

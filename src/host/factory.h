@@ -8,7 +8,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/measure/run_report.h"
-#include "common/python/interpreter.h"
+#include "common/python/hosting.h"
 #include "common/transport/app_transport.h"
 #include "common/transport/ui_endpoint.h"
 #include "src/host/run.h"
@@ -16,14 +16,22 @@
 namespace fletbridge {
 
 struct ChosenStage {
-  std::unique_ptr<AppTransport> transport;
-  std::string why;  // for `auto` and after a fallback: why this one; else empty
+  std::string stage;
+  std::string transport;
+  std::vector<Hosting> hostings;  // stages 2 and 3: the one to take, then what may replace it
+  std::string hosting_why;        // why this one comes first
+  std::string why;                // for `auto` and after a fallback: why this stage; else empty
   std::vector<RunReport::Fallback> fallbacks;
 };
 
-// The stage that was asked for, or the highest that works here. `spec` is used for the one chosen.
-[[nodiscard]] Result<ChosenStage> ChooseStage(EventLoop& loop, const RunRequest& request,
-                                              const Interpreter& python, AppSpec spec);
+// The stage that was asked for, or the highest that works here.
+[[nodiscard]] Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& python);
+
+// Makes it. An interpreter without libpython is one that this process has in it.
+[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop,
+                                                              const ChosenStage& chosen,
+                                                              const Interpreter& python,
+                                                              AppSpec spec);
 
 // `flet_package` is the app's `flet` folder, where the headless UI looks up icons; may be empty.
 [[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,

@@ -1,15 +1,15 @@
 #include "src/host/run.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
 #include "common/python/interpreter.h"
 #include "src/host/factory.h"
+#include "src/host/handover.h"
 #include "src/host/session.h"
 
 namespace fletbridge {
@@ -56,78 +56,143 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
 
 // The line that a person at a terminal sees.
 std::string Headline(const RunRequest& request, const Interpreter& python,
-                     const Capabilities& chosen, const std::string& ui) {
+                     const ChosenStage& chosen) {
   const std::string app = request.script.empty() ? "-m " + request.module : request.script;
-  return app + " on stage " + chosen.stage + " (" + chosen.transport + ", " +
-         (chosen.in_process ? "one process" : "two processes") + "), " + ui + ", Flet " +
-         python.flet_version + ", Python " + python.Version();
+  const std::string processes =
+      chosen.hostings.empty()
+          ? "two processes"
+          : "one process, hosting " + std::string(HostingName(chosen.hostings.front()));
+  return app + " on stage " + chosen.stage + " (" + chosen.transport + ", " + processes + "), " +
+         (request.ui == "auto" ? "headless" : request.ui) + ", Flet " + python.flet_version +
+         ", Python " + python.Version();
 }
 
 RunReport BeginReport(const RunRequest& request) {
   RunReport report;
   report.version = Version();
   report.app = request.script.empty() ? request.module : request.script;
-  report.requested = {request.stage, request.transport, request.ui};
+  report.requested = {request.stage, request.transport, request.ui, request.hosting};
   report.used.mode = "relayed";
   return report;
 }
 
-}  // namespace
+// What follows the interpreter's own name on its command line.
+std::vector<std::string> AppArguments(const RunRequest& request) {
+  std::vector<std::string> arguments;
+  if (request.script.empty())
+    arguments = {"-m", request.module};
+  else
+    arguments = {request.script};
+  arguments.insert(arguments.end(), request.arguments.begin(), request.arguments.end());
+  return arguments;
+}
 
-int Run(const RunRequest& request) {
-  static Timeline timeline;  // from here on; read at the end, which may come inside exit()
-  auto loop = std::make_unique<EventLoop>();
-  Result<Interpreter> python = ChooseInterpreter(request);
-  if (!python) return Fail(python.error());
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, python->flet_package);
-  if (!ui) return Fail(ui.error());
-
-  AppSpec spec;
-  spec.python = python->path;
-  if (request.script.empty()) {
-    spec.arguments = {"-m", request.module};
-  } else {
-    spec.arguments = {request.script};
-  }
-  spec.arguments.insert(spec.arguments.end(), request.arguments.begin(), request.arguments.end());
-  spec.environment = request.environment;
-  spec.limits = request.limits;
-  spec.single_session = (*ui)->name() != "attach";
-  Result<ChosenStage> chosen = ChooseStage(*loop, request, *python, std::move(spec));
-  if (!chosen) return Fail(chosen.error());
-
-  const Capabilities used = chosen->transport->capabilities();
-  const std::string headline = Headline(request, *python, used, (*ui)->name());
-  if (!chosen->why.empty()) {
-    Log(LogLevel::kInfo, headline + ": " + chosen->why);
+void Announce(const RunRequest& request, const Interpreter& python, const ChosenStage& chosen) {
+  const std::string headline = Headline(request, python, chosen);
+  if (!chosen.why.empty()) {
+    Log(LogLevel::kInfo, headline + ": " + chosen.why);
   } else if (!request.quiet && ::isatty(STDERR_FILENO) != 0) {
     Log(LogLevel::kInfo, headline);
   } else {
     Log(LogLevel::kDebug, headline);
   }
-
+  if (!chosen.hostings.empty()) {
+    Log(LogLevel::kDebug,
+        "hosting " + std::string(HostingName(chosen.hostings.front())) + ": " + chosen.hosting_why);
+  }
   if (request.ui == "auto" && request.steps_file.empty()) {
     Log(LogLevel::kInfo,
         "this version has no window: the app runs headless until Ctrl-C; --ui attach waits for a "
         "client, --steps says what to do");
   }
+}
+
+// The run itself, in the program in which it stays.
+int RunHere(const Handover& run) {
+  // Read at the end, which may come inside exit().
+  static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
+  const RunRequest& request = run.request;
+  auto loop = std::make_unique<EventLoop>();
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, run.python.flet_package);
+  if (!ui) return Fail(ui.error());
+
+  AppSpec spec;
+  spec.python = run.python.path;
+  spec.arguments = AppArguments(request);
+  spec.environment = request.environment;
+  spec.limits = request.limits;
+  spec.single_session = (*ui)->name() != "attach";
+  Result<std::unique_ptr<AppTransport>> app =
+      MakeStage(*loop, run.chosen, run.python, std::move(spec));
+  if (!app) return Fail(app.error());
 
   SessionParts parts;
   parts.report = BeginReport(request);
-  parts.report.flet = python->flet_version;
-  parts.report.generation = WireGeneration(python->flet_version);
-  parts.report.python = python->Version();
-  parts.report.used.stage = used.stage;
-  parts.report.used.transport = used.transport;
+  parts.report.flet = run.python.flet_version;
+  parts.report.generation = WireGeneration(run.python.flet_version);
+  parts.report.python = run.python.Version();
+  parts.report.used.stage = run.chosen.stage;
+  parts.report.used.transport = run.chosen.transport;
   parts.report.used.ui = (*ui)->name();
-  parts.report.used.fallbacks = std::move(chosen->fallbacks);
+  if (!run.chosen.hostings.empty()) {
+    parts.report.used.hosting = HostingName(run.chosen.hostings.front());
+    parts.report.used.hosting_why = run.chosen.hosting_why;
+  }
+  parts.report.used.fallbacks = run.chosen.fallbacks;
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;
   parts.timeline = &timeline;
-  parts.app = std::move(chosen->transport);
+  parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
   return RunSession(std::move(parts));
+}
+
+// Whether the request can be served, before another program is started for it.
+Result<> CheckUi(const RunRequest& request, const Interpreter& python) {
+  EventLoop loop;
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(loop, request, python.flet_package);
+  if (!ui) return ui.error();
+  return {};
+}
+
+}  // namespace
+
+int Run(const RunRequest& request) {
+  Handover run;
+  run.start_ns = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+  run.log_level = static_cast<int>(log_level());
+  run.request = request;
+  Result<Interpreter> python = ChooseInterpreter(request);
+  if (!python) return Fail(python.error());
+  run.python = std::move(*python);
+  if (Result<> good = CheckUi(request, run.python); !good) return Fail(good.error());
+  Result<ChosenStage> chosen = ChooseStage(request, run.python);
+  if (!chosen) return Fail(chosen.error());
+  run.chosen = std::move(*chosen);
+  Announce(request, run.python, run.chosen);
+
+  std::vector<Hosting>& hostings = run.chosen.hostings;
+  while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
+    const Error why = Become(hostings.front(), run, AppArguments(request));
+    run.chosen.hosting_why =
+        "not " + std::string(HostingName(hostings.front())) + ": " + why.Line();
+    hostings.erase(hostings.begin());
+    if (hostings.empty()) return Fail(why);
+    Log(LogLevel::kWarning, why.Line());
+  }
+  return RunHere(run);
+}
+
+int RunHandedOver(int fd) noexcept try {
+  Result<Handover> run = ReadHandover(fd);
+  if (!run) return Fail(run.error());
+  SetLogLevel(static_cast<LogLevel>(run->log_level));
+  run->python.libpython.clear();  // it is in this process
+  return RunHere(*run);
+} catch (const std::exception& error) {
+  Log(LogLevel::kError, error.what());
+  return kFailureCode;
 }
 
 int RunAsClient(const RunRequest& request, const std::string& page_url,

@@ -1,7 +1,7 @@
 // Room: src/host. Runs one app on one stage with one UI, from request to exit code: finds the
 // interpreter, chooses the stage (with fallbacks where allowed), joins the AppTransport to the
 // UiEndpoint, watches the life cycle, writes the report. Called by tools/ on the main thread, which
-// Python may take for itself (stages 2 and 3).
+// Python may take for itself (stages 2 and 3); the process may become another program for that.
 #pragma once
 
 #include <string>
@@ -14,13 +14,14 @@ namespace fletbridge {
 
 // Everything a run depends on, after the settings of all sources were merged and checked.
 struct RunRequest {
-  std::string stage = "auto";  // "1", "2", "3" or "auto"
-  std::string transport;       // "uds", "tcp", "ffi", or empty for the stage's default
-  std::string ui = "auto";     // "headless", "attach" or "auto"
-  std::string attach_address;  // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
-  std::string python;          // interpreter or virtual environment; empty to search
-  std::string script;          // path of the app, or
-  std::string module;          // name of the module (-m); exactly one of both is set
+  std::string stage = "auto";    // "1", "2", "3" or "auto"
+  std::string hosting = "auto";  // stages 2 and 3: "interpreter", "static", "library" or "auto"
+  std::string transport;         // "uds", "tcp", "ffi", or empty for the stage's default
+  std::string ui = "auto";       // "headless", "attach" or "auto"
+  std::string attach_address;    // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
+  std::string python;            // interpreter or virtual environment; empty to search
+  std::string script;            // path of the app, or
+  std::string module;            // name of the module (-m); exactly one of both is set
   std::vector<std::string> arguments;  // the app's own, after the script or module
   std::vector<std::pair<std::string, std::string>> environment;  // set for the app, over ours
   std::string steps_file;   // headless: what to do; empty for nothing
@@ -34,6 +35,11 @@ struct RunRequest {
 // a failure of ours, 128 + signal after a signal. May end the process by itself when the app runs
 // in it. Prints one line for each error.
 [[nodiscard]] int Run(const RunRequest& request);
+
+// Goes on with a run that Run() has begun in another program of this process: it has become the
+// interpreter, or our executable with a static one inside. `fd` is what it has inherited. As a
+// guest of the interpreter it returns before the app has run, as RunHosted() says.
+[[nodiscard]] int RunHandedOver(int fd) noexcept;
 
 // Runs as Flet's desktop client, started by Python: connects to `page_url` (a socket path or
 // tcp://host:port), writes our pid to `pid_file`, lives as long as the UI. The UI and its steps

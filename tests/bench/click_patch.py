@@ -3,9 +3,10 @@
 
     tests/bench/click_patch.py [--rounds 15] [--clicks 400] [--python VENV] [--app FILE] [--json FILE] [VARIANT ...]
 
-A variant is `1:uds`, `1:tcp`, `2:uds`, `2:tcp`, `3`, or `flet:uds`, `flet:tcp`: `python app.py` in
-Flet's embedded mode, started by this script without anything of ours, and our headless client
-connected to it as Flet's own client would be. The first variant is the baseline.
+A variant is `1:uds`, `1:tcp`, `2:uds`, `2:tcp`, `3`, the last three with a hosting where wanted
+(`2:uds@static`, `3@interpreter`, `3@library`); or `flet:uds`, `flet:tcp`: `python app.py` in Flet's
+embedded mode, started by this script without anything of ours, and our headless client connected to
+it as Flet's own client would be. The first variant is the baseline.
 
 Method: rounds; in each round every variant runs once, in a random order, in fresh processes. A run's
 figure is the median over its clicks; a variant's ratio is the median over the rounds of its figure
@@ -26,15 +27,18 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
-DEFAULT = ["flet:uds", "1:uds", "2:uds", "flet:tcp", "1:tcp", "2:tcp", "3"]
+DEFAULT = ["flet:uds", "1:uds", "2:uds", "flet:tcp", "1:tcp", "2:tcp", "3", "3@library"]
 
 
 def run_stage(variant, python, app, steps, report, folder):
-    stage, _, transport = variant.partition(":")
+    layout, _, hosting = variant.partition("@")
+    stage, _, transport = layout.partition(":")
     command = [BIN / "fletbridge", "run", "--stage", stage, "--ui", "headless", "--python", python,
                "--steps", steps, "--report", report, "--quiet"]
     if transport:
         command += ["--transport", transport]
+    if hosting:
+        command += ["--hosting", hosting]
     subprocess.run([*map(str, command), str(app)], check=True, timeout=120, cwd=folder)
 
 
@@ -105,11 +109,11 @@ def main():
         return [run[key] for run in results[variant]]
 
     base = options.variants[0]
-    print(f"{'variant':10} {'p50 us':>8} {'p99 us':>8}   ratio of p50 to {base}, median of {options.rounds} rounds [95 %]")
+    print(f"{'variant':20} {'p50 us':>8} {'p99 us':>8}   ratio of p50 to {base}, median of {options.rounds} rounds [95 %]")
     for variant in options.variants:
         ratios = [a / b for a, b in zip(medians(variant, "p50"), medians(base, "p50"))]
         low, high = interval(ratios)
-        print(f"{variant:10} {statistics.median(medians(variant, 'p50')):8.0f} "
+        print(f"{variant:20} {statistics.median(medians(variant, 'p50')):8.0f} "
               f"{statistics.median(medians(variant, 'p99')):8.0f}   "
               f"{statistics.median(ratios):.3f} [{low:.3f}, {high:.3f}]")
     if options.json:

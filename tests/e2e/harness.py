@@ -46,14 +46,16 @@ MARK = "E2E_MARK"
 class Variant:
     stage: str
     transport: str
+    hosting: str = ""  # stages 2 and 3; empty: what fletbridge takes by itself
 
     @property
     def name(self):
-        return f"{self.stage}:{self.transport}"
+        return f"{self.stage}:{self.transport}" + (f"@{self.hosting}" if self.hosting else "")
 
     @property
     def flags(self):
-        return ["--stage", self.stage, "--transport", self.transport]
+        hosting = ["--hosting", self.hosting] if self.hosting else []
+        return ["--stage", self.stage, "--transport", self.transport, *hosting]
 
     @property
     def in_process(self):
@@ -73,11 +75,22 @@ def _variants():
 VARIANTS = _variants()
 
 
-def every_variant(cls):
+HOSTINGS = ("interpreter", "static", "library")
+HOSTED = [Variant(stage, transport, hosting) for hosting in HOSTINGS
+          for stage, transport in (("2", "uds"), ("3", "ffi"))]
+
+
+def every_hosting(cls):
+    """The same for each way to host the interpreter, on stages 2 and 3."""
+    return every_variant(cls, HOSTED)
+
+
+def every_variant(cls, variants=VARIANTS):
     """Makes one TestCase of the class for each variant; the class itself is none."""
     module = sys.modules[cls.__module__]
-    for variant in VARIANTS:
-        name = f"{cls.__name__}Stage{variant.stage.capitalize()}{variant.transport.capitalize()}"
+    for variant in variants:
+        name = (f"{cls.__name__}Stage{variant.stage.capitalize()}{variant.transport.capitalize()}"
+                f"{variant.hosting.capitalize()}")
         base = getattr(cls, "__test_base__", E2E)
         made = type(name, (cls, base), {"variant": variant, "__module__": cls.__module__,
                                        "__qualname__": name, "__doc__": cls.__doc__})

@@ -1,13 +1,10 @@
 """Where a setting comes from and which wins; which stage is taken, and why."""
 
-import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import unittest
-from pathlib import Path
 
 from harness import BIN, PYTHON, VENV, E2E
 
@@ -159,71 +156,6 @@ class StageChoice(E2E):
         self.assertEqual(run.text[0], "", "messages belong on stderr")
         for word in ("starting", "listening", "connected", "closed", "exited"):
             self.assertRegex(run.text[1], f"(?i){word}")
-
-    def without_library(self):
-        """An interpreter that was built without a shared library, as many are: this machine's own
-        executable and modules, whose configuration says so."""
-        root = self.box.home / "static"
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        library = root / "lib" / version
-        library.mkdir(parents=True)
-        (root / "bin").mkdir()
-        shutil.copy(Path(PYTHON).resolve(), root / "bin" / version)
-        genuine = Path(os.__file__).parent
-        for entry in genuine.iterdir():
-            if not entry.name.startswith(("_sysconfigdata", "__pycache__", "config-",
-                                          "sitecustomize")):
-                (library / entry.name).symlink_to(entry)
-        for data in genuine.glob("_sysconfigdata*.py"):
-            text = data.read_text()
-            for name, value in (("Py_ENABLE_SHARED", 0), ("LDLIBRARY", f"lib{version}.a"),
-                                ("INSTSONAME", f"lib{version}.a"), ("LIBDIR", str(root / "lib")),
-                                ("LIBPL", str(library / "config"))):
-                text += f"\nbuild_time_vars[{name!r}] = {value!r}\n"
-            (library / data.name).write_text(text)
-        (root / "bin/python3").symlink_to(version)
-        environment = self.box.home / "without"
-        subprocess.run([root / "bin/python3", "-m", "venv", "--without-pip", environment],
-                       check=True)
-        site = next(environment.glob("lib/python3*/site-packages"))
-        (site / "flet.pth").write_text(str(next(VENV.glob("lib/python3*/site-packages"))))
-        return environment / "bin/python"
-
-    def testWithoutLibpython(self):
-        python = self.without_library()
-        for stage in ("3", "2"):
-            run = self.box.headless(None, "app.py", steps=SHOWN, python=python,
-                                    options=["--stage", stage])
-            self.assertEqual(run.wait(20), 70, run.shown())
-            self.one_line(run, "libpython")
-
-        # A stage asked for by name is replaced only where that was allowed, and it is said.
-        run = self.box.headless(None, "app.py", steps=SHOWN, python=python,
-                                options=["--stage", "3", "--fallback"])
-        self.assertEqual(run.wait(30), 0, run.shown())
-        self.assertIn("libpython", run.text[1])
-        report = run.report()
-        self.assertEqual(report["used"]["stage"], "1")
-        self.assertEqual(report["requested"]["stage"], "3")
-        fallbacks = report["used"]["fallbacks"]
-        self.assertEqual((fallbacks[0]["from"], fallbacks[-1]["to"]), ("3", "1"))
-        for step in fallbacks:
-            self.assertIn("libpython", step["why"])
-
-        run = self.box.headless(None, "app.py", steps=SHOWN, python=python,
-                                options=["--stage", "auto"])
-        self.assertEqual(run.wait(30), 0, run.shown())
-        self.assertEqual(run.report()["used"]["stage"], "1")
-        self.assertIn("libpython", run.text[1])
-        self.assertRegex(run.text[1], "(?i)stage 1")
-
-        run = self.box.launch([BIN / "fletbridge", "doctor", "--python", python, "--json"])
-        self.assertEqual(run.wait(20), 0, run.shown())
-        stages = {s["stage"]: s for s in json.loads(run.text[0])["stages"]}
-        self.assertTrue(stages["1"]["ok"])
-        for stage in ("2", "3"):
-            self.assertFalse(stages[stage]["ok"])
-            self.assertIn("libpython", stages[stage]["reason"])
 
 
 if __name__ == "__main__":

@@ -67,18 +67,37 @@ TEST_F(DoctorTest, FindsEveryStageWorking) {
   EXPECT_EQ(report["machine"]["socket_path"]["limit"], 107);
 }
 
-TEST_F(DoctorTest, NeedsALibraryForStagesInOneProcess) {
+TEST_F(DoctorTest, SaysHowEachInterpreterIsHostedAndWhyNotOtherwise) {
+  Interpreter& python = Install(".venv/bin/python");
+  json report = Json(0);
+  EXPECT_EQ(report["interpreters"][0]["hosting"], "interpreter");
+  EXPECT_EQ(report["interpreters"][0]["hostings"]["static"]["reason"], "it is not built");
+  EXPECT_TRUE(report["stages"][0]["hosting"].is_null());
+  EXPECT_EQ(report["stages"][1]["hosting"], "interpreter");
+  EXPECT_EQ(Json(0, {"--hosting", "library"})["stages"][2]["hosting"], "library");
+
+  python.extension_obstacle = "it is too old";
+  report = Json(0);
+  EXPECT_EQ(report["stages"][2]["hosting"], "library");
+  EXPECT_EQ(report["interpreters"][0]["hostings"]["interpreter"]["ok"], false);
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("  no interpreter  it is too old\n"));
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("  ok library      works, and is taken: the fastest that does\n"));
+}
+
+TEST_F(DoctorTest, NeedsOneWayToHostForStagesInOneProcess) {
   Interpreter& python = Install(".venv/bin/python");
   python.libpython.clear();
-  json report = Json(0);
+  EXPECT_EQ(Json(0)["stages"][2]["ok"], true) << "the interpreter's own executable needs none";
+  python.extension_obstacle = "it is too old";
+  const json report = Json(0);
   EXPECT_EQ(report["stages"][0]["ok"], true);
   EXPECT_EQ(report["stages"][1]["ok"], false);
   EXPECT_EQ(report["stages"][2]["reason"],
-            "there is no libpython3.11 to host; install libpython3.11 or "
-            "python3-dev, or a Python built with --enable-shared");
-  python.libpython_hint = "apt install libpython3.11";
-  EXPECT_EQ(Json(0)["stages"][2]["reason"],
-            "there is no libpython3.11 to host; apt install libpython3.11");
+            "not interpreter: it is too old; not static: it is not built; not library: there is no "
+            "libpython");
+  EXPECT_EQ(Json(0, {"--hosting", "static"})["stages"][2]["reason"], "not static: it is not built");
 }
 
 TEST_F(DoctorTest, LooksWhereRunLooksInTheSameOrder) {
@@ -158,11 +177,13 @@ TEST_F(DoctorTest, PrintsForPeopleAndMarksByTheTerminal) {
   EXPECT_THAT(box_.out.str(),
               HasSubstr("  no XDG_RUNTIME_DIR  /none/such: there is no such folder"));
   EXPECT_THAT(box_.out.str(), HasSubstr(":7\n"));
-  EXPECT_THAT(box_.out.str(), HasSubstr("3  one process, direct calls  works\n"));
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("3  one process, direct calls  works, hosting interpreter\n"));
   EXPECT_THAT(box_.out.str(), testing::Not(HasSubstr("✓")));
   box_.tools.utf8_terminal = true;
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(box_.out.str(), HasSubstr("  ✓ 3  one process, direct calls  works\n"));
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("  ✓ 3  one process, direct calls  works, hosting interpreter\n"));
 }
 
 TEST_F(DoctorTest, RefusesWrongUsageInOneLine) {

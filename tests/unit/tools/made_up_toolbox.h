@@ -45,6 +45,11 @@ struct MadeUpToolbox {
               return MakeError(Errc::kSetup, path + " does not answer");
             return found->second;
           },
+          .hosting_obstacle = [](Hosting hosting, const Interpreter& python) -> std::string {
+            if (hosting == Hosting::kInterpreter) return python.extension_obstacle;
+            if (hosting == Hosting::kStatic) return "it is not built";
+            return python.libpython.empty() ? "there is no libpython" : "";
+          },
           .wire_generation =
               [](std::string_view version) { return version.starts_with("1.") ? 3 : 2; },
           .try_runtime_dir =

@@ -1,0 +1,73 @@
+#include "common/python/hosting.h"
+
+#include <filesystem>
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the build found; each empty where there is no static library.
+constexpr std::string_view kStaticVersion = FLETBRIDGE_STATIC_VERSION;
+constexpr std::string_view kStaticSoabi = FLETBRIDGE_STATIC_SOABI;
+constexpr std::string_view kStaticPrefix = FLETBRIDGE_STATIC_PREFIX;
+
+std::string InterpreterObstacle(const Interpreter& python) {
+  if (python.extension_obstacle.empty()) return {};
+  return python.path + " cannot load our extension: " + python.extension_obstacle;
+}
+
+std::string StaticObstacle(const Interpreter& python) {
+  std::error_code error;
+  if (kStaticVersion.empty() || !fs::exists(StaticProgramPath(), error)) {
+    return "this build has no static interpreter; build it where libpython3.X.a is, such as with "
+           "python3-dev";
+  }
+  if (python.Version() != kStaticVersion || python.soabi != kStaticSoabi ||
+      python.base_prefix != kStaticPrefix) {
+    return "the static interpreter is Python " + std::string(kStaticVersion) + " of " +
+           std::string(kStaticPrefix) + ", not Python " + python.Version() + " of " +
+           python.base_prefix;
+  }
+  return {};
+}
+
+std::string LibraryObstacle(const Interpreter& python) {
+  if (!python.libpython.empty()) return {};
+  const std::string version = std::to_string(python.major) + "." + std::to_string(python.minor);
+  return "Python " + python.Version() + " at " + python.path + " has no libpython" + version +
+         ": " + python.libpython_hint;
+}
+
+}  // namespace
+
+std::string HostingObstacle(Hosting hosting, const Interpreter& python) {
+  switch (hosting) {
+    case Hosting::kInterpreter:
+      return InterpreterObstacle(python);
+    case Hosting::kStatic:
+      return StaticObstacle(python);
+    case Hosting::kLibrary:
+      return LibraryObstacle(python);
+  }
+  return {};
+}
+
+const std::string& PartsFolder() {
+  static const std::string folder = [] {
+    std::error_code error;
+    const fs::path self = fs::read_symlink("/proc/self/exe", error);
+    if (error) return std::string();
+    return (self.parent_path().parent_path() / "lib" / "fletbridge").string();
+  }();
+  return folder;
+}
+
+std::string ExtensionPath() { return PartsFolder() + "/fletbridge_python.abi3.so"; }
+std::string ShimFolder() { return PartsFolder() + "/shim"; }
+std::string StaticProgramPath() {
+  return PartsFolder() + "/fletbridge-static-" +
+         std::string(kStaticVersion.substr(0, kStaticVersion.rfind('.')));
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,104 @@
+#include "src/host/handover.h"
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/python/flet_environment.h"
+
+namespace fletbridge {
+
+// For the library alone, which finds them by their types' namespace.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, ui, hosting, attach_address,
+                                   python, script, module, arguments, environment, steps_file,
+                                   report_file, fallback, quiet, limits)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
+                                   libpython_hint, flet_version, flet_package, prefix, base_prefix,
+                                   soabi, extension_obstacle)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChosenStage, stage, transport, hostings, hosting_why, why,
+                                   fallbacks)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, chosen, start_ns, log_level)
+
+namespace {
+
+using Json = nlohmann::json;
+
+Error Failed(const std::string& what, const std::string& why) {
+  return MakeError(Errc::kSetup, what + ": " + why + "; choose another with --hosting");
+}
+
+// execve's form of our environment with these added; the texts live as long as this.
+class ProgramEnvironment {
+ public:
+  explicit ProgramEnvironment(const Environment& added) {
+    std::map<std::string, std::string> merged;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      const std::string text = *entry;
+      if (const std::size_t equals = text.find('='); equals != std::string::npos)
+        merged.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    for (const auto& [name, value] : added) merged.insert_or_assign(name, value);
+    for (const auto& [name, value] : merged) texts_.push_back(name + "=" + value);
+    for (std::string& text : texts_) pointers_.push_back(text.data());
+    pointers_.push_back(nullptr);
+  }
+  char* const* get() const { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<char*> pointers_;
+};
+
+}  // namespace
+
+Result<UniqueFd> WriteHandover(const Handover& handover) {
+  // Not text: arguments and paths may be bytes that are no UTF-8.
+  const std::vector<std::uint8_t> bytes = Json::to_cbor(Json(handover));
+  UniqueFd fd(::memfd_create("fletbridge", 0));
+  if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    return MakeError(Errc::kSetup, std::string("no memory to hand over: ") + std::strerror(errno));
+  return fd;
+}
+
+Result<Handover> ReadHandover(int inherited) try {
+  const UniqueFd fd(inherited);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0)
+    return MakeError(Errc::kSetup, std::string("nothing was handed over: ") + std::strerror(errno));
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(info.st_size));
+  if (::pread(fd.get(), bytes.data(), bytes.size(), 0) != info.st_size)
+    return MakeError(Errc::kSetup, "what was handed over cannot be read");
+  return Json::from_cbor(bytes).get<Handover>();
+} catch (const std::exception& error) {
+  return MakeError(Errc::kSetup, std::string("what was handed over is broken: ") + error.what());
+}
+
+Error Become(Hosting hosting, const Handover& handover, const std::vector<std::string>& arguments) {
+  Result<UniqueFd> fd = WriteHandover(handover);
+  if (!fd) return fd.error();
+  Environment added{
+      {kHandoverVariable, std::to_string(fd->get()) + ":" + std::to_string(::getpid())}};
+  std::string program = StaticProgramPath();
+  if (hosting == Hosting::kInterpreter) {
+    program = handover.python.path;
+    added.emplace_back(kExtensionVariable, ExtensionPath());
+    PointToShim(ShimFolder(), added);
+  }
+  std::vector<std::string> words{handover.python.path};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execve(program.c_str(), argv.data(), ProgramEnvironment(added).get());
+  return Failed("cannot start " + program, std::strerror(errno));
+}
+
+}  // namespace fletbridge
