@@ -120,8 +120,7 @@ bool FakeVm::Take(Posted&& posted, const DartCObject* external) {
   }
   if (keep_bytes || external == nullptr) posted_.push_back(std::move(posted));
   ++count_;
-  lock.unlock();
-  changed_.notify_all();
+  changed_.notify_all();  // under the lock: who waits may end this VM
   return true;
 }
 

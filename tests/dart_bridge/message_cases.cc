@@ -345,6 +345,7 @@ thread.join()
 }
 
 void EnqueueInsideAPost(Rig& rig) {
+  std::int64_t end_port = 9000;
   for (const char* size : {"10", "100000"}) {
     std::atomic<int> code{1};
     rig.vm().on_post = [&](const Posted& posted) {
@@ -358,7 +359,7 @@ bridge.set_enqueue_handler_func(78, lambda data: bridge.send_bytes(5, bytes()") 
                                     size + R"()))
 park()
 )");
-    start.completion_port = 9000 + std::strlen(size);
+    start.completion_port = ++end_port;
     Same("run", rig.Run(start), 0);
     rig.Expect("parked");
     Same("enqueue", rig.Enqueue(78, "post"), 0);  // from a handler
