@@ -1,7 +1,8 @@
 """The Python sides of dart_vm_host, one function per program; BRIDGE_PROGRAM names it.
 
 Bytes come in as Flet's FletDartBridgeServer takes them: the handler, which may be called on any
-thread, hands them to an asyncio queue. A program says `ready` once it listens; an empty message ends it.
+thread, hands them to an asyncio queue. A program says `ready` once it listens. What makes it end comes by a
+pipe, not by the bridge: on the original a call that is still under way when Python ends kills its caller.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import threading
 import dart_bridge
 
 PORT = int(os.environ["BRIDGE_PORT"])
+COMMANDS = int(os.environ["BRIDGE_COMMANDS"])  # a byte ends the program, or lets it go on to its end
 SIZE = int(os.environ.get("BRIDGE_SIZE", "0"))
 COUNT = int(os.environ.get("BRIDGE_COUNT", "0"))
 
@@ -20,11 +22,16 @@ class Inbox:
     def __init__(self):
         self.loop = asyncio.get_running_loop()
         self.queue = asyncio.Queue()
+        self.loop.add_reader(COMMANDS, self.on_command)
         dart_bridge.set_enqueue_handler_func(PORT, self.on_bytes)
         dart_bridge.send_bytes(PORT, b"ready")
 
     def on_bytes(self, payload):
         self.loop.call_soon_threadsafe(self.queue.put_nowait, payload)
+
+    def on_command(self):
+        os.read(COMMANDS, 1)
+        self.queue.put_nowait(b"")
 
 
 async def echo():
