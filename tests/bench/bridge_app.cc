@@ -23,6 +23,7 @@ namespace {
 
 struct Options {
   std::string library, python, python_home, script, steps, report, label;
+  bool debug = false;
 };
 
 int Fail(const Error& error) {
@@ -38,10 +39,12 @@ int RunApp(const Options& options) {
 
   HeadlessOptions headless;
   headless.flet_package = python->flet_package;
-  std::ifstream in(options.steps);
-  Result<Steps> steps = ParseSteps(std::string{std::istreambuf_iterator<char>(in), {}});
-  if (!steps) return Fail(steps.error());
-  headless.steps = std::move(*steps);
+  if (!options.steps.empty()) {
+    std::ifstream in(options.steps);
+    Result<Steps> steps = ParseSteps(std::string{std::istreambuf_iterator<char>(in), {}});
+    if (!steps) return Fail(steps.error());
+    headless.steps = std::move(*steps);
+  }
 
   BridgeSpec spec;
   spec.library = options.library;
@@ -85,10 +88,13 @@ int main(int argc, char** argv) {
   cli.add_option("--python", options.python, "the app's interpreter")->required();
   cli.add_option("--python-home", options.python_home, "PYTHONHOME of the hosted Python")
       ->required();
-  cli.add_option("--steps", options.steps, "what the client does")->required();
-  cli.add_option("--report", options.report, "where the report goes")->required();
+  cli.add_option("--steps", options.steps,
+                 "what the client does; without it the app runs until a signal");
+  cli.add_option("--report", options.report, "where the report goes");
+  cli.add_flag("--debug", options.debug, "say what happens");
   cli.add_option("app", options.script)->required();
   CLI11_PARSE(cli, argc, argv);
+  if (options.debug) fletbridge::SetLogLevel(fletbridge::LogLevel::kDebug);
   const int code = fletbridge::RunApp(options);
   std::fflush(nullptr);
   ::_exit(code);  // as a Flutter app ends: Python's threads may still run

@@ -63,14 +63,17 @@ class OpenPort {
  public:
   OpenPort(std::function<void(const Message&)> handler, Delivery delivery)
       : handler_(std::move(handler)), delivery_(delivery), thread_([this] { Deliver(); }) {}
-  // Drops what waits; a handler that runs ends first.
+  // A handler that runs ends first.
   ~OpenPort() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-      changed_.notify_all();
-    }
+    Close();
     thread_.join();
+  }
+
+  // What waits is dropped, when the last who holds this port lets it go.
+  void Close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
   }
 
   void Put(Letter&& letter) {
@@ -134,6 +137,7 @@ class FakeVm final : public DartVm {
     if (found == ports_.end()) return false;
     closed = std::move(found->second);
     ports_.erase(found);
+    closed->Close();
     std::thread([last = std::move(closed)] {}).detach();  // its thread may be the caller's
     return true;
   }

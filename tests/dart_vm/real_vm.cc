@@ -48,17 +48,24 @@ void Handle(Port port, CObject* object) {
   }
   if (!handler) return;
   Message message;
-  if (object->type == kTypedData) {
-    const auto& data = object->value.as_typed_data;
-    message.bytes = {reinterpret_cast<const std::byte*>(data.values),
-                     static_cast<std::size_t>(data.length)};
-  } else if (object->type == kExternalTypedData) {
-    const auto& data = object->value.as_external_typed_data;
-    message.bytes = {reinterpret_cast<const std::byte*>(data.data),
-                     static_cast<std::size_t>(data.length)};
-  } else {
-    message.is_integer = true;
-    message.integer = object->type == kInt32 ? object->value.as_int32 : object->value.as_int64;
+  switch (object->type) {
+    // Type 8 arrives as 7; 13 as itself, laid out like both.
+    case kTypedData:
+    case kExternalTypedData:
+    case kUnmodifiableExternalTypedData: {
+      const auto& data = object->value.as_typed_data;
+      message.bytes = {reinterpret_cast<const std::byte*>(data.values),
+                       static_cast<std::size_t>(data.length)};
+      break;
+    }
+    case kInt32:
+    case kInt64:
+      message.is_integer = true;
+      message.integer = object->type == kInt32 ? object->value.as_int32 : object->value.as_int64;
+      break;
+    default:
+      GiveUp("a message of type " + std::to_string(object->type) +
+             " arrived, which no bridge sends");
   }
   (*handler)(message);
 }

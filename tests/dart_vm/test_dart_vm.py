@@ -30,7 +30,7 @@ class OnRealVm:
         cls.addClassCleanup(cls.display.__exit__)
 
     def run_host(self, scenario, **options):
-        return vm_host.run(self.library, scenario, vm="real", display=self.display, timeout=60, **options)
+        return vm_host.run(self.library, scenario, vm="real", display=self.display, timeout=30, **options)
 
     def assert_freed_once(self, posts):
         self.assertEqual(posts["freed"], posts["external"], posts)
