@@ -7,7 +7,8 @@ echo       Asyncio echo, the Python side as Flet's: round trips of 64 B, 1 MiB a
            second one way. On three Dart VMs: `real`, the one of a Flutter engine; `fake`, which treats
            messages as the real one does; `inline`, the same without its change of threads. A round trip
            ends when the VM's thread has the answer. One way: batches of 32 MiB, answered once each;
-           towards Dart the payloads are made beforehand. Ratios are ours / original.
+           towards Dart the payloads are made beforehand, and each byte that arrives is
+           read once, as a receiver would. Ratios are ours / original.
 enqueue    How long DartBridge_EnqueueMessage keeps its caller, a thread that is not Python's, while a
            Python thread computes: calls every 2 ms by an absolute schedule. `python`: pure Python;
            `c`: long C calls that keep the GIL; `none`: nothing computes. A call that is late skips what
@@ -84,19 +85,18 @@ def echo(options, out):
         cases = [case for case in ECHO if case[1] != "real"]
     cases = [case for case in cases if options.only in case_name(case)]
 
-    def measure(name, display):
-        result = {}
-        for case in cases:
-            scenario, vm, size, count = case
-            got = vm_host.run(LIBRARIES[name], scenario, vm=vm, display=display, bytes=size, count=count)
-            if got["wrong"]:
-                sys.exit(f"{name}: {got['wrong']} wrong messages in {case_name(case)}")
-            result[case_name(case)] = got
-        return result
+    known = {case_name(case): case for case in cases}
+
+    def measure(name, case):
+        scenario, vm, size, count = known[case]
+        got = vm_host.run(LIBRARIES[name], scenario, vm=vm, display=display, bytes=size, count=count)
+        if got["wrong"]:
+            sys.exit(f"{name}: {got['wrong']} wrong messages in {case}")
+        return got
 
     with contextlib.ExitStack() as stack:
         display = stack.enter_context(vm_host.Display()) if any(c[1] == "real" for c in cases) else None
-        results, disturbed = rounds.interleave(names, options.rounds, lambda name: measure(name, display))
+        results, disturbed = rounds.interleave(names, options.rounds, measure, list(known))
 
     def figures(name, case, key):
         if case[0] == "echo":
@@ -133,11 +133,10 @@ def enqueue(options, out):
     names = libraries()
     works = [work for work in ("python", "c", "none") if options.only in work]
 
-    def measure(name):
-        return {work: vm_host.run(LIBRARIES[name], "enqueue", bytes=64, count=1500, work=work, limit_s=20)
-                for work in works}
+    def measure(name, work):
+        return vm_host.run(LIBRARIES[name], "enqueue", bytes=64, count=1500, work=work, limit_s=20)
 
-    results, disturbed = rounds.interleave(names, options.rounds, measure)
+    results, disturbed = rounds.interleave(names, options.rounds, measure, works)
     print(f"{'enqueue, us':22} {'calls':>7} {'p50':>9} {'p99':>9} {'max':>9}   {'clock p99':>9} {'max':>9}")
     for work in works:
         for name in names:

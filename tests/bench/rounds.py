@@ -40,15 +40,21 @@ def compilers_at_work():
     return count
 
 
-def interleave(variants, rounds, measure):
+def interleave(variants, rounds, measure, cases=(None,)):
     """variant -> its results, one for each round; and the number of rounds beside which something was
-    being compiled."""
+    being compiled. With `cases`, a result is a dictionary of them, and the variants take turns within each
+    case, so that what is compared lies close together in time.
+    """
     results = {variant: [] for variant in variants}
     disturbed = 0
     for number in range(rounds):
         busy = compilers_at_work()
-        for variant in random.sample(variants, len(variants)):
-            results[variant].append(measure(variant))
+        turn = {variant: {} for variant in variants}
+        for case in cases:
+            for variant in random.sample(variants, len(variants)):
+                turn[variant][case] = measure(variant) if case is None else measure(variant, case)
+        for variant in variants:
+            results[variant].append(turn[variant][None] if None in turn[variant] else turn[variant])
         disturbed += bool(busy or compilers_at_work())
         print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)

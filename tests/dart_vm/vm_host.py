@@ -14,8 +14,9 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
-ORIGINAL = pathlib.Path(os.environ.get("FLETBRIDGE_ORIGINAL", ROOT.parent / "shared/baseline/libdart_bridge.so"))
-OURS = pathlib.Path(os.environ.get("FLETBRIDGE_BRIDGE", BIN.parent / "lib/libdart_bridge.so"))
+# Taken out of the environment, or fletbridge would say that it has no such setting.
+ORIGINAL = pathlib.Path(os.environ.pop("FLETBRIDGE_ORIGINAL", ROOT.parent / "shared/baseline/libdart_bridge.so"))
+OURS = pathlib.Path(os.environ.pop("FLETBRIDGE_BRIDGE", BIN.parent / "lib/libdart_bridge.so"))
 CLIENT = ROOT / "build/clients/0.82.2/flet"
 PROGRAMS = pathlib.Path(__file__).with_name("programs.py")
 PYTHON_HOME = "/usr"  # of the libpython that the libraries load
