@@ -264,7 +264,7 @@ std::size_t HeapBytes() {
 
 Json RunEcho(Rig& rig, const Options& options) {
   rig.Start("echo");
-  Echo echo(rig);
+  static Echo echo(rig);  // a handler may still be returning when this does
   echo.Run(options.bytes, options.warm_up, false);
   echo.Run(options.bytes, options.count);
   rig.EndPython();
@@ -274,7 +274,7 @@ Json RunEcho(Rig& rig, const Options& options) {
 
 Json RunGrowth(Rig& rig, const Options& options) {
   rig.Start("growth");
-  Echo echo(rig);
+  static Echo echo(rig);  // a handler may still be returning when this does
   const auto heap = [&rig] {
     rig.Send(std::string("heap"));
     return std::stoll(rig.Next());
@@ -302,10 +302,11 @@ bool AllEqual(std::span<const std::byte> bytes) {
 // Whole batches, since a bridge that queues must be waited for; bytes per second of each.
 Json RunOneWay(Rig& rig, const Options& options, bool to_python) {
   constexpr std::size_t kBatches = 60;
-  std::binary_semaphore done{0};
-  std::size_t got = 0, expected = to_python ? 1 : options.count;
-  std::size_t wrong = 0;
-  const Rig::OnBytes on_bytes = [&](std::span<const std::byte> bytes) {
+  // Static: a handler may still be returning when this does.
+  static std::binary_semaphore done{0};
+  static std::size_t got, wrong;
+  static const std::size_t expected = to_python ? 1 : options.count;
+  static const Rig::OnBytes on_bytes = [&options, to_python](std::span<const std::byte> bytes) {
     if (!to_python && (bytes.size() != options.bytes || !AllEqual(bytes))) ++wrong;
     if (++got % expected == 0) done.release();
   };
@@ -379,31 +380,36 @@ Json RunPorts(Rig& rig, const Options&) {
 
 // The program has ended, and its last messages still lie in the port: they are as good as any.
 Json RunLastWords(Rig& rig, const Options& options, bool read_them) {
-  std::promise<void> ended;
-  std::shared_future<void> may_read(ended.get_future());
-  std::atomic<std::size_t> got{0}, wrong{0};
-  const Rig::OnBytes on_bytes = [&](std::span<const std::byte> bytes) {
-    may_read.wait();
-    const auto mark = static_cast<std::byte>(got.load() % 251);
-    const bool right =
-        bytes.size() == options.bytes &&
-        std::all_of(bytes.begin(), bytes.end(), [mark](std::byte b) { return b == mark; });
-    if (!right) ++wrong;
-    ++got;
+  struct Reader {
+    std::promise<void> start;
+    std::shared_future<void> may_read{start.get_future()};
+    std::size_t size;
+    std::atomic<std::size_t> got{0}, wrong{0};
   };
+  // Never destroyed: a handler may still run when this returns.
+  auto* reader = new Reader;
+  reader->size = options.bytes;
+  const auto* on_bytes = new Rig::OnBytes([reader](std::span<const std::byte> bytes) {
+    reader->may_read.wait();
+    const auto mark = static_cast<std::byte>(reader->got.load() % 251);
+    const bool right = bytes.size() == reader->size && bytes.front() == mark && AllEqual(bytes);
+    if (!right) ++reader->wrong;
+    ++reader->got;
+  });
   rig.Start("last_words");
-  rig.Take(&on_bytes);
+  rig.Take(on_bytes);
   rig.Nudge();
   const Json ends = rig.WaitEnd();
   const std::uint64_t freed_before = Books().freed;
   if (!read_them) (void)rig.vm().ClosePort(rig.port());
-  ended.set_value();
+  reader->start.set_value();
   const auto deadline = Clock::now() + 10s;
-  while (read_them && got < options.count && Clock::now() < deadline) std::this_thread::yield();
+  while (read_them && reader->got < options.count && Clock::now() < deadline)
+    std::this_thread::yield();
   WaitFreed();
   return {{"completion", ends},
-          {"got", got.load()},
-          {"wrong", wrong.load()},
+          {"got", reader->got.load()},
+          {"wrong", reader->wrong.load()},
           {"freed_before_end", freed_before}};
 }
 
