@@ -8,7 +8,10 @@ cd "$(dirname "$0")/.."
 packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libboost1.81-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
   libtomlplusplus-dev clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14
-  python3 python3-dev python3-venv procps)
+  python3 python3-dev python3-venv procps
+  # A Flutter engine with a real Dart VM, on a display that nobody sees.
+  libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb
+  strace)  # counts the wake-ups of an idle app
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -85,4 +88,23 @@ venv() {
   echo "$*" > "$stamp"
 }
 venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5
+# Its Linux client holds a Flutter engine whose Dart VM libdart_bridge can be tried on.
+venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2
+
+# client VERSION : Flet's own desktop client, out of the environment's package, whole or not at all.
+client() {
+  local dir=build/clients/$1 packed
+  [ ! -e "$dir/flet/lib/libflutter_linux_gtk.so" ] || return 0
+  packed=$(find "build/venv/$1" -name 'flet-linux-amd64.tar.gz' | head -1)
+  if [ -z "$packed" ]; then
+    say "flet-desktop $1 brings no client for this processor; what needs it is skipped"
+    return
+  fi
+  say "unpacking Flet's client into $dir"
+  rm -rf "$dir"
+  mkdir -p "$dir.part"
+  tar -xzf "$packed" -C "$dir.part"
+  mv "$dir.part" "$dir"
+}
+client 0.82.2
 say "ready"

@@ -25,6 +25,8 @@ import subprocess
 import sys
 import tempfile
 
+from rounds import interval
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
 DEFAULT = ["flet:uds", "1:uds", "2:uds", "flet:tcp", "1:tcp", "2:tcp", "3", "3@library"]
@@ -77,13 +79,6 @@ def measure(variant, python, app, clicks):
         if latency["count"] < clicks:
             sys.exit(f"{variant}: {latency['count']} answers for {clicks} clicks")
         return latency
-
-
-def interval(ratios, draws=4000):
-    """Bootstrap 95 % interval of the median."""
-    rng = random.Random(1)
-    medians = sorted(statistics.median(rng.choices(ratios, k=len(ratios))) for _ in range(draws))
-    return medians[int(draws * 0.025)], medians[int(draws * 0.975)]
 
 
 def main():

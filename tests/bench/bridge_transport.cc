@@ -1,0 +1,326 @@
+#include "tests/bench/bridge_transport.h"
+
+#include <charconv>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <signal.h>
+#include <stdexcept>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "tests/dart_vm/bridge_library.h"
+
+namespace fletbridge {
+namespace {
+
+using namespace std::chrono_literals;
+using dart_vm::CObject;
+using dart_vm::Port;
+
+// As Flet's Dart side: what was refused, because Python is not up or nobody listens, is tried
+// again.
+constexpr auto kRetry = 50ms;
+
+// Native ports are as large as this in a real VM, far above any data channel's id.
+constexpr Port kFirstPort = Port{1} << 50;
+
+// The program of an app made by `flet build`, in short.
+constexpr const char* kBootstrap = R"(
+import runpy, sys
+script = sys.argv[0] = r'''%s'''
+runpy.run_path(script, run_name="__main__")
+)";
+
+std::string Bootstrap(const std::string& script) {
+  std::string text = kBootstrap;
+  return text.replace(text.find("%s"), 2, script);
+}
+
+// What Python has posted. Copied bytes are a packet at once, as the VM copies while it posts;
+// external ones stay where they are until the loop's thread takes them, and are freed there.
+struct Letter {
+  Port port = 0;
+  std::optional<std::int64_t> integer;
+  Buffer bytes;  // with the type byte
+  CObject external{};
+};
+
+class BridgeTransport;
+BridgeTransport* the_transport = nullptr;  // Dart's functions take no context
+
+class BridgeTransport final : public AppTransport {
+ public:
+  BridgeTransport(EventLoop& loop, BridgeSpec spec)
+      : loop_(loop),
+        spec_(std::move(spec)),
+        library_(spec_.library, spec_.libpython),
+        retry_(loop.io()) {
+    the_transport = this;
+    if (library_.Init(&kTable) != 0) {
+      throw std::runtime_error(spec_.library + " refused the table of Dart's functions");
+    }
+  }
+
+  Capabilities capabilities() const override { return {"3", "ffi", true}; }
+  std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}}; }
+
+  void Start(AppSink& sink) override {
+    sink_ = &sink;
+    loop_.Post([this] {
+      sink_->OnAppEvent({AppState::kStarting, {}, 0});
+      dart_vm::PythonProgram program;
+      program.source = Bootstrap(spec_.script);
+      program.module_paths = spec_.module_paths;
+      program.environment = {{"FLET_PLATFORM", "linux"},
+                             {"FLET_DART_BRIDGE_PORT", std::to_string(protocol_port_)},
+                             {"FLET_DART_BRIDGE_EXIT_PORT", std::to_string(exit_port_)},
+                             {"PYTHONHOME", spec_.python_home}};
+      if (!library_.RunAsync(program, completion_port_)) return Finish(70);
+      SendWaiting();
+    });
+  }
+
+  int RunOnMainThread(std::function<int(int)> at_end) override {
+    std::unique_lock lock(mutex_);
+    ended_changed_.wait(lock, [this] { return exit_code_.has_value(); });
+    const int code = *exit_code_;
+    lock.unlock();
+    return at_end(code);
+  }
+
+  SendResult Send(Packet&& packet) override {
+    if (packet.payload.size() > spec_.limits.max_packet) return SendResult::kTooLarge;
+    {
+      const std::lock_guard lock(mutex_);
+      if (exit_code_) return SendResult::kClosed;
+      if (queued_ > spec_.limits.high_water) {
+        full_ = true;
+        return SendResult::kFull;
+      }
+      Buffer message(packet.payload.size() + 1);
+      *message.data() = static_cast<std::byte>(packet.type);
+      if (packet.payload.size() != 0) {
+        std::memcpy(message.data() + 1, packet.payload.data(), packet.payload.size());
+      }
+      queued_ += packet.payload.size() + kPacketOverhead;
+      waiting_.push_back(std::move(message));
+    }
+    // Without our lock: the app may answer from within.
+    if (loop_.InLoop()) {
+      SendWaiting();
+    } else {
+      loop_.Post([this] { SendWaiting(); });
+    }
+    return SendResult::kAccepted;
+  }
+
+  std::size_t queued_bytes() const override {
+    const std::lock_guard lock(mutex_);
+    return queued_;
+  }
+  void PauseReceiving() override { paused_ = true; }
+  void ResumeReceiving() override {
+    paused_ = false;
+    loop_.Post([this] { Deliver(); });
+  }
+
+  // As Flet's Dart side after a restart: new ports, told to the Python that runs.
+  void NewSession() override {
+    loop_.Post([this] {
+      {
+        const std::lock_guard lock(mutex_);
+        protocol_port_ += 16;
+        waiting_.clear();
+        queued_ = 0;
+      }
+      library_.SignalSession({{"protocol", protocol_port_}, {"exit", exit_port_}});
+    });
+  }
+
+  void Signal(int signal) override { ::kill(::getpid(), signal); }
+  // A packaged app ends with its window: the process exits, and Python is not asked.
+  void Stop(const StopDeadlines&) override {
+    loop_.Post([this] { Finish(0); });
+  }
+
+  bool Post(Port port, const CObject& posted) {
+    Letter letter;
+    letter.port = port;
+    switch (posted.type) {
+      case dart_vm::kInt32:
+        letter.integer = posted.value.as_int32;
+        break;
+      case dart_vm::kInt64:
+        letter.integer = posted.value.as_int64;
+        break;
+      case dart_vm::kTypedData: {
+        const auto& data = posted.value.as_typed_data;
+        if (data.length < 0) return false;
+        letter.bytes =
+            Buffer(std::as_bytes(std::span(data.values, static_cast<std::size_t>(data.length))));
+        break;
+      }
+      case dart_vm::kExternalTypedData:
+      case dart_vm::kUnmodifiableExternalTypedData:
+        if (posted.value.as_external_typed_data.length < 0) return false;
+        letter.external = posted;
+        break;
+      default:
+        return false;
+    }
+    return Queue(std::move(letter));
+  }
+
+  bool Queue(Letter&& letter) {
+    bool post = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool known = letter.port == protocol_port_ || letter.port == exit_port_ ||
+                         letter.port == completion_port_;
+      if (!known || exit_code_) return false;
+      letters_.push_back(std::move(letter));
+      post = !std::exchange(delivery_posted_, true);
+    }
+    if (post) loop_.Post([this] { Deliver(); });
+    return true;
+  }
+
+ private:
+  // Everything below: the loop's thread.
+
+  void Deliver() {
+    std::deque<Letter> letters;
+    {
+      const std::lock_guard lock(mutex_);
+      delivery_posted_ = false;
+      if (paused_) return;
+      letters.swap(letters_);
+    }
+    for (Letter& letter : letters) {
+      if (letter.external.type != 0) {
+        const auto& data = letter.external.value.as_external_typed_data;
+        letter.bytes =
+            Buffer(std::as_bytes(std::span(data.data, static_cast<std::size_t>(data.length))));
+        data.callback(nullptr, data.peer);
+      }
+      Handle(letter);
+    }
+  }
+
+  void Handle(Letter& letter) {
+    if (finished_) return;
+    if (letter.integer) return Finish(static_cast<int>(*letter.integer));
+    const std::span<const std::byte> bytes = letter.bytes.span();
+    if (letter.port == exit_port_) {
+      int code = 0;  // as Dart: what cannot be read is 0
+      const std::string_view text = letter.bytes.text();
+      std::from_chars(text.data(), text.data() + text.size(), code);
+      return Finish(code);
+    }
+    if (bytes.empty()) return;
+    sink_->OnPacket(
+        Packet{PacketType{std::to_integer<std::uint16_t>(bytes[0])}, Buffer(bytes.subspan(1))});
+  }
+
+  void SendWaiting() {
+    while (!finished_) {
+      Buffer message;
+      {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.empty()) return;
+        message = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
+      if (library_.Enqueue(protocol_port_, message.data(), message.size()) != 0) {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_front(std::move(message));
+        return RetryLater();
+      }
+      if (!std::exchange(connected_, true)) {
+        sink_->OnAppEvent({AppState::kListening, {}, 0});
+        sink_->OnAppEvent({AppState::kConnected, {}, 0});
+      }
+      bool writable = false;
+      {
+        const std::lock_guard lock(mutex_);
+        queued_ -= message.size() - 1 + kPacketOverhead;
+        writable = full_ && queued_ <= spec_.limits.low_water;
+        if (writable) full_ = false;
+      }
+      if (writable) sink_->OnWritable();
+    }
+  }
+
+  void RetryLater() {
+    retry_.expires_after(kRetry);
+    retry_.async_wait([this](boost::system::error_code error) {
+      if (!error) SendWaiting();
+    });
+  }
+
+  void Finish(int code) {
+    if (std::exchange(finished_, true)) return;
+    retry_.cancel();
+    sink_->OnAppEvent({AppState::kClosed, MakeError(Errc::kClosed, ""), 0});
+    sink_->OnAppEvent({AppState::kExited, {}, code});
+    const std::lock_guard lock(mutex_);
+    exit_code_ = code;
+    ended_changed_.notify_all();
+  }
+
+  static const dart_vm::ApiEntry kEntries[3];
+  static const dart_vm::ApiTable kTable;
+
+  EventLoop& loop_;
+  const BridgeSpec spec_;
+  const dart_vm::BridgeLibrary library_;
+  AppSink* sink_ = nullptr;  // set in Start()
+  const Port exit_port_ = kFirstPort + 1;
+  const Port completion_port_ = kFirstPort + 2;
+  std::atomic<bool> paused_{false};
+  // loop's thread
+  boost::asio::steady_timer retry_;
+  bool connected_ = false;
+  bool finished_ = false;
+  // under mutex_
+  mutable std::mutex mutex_;
+  std::condition_variable ended_changed_;
+  Port protocol_port_ = kFirstPort;  // changed on the loop's thread
+  std::deque<Buffer> waiting_;       // for the library
+  std::size_t queued_ = 0;
+  bool full_ = false;
+  std::deque<Letter> letters_;  // for the sink
+  bool delivery_posted_ = false;
+  std::optional<int> exit_code_;
+};
+
+const dart_vm::ApiEntry BridgeTransport::kEntries[3] = {
+    {"Dart_PostCObject",
+     reinterpret_cast<void (*)()>(static_cast<dart_vm::PostCObject>(
+         [](Port port, CObject* message) { return the_transport->Post(port, *message); }))},
+    {"Dart_PostInteger", reinterpret_cast<void (*)()>(
+                             static_cast<dart_vm::PostInteger>([](Port port, std::int64_t value) {
+                               Letter letter;
+                               letter.port = port;
+                               letter.integer = value;
+                               return the_transport->Queue(std::move(letter));
+                             }))},
+    {nullptr, nullptr}};
+const dart_vm::ApiTable BridgeTransport::kTable = {2, 5, kEntries};
+
+}  // namespace
+
+Result<std::unique_ptr<AppTransport>> MakeBridgeTransport(EventLoop& loop, BridgeSpec spec) {
+  try {
+    return std::unique_ptr<AppTransport>(std::make_unique<BridgeTransport>(loop, std::move(spec)));
+  } catch (const std::exception& error) {
+    return MakeError(Errc::kSetup, error.what());
+  }
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,34 @@
+// Room: tests/bench. An app on a libdart_bridge.so, ours or the original, as in an app made by
+// `flet build`: the library starts Python on a thread of its own, packets to the app are calls of
+// DartBridge_EnqueueMessage, packets from it are posts to native ports, here of a small stand-in
+// for Dart's. Only for measuring and comparing. Contract and threads:
+// common/transport/app_transport.h.
+//
+// The loop's thread is what the isolate's thread is in a Flutter app: it makes the calls into the
+// library, and waits for as long as the library makes it wait.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/transport/app_transport.h"
+
+namespace fletbridge {
+
+struct BridgeSpec {
+  std::string library;    // path of libdart_bridge.so
+  std::string libpython;  // opened with global scope before it; empty: not
+  std::string python_home;
+  std::vector<std::string> module_paths;
+  std::string script;
+  FlowLimits limits;
+};
+
+// One per process, which must end by _exit() after RunOnMainThread(): Python's threads may run on.
+// kSetup if the library cannot be opened.
+[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeBridgeTransport(EventLoop& loop,
+                                                                        BridgeSpec spec);
+
+}  // namespace fletbridge
