@@ -203,6 +203,7 @@ Delivery::Handler Delivery::Take(std::int64_t port) {
 
 bool Delivery::AddRestartHandler(PyObject* callable) {
   if (!MayChange(true)) return false;
+  if (!hooks_.sessions_restart) return true;
   restart_handlers_.push_back(MakeHandler(callable));
   handler_count_.store(handlers_.size() + restart_handlers_.size());
   return ChooseReader();

@@ -28,6 +28,8 @@ class Delivery {
   struct Hooks {
     // The handler of `watched_port` has been set, or taken away.
     std::int64_t watched_port = 0;
+    // False: ports never change here, so handlers of restarts are taken and forgotten.
+    bool sessions_restart = true;
     std::function<void()> on_set;
     std::function<void()> on_gone;
     // Whenever messages are about to be handed over: a chance to do what needs the GIL.

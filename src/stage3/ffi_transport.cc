@@ -86,6 +86,7 @@ class FfiTransport final : public AppTransport, private PacketSink {
   Delivery::Hooks DeliveryHooks() {
     Delivery::Hooks hooks;
     hooks.watched_port = kProtocolPort;
+    hooks.sessions_restart = false;
     hooks.on_set = [this] { loop_.Post([this] { OnListening(); }); };
     hooks.on_gone = [this] {
       loop_.Post([this] {
