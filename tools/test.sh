@@ -11,10 +11,10 @@ cd "$(dirname "$0")/.."
 # What runs where: preset, targets to build, labels as a regular expression, tests at once. GCC builds
 # all but the address sanitizer's, which is Clang's: both compilers see everything.
 plan=(
-  "dev     all             ^(unit|conformance|conformance-tsan|architecture|fuzz)$ 2"
-  "release fletbridge,flet ^e2e$                                                   2"
-  "asan    all             ^(unit|conformance|conformance-tsan|fuzz)$              2"
-  "tsan    tsan_tests      ^(tsan|conformance-tsan)$                               2"
+  "dev     all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|architecture|fuzz)$ 2"
+  "release fletbridge,flet,dart_bridge,dart_vm_host ^(e2e|dart-vm)$                                    2"
+  "asan    all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|fuzz)$              2"
+  "tsan    tsan_tests       ^(tsan|conformance-tsan|bridge-tsan)$                                      2"
 )
 quick_plan=("${plan[0]}")
 

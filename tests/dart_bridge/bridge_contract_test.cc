@@ -227,7 +227,7 @@ TEST_P(OurThreads, WeakPoint07CallersAreToldThatTheQueueIsFull) { Holds("bound")
 TEST_P(OurBridge, WeakPoint07AMessageAboveTheBoundIsTakenAlone) { Holds("above_bound"); }
 TEST_P(OurThreads, WeakPoint10WhatTheEndDropsIsCounted) { Holds("end_drops"); }
 TEST_P(OurBridge, WeakPoint10WhatFindsNoHandlerIsCounted) { Holds("no_handler"); }
-TEST_P(OurThreads, WeakPoint11AHandlerMayOutliveItsProgram) { Holds("handler_outlives"); }
+TEST_P(OurThreads, WeakPoint11TheEndWaitsForAHandlerThatRuns) { Holds("end_waits"); }
 TEST_P(OurBridge, WeakPoint12SystemExitInARestartHandlerIsPrinted) { Holds("exit_in_restart"); }
 TEST_P(OurThreads, WeakPoint17StartsAtOnceRunOneProgram) { Holds("starts_at_once"); }
 TEST_P(OurThreads, WeakPoint17ExtensionsMayBeRegisteredFromManyThreads) { Holds("registers"); }

@@ -347,29 +347,17 @@ void CountsWhatTheEndDrops(Rig& rig) {
   Same("queued", counts.at("queued_bytes"), 0);
 }
 
-// The handler comes back from its wait when its interpreter is gone: its thread must not take the
-// process with it.
-void HandlerOutlivesTheProgram(Rig& rig) {
+// As Python waits for its own threads: a handler that came back from its wait in an interpreter that
+// is gone would take the process with it.
+void EndWaitsForAHandler(Rig& rig) {
   BlockAtTheEnd(rig);
-  rig.AwaitEnded();
+  Same("is_python_initialized", rig.bridge().is_initialized(), 1);
   rig.OpenGate();
-  for (int i = 0; i < 3; ++i) {
-    Same("the next run", rig.RunSync("say(bridge.send_bytes(5, b'x'))\n"), 0);
-    std::string heard = rig.Hear();
-    if (heard == "gone on") heard = rig.Hear();
-    Same("the script says", heard, "True");
-  }
-  rig.Park("bridge.set_enqueue_handler_func(77, lambda data: say('handled'))\npark()\n");
-  Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
-  rig.Expect("handled");
-  rig.Send(kEndPort, "");
-  (void)rig.vm().Await(kExitPort, 1);
+  rig.Expect("gone on");
   rig.AwaitEnded();
-  Same("the last run", rig.RunSync("tell_statistics()\n"), 0);
-  const auto counts = rig.HearStatistics();
-  Require(counts.at("dropped") > 0, "what waited is not counted as dropped");
-  Same("delivered and dropped", counts.at("delivered") + counts.at("dropped"),
-       counts.at("accepted"));
+  Same("the next run", rig.RunSync("say(bridge.send_bytes(5, b'x'))\n"), 0);
+  while (rig.Hear() != "True") {  // first what else was delivered
+  }
 }
 
 void CountsWhatIsSent(Rig& rig) {
@@ -615,7 +603,7 @@ std::vector<Case> OwnCases() {
           {"above_bound", TakesOneAboveItsBound},
           {"no_handler", CountsWhatFindsNoHandler},
           {"end_drops", CountsWhatTheEndDrops},
-          {"handler_outlives", HandlerOutlivesTheProgram},
+          {"end_waits", EndWaitsForAHandler},
           {"sent", CountsWhatIsSent},
           {"no_copy", SendsWithoutACopy},
           {"late_finalizers", FinalizersOutliveTheProgram},
