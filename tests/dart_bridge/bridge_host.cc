@@ -24,6 +24,8 @@ constexpr unsigned kAlarmSeconds = 100 * BRIDGE_PATIENCE;
 constexpr int kAbsentStatus = 125;
 constexpr const char* kLibraryVariable = "BRIDGE_TEST_LIBRARY";
 
+bool g_original = false;
+
 // What the machine's own settings would change.
 void CleanSurroundings() {
   for (const char* name :
@@ -40,6 +42,7 @@ void CleanSurroundings() {
 int RunCase(const std::string& variant, const std::string& name) {
   const std::size_t colon = variant.find(':');
   const bool original = variant.substr(0, colon) == "original";
+  g_original = original;
   const std::string library = variant.substr(colon + 1);
   ::setenv(kLibraryVariable, library.c_str(), 1);
   for (const auto& cases :
@@ -73,6 +76,11 @@ int RunCase(const std::string& variant, const std::string& name) {
 }
 
 }  // namespace
+
+// The leak sanitizer asks. The original leaks a variable's name that has no value, for one; that is
+// not ours to report.
+extern "C" int __lsan_is_turned_off();
+extern "C" int __lsan_is_turned_off() { return g_original ? 1 : 0; }
 
 int main(int argc, char** argv) {
   try {

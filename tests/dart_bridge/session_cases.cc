@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "tests/dart_bridge/rig.h"
 
@@ -134,14 +136,27 @@ std::string Milliseconds(Clock::duration time) {
          " ms";
 }
 
-// Asks the script that has said "going" to stop; gives the time to its end.
-Clock::duration StopIt(Rig& rig, const std::string& body) {
+// Whether a thread of ours waits in the call that an idle asyncio loop waits in.
+bool WaitsForEvents(std::int64_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/syscall");
+  long number = -1;
+  file >> number;  // none while it runs
+#ifdef SYS_epoll_wait
+  if (number == SYS_epoll_wait) return true;
+#endif
+  return number == SYS_epoll_pwait;
+}
+
+// Asks the script that has said "going" and its thread to stop, where `idle` once it waits in its
+// loop; gives the time to its end.
+Clock::duration StopIt(Rig& rig, const std::string& body, bool idle) {
   rig.Capture();
   rig.Init();
   Start start;
   start.script = Rig::WithPrelude(body);
   Same("run", rig.Run(start), 0);
-  rig.Expect("going");
+  const std::int64_t thread = rig.HearNumber("going");
+  if (idle) AwaitUntil("an idle loop", [&] { return WaitsForEvents(thread); });
   const Clock::time_point from = Clock::now();
   Same("request_stop", rig.bridge().request_stop(), 0);
   Same("the code", rig.vm().Await(kExitPort).integer, 1);
@@ -154,7 +169,7 @@ Clock::duration StopIt(Rig& rig, const std::string& body) {
 }
 
 void StopsALoop(Rig& rig) {
-  (void)StopIt(rig, "say('going')\nwhile True:\n    time.sleep(0.01)\n");
+  (void)StopIt(rig, "say('going', 0)\nwhile True:\n    time.sleep(0.01)\n", false);
 }
 
 // Python sees the interrupt only when the loop wakes for another reason; ours wakes it.
@@ -163,10 +178,11 @@ void StopsAnIdleLoop(Rig& rig) {
   const Clock::duration took = StopIt(rig, std::string(R"(
 import asyncio
 async def main():
-    asyncio.get_running_loop().call_soon(say, 'going')
+    asyncio.get_running_loop().call_soon(say, 'going', threading.get_native_id())
     await asyncio.sleep()") + seconds + R"()
 asyncio.run(main())
-)");
+)",
+                                      true);
   if (rig.original()) Require(took > std::chrono::seconds(1), "it woke the loop");
 }
 
@@ -176,10 +192,11 @@ void StopsALoopWithAHandler(Rig& rig) {
 import asyncio
 async def main():
     bridge.set_enqueue_handler_func(77, print)
-    asyncio.get_running_loop().call_soon(say, 'going')
+    asyncio.get_running_loop().call_soon(say, 'going', threading.get_native_id())
     await asyncio.Event().wait()
 asyncio.run(main())
-)");
+)",
+               true);
 }
 
 void InterruptDisposition(Rig& rig) {
