@@ -12,8 +12,9 @@ echo       Asyncio echo, the Python side as Flet's: round trips of 64 B, 1 MiB a
 enqueue    How long DartBridge_EnqueueMessage keeps its caller, a thread that is not Python's, while a
            Python thread computes: calls every 2 ms by an absolute schedule. `python`: pure Python;
            `c`: long C calls that keep the GIL; `none`: nothing computes. A call that is late skips what
-           it has missed. `clock` is what the same thread sees between two readings of the clock: the
-           machine's own noise.
+           it has missed. `slept`: calls in which the thread had to wait; `preempted`: calls in which
+           another thread took the processor away, without which `undisturbed` is; `clock` is what the
+           same thread sees between two readings of the clock: the machine's own noise.
 click      Click -> patch of the counter, unmodified Flet, the same headless client: Flet's own socket,
            stages 1 and 3, and the two libraries in the way of a packaged app (tests/bench/bridge_app).
 workloads  Ten thousand controls in one update: click -> patch. And 1,000 events in a burst: the client
@@ -137,18 +138,21 @@ def enqueue(options, out):
         return vm_host.run(LIBRARIES[name], "enqueue", bytes=64, count=1500, work=work, limit_s=20)
 
     results, disturbed = rounds.interleave(names, options.rounds, measure, works)
-    print(f"{'enqueue, us':22} {'calls':>7} {'p50':>9} {'p99':>9} {'max':>9}   {'clock p99':>9} {'max':>9}")
+    print(f"{'enqueue, us':18} {'calls':>6} {'p50':>9} {'p99':>9} {'max':>10}   {'undisturbed p99':>15} {'max':>10}   "
+          f"{'slept':>6} {'preempted':>9}   {'clock max':>9}")
     for work in works:
         for name in names:
             runs = [run[work] for run in results[name]]
             if not all(run["arrived"] for run in runs):
                 sys.exit(f"{name}: messages were lost while {work} was computing")
-            call = [run["call_us"] for run in runs]
-            clock = [run["clock_us"] for run in runs]
-            print(f"{work + ' ' + name:22} {sum(c['count'] for c in call):7} "
+            call, undisturbed, clock = ([run[key] for run in runs] for key in ("call_us", "undisturbed_us", "clock_us"))
+            print(f"{work + ' ' + name:18} {sum(c['count'] for c in call):6} "
                   f"{statistics.median(c['p50'] for c in call):9.1f} "
-                  f"{statistics.median(c['p99'] for c in call):9.1f} {max(c['max'] for c in call):9.1f}   "
-                  f"{statistics.median(c['p99'] for c in clock):9.1f} {max(c['max'] for c in clock):9.1f}")
+                  f"{statistics.median(c['p99'] for c in call):9.1f} {max(c['max'] for c in call):10.1f}   "
+                  f"{statistics.median(c['p99'] for c in undisturbed):15.1f} "
+                  f"{max(c['max'] for c in undisturbed):10.1f}   "
+                  f"{sum(run['slept'] for run in runs):6} {sum(run['preempted'] for run in runs):9}   "
+                  f"{max(c['max'] for c in clock):9.1f}")
     print(f"p50 and p99: median of {options.rounds} runs, max: of all; {rounds.note(disturbed, options.rounds)}")
     out["enqueue"] = results
 

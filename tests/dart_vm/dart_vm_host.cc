@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdexcept>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <thread>
 #include <time.h>
 #include <unistd.h>
@@ -331,14 +332,23 @@ Json RunOneWay(Rig& rig, const Options& options, bool to_python) {
   return {{"bytes_per_second", speeds}, {"wrong", wrong}};
 }
 
+rusage ThreadUsage() {
+  rusage used{};
+  ::getrusage(RUSAGE_THREAD, &used);
+  return used;
+}
+
 // Calls on an absolute schedule from a thread that has nothing to do with Python, as a UI's; one
 // that is late skips what it has missed. `clock_us`: what the same thread sees between two readings
-// of the clock where no call lies between, that is the machine's own noise.
+// of the clock where no call lies between, that is the machine's own noise. `slept`: calls in which
+// the thread gave up the processor, since it had to wait; `preempted`: calls in which another
+// thread took it away, as on a machine with more to do than processors; `undisturbed_us` is without
+// those.
 Json RunEnqueue(Rig& rig, const Options& options) {
   rig.Start("busy", {{"BRIDGE_WORK", options.work}});
   const std::vector<std::byte> message = Numbered(options.bytes, 1);
-  std::vector<std::uint64_t> calls, nothing;
-  std::uint64_t refused = 0;
+  std::vector<std::uint64_t> calls, undisturbed, nothing;
+  std::uint64_t refused = 0, slept = 0, preempted = 0;
   const auto end = Clock::now() + options.limit;
   auto next = Clock::now();
   while (calls.size() < options.count && Clock::now() < end) {
@@ -351,18 +361,29 @@ Json RunEnqueue(Rig& rig, const Options& options) {
     const timespec at{whole.count(),
                       static_cast<long>(std::chrono::nanoseconds(since_epoch - whole).count())};
     ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
+    const rusage used_before = ThreadUsage();
     const auto before = Clock::now();
     const auto begin = Clock::now();
     const int code = rig.TrySend(message);
     const auto after = Clock::now();
+    const rusage used_after = ThreadUsage();
     if (code != 0) ++refused;
     nothing.push_back(static_cast<std::uint64_t>((begin - before).count()));
     calls.push_back(static_cast<std::uint64_t>((after - begin).count()));
+    if (used_after.ru_nvcsw != used_before.ru_nvcsw) ++slept;
+    if (used_after.ru_nivcsw != used_before.ru_nivcsw) {
+      ++preempted;
+    } else {
+      undisturbed.push_back(calls.back());
+    }
   }
   // All that was accepted must arrive: `busy` answers when it has had `count` messages.
   for (std::uint64_t sent = calls.size() - refused; sent < options.count; ++sent) rig.Send(message);
   const bool arrived = rig.Next() == "done";
   return {{"call_us", PercentilesJson(calls)},
+          {"undisturbed_us", PercentilesJson(undisturbed)},
+          {"slept", slept},
+          {"preempted", preempted},
           {"clock_us", PercentilesJson(nothing)},
           {"refused", refused},
           {"arrived", arrived}};

@@ -135,6 +135,15 @@ class Ours(OnRealVm, unittest.TestCase):
         self.assertGreaterEqual(posts["external"], 100)
         self.assert_freed_once(posts)
 
+    def test_a_caller_never_waits_while_python_computes(self):
+        # Told by the kernel, so a busy machine changes nothing: a thread that waits gives the processor up.
+        for work, calls in (("python", 500), ("c", 200)):
+            with self.subTest(work=work):
+                result = self.run_host("enqueue", bytes=64, count=calls, work=work)
+                self.assertEqual(result["call_us"]["count"], calls)
+                self.assertTrue(result["arrived"])
+                self.assertLessEqual(result["slept"], calls // 100, result)  # the allocator has locks
+
 
 if __name__ == "__main__":
     unittest.main()
