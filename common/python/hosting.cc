@@ -13,7 +13,11 @@ constexpr std::string_view kStaticSoabi = FLETBRIDGE_STATIC_SOABI;
 constexpr std::string_view kStaticPrefix = FLETBRIDGE_STATIC_PREFIX;
 
 std::string InterpreterObstacle(const Interpreter& python) {
-  if (python.extension_obstacle.empty()) return {};
+  if (python.extension_obstacle.empty()) {
+    if (ShimFolder().find(':') == std::string::npos) return {};
+    return ShimFolder() +
+           " cannot stand in PYTHONPATH, for it has a colon; install fletbridge elsewhere";
+  }
   return python.path + " cannot load our extension: " + python.extension_obstacle;
 }
 

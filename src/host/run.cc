@@ -166,7 +166,8 @@ int Run(const RunRequest& request) {
   Result<Interpreter> python = ChooseInterpreter(request);
   if (!python) return Fail(python.error());
   run.python = std::move(*python);
-  if (Result<> good = CheckUi(request, run.python); !good) return Fail(good.error());
+  if (Result<> read = ReadSteps(run.request); !read) return Fail(read.error());
+  if (Result<> good = CheckUi(run.request, run.python); !good) return Fail(good.error());
   Result<ChosenStage> chosen = ChooseStage(request, run.python);
   if (!chosen) return Fail(chosen.error());
   run.chosen = std::move(*chosen);
@@ -195,9 +196,10 @@ int RunHandedOver(int fd) noexcept try {
   return kFailureCode;
 }
 
-int RunAsClient(const RunRequest& request, const std::string& page_url,
-                const std::string& pid_file) {
+int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file) {
   static Timeline timeline;
+  RunRequest request = asked;
+  if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   auto loop = std::make_unique<EventLoop>();
   Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {});
   if (!ui) return Fail(ui.error());
