@@ -79,10 +79,11 @@ RunReport BeginReport(const RunRequest& request) {
 // What follows the interpreter's own name on its command line.
 std::vector<std::string> AppArguments(const RunRequest& request) {
   std::vector<std::string> arguments;
-  if (request.script.empty())
+  if (request.script.empty()) {
     arguments = {"-m", request.module};
-  else
+  } else {
     arguments = {request.script};
+  }
   arguments.insert(arguments.end(), request.arguments.begin(), request.arguments.end());
   return arguments;
 }

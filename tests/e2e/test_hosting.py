@@ -346,6 +346,13 @@ class HostingChoice(E2E):
         self.assertEqual(run.wait(20), 70, run.shown())
         self.one_line(run, "fletbridge_python.abi3.so", "install fletbridge as a whole")
 
+    def testTheShimIsMissing(self):
+        # The app would run, but without a host.
+        run = self.go("--stage", "3", "--hosting", "interpreter",
+                      program=self.alone(PARTS / "fletbridge_python.abi3.so"))
+        self.assertEqual(run.wait(20), 70, run.shown())
+        self.one_line(run, "there is no .*sitecustomize.py; install fletbridge as a whole")
+
     def testAnExtensionThatDoesNotLoad(self):
         broken = self.box.write("fletbridge_python.abi3.so", "no library at all")
         program = self.alone(broken, PARTS / "shim")
