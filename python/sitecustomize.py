@@ -35,12 +35,12 @@ def _install():
             from _imp import create_dynamic
 
             host = create_dynamic(ModuleSpec("_fletbridge", None, origin=extension))
+            sys.modules["_fletbridge"] = host
+            built_in = host.start(int(descriptor)).decode().split()
         except Exception as error:
             text = "fletbridge: cannot load %s: %s; choose another with --hosting\n" % (extension, error)
             os.write(2, text.encode(errors="backslashreplace"))
             os._exit(70)
-        sys.modules["_fletbridge"] = host
-        built_in = host.start(int(descriptor)).decode().split()
 
     ready = os.environ.pop("FLETBRIDGE_READY_FD", None)
     if ready:

@@ -153,6 +153,12 @@ PyObject* PyStart(PyObject*, PyObject* argument) {
     Py().PyErr_SetString(*Py().runtime_error, "there is nothing to start");
     return nullptr;
   }
+  // A Ctrl-C meanwhile waits until there is somebody whom it can be told.
+  sigset_t watched;
+  sigset_t before;
+  sigemptyset(&watched);
+  for (const int signal : kSignals) sigaddset(&watched, signal);
+  ::pthread_sigmask(SIG_BLOCK, &watched, &before);
   PyThreadState* thread = Py().PyEval_SaveThread();
   const int code = g_state.run(static_cast<int>(fd));
   if (!g_state.running.load()) {
@@ -160,6 +166,8 @@ PyObject* PyStart(PyObject*, PyObject* argument) {
     ::_exit(code);
   }
   Py().PyEval_RestoreThread(thread);
+  WatchSignals();
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (!SetEnvironment()) return nullptr;
   Py().Py_AtExit(OnFinalized);
   std::string names;

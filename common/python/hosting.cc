@@ -12,9 +12,16 @@ constexpr std::string_view kStaticVersion = FLETBRIDGE_STATIC_VERSION;
 constexpr std::string_view kStaticSoabi = FLETBRIDGE_STATIC_SOABI;
 constexpr std::string_view kStaticPrefix = FLETBRIDGE_STATIC_PREFIX;
 
+// Without the shim the app would run, but alone.
 std::string InterpreterObstacle(const Interpreter& python) {
-  if (python.extension_obstacle.empty()) return {};
-  return python.path + " cannot load our extension: " + python.extension_obstacle;
+  if (!python.extension_obstacle.empty())
+    return python.path + " cannot load our extension: " + python.extension_obstacle;
+  const std::string shim = ShimFolder() + "/sitecustomize.py";
+  std::error_code error;
+  if (!fs::exists(shim, error)) return "there is no " + shim + "; install fletbridge as a whole";
+  if (shim.find(':') == std::string::npos) return {};
+  return ShimFolder() +
+         " cannot stand in PYTHONPATH, for it has a colon; install fletbridge elsewhere";
 }
 
 std::string StaticObstacle(const Interpreter& python) {

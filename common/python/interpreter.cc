@@ -1,13 +1,12 @@
 #include "common/python/interpreter.h"
 
-#include <unistd.h>
-
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <unistd.h>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -55,6 +54,8 @@ def extension(path):
         return "it is " + sys.implementation.name + ", not CPython"
     if var("Py_GIL_DISABLED"):
         return "it is a free-threaded build"
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        return "it is started with -E, -I or -S and loads no sitecustomize of ours"
     if not os.path.exists(path):
         return "there is no " + path + "; install fletbridge as a whole"
     try:

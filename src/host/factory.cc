@@ -149,6 +149,15 @@ Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const ChosenSta
   return MakeError(Errc::kSetup, "there is no stage " + chosen.stage);
 }
 
+Result<> ReadSteps(RunRequest& request) {
+  if (request.steps_file.empty() || !request.steps.empty()) return {};
+  std::ifstream in(request.steps_file);
+  request.steps.assign(std::istreambuf_iterator<char>(in), {});
+  if (in.is_open() && !in.bad()) return {};
+  return MakeError(Errc::kUsage,
+                   "cannot read the steps in " + request.steps_file + "; name a readable file");
+}
+
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
                                            const std::string& flet_package) {
   if (request.ui == "attach") {
@@ -161,13 +170,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
   options.flet_package = flet_package;
   options.limits = request.limits;
   if (!request.steps_file.empty()) {
-    std::ifstream in(request.steps_file);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in.is_open() || in.bad()) {
-      return MakeError(Errc::kUsage,
-                       "cannot read the steps in " + request.steps_file + "; name a readable file");
-    }
-    Result<Steps> steps = ParseSteps(text);
+    Result<Steps> steps = ParseSteps(request.steps);
     if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
     options.steps = std::move(*steps);
   }

@@ -33,6 +33,9 @@ struct ChosenStage {
                                                               const Interpreter& python,
                                                               AppSpec spec);
 
+// Reads the steps' file into the request, if one is named and that has not been done.
+[[nodiscard]] Result<> ReadSteps(RunRequest& request);
+
 // `flet_package` is the app's `flet` folder, where the headless UI looks up icons; may be empty.
 [[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
                                                          const std::string& flet_package);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <fcntl.h>
 #include <map>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@ namespace fletbridge {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, ui, hosting, attach_address,
                                    python, script, module, arguments, environment, steps_file,
-                                   report_file, fallback, quiet, limits)
+                                   steps, report_file, fallback, quiet, limits)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
                                    libpython_hint, flet_version, flet_package, prefix, base_prefix,
                                    soabi, extension_obstacle)
@@ -62,7 +63,9 @@ class ProgramEnvironment {
 Result<UniqueFd> WriteHandover(const Handover& handover) {
   // Not text: arguments and paths may be bytes that are no UTF-8.
   const std::vector<std::uint8_t> bytes = Json::to_cbor(Json(handover));
-  UniqueFd fd(::memfd_create("fletbridge", 0));
+  const UniqueFd low(::memfd_create("fletbridge", MFD_CLOEXEC));
+  // A number that no shell script uses, since the interpreter may be started by one.
+  UniqueFd fd(::fcntl(low.get(), F_DUPFD, 100));
   if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
     return MakeError(Errc::kSetup, std::string("no memory to hand over: ") + std::strerror(errno));
   return fd;

@@ -79,10 +79,11 @@ RunReport BeginReport(const RunRequest& request) {
 // What follows the interpreter's own name on its command line.
 std::vector<std::string> AppArguments(const RunRequest& request) {
   std::vector<std::string> arguments;
-  if (request.script.empty())
+  if (request.script.empty()) {
     arguments = {"-m", request.module};
-  else
+  } else {
     arguments = {request.script};
+  }
   arguments.insert(arguments.end(), request.arguments.begin(), request.arguments.end());
   return arguments;
 }
@@ -166,7 +167,8 @@ int Run(const RunRequest& request) {
   Result<Interpreter> python = ChooseInterpreter(request);
   if (!python) return Fail(python.error());
   run.python = std::move(*python);
-  if (Result<> good = CheckUi(request, run.python); !good) return Fail(good.error());
+  if (Result<> read = ReadSteps(run.request); !read) return Fail(read.error());
+  if (Result<> good = CheckUi(run.request, run.python); !good) return Fail(good.error());
   Result<ChosenStage> chosen = ChooseStage(request, run.python);
   if (!chosen) return Fail(chosen.error());
   run.chosen = std::move(*chosen);
@@ -195,9 +197,10 @@ int RunHandedOver(int fd) noexcept try {
   return kFailureCode;
 }
 
-int RunAsClient(const RunRequest& request, const std::string& page_url,
-                const std::string& pid_file) {
+int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file) {
   static Timeline timeline;
+  RunRequest request = asked;
+  if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   auto loop = std::make_unique<EventLoop>();
   Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {});
   if (!ui) return Fail(ui.error());

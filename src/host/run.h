@@ -25,6 +25,7 @@ struct RunRequest {
   std::vector<std::string> arguments;  // the app's own, after the script or module
   std::vector<std::pair<std::string, std::string>> environment;  // set for the app, over ours
   std::string steps_file;   // headless: what to do; empty for nothing
+  std::string steps;        // its text, once it has been read: a pipe gives it once
   std::string report_file;  // where to write the JSON report; empty for none
   bool fallback = false;    // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;       // no line that says what runs how

@@ -222,7 +222,11 @@ class Hosted:
             genuine = self.variant.hosting == "interpreter"
             self.assertEqual(program == str(Path(PYTHON).resolve()), genuine, program)
         maps = Path(f"/proc/{run.pid}/maps").read_text()
-        self.assertEqual("libpython3" in maps, self.variant.hosting == "library")
+        with_library = self.variant.hosting == "library"
+        if self.variant.hosting == "interpreter":  # one that was built with it has it by itself
+            alone = "print('libpython3' in open('/proc/self/maps').read())"
+            with_library = subprocess.check_output([PYTHON, "-c", alone]) == b"True\n"
+        self.assertEqual("libpython3" in maps, with_library)
         run.signal(signal.SIGTERM)
         self.assertEqual(run.wait(5), 143)
 
@@ -342,6 +346,13 @@ class HostingChoice(E2E):
         self.assertEqual(run.wait(20), 70, run.shown())
         self.one_line(run, "fletbridge_python.abi3.so", "install fletbridge as a whole")
 
+    def testTheShimIsMissing(self):
+        # The app would run, but without a host.
+        run = self.go("--stage", "3", "--hosting", "interpreter",
+                      program=self.alone(PARTS / "fletbridge_python.abi3.so"))
+        self.assertEqual(run.wait(20), 70, run.shown())
+        self.one_line(run, "there is no .*sitecustomize.py; install fletbridge as a whole")
+
     def testAnExtensionThatDoesNotLoad(self):
         broken = self.box.write("fletbridge_python.abi3.so", "no library at all")
         program = self.alone(broken, PARTS / "shim")
@@ -366,6 +377,27 @@ class HostingChoice(E2E):
         self.assertEqual(run.wait(30), 0, run.shown())
         self.assertEqual(run.report()["used"]["hosting"], "interpreter")
         self.assertIn("cannot start", run.text[1])
+
+    def testAnInterpreterThatIsStartedByAScript(self):
+        # As pyenv does it; the script uses descriptors of its own.
+        script = self.box.write("python", f'#!/bin/sh\nexec 3</dev/null 4</dev/null\nexec {PYTHON} '
+                                '$FLAGS "$@"\n')
+        script.chmod(0o755)
+        run = self.go("--stage", "3", python=script)
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.assertEqual(run.report()["used"]["hosting"], "interpreter")
+        run = self.go("--stage", "3", "--hosting", "interpreter", python=script, env={"FLAGS": "-I"})
+        self.assertEqual(run.wait(20), 70, run.shown())
+        self.one_line(run, "started with -E, -I or -S")
+
+    def testStepsFromAPipeAreReadOnce(self):
+        fifo = self.box.name("fifo")
+        os.mkfifo(fifo)
+        run = self.box.launch([BIN / "fletbridge", "run", "--python", PYTHON, "--stage", "3", "--ui",
+                               "headless", "--steps", fifo, "app.py"])
+        fifo.write_text('expect text="none" 1s\n')
+        self.assertEqual(run.wait(20), 1, run.shown())
+        fifo.unlink()
 
     def testSettingsAndDoctorName(self):
         run = self.go("--stage", "3", env={"FLETBRIDGE_HOSTING": "library"})

@@ -30,10 +30,13 @@ RunReport FullReport() {
   report.python = "3.11.2";
   report.requested.stage = "3";
   report.requested.ui = "headless";
+  report.requested.hosting = "auto";
   report.used.stage = "2";
   report.used.transport = "uds";
   report.used.ui = "headless";
   report.used.mode = "relayed";
+  report.used.hosting = "library";
+  report.used.hosting_why = "not interpreter: no extension";
   report.used.fallbacks = {{"3", "2", "no libpython"}};
   report.processes = {{"host", 1}, {"app", 2}};
   Timeline timeline(SteadyTime{});
@@ -52,9 +55,10 @@ TEST(RunReport, HasTheKeysOfTheContract) {
   EXPECT_THAT(Keys(report), UnorderedElementsAre("version", "app", "flet", "generation", "python",
                                                  "requested", "used", "processes", "timeline_ms",
                                                  "packets", "latency_us", "exit"));
-  EXPECT_THAT(Keys(report["requested"]), UnorderedElementsAre("stage", "transport", "ui"));
-  EXPECT_THAT(Keys(report["used"]),
-              UnorderedElementsAre("stage", "transport", "ui", "mode", "fallbacks"));
+  EXPECT_THAT(Keys(report["requested"]),
+              UnorderedElementsAre("stage", "transport", "ui", "hosting"));
+  EXPECT_THAT(Keys(report["used"]), UnorderedElementsAre("stage", "transport", "ui", "mode",
+                                                         "hosting", "hosting_why", "fallbacks"));
   EXPECT_THAT(Keys(report["timeline_ms"]),
               UnorderedElementsAre("python_ready", "app_listening", "registered", "first_frame"));
   EXPECT_THAT(Keys(report["packets"]), UnorderedElementsAre("to_app", "to_ui"));
@@ -80,7 +84,10 @@ TEST(RunReport, WritesNullForWhatIsUnknown) {
 
 TEST(RunReport, TellsWhatWasUsed) {
   const json report = json::parse(ToJson(FullReport()));
-  EXPECT_EQ(report["requested"], json::parse(R"({"stage":"3","transport":null,"ui":"headless"})"));
+  EXPECT_EQ(report["requested"],
+            json::parse(R"({"stage":"3","transport":null,"ui":"headless","hosting":"auto"})"));
+  EXPECT_EQ(report["used"]["hosting"], "library");
+  EXPECT_EQ(report["used"]["hosting_why"], "not interpreter: no extension");
   EXPECT_EQ(report["used"]["fallbacks"],
             json::parse(R"([{"from":"3","to":"2","why":"no libpython"}])"));
   EXPECT_EQ(report["processes"],

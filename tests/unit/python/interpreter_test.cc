@@ -1,13 +1,13 @@
 #include "common/python/interpreter.h"
 
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <string>
+#include <sys/stat.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/python/hosting.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/support/scoped_variable.h"
 
@@ -115,6 +115,11 @@ TEST(ProbeInterpreter, AsksTheRealOne) {
                                   "." + std::to_string(found->micro));
   EXPECT_EQ(found->flet_version, "1.0.5");
   EXPECT_TRUE(fs::equivalent(found->prefix, kVenv)) << found->prefix;
+  EXPECT_THAT(found->soabi, StartsWith("cpython-3"));
+  EXPECT_NE(found->base_prefix, found->prefix);
+#ifdef FLETBRIDGE_TEST_EXTENSION
+  EXPECT_EQ(found->extension_obstacle, "");
+#endif
   EXPECT_TRUE(found->libpython.empty() != found->libpython_hint.empty())
       << "a library, or what to do";
   if (!found->libpython.empty()) {
@@ -165,6 +170,27 @@ TEST(ProbeInterpreter, DoesNotWaitForeverForTheEndOfOneThatHasAnswered) {
       WriteProgram(folder, "lingering", "echo version=3.11.2; exec sleep 1000 >/dev/null");
   EXPECT_THAT(ProbeError(lingering, 100ms),
               StartsWith("the interpreter " + lingering + " did not answer"));
+}
+
+TEST(HostingObstacle, SaysWhyNot) {
+  Interpreter python;
+  python.path = "/opt/bin/python3";
+  python.major = 3;
+  python.minor = 12;
+  python.micro = 9;
+  python.base_prefix = "/opt";
+  python.extension_obstacle = "it is a free-threaded build";
+  python.libpython_hint = "use another";
+  EXPECT_EQ(HostingObstacle(Hosting::kInterpreter, python),
+            "/opt/bin/python3 cannot load our extension: it is a free-threaded build");
+  EXPECT_THAT(HostingObstacle(Hosting::kStatic, python),
+              testing::AnyOf(HasSubstr("not Python 3.12.9 of /opt"), HasSubstr("no static")));
+  EXPECT_EQ(HostingObstacle(Hosting::kLibrary, python),
+            "Python 3.12.9 at /opt/bin/python3 has no libpython3.12: use another");
+  python.extension_obstacle.clear();
+  python.libpython = "/opt/lib/libpython3.12.so.1.0";
+  EXPECT_EQ(HostingObstacle(Hosting::kInterpreter, python), "");
+  EXPECT_EQ(HostingObstacle(Hosting::kLibrary, python), "");
 }
 
 TEST(WireGeneration, KnowsWhatEachFletSpeaks) {
