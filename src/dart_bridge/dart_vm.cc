@@ -113,10 +113,16 @@ void DartVm::GiveBack(void*, void* peer) {
     vm.Free(loan);
     return;
   }
-  loan->next = vm.returned_.load();
-  while (!vm.returned_.compare_exchange_weak(loan->next, loan)) {
+  Loan* before = vm.returned_.load();
+  do {
+    loan->next = before;
+  } while (!vm.returned_.compare_exchange_weak(before, loan));
+  // From here on the loan may be gone.
+  if (vm.ended_.load()) {  // meanwhile, and perhaps after the last look
+    vm.Free(vm.returned_.exchange(nullptr));
+  } else if (before == nullptr) {
+    vm.wake_();
   }
-  if (loan->next == nullptr) vm.wake_();
 }
 
 void DartVm::CollectReturned() noexcept {
