@@ -46,9 +46,8 @@ bool ChannelOutlet::Send(std::int64_t port, PyObject*, std::string_view payload)
     std::uint32_t room = 0;
     switch (channel_.SendFromPython(std::move(packet), room)) {
       case FfiChannel::Sent::kOk:
+      case FfiChannel::Sent::kClosed:  // the UI has gone: on sockets Flet drops it without a word
         return true;
-      case FfiChannel::Sent::kClosed:
-        return RaiseRuntimeError("Dart_PostCObject_DL failed");
       case FfiChannel::Sent::kTooLarge: {
         const std::string text = "refused a packet of " + std::to_string(size) + " bytes, limit " +
                                  std::to_string(channel_.limits().max_packet) +

@@ -28,6 +28,17 @@ ft.run(main)
 PLAIN = SHOWN.replace("HEAD", "")
 STUBBORN = SHOWN.replace("HEAD", "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
                          "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+SLOW_MAIN = """
+import time
+import flet as ft
+
+def main(page):
+    print("SHOWN", flush=True)
+    time.sleep(30)
+    page.add(ft.Text("late"))
+
+ft.run(main)
+"""
 SLOW_START = "import time\nprint('SHOWN', flush=True)\ntime.sleep(30)\n"
 HOLD = 'wait text="never" 60s\n'
 BLOCK = 'click text="block"\n' + HOLD
@@ -74,6 +85,12 @@ class Signals:
         run = self.start(SLOW_START, tty=True)
         run.type(b"\x03")
         self.ends(run, 130)
+
+    def testControlCWhileTheAppMakesItsPageBringsNoErrorsOfFlet(self):
+        run = self.start(SLOW_MAIN, tty=True)
+        run.type(b"\x03")
+        self.ends(run, 130)
+        self.assertNotIn("send_bytes", run.shown())
 
     def testControlCWithAnAppThatIgnoresIt(self):
         run = self.start(STUBBORN, tty=True)
