@@ -59,6 +59,7 @@ namespace fletbridge {
   X(PyObject_InitVar)              \
   X(PyObject_IsTrue)               \
   X(PyObject_SetAttrString)        \
+  X(PyObject_Size)                 \
   X(PyTuple_GetItem)               \
   X(PyUnicode_DecodeFSDefault)     \
   X(Py_AtExit)                     \

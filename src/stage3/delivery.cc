@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/python/api.h"
+#include "src/stage3/asyncio_loop.h"
 #include "src/stage3/bytes_object.h"
 
 namespace fletbridge::stage3 {
@@ -23,74 +24,6 @@ void PrintException(PyObject* handler) {
   } else {
     Py().PyErr_Print();
   }
-}
-
-// The loop that runs in this thread; null if there is none. A new reference.
-PyObject* RunningLoop() {
-  PyObject* modules = Py().PyImport_GetModuleDict();
-  PyObject* events = Py().PyDict_GetItemString(modules, "asyncio.events");
-  if (events == nullptr) return nullptr;
-  PyObject* loop = Py()._PyObject_CallMethod_SizeT(events, "_get_running_loop", nullptr);
-  if (loop == nullptr) {
-    Py().PyErr_Clear();
-    return nullptr;
-  }
-  if (loop != Py().none) return loop;
-  Py().Py_DecRef(loop);
-  return nullptr;
-}
-
-// While a loop runs one of its callbacks it needs no wake-up: what is added to it runs in its next
-// round. Handlers such as Flet's use call_soon_threadsafe(), which would send itself one through a
-// socket; for the time of a delivery asyncio's own loops do without (BaseSelectorEventLoop's
-// _write_to_self).
-class WithoutSelfWake {
- public:
-  explicit WithoutSelfWake(PyObject* loop) {
-    if (loop == nullptr) return;
-    PyObject* type = reinterpret_cast<PyObject*>(Py_TYPE(loop));
-    PyObject* own = Py().PyObject_GetAttrString(type, kName);
-    PyObject* nothing = own != nullptr ? Py().PyCMethod_New(&kNothing, nullptr, nullptr, nullptr)
-                                       : nullptr;
-    if (nothing != nullptr && Py().PyObject_SetAttrString(loop, kName, nothing) == 0) {
-      loop_ = loop;
-      Py().Py_IncRef(loop_);
-    } else {
-      Py().PyErr_Clear();
-    }
-    if (nothing != nullptr) Py().Py_DecRef(nothing);
-    if (own != nullptr) Py().Py_DecRef(own);
-  }
-  ~WithoutSelfWake() {
-    if (loop_ == nullptr) return;
-    PyObject *error = nullptr, *value = nullptr, *trace = nullptr;
-    Py().PyErr_Fetch(&error, &value, &trace);
-    if (Py().PyObject_SetAttrString(loop_, kName, nullptr) != 0) Py().PyErr_Clear();
-    Py().PyErr_Restore(error, value, trace);
-    Py().Py_DecRef(loop_);
-  }
-  WithoutSelfWake(const WithoutSelfWake&) = delete;
-  WithoutSelfWake& operator=(const WithoutSelfWake&) = delete;
-
- private:
-  static PyObject* Nothing(PyObject*, PyObject*) {
-    Py().Py_IncRef(Py().none);
-    return Py().none;
-  }
-  static constexpr const char* kName = "_write_to_self";
-  inline static PyMethodDef kNothing = {"_write_to_self", Nothing, METH_NOARGS, nullptr};
-  PyObject* loop_ = nullptr;
-};
-
-bool IsClosed(PyObject* loop) {
-  PyObject* closed = Py()._PyObject_CallMethod_SizeT(loop, "is_closed", nullptr);
-  const bool result = closed == nullptr || Py().PyObject_IsTrue(closed) != 0;
-  if (closed != nullptr) {
-    Py().Py_DecRef(closed);
-  } else {
-    Py().PyErr_Clear();
-  }
-  return result;
 }
 
 }  // namespace
@@ -360,28 +293,26 @@ void Delivery::StopDispatcher() {
 
 bool Delivery::Drain(const void* reader) {
   if (draining_) return true;  // a handler of another reader is under way, which goes on after it
+  LoopTurn turn(loop_);
   draining_ = true;
   bool ok = true;
   bool empty = false;
   if (hooks_.on_turn) hooks_.on_turn();
-  {
-    const WithoutSelfWake quiet(loop_);
-    Message message;
-    for (int i = 0; ok && i < kBatch; ++i) {
-      if (reader_ != reader) break;  // another one reads from now on, or nobody
-      if (!inbox_.Pop(message)) {
-        if (inbox_.MaySleep()) {
-          empty = true;
-          break;
-        }
-        continue;
+  Message message;
+  for (int i = 0; ok && i < kBatch; ++i) {
+    if (reader_ != reader) break;  // another one reads from now on, or nobody
+    if (!inbox_.Pop(message)) {
+      if (inbox_.MaySleep()) {
+        empty = true;
+        break;
       }
-      ok = HandOver(message);
+      continue;
     }
+    ok = HandOver(message);
   }
   draining_ = false;
   if (!empty) inbox_.Wake();
-  return ok;
+  return ok && turn.Finish();
 }
 
 bool Delivery::HandOver(Message& message) {
