@@ -124,9 +124,10 @@ def _install():
         module.is_linux_server = lambda: False
 
     def use_own_loop(module):
-        """flet.messaging.flet_dart_bridge_server: packets come on the event loop's own thread, so they
-        go into its queue at once; a new client ends the session of the one before."""
+        """flet.messaging.flet_dart_bridge_server: packets mostly come on the event loop's own thread, and
+        then go into its queue at once; a new client ends the session of the one before."""
         import asyncio
+        import threading
 
         import _fletbridge_ffi as ffi
         import dart_bridge
@@ -137,7 +138,16 @@ def _install():
         async def start_and_watch(self):
             await start(self)
             queue = self._FletDartBridgeServer__inbound_queue
-            dart_bridge.set_enqueue_handler_func(self._FletDartBridgeServer__port, queue.put_nowait)
+            loop = asyncio.get_running_loop()
+
+            def put(packet):
+                # An app's own handler, set outside of the loop, has all of them called elsewhere.
+                if asyncio._get_running_loop() is loop:
+                    queue.put_nowait(packet)
+                else:
+                    loop.call_soon_threadsafe(queue.put_nowait, packet)
+
+            dart_bridge.set_enqueue_handler_func(self._FletDartBridgeServer__port, put)
 
             def new_session():
                 session, self.session = self.session, None
@@ -152,7 +162,15 @@ def _install():
                 self._FletDartBridgeServer__inbound_task = asyncio.create_task(
                     self._FletDartBridgeServer__inbound_loop())
 
-            ffi.set_new_session_handler(new_session)
+            def new_session_on_loop():
+                if asyncio._get_running_loop() is loop:
+                    new_session()
+                    return
+                begun = threading.Event()
+                loop.call_soon_threadsafe(lambda: (new_session(), begun.set()))
+                begun.wait()
+
+            ffi.set_new_session_handler(new_session_on_loop)
 
         server.start = start_and_watch
 

@@ -1,9 +1,8 @@
 #include "common/python/flet_environment.h"
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <fstream>
+#include <sys/stat.h>
 
 #include "common/python/hosted.h"
 

@@ -13,13 +13,13 @@ namespace fletbridge {
 struct Interpreter {
   std::string path;  // as it was named; python's argv[0]
   int major = 0, minor = 0, micro = 0;
-  std::string libpython;       // the shared library of exactly this interpreter; empty: none
-  std::string libpython_hint;  // if there is none: what to do
-  std::string flet_version;    // empty: not installed
-  std::string flet_package{};  // the folder of the package `flet`; empty with flet_version
-  std::string prefix;          // sys.prefix
-  std::string base_prefix{};   // of the installation that a virtual environment belongs to
-  std::string soabi{};         // "cpython-311-x86_64-linux-gnu"
+  std::string libpython;             // the shared library of exactly this interpreter; empty: none
+  std::string libpython_hint;        // if there is none: what to do
+  std::string flet_version;          // empty: not installed
+  std::string flet_package{};        // the folder of the package `flet`; empty with flet_version
+  std::string prefix;                // sys.prefix
+  std::string base_prefix{};         // of the installation that a virtual environment belongs to
+  std::string soabi{};               // "cpython-311-x86_64-linux-gnu"
   std::string extension_obstacle{};  // why it cannot load our extension; empty: it can
 
   [[nodiscard]] std::string Version() const;  // "3.11.2"

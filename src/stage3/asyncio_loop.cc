@@ -7,7 +7,8 @@
 namespace fletbridge::stage3 {
 namespace {
 
-// Names of asyncio.base_events.BaseEventLoop and selector_events.BaseSelectorEventLoop, 3.10 to 3.14.
+// Names of asyncio.base_events.BaseEventLoop and selector_events.BaseSelectorEventLoop, 3.10
+// to 3.14.
 constexpr const char* kWriteToSelf = "_write_to_self";
 constexpr const char* kReady = "_ready";
 constexpr const char* kDebug = "_debug";

@@ -1,5 +1,6 @@
-// Room: src/stage3. What is known here of asyncio's event loops. Everything under the GIL. A loop that
-// is not asyncio's own, such as uvloop's, or has its debug mode on, is served without the short cuts.
+// Room: src/stage3. What is known here of asyncio's event loops. Everything under the GIL. A loop
+// that is not asyncio's own, such as uvloop's, or has its debug mode on, is served without the
+// short cuts.
 #pragma once
 
 typedef struct _object PyObject;
@@ -10,10 +11,11 @@ namespace fletbridge::stage3 {
 [[nodiscard]] PyObject* RunningLoop();
 [[nodiscard]] bool IsClosed(PyObject* loop);
 
-// A reader's callback that hands messages over, on the loop's own thread. Two things asyncio does for
-// callers on other threads are not needed meanwhile:
+// A reader's callback that hands messages over, on the loop's own thread. Two things asyncio does
+// for callers on other threads are not needed meanwhile:
 //  - call_soon_threadsafe(), which handlers such as Flet's use, wakes the loop through a socket;
-//  - what it adds waits for the loop's next round, which first asks the kernel for events. If nothing
+//  - what it adds waits for the loop's next round, which first asks the kernel for events. If
+//  nothing
 //    else was ready before the delivery, Finish() runs what the delivery has added at once, as that
 //    round would have, and what that adds in turn (the task that waits for the message).
 class LoopTurn {

@@ -98,7 +98,7 @@ bool Delivery::SetHandler(std::int64_t port, PyObject* callable) {
   Handler old = callable != nullptr ? Put(port, callable) : Take(port);
   const bool had_one = old.callable != nullptr;
   const bool chosen = ChooseReader();
-  if (port == hooks_.watched_port && chosen) {
+  if (hooks_.fixed_port != 0 && port == hooks_.fixed_port && chosen) {
     if (callable != nullptr && hooks_.on_set) hooks_.on_set();
     if (callable == nullptr && had_one && hooks_.on_gone) hooks_.on_gone();
   }
@@ -136,7 +136,7 @@ Delivery::Handler Delivery::Take(std::int64_t port) {
 
 bool Delivery::AddRestartHandler(PyObject* callable) {
   if (!MayChange(true)) return false;
-  if (!hooks_.sessions_restart) return true;
+  if (hooks_.fixed_port != 0) return true;
   restart_handlers_.push_back(MakeHandler(callable));
   handler_count_.store(handlers_.size() + restart_handlers_.size());
   return ChooseReader();
@@ -148,8 +148,8 @@ void Delivery::SetNewClientHandler(PyObject* callable) {
   if (old != nullptr) Py().Py_DecRef(old);
 }
 
-// One place reads for all handlers, so that the order over all ports stays. Python runs in here, and
-// with it other threads that change handlers: they leave the choice to the one that is at it.
+// One place reads for all handlers, so that the order over all ports stays. Python runs in here,
+// and with it other threads that change handlers: they leave the choice to the one that is at it.
 bool Delivery::ChooseReader() {
   choose_again_ = true;
   if (choosing_) return true;
@@ -162,7 +162,8 @@ bool Delivery::ChooseReader() {
 
 bool Delivery::ChooseReaderOnce() {
   if (closed_ || forked()) return true;
-  if (handlers_.empty() && restart_handlers_.empty()) {
+  const bool nobody_yet = hooks_.fixed_port != 0 && !handlers_.contains(hooks_.fixed_port);
+  if (nobody_yet || (handlers_.empty() && restart_handlers_.empty())) {
     StopLoopReader();
     inbox_.SetReader(Inbox::Reader::kNobody);
     reader_ = nullptr;

@@ -26,10 +26,9 @@ namespace fletbridge::stage3 {
 class Delivery {
  public:
   struct Hooks {
-    // The handler of `watched_port` has been set, or taken away.
-    std::int64_t watched_port = 0;
-    // False: ports never change here, so handlers of restarts are taken and forgotten.
-    bool sessions_restart = true;
+    // Stage 3's protocol port; 0 for none. Messages wait until it has a handler; `on_set` and
+    // `on_gone` tell of it. It never changes, so handlers of restarts are taken and forgotten.
+    std::int64_t fixed_port = 0;
     std::function<void()> on_set;
     std::function<void()> on_gone;
     // Whenever messages are about to be handed over: a chance to do what needs the GIL.
@@ -52,8 +51,8 @@ class Delivery {
   // Takes messages and handlers from now on. Any thread.
   void Open();
   // The program has ended: refuses messages and handlers, waits with the GIL released for a handler
-  // that runs on the dispatcher thread (as Python waits for its own threads that are no daemons: none
-  // may be left in an interpreter that is gone), lets all handlers go, drops what waits.
+  // that runs on the dispatcher thread (as Python waits for its own threads that are no daemons:
+  // none may be left in an interpreter that is gone), lets all handlers go, drops what waits.
   void Close();
 
   // ---- Any thread, with or without the GIL.

@@ -85,8 +85,7 @@ class FfiTransport final : public AppTransport, private PacketSink {
 
   Delivery::Hooks DeliveryHooks() {
     Delivery::Hooks hooks;
-    hooks.watched_port = kProtocolPort;
-    hooks.sessions_restart = false;
+    hooks.fixed_port = kProtocolPort;
     hooks.on_set = [this] { loop_.Post([this] { OnListening(); }); };
     hooks.on_gone = [this] {
       loop_.Post([this] {

@@ -15,10 +15,10 @@ namespace {
 // From here on memory fresh from the system, touched page by page, costs more than the copy.
 constexpr std::size_t kLarge = 128 * 1024;
 
-// glibc gives memory back to the system when twice the largest block that it has freed from a mapping
-// of its own is free; it learns up to this size (DEFAULT_MMAP_THRESHOLD_MAX, 64-bit). A stream of
-// large messages would lose its pages after each batch, and fault them in again. One block, never
-// touched, freed at once, teaches it: up to twice as much may stay with the process.
+// glibc gives memory back to the system when twice the largest block that it has freed from a
+// mapping of its own is free; it learns up to this size (DEFAULT_MMAP_THRESHOLD_MAX, 64-bit). A
+// stream of large messages would lose its pages after each batch, and fault them in again. One
+// block, never touched, freed at once, teaches it: up to twice as much may stay with the process.
 constexpr std::size_t kLearned = (std::size_t{32} << 20) - 64 * 1024;
 
 // A message of this size leaves nothing of the sender's in the caches, and itself little: it is
@@ -59,7 +59,8 @@ Payload Payload::CopyForPython(std::string_view content) {
     payload.buffer_ = Buffer(content);
     return payload;
   }
-  if (content.size() >= kLarge) [[maybe_unused]] static const bool once = KeepFreedMemoryWarm();
+  if (content.size() >= kLarge) [[maybe_unused]]
+    static const bool once = KeepFreedMemoryWarm();
   auto* block = static_cast<std::byte*>(std::malloc(kHeaderBytes + content.size() + 1));
   if (block == nullptr) throw std::bad_alloc();
   Copy(block + kHeaderBytes, content.data(), content.size());

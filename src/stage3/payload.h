@@ -1,10 +1,10 @@
-// Room: src/stage3. The bytes of a message for Python: a packet's buffer as it came, or a block that
-// becomes a bytes object without another copy. Move-only.
+// Room: src/stage3. The bytes of a message for Python: a packet's buffer as it came, or a block
+// that becomes a bytes object without another copy. Move-only.
 //
 // CPython allocates objects of more than 512 bytes by malloc() (Objects/obmalloc.c), so a malloc'ed
 // block with room for the header of a bytes object in front can be made into one later, under the
-// GIL. Whether this interpreter does it so is tried at run time (bytes_object.h); else the content is
-// copied.
+// GIL. Whether this interpreter does it so is tried at run time (bytes_object.h); else the content
+// is copied.
 #pragma once
 
 #include <cstdlib>
@@ -47,7 +47,8 @@ class Payload {
   // What the plain form was made of.
   [[nodiscard]] Buffer TakeBuffer() { return std::move(buffer_); }
   [[nodiscard]] bool may_become_object() const noexcept { return block_ != nullptr; }
-  // The block, header first, to be freed by free() or as a Python object; the payload is empty then.
+  // The block, header first, to be freed by free() or as a Python object; the payload is empty
+  // then.
   [[nodiscard]] void* ReleaseBlock() noexcept {
     block_size_ = 0;
     return block_.release();

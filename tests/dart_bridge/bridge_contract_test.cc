@@ -239,6 +239,7 @@ TEST_P(OurBridge, WeakPoint21AFileWithANulIsRefused) { Holds("nul_in_file"); }
 TEST_P(OurBridge, RefusesNoTable) { Holds("init_without_table"); }
 TEST_P(OurThreads, KeepsOneOrderOverPortsAndSignals) { Holds("one_order"); }
 TEST_P(OurThreads, CallsHandlersOnTheLoopThatSetThem) { Holds("on_loop"); }
+TEST_P(OurThreads, LeavesALoopsRulesAsTheyAre) { Holds("loop_rules"); }
 TEST_P(OurThreads, KeepsTheOrderOfHandlersOfALoopAndOfNone) { Holds("mixed_loops"); }
 TEST_P(OurThreads, OutlivesTheLoopOfAHandler) { Holds("outlives_loop"); }
 TEST_P(OurThreads, StopsALoopThatHasAHandler) { Holds("54_handler"); }

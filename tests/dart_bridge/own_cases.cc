@@ -136,6 +136,37 @@ asyncio.run(main())
 }
 
 // Handlers set on a loop and elsewhere: whoever calls them, the one order is kept.
+void LoopKeepsItsRules(Rig& rig) {
+  rig.Park(R"(
+import asyncio
+async def main():
+    loop, order, done = asyncio.get_running_loop(), [], asyncio.Event()
+    loop.set_exception_handler(lambda loop, context: order.append('raised'))
+    def fail():
+        raise ValueError
+    def handler(data):
+        loop.call_soon_threadsafe(order.append, 1)
+        loop.call_soon_threadsafe(order.append, 'cancelled').cancel()
+        loop.call_soon(fail)
+        loop.call_soon(lambda: loop.call_soon(order.append, 3))
+        loop.call_soon_threadsafe(order.append, 2)
+        order.append(0)
+        loop.call_soon(lambda: loop.call_soon(done.set))
+    bridge.set_enqueue_handler_func(77, handler)
+    say('set')
+    await done.wait()
+    await loop.run_in_executor(None, int)  # a thread can still wake the loop
+    say(*order)
+    await park_loop()
+asyncio.run(main())
+)",
+           "set");
+  Same("enqueue", rig.Enqueue(kHandlerPort, "x"), 0);
+  rig.Expect("0 1 raised 2 3");
+  rig.Expect("parked");
+  rig.End();
+}
+
 void HandlersOfALoopAndOfNone(Rig& rig) {
   rig.Park(R"(
 import asyncio
@@ -347,8 +378,8 @@ void CountsWhatTheEndDrops(Rig& rig) {
   Same("queued", counts.at("queued_bytes"), 0);
 }
 
-// As Python waits for its own threads: a handler that came back from its wait in an interpreter that
-// is gone would take the process with it.
+// As Python waits for its own threads: a handler that came back from its wait in an interpreter
+// that is gone would take the process with it.
 void EndWaitsForAHandler(Rig& rig) {
   BlockAtTheEnd(rig);
   Same("is_python_initialized", rig.bridge().is_initialized(), 1);
@@ -596,6 +627,7 @@ std::vector<Case> OwnCases() {
           {"signaller_free", SignallerIsNotHeldUp},
           {"one_order", OneOrderForAll},
           {"on_loop", HandlersRunOnTheirLoop},
+          {"loop_rules", LoopKeepsItsRules},
           {"mixed_loops", HandlersOfALoopAndOfNone},
           {"outlives_loop", OutlivesALoop},
           {"exit_in_restart", ExitInARestartHandler},
