@@ -134,6 +134,7 @@ typedef struct {
   uint64_t dropped;           /* accepted, but then there was no handler or the program ended */
   uint64_t sent;              /* messages that send_bytes() has posted to Dart */
   uint64_t sent_bytes;        /* their payloads */
+  uint64_t lent_bytes;        /* now: payloads that Dart holds in Python's memory, a slow Dart's backlog */
 } dart_bridge_statistics_t;
 
 /* Figures without another symbol:

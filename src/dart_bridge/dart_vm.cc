@@ -30,6 +30,7 @@ bool IsAligned(const Pointer* pointer) {
 struct DartVm::Loan {
   DartVm* vm;
   PyObject* owner;
+  std::size_t bytes;
   Loan* next;
 };
 
@@ -86,9 +87,10 @@ bool DartVm::Send(std::int64_t port, PyObject* owner, std::string_view payload) 
 // False if there is no memory for a loan.
 bool DartVm::Lend(PostObject post, DartPort port, PyObject* owner, std::string_view payload,
                   bool& posted) {
-  auto* loan = new (std::nothrow) Loan{this, owner, nullptr};
+  auto* loan = new (std::nothrow) Loan{this, owner, payload.size(), nullptr};
   if (loan == nullptr) return false;
   Py().Py_IncRef(owner);
+  lent_bytes_.fetch_add(payload.size());
   DartObject object{};
   object.type = DartType::kUnmodifiableExternalTypedData;  // bytes never change
   object.value.external_typed_data = {
@@ -99,6 +101,7 @@ bool DartVm::Lend(PostObject post, DartPort port, PyObject* owner, std::string_v
   posted = post(port, &object);
   Py().PyEval_RestoreThread(thread);
   if (!posted) {  // then it is still ours
+    lent_bytes_.fetch_sub(payload.size());
     Py().Py_DecRef(owner);
     delete loan;
   }
@@ -108,6 +111,7 @@ bool DartVm::Lend(PostObject post, DartPort port, PyObject* owner, std::string_v
 void DartVm::GiveBack(void*, void* peer) {
   auto* loan = static_cast<Loan*>(peer);
   DartVm& vm = *loan->vm;
+  vm.lent_bytes_.fetch_sub(loan->bytes);
   if (vm.ended_.load()) {
     loan->next = nullptr;
     vm.Free(loan);

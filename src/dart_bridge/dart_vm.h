@@ -26,6 +26,9 @@ class DartVm final : public stage3::Outlet {
   // Any thread. False if there is no table or no such port.
   bool PostInteger(DartPort port, std::int64_t value) noexcept;
 
+  // What has been lent and not been given back. Any thread.
+  [[nodiscard]] std::uint64_t lent_bytes() const noexcept override { return lent_bytes_.load(); }
+
   // send_bytes().
   [[nodiscard]] bool Send(std::int64_t port, PyObject* owner, std::string_view payload) override;
 
@@ -50,6 +53,7 @@ class DartVm final : public stage3::Outlet {
   std::atomic<PostObject> post_object_{nullptr};
   std::atomic<PostInt> post_integer_{nullptr};
   std::atomic<Loan*> returned_{nullptr};  // a stack
+  std::atomic<std::uint64_t> lent_bytes_{0};
   std::atomic<bool> ended_{false};
   std::atomic<bool> plain_memory_{false};
 };

@@ -22,7 +22,7 @@ static_assert(sizeof(void*) != 8 ||
                offsetof(sp_run_config_t, env_values) == 48 &&
                offsetof(sp_run_config_t, sync) == 56 &&
                offsetof(sp_run_config_t, completion_port) == 64 && sizeof(sp_run_config_t) == 72));
-static_assert(sizeof(dart_bridge_statistics_t) == 72);
+static_assert(sizeof(dart_bridge_statistics_t) == 80);
 
 // Never destroyed: the VM's threads may call in while the process's exit() runs destructors.
 Interpreter& Bridge() {
@@ -44,6 +44,7 @@ int WriteStatistics(char* to, std::size_t size) {
   statistics.dropped = now.dropped;
   statistics.sent = now.sent;
   statistics.sent_bytes = now.sent_bytes;
+  statistics.lent_bytes = now.lent_bytes;
   std::memcpy(to, &statistics, sizeof statistics);
   return 0;
 }

@@ -102,6 +102,7 @@ PyObject* Statistics(PyObject*, PyObject*) {
       {"dropped", now.dropped},
       {"sent", now.sent},
       {"sent_bytes", now.sent_bytes},
+      {"lent_bytes", now.lent_bytes},
   };
   PyObject* dict = Py().PyDict_New();
   for (const auto& [name, value] : figures) {
@@ -161,6 +162,7 @@ BridgeStatistics StatisticsOf(const Inbox& inbox) noexcept {
   BridgeStatistics now{inbox.statistics()};
   now.sent = g_sent.load();
   now.sent_bytes = g_sent_bytes.load();
+  if (g_outlet != nullptr) now.lent_bytes = g_outlet->lent_bytes();
   return now;
 }
 

@@ -25,11 +25,14 @@ class Outlet {
   // `owner` is the bytes object that holds the payload, or null where the payload is in another
   // buffer; its content never changes. False with a Python exception set.
   [[nodiscard]] virtual bool Send(std::int64_t port, PyObject* owner, std::string_view payload) = 0;
+  // Payloads that the receiver still holds in Python's memory.
+  [[nodiscard]] virtual std::uint64_t lent_bytes() const noexcept { return 0; }
 };
 
 struct BridgeStatistics : InboxStatistics {
   std::uint64_t sent = 0;        // messages that send_bytes() took
   std::uint64_t sent_bytes = 0;  // their payloads
+  std::uint64_t lent_bytes = 0;  // now: of them, what the receiver holds in Python's memory
 };
 [[nodiscard]] BridgeStatistics StatisticsOf(const Inbox& inbox) noexcept;
 

@@ -244,6 +244,7 @@ TEST_P(OurThreads, KeepsTheOrderOfHandlersOfALoopAndOfNone) { Holds("mixed_loops
 TEST_P(OurThreads, OutlivesTheLoopOfAHandler) { Holds("outlives_loop"); }
 TEST_P(OurThreads, StopsALoopThatHasAHandler) { Holds("54_handler"); }
 TEST_P(OurBridge, CountsWhatIsSent) { Holds("sent"); }
+TEST_P(OurThreads, ShowsItsFiguresToC) { Holds("statistics_c"); }
 TEST_P(OurBridge, IsClosedInAForkedChild) { Holds("fork"); }
 TEST_P(OurBridge, ServesMultiprocessing) { Holds("multiprocessing"); }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/dart_bridge/dart_bridge.h"
 #include "tests/dart_bridge/rig.h"
 
 namespace fletbridge::bridge_test {
@@ -436,6 +437,41 @@ say('given back', sys.getrefcount(data) == before)
   rig.AwaitEnded();
 }
 
+void StatisticsFromC(Rig& rig) {
+  const auto read = [&rig] {
+    dart_bridge_statistics_t now{};
+    now.struct_bytes = sizeof now;
+    Same("statistics",
+         rig.Enqueue(DART_BRIDGE_STATISTICS_PORT,
+                     std::string_view(reinterpret_cast<const char*>(&now), sizeof now)),
+         0);
+    return now;
+  };
+  Same("queued before the start", static_cast<std::int64_t>(read().queued_bytes), 0);
+  rig.Init();
+  rig.vm().HoldFinalizers();
+  rig.Park(
+      "bridge.set_enqueue_handler_func(77, lambda data: say('handled'))\n"
+      "bridge.send_bytes(5, bytes(100000))\n"
+      "park()\n");
+  Same("enqueue", rig.Enqueue(kHandlerPort, "abc"), 0);
+  rig.Expect("handled");
+  AwaitUntil("an empty queue", [&] { return read().queued_bytes == 0; });
+  const dart_bridge_statistics_t now = read();
+  Same("accepted", static_cast<std::int64_t>(now.accepted), 1);
+  Same("delivered", static_cast<std::int64_t>(now.delivered), 1);
+  Same("dropped", static_cast<std::int64_t>(now.dropped), 0);
+  Same("refused", static_cast<std::int64_t>(now.refused), 0);
+  Require(now.queued_bytes_peak >= 3, "the message was never counted");
+  Same("sent", static_cast<std::int64_t>(now.sent), 1);
+  Same("sent_bytes", static_cast<std::int64_t>(now.sent_bytes), 100000);
+  Same("lent_bytes", static_cast<std::int64_t>(now.lent_bytes), 100000);
+  rig.vm().ReleaseFinalizers();
+  AwaitUntil("what was lent", [&] { return read().lent_bytes == 0; });
+  Same("another size", rig.Enqueue(DART_BRIDGE_STATISTICS_PORT, "12345678"), -1);
+  rig.End();
+}
+
 void FinalizersOutliveTheProgram(Rig& rig) {
   rig.Init();
   rig.vm().HoldFinalizers();
@@ -637,6 +673,7 @@ std::vector<Case> OwnCases() {
           {"end_drops", CountsWhatTheEndDrops},
           {"end_waits", EndWaitsForAHandler},
           {"sent", CountsWhatIsSent},
+          {"statistics_c", StatisticsFromC},
           {"no_copy", SendsWithoutACopy},
           {"late_finalizers", FinalizersOutliveTheProgram},
           {"refused_payload", RefusedPayloadIsGivenBack},
