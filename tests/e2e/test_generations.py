@@ -5,9 +5,8 @@ import unittest
 
 import g2
 import g3
-from harness import EXAMPLES, PATIENCE, ROOT, E2E, Variant, every_variant
+from harness import EXAMPLES, PATIENCE, PYTHON_OF_2, E2E, Variant, every_variant
 
-OLD = ROOT / "build/venv/0.82.2/bin/python"
 SOCKETS = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("2", "tcp")]
 
 COUNTER = """
@@ -66,7 +65,7 @@ print("CLEANED", flush=True)
 """
 
 
-@unittest.skipUnless(OLD.exists(), "no build/venv/0.82.2: run tools/setup.sh")
+@unittest.skipUnless(PYTHON_OF_2.exists(), "no build/venv/0.82.2: run tools/setup.sh")
 class Old(E2E):
     """What each class here stands on: Flet 0.82.2."""
 
@@ -81,7 +80,8 @@ class Generation2:
     """An app of Flet 0.82.2, headless and alone."""
 
     def testClicksAreCounted(self):
-        run = self.box.headless(self.variant, self.box.write("app.py", COUNTER), steps=CLICKS, python=OLD)
+        run = self.box.headless(self.variant, self.box.write("app.py", COUNTER), steps=CLICKS,
+                                python=PYTHON_OF_2)
         self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
         report = run.report()
         self.assertEqual(report["flet"], "0.82.2")
@@ -95,23 +95,24 @@ class Generation2:
     def testTheExampleRuns(self):
         example = EXAMPLES / "counter"
         run = self.box.run(self.variant, example / "main.py", ui="headless",
-                           steps=(example / "steps.txt").read_text(), python=OLD)
+                           steps=(example / "steps.txt").read_text(), python=PYTHON_OF_2)
         self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
 
     def testTheExitCodeIsTheAppsOwn(self):
-        run = self.box.run(self.variant, self.box.write("app.py", EXITS), ui="headless", python=OLD)
+        run = self.box.run(self.variant, self.box.write("app.py", EXITS), ui="headless", python=PYTHON_OF_2)
         self.assertEqual(run.wait(30 * PATIENCE), 7, run.shown())
         self.assertEqual(run.report()["exit"]["code"], 7)
 
     def testControlCEndsItAfterItsCleanUp(self):
-        run = self.box.run(self.variant, self.box.write("app.py", CLEANS_UP), ui="headless", python=OLD)
+        run = self.box.run(self.variant, self.box.write("app.py", CLEANS_UP), ui="headless",
+                           python=PYTHON_OF_2)
         run.wait_line("MAIN", 30 * PATIENCE)
         self.assertEqual(self.stop(run, signal.SIGINT), 130, run.shown())
         self.assertIn("CLEANED", run.out.decode())
 
     def testAClosedPageEndsItAfterItsCleanUp(self):
         run = self.box.headless(self.variant, self.box.write("app.py", CLEANS_UP),
-                                steps='expect text="up"\nclose\n', python=OLD)
+                                steps='expect text="up"\nclose\n', python=PYTHON_OF_2)
         self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
         self.assertIn("CLEANED", run.out.decode())
 
@@ -150,7 +151,7 @@ class AppOf2(Play):
     """An app of Flet 0.82.2 with clients of both generations."""
 
     def start(self):
-        return self.box.attach(self.variant, self.box.write("app.py", COUNTER), python=OLD)
+        return self.box.attach(self.variant, self.box.write("app.py", COUNTER), python=PYTHON_OF_2)
 
     def testAClientOfItsOwnGeneration(self):
         run = self.start()
@@ -221,7 +222,7 @@ class ChosenStage(Old):
     """Stage 3 needs the bridge that Flet has since 0.86."""
 
     def testAutoTakesStage2AndSaysWhy(self):
-        run = self.box.headless(None, self.box.write("app.py", COUNTER), steps=CLICKS, python=OLD)
+        run = self.box.headless(None, self.box.write("app.py", COUNTER), steps=CLICKS, python=PYTHON_OF_2)
         self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
         report = run.report()
         self.assertEqual(report["used"]["stage"], "2")
@@ -230,13 +231,13 @@ class ChosenStage(Old):
 
     def testStage3SaysWhyNotInOneLine(self):
         stage3 = Variant("3", "ffi")
-        run = self.box.headless(stage3, self.box.write("app.py", COUNTER), python=OLD, report=False)
+        run = self.box.headless(stage3, self.box.write("app.py", COUNTER), python=PYTHON_OF_2, report=False)
         self.assertEqual(run.wait(30 * PATIENCE), 70, run.shown())
         self.one_line(run, "stage 3 cannot run", "Flet 0.82.2", "0.86", "--fallback")
 
     def testAFallbackFromStage3IsStage2(self):
         stage3 = Variant("3", "ffi")
-        run = self.box.headless(stage3, self.box.write("app.py", COUNTER), steps=CLICKS, python=OLD,
+        run = self.box.headless(stage3, self.box.write("app.py", COUNTER), steps=CLICKS, python=PYTHON_OF_2,
                                 options=["--fallback"])
         self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
         self.assertEqual(run.report()["used"]["stage"], "2")
