@@ -134,6 +134,7 @@ class Play:
         del client.answers["question"]
         client.click("ask")
         client.expect_text("error unknown method question")
+        client.click("ask")
         # Longer than any buffer on the way, in both directions.
         large = "x" * (2 << 20)
         client.props(client.controls("Text")[1]["_i"], value=large)
@@ -142,8 +143,8 @@ class Play:
         self.assertEqual(client.crashes, [])
         return client
 
-    def warnings(self, run):
-        return [line for line in run.text[1].splitlines() if "data channels" in line]
+    def warnings(self, run, part):
+        return [line for line in run.text[1].splitlines() if part in line]
 
 
 @every_socket
@@ -158,6 +159,7 @@ class AppOf2(Play):
         self.play(run, g2.Client)
         self.assertEqual(self.stop(run), 143, run.shown())
         self.assertNotIn("translating", run.text[1])
+        self.assertEqual(self.warnings(run, "question"), [])
         report = run.report()
         self.assertEqual((report["generation"], report["client_generation"]), (2, 2))
 
@@ -172,7 +174,8 @@ class AppOf2(Play):
         client.expect_text("7")
         self.assertEqual(self.stop(run), 143, run.shown())
         self.assertIn("translating", run.text[1])
-        self.assertEqual(len(self.warnings(run)), 1, run.shown())
+        self.assertEqual(len(self.warnings(run, "data channels")), 1, run.shown())
+        self.assertEqual(len(self.warnings(run, 'call "question" failed')), 1, run.shown())
         report = run.report()
         self.assertEqual((report["generation"], report["client_generation"]), (2, 3))
 
