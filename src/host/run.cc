@@ -31,6 +31,13 @@ std::string AppFolder(const RunRequest& request) {
   return folder.empty() ? "." : folder;
 }
 
+// What an app in this interpreter speaks; kUnknown if we do not speak it.
+Generation GenerationOf(const Interpreter& python) {
+  const int generation = WireGeneration(python.flet_version);
+  return generation == 2 || generation == 3 ? static_cast<Generation>(generation)
+                                            : Generation::kUnknown;
+}
+
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
@@ -45,11 +52,11 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
                      "no flet in " + python->prefix + "; run " + *path +
                          " -m pip install flet, or name another environment with --python");
   }
-  if (WireGeneration(python->flet_version) != 3) {
+  if (GenerationOf(*python) == Generation::kUnknown) {
     return MakeError(Errc::kSetup,
                      "Flet " + python->flet_version +
                          " speaks another wire format; this version of "
-                         "fletbridge runs Flet 0.86 and later: pip install --upgrade flet");
+                         "fletbridge runs Flet 0.70 and later: pip install --upgrade flet");
   }
   return python;
 }
@@ -114,13 +121,15 @@ int RunHere(const Handover& run) {
   static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
   const RunRequest& request = run.request;
   auto loop = std::make_unique<EventLoop>();
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, run.python.flet_package);
+  Result<std::unique_ptr<UiEndpoint>> ui =
+      MakeUi(*loop, request, run.python.flet_package, GenerationOf(run.python));
   if (!ui) return Fail(ui.error());
 
   AppSpec spec;
   spec.python = run.python.path;
   spec.arguments = AppArguments(request);
   spec.environment = request.environment;
+  spec.generation = GenerationOf(run.python);
   spec.limits = request.limits;
   spec.single_session = (*ui)->name() != "attach";
   Result<std::unique_ptr<AppTransport>> app =
@@ -130,7 +139,6 @@ int RunHere(const Handover& run) {
   SessionParts parts;
   parts.report = BeginReport(request);
   parts.report.flet = run.python.flet_version;
-  parts.report.generation = WireGeneration(run.python.flet_version);
   parts.report.python = run.python.Version();
   parts.report.used.stage = run.chosen.stage;
   parts.report.used.transport = run.chosen.transport;
@@ -152,7 +160,8 @@ int RunHere(const Handover& run) {
 // Whether the request can be served, before another program is started for it.
 Result<> CheckUi(const RunRequest& request, const Interpreter& python) {
   EventLoop loop;
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(loop, request, python.flet_package);
+  Result<std::unique_ptr<UiEndpoint>> ui =
+      MakeUi(loop, request, python.flet_package, GenerationOf(python));
   if (!ui) return ui.error();
   return {};
 }
@@ -202,7 +211,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   RunRequest request = asked;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   auto loop = std::make_unique<EventLoop>();
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {});
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {}, Generation::kG3);
   if (!ui) return Fail(ui.error());
   Result<std::unique_ptr<AppTransport>> app = MakeClientOf(*loop, request.limits, page_url);
   if (!app) return Fail(app.error());
@@ -215,7 +224,6 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   SessionParts parts;
   parts.report = BeginReport(request);
   parts.report.app = page_url;
-  parts.report.generation = 3;
   parts.report.used.stage = (*app)->capabilities().stage;
   parts.report.used.transport = (*app)->capabilities().transport;
   parts.report.used.ui = (*ui)->name();
