@@ -37,8 +37,8 @@ std::string WhyNoOriginal() {
   if (::access(OriginalPath().c_str(), R_OK) != 0) {
     return "no original library at " + OriginalPath() + "; name one by FLETBRIDGE_ORIGINAL";
   }
-#ifdef __SANITIZE_THREAD__
-  return "the original is not instrumented: the thread sanitizer would see nothing";
+#ifdef BRIDGE_SANITIZED
+  return "the original is not instrumented: a sanitizer would see nothing";
 #else
   return "";
 #endif
@@ -72,7 +72,12 @@ class Bridge : public testing::TestWithParam<const char*> {
   void Holds(const std::string& name, int status = 0) {
     const std::string which = GetParam();
     if (IsOriginal(which) && !WhyNoOriginal().empty()) GTEST_SKIP() << WhyNoOriginal();
-    const Seen seen = RunCase(which, name);
+    Seen seen = RunCase(which, name);
+    if (IsOriginal(which) && seen.status == 128 + SIGALRM) {
+      // Seen once in some hundred runs: its program's end hangs after the case has said all.
+      std::puts("the original hung; asked once more");
+      seen = RunCase(which, name);
+    }
     if (IsOriginal(which) && seen.status == kAbsentStatus) {
       GTEST_SKIP() << "the original is left out: " << seen.lines;
     }
