@@ -26,11 +26,12 @@ struct SocketLeg::Retry {
 };
 
 SocketLeg::SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
-                     std::function<Result<>(int)> verify, SocketLegSink& sink)
+                     std::function<Result<>(int)> verify, SocketLegSink& sink,
+                     Generation generation)
     : address_(std::move(address)),
       verify_(std::move(verify)),
       sink_(sink),
-      port_(loop, limits, *this),
+      port_(loop, limits, *this, generation),
       retry_(std::make_shared<Retry>(loop.io())) {}
 
 SocketLeg::~SocketLeg() { retry_->closed = true; }

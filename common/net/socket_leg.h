@@ -25,8 +25,10 @@ class SocketLegSink : public PacketSink {
 class SocketLeg final : private StreamSink {
  public:
   // `verify` is asked about each connected socket. All but the values must outlive this object.
+  // `generation` is what the app speaks: it never speaks first, so it must be known.
   SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
-            std::function<Result<>(int fd)> verify, SocketLegSink& sink);
+            std::function<Result<>(int fd)> verify, SocketLegSink& sink,
+            Generation generation = Generation::kG3);
   ~SocketLeg() override;
 
   // Tries to connect until `deadline` from now. Loop's thread.

@@ -14,7 +14,7 @@
 #include <boost/asio/write.hpp>
 
 #include "common/transport/bounded_queue.h"
-#include "common/wire/framing.h"
+#include "common/wire/stream_decoder.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;
@@ -28,12 +28,13 @@ constexpr std::size_t kMaxBatch = 32;
 }  // namespace
 
 struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl> {
-  Impl(EventLoop& event_loop, const FlowLimits& flow_limits, StreamSink& packet_sink)
+  Impl(EventLoop& event_loop, const FlowLimits& flow_limits, StreamSink& packet_sink,
+       Generation generation)
       : loop(event_loop),
         limits(flow_limits),
         sink(packet_sink),
         queue(flow_limits),
-        decoder(flow_limits.max_packet) {}
+        decoder(generation, flow_limits.max_packet) {}
 
   void OnFrame(Packet&& packet) override {
     if (sessions_to_skip.load() == 0) sink.OnPacket(std::move(packet));
@@ -50,14 +51,14 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     reading = true;
     const std::span<std::byte> room = decoder.Room();
     socket->async_read_some(asio::buffer(room.data(), room.size()),
-                            [self = shared_from_this(), generation = generation](
+                            [self = shared_from_this(), connection = connection](
                                 boost::system::error_code error, std::size_t n) {
-                              self->OnRead(generation, error, n);
+                              self->OnRead(connection, error, n);
                             });
   }
 
-  void OnRead(std::uint64_t of_generation, boost::system::error_code error, std::size_t n) {
-    if (of_generation != generation) return;  // of a connection that is no longer ours
+  void OnRead(std::uint64_t of_connection, boost::system::error_code error, std::size_t n) {
+    if (of_connection != connection) return;  // of a connection that is no longer ours
     reading = false;
     if (error) {
       Fail(decoder.InFrame()
@@ -65,16 +66,24 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
                : MakeError(Errc::kPeerGone, "the other side closed the connection"));
       return;
     }
+    const Generation before = decoder.generation();
     if (Result<> ok = decoder.Consume(n, *this); !ok) {
-      if (of_generation == generation) Fail(ok.error());
+      if (of_connection == connection) Fail(ok.error());
       return;
     }
-    if (of_generation == generation) Read();
+    if (of_connection != connection) return;
+    if (decoder.generation() != before) {
+      sink.OnGeneration(decoder.generation());
+      if (of_connection != connection) return;
+      Write();
+    }
+    Read();
   }
 
   // Writes what is queued, unless a write is under way; its end calls this again.
   void Write() {
     if (writing || !socket || at_marker) return;
+    if (decoder.generation() == Generation::kUnknown) return;  // the peer speaks first
     batch_size = 0;
     while (batch_size < kMaxBatch) {
       if (!queue.Pop(batch[batch_size].packet)) {
@@ -87,13 +96,17 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
         if (queue.Release(0)) sink.OnWritable();
         break;
       }
+      if (bare() && out.packet.type != PacketType::kControl) {  // there is no place for it
+        if (queue.Release(out.packet.payload.size())) sink.OnWritable();
+        continue;
+      }
       out.header = MakeFrameHeader(out.packet.type, out.packet.payload.size());
       ++batch_size;
     }
     if (batch_size == 0) return;
     buffers.clear();
     for (std::size_t i = 0; i < batch_size; ++i) {
-      buffers.emplace_back(batch[i].header.data(), batch[i].header.size());
+      if (!bare()) buffers.emplace_back(batch[i].header.data(), batch[i].header.size());
       if (const Buffer& payload = batch[i].packet.payload; payload.size() != 0) {
         buffers.emplace_back(payload.data(), payload.size());
       }
@@ -102,12 +115,12 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     // Between two of its steps the operation goes back to the socket, which may have been dropped.
     asio::async_write(
         *socket, buffers,
-        [self = shared_from_this(), keep = socket, generation = generation](
-            boost::system::error_code error, std::size_t) { self->OnWritten(generation, error); });
+        [self = shared_from_this(), keep = socket, connection = connection](
+            boost::system::error_code error, std::size_t) { self->OnWritten(connection, error); });
   }
 
-  void OnWritten(std::uint64_t of_generation, boost::system::error_code error) {
-    if (of_generation != generation) return;
+  void OnWritten(std::uint64_t of_connection, boost::system::error_code error) {
+    if (of_connection != connection) return;
     writing = false;
     ReleaseBatch();
     // A broken pipe is told by the reading side, which first delivers what the peer still said.
@@ -125,7 +138,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   }
 
   void Drop() {
-    ++generation;
+    ++connection;
     if (socket) {
       boost::system::error_code ignored;
       socket->close(ignored);
@@ -135,6 +148,8 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     writing = false;
     decoder.Reset();
   }
+
+  [[nodiscard]] bool bare() const { return decoder.generation() == Generation::kG2; }
 
   void DropQueue() {
     ReleaseBatch();
@@ -163,8 +178,8 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     Packet packet;
   };
   std::shared_ptr<Protocol::socket> socket;  // shared with a write that is under way
-  std::uint64_t generation = 0;  // counts connections; a handler of an old one does nothing
-  FrameDecoder decoder;
+  std::uint64_t connection = 0;              // counts them; a handler of an old one does nothing
+  StreamDecoder decoder;
   std::array<Outgoing, kMaxBatch> batch;
   std::size_t batch_size = 0;
   std::vector<asio::const_buffer> buffers;
@@ -173,8 +188,9 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   bool at_marker = false;  // the queue's next packet is for the next connection
 };
 
-StreamPort::StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink)
-    : impl_(std::make_shared<Impl>(loop, limits, sink)) {}
+StreamPort::StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink,
+                       Generation generation)
+    : impl_(std::make_shared<Impl>(loop, limits, sink, generation)) {}
 
 StreamPort::~StreamPort() { impl_->Drop(); }
 
@@ -194,6 +210,8 @@ void StreamPort::Disconnect() {
   impl_->Drop();
   impl_->DropQueue();
 }
+
+void StreamPort::SetGeneration(Generation generation) { impl_->decoder.SetGeneration(generation); }
 
 void StreamPort::MarkNewSession() {
   impl_->sessions_to_skip.fetch_add(1);

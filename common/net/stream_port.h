@@ -1,6 +1,6 @@
-// Room: common/net. A connected local stream socket (Unix or TCP) as a PacketPort: frames of wire
-// generation 3 in both directions. Used by stages 1 and 2 for the app's end and by ui/attach for
-// the client's end. Knows nothing of either.
+// Room: common/net. A connected local stream socket (Unix or TCP) as a PacketPort: in the
+// framing of wire generation 2 or 3 in both directions. Used by SocketLeg for the app's end and by
+// ClientLeg for the client's end. Knows nothing of either.
 //
 // Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes(), MarkNewSession() from any
 // thread; the rest on the EventLoop's thread. The sink is called there.
@@ -10,12 +10,15 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
+#include "common/transport/generation.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
 
 class StreamSink : public PacketSink {
  public:
+  // A port that was given no generation has told the peer's, before its first packet.
+  virtual void OnGeneration(Generation /*generation*/) {}
   // The connection has ended; nothing more comes until the next Connect(). Not called after
   // Disconnect().
   virtual void OnDisconnected(const Error& why) = 0;
@@ -23,8 +26,10 @@ class StreamSink : public PacketSink {
 
 class StreamPort final : public PacketPort {
  public:
-  // `loop` and `sink` must outlive this object.
-  StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink);
+  // `loop` and `sink` must outlive this object. kUnknown: each peer's first bytes tell it, and
+  // until then nothing is written to it. Towards generation 2, data packets are dropped.
+  StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink,
+             Generation generation = Generation::kG3);
   ~StreamPort() override;
 
   // Takes a connected socket and begins to carry packets; first those that were sent before.
@@ -37,6 +42,8 @@ class StreamPort final : public PacketPort {
   void MarkNewSession();
   // Like Disconnect(), but keeps what was sent after MarkNewSession().
   void DisconnectForNewSession();
+  // For the next connection. While there is none.
+  void SetGeneration(Generation generation);
   // What the kernel holds for us and we have not read.
   [[nodiscard]] std::size_t unread_bytes() const;
   // From now on Send() answers kClosed.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/transport/generation.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
@@ -47,6 +48,8 @@ class UiEndpoint : public PacketPort {
   virtual bool EndSession(const Error& /*why*/) { return false; }
   // The app is gone: nothing more will come. The UI ends and tells kClosed. Idempotent.
   virtual void Close(const Error& why) = 0;
+  // What the client that is here, or was last, speaks; kUnknown where it is not told.
+  [[nodiscard]] virtual Generation client_generation() const { return Generation::kUnknown; }
   // Read after kClosed.
   [[nodiscard]] virtual LatencySamples latencies() const = 0;
 };

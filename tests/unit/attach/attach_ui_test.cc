@@ -1,9 +1,8 @@
 #include "src/ui/attach/attach_ui.h"
 
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <string>
+#include <sys/stat.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -62,6 +61,11 @@ class AttachUiTest : public testing::Test {
     Make(address);
   }
   Peer Connect() { return Peer(ConnectToPath(path_)); }
+  // As every client of Flet, it speaks first: until then it is told nothing.
+  void Speak(Peer& client) {
+    ASSERT_TRUE(client.Write(Framed("hello")));
+    EXPECT_EQ(Told(), "packet hello");
+  }
   // Makes the UI and a client that is connected.
   Peer MakeWithClient() {
     Make();
@@ -114,6 +118,7 @@ TEST_F(AttachUiTest, RefusesASecondClientAndDoesNotHarmTheFirst) {
   Peer second = Connect();
   ASSERT_TRUE(second);
   EXPECT_TRUE(second.SeesTheEnd());
+  Speak(first);
   Send("still here");
   EXPECT_EQ(first.ReadFrame(), "still here");
   ASSERT_TRUE(first.Write(Framed("so am I")));
@@ -128,6 +133,7 @@ TEST_F(AttachUiTest, ServesTheNextClientWhenTheFirstHasGone) {
   EXPECT_THAT(Told(), StartsWith("disconnected"));
   Peer next = Connect();
   EXPECT_EQ(Told(), "connected");
+  Speak(next);
   Send(Message(Action::kRegisterClient));
   EXPECT_EQ(next.ReadFrame(), Message(Action::kRegisterClient)) << "nothing of the session before";
   EXPECT_EQ(Told(), "registered");

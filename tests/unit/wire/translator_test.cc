@@ -1,0 +1,143 @@
+#include "common/wire/translator.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/wire/message.h"
+#include "common/wire/value.h"
+#include "tests/unit/wire/hex.h"
+
+namespace fletbridge {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using wire::Value;
+
+constexpr Generation kG2 = Generation::kG2;
+constexpr Generation kG3 = Generation::kG3;
+
+Packet Control(Buffer payload) { return {PacketType::kControl, std::move(payload)}; }
+Packet Data(std::string_view payload) { return {PacketType::kData, Buffer(payload)}; }
+
+Packet Message(int action, std::initializer_list<Value::Pair> body) {
+  return Control(wire::Encode(Value::ListOf({Value(action), Value::MapOf(body)})));
+}
+
+class TranslatorTest : public testing::Test {
+ protected:
+  Translator Make(Generation app, Generation client) {
+    return {app, client, [this](const std::string& line) { warnings_.push_back(line); }};
+  }
+  std::vector<std::string> warnings_;
+};
+
+std::vector<Packet> FromTheApp() {
+  std::vector<Packet> packets;
+  packets.push_back(Message(1, {{"session_id", "s"}, {"page_patch", Value::MapOf({})}}));
+  // A capture (flet-protocol, 3.1): the click of a counter, the same bytes in both generations.
+  const std::vector<std::byte> patch =
+      Hex("920282a2696401a5706174636892920081a5766965777392018100920281a8636f6e74726f6c73920381"
+          "009104940004a576616c7565a131");
+  packets.push_back(Control(Buffer(std::span<const std::byte>(patch))));
+  packets.push_back(
+      Message(5, {{"control_id", 27}, {"call_id", "Myr1"}, {"name", "a_call_of_tomorrow"}}));
+  packets.push_back(Message(6, {{"message", "boom"}}));
+  return packets;
+}
+
+std::vector<Packet> FromTheClient() {
+  std::vector<Packet> packets;
+  packets.push_back(Control(wire::EncodeRegister("p", Value::MapOf({}))));
+  packets.push_back(Control(wire::EncodeEvent(10, "click", {})));
+  packets.push_back(Control(wire::EncodeUpdateProps(1, Value::MapOf({{"width", 800.0}}))));
+  packets.push_back(Control(wire::EncodeMethodAnswer({27, "Myr1", "get", {}}, 1, std::nullopt)));
+  return packets;
+}
+
+TEST_F(TranslatorTest, PassesWhatBothGenerationsSayUnchanged) {
+  for (const auto& [app, client] : {std::pair(kG2, kG3), std::pair(kG3, kG2)}) {
+    Translator translator = Make(app, client);
+    EXPECT_TRUE(translator.active());
+    for (const Packet& packet : FromTheApp()) {
+      const Result<bool> passes = translator.ToClient(packet);
+      ASSERT_TRUE(passes) << passes.error().context;
+      EXPECT_TRUE(*passes);
+    }
+    for (const Packet& packet : FromTheClient()) {
+      const Result<bool> passes = translator.ToApp(packet);
+      ASSERT_TRUE(passes) << passes.error().context;
+      EXPECT_TRUE(*passes);
+    }
+    EXPECT_THAT(warnings_, IsEmpty());
+  }
+}
+
+TEST_F(TranslatorTest, RefusesDataChannelsOfAClientWithOneWarning) {
+  Translator translator = Make(kG2, kG3);
+  const Packet open = Control(wire::EncodeEvent(
+      9, "data_channel_open", Value::MapOf({{"channel_name", "frames"}, {"channel_id", 1}})));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(translator.ToApp(open).value());
+    EXPECT_FALSE(translator.ToApp(Data("\1\0\0\0hi")).value());
+  }
+  ASSERT_THAT(warnings_, SizeIs(1));
+  EXPECT_THAT(warnings_[0], HasSubstr("the client uses data channels"));
+  EXPECT_THAT(warnings_[0], HasSubstr("its app of Flet 0.70 to 0.85 does not have"));
+}
+
+TEST_F(TranslatorTest, RefusesWhatAnAppOfGeneration3SaysToAClientOf2WithOneWarningForEachKind) {
+  Translator translator = Make(kG3, kG2);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(translator.ToClient(Data("\1\0\0\0hi")).value());
+    EXPECT_FALSE(
+        translator.ToClient(Message(7, {{"text", "a line"}, {"is_stderr", false}})).value());
+    EXPECT_FALSE(translator.ToClient({static_cast<PacketType>(9), Buffer("?")}).value());
+  }
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("the app uses data channels"),
+                                     HasSubstr("python_output"), HasSubstr("packets of type 9")));
+}
+
+TEST_F(TranslatorTest, TakesNoOtherEventForADataChannel) {
+  Translator translator = Make(kG2, kG3);
+  for (const char* name : {"click", "data_channel", "data_channel_opened", ""})
+    EXPECT_TRUE(translator.ToApp(Control(wire::EncodeEvent(9, name, "data_channel_open"))).value());
+  EXPECT_TRUE(translator.ToApp(Message(3, {{"nam", "data_channel_open"}})).value());
+  EXPECT_TRUE(translator.ToApp(Message(3, {})).value());
+  // Wherever the key stands, whatever stands before it.
+  EXPECT_FALSE(translator
+                   .ToApp(Message(3, {{"data", Value::MapOf({{"name", "x"}})},
+                                      {"target", 9},
+                                      {"name", "data_channel_open"}}))
+                   .value());
+}
+
+TEST_F(TranslatorTest, RefusesWhatIsNotExactlyOneMessage) {
+  for (const char* digits : {"", "92", "92 03 81", "92 03 80 00", "c1", "01", "92 c1 00"}) {
+    Translator translator = Make(kG2, kG3);
+    const std::vector<std::byte> bytes = Hex(digits);
+    const Result<bool> passes =
+        translator.ToApp(Control(Buffer(std::span<const std::byte>(bytes))));
+    ASSERT_FALSE(passes) << digits;
+    EXPECT_EQ(passes.error().code, Errc::kPeerMisbehaved);
+    EXPECT_THAT(passes.error().context, HasSubstr("the client sent a malformed message"));
+  }
+}
+
+TEST_F(TranslatorTest, HasNothingToDoWithinAGeneration) {
+  for (const Generation both : {kG2, kG3}) {
+    Translator translator = Make(both, both);
+    EXPECT_FALSE(translator.active());
+    EXPECT_TRUE(translator.ToClient(Data("x")).value());
+    EXPECT_TRUE(translator.ToApp(Control(Buffer("not even a message"))).value());
+  }
+  EXPECT_THAT(warnings_, IsEmpty());
+}
+
+}  // namespace
+}  // namespace fletbridge
