@@ -37,8 +37,10 @@ struct ChosenStage {
 [[nodiscard]] Result<> ReadSteps(RunRequest& request);
 
 // `flet_package` is the app's `flet` folder, where the headless UI looks up icons; may be empty.
+// `app` is what the app speaks.
 [[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
-                                                         const std::string& flet_package);
+                                                         const std::string& flet_package,
+                                                         Generation app);
 
 // The client of an app that has started us: `page_url` as Flet passes it to its own client.
 [[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop,

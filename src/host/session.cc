@@ -1,14 +1,13 @@
 #include "src/host/session.h"
 
-#include <signal.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <future>
 #include <mutex>
 #include <optional>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -87,6 +86,12 @@ class Session {
       Log(LogLevel::kError, "from the UI: " + why.Line());
     }
     void OnUiEvent(const UiEvent& event) override { session.OnUiEvent(event); }
+    void OnWindowShown(SteadyTime when) override {
+      session.parts_.timeline->Mark(Milestone::kWindowShown, when);
+    }
+    void OnFrameDrawn(SteadyTime when) override {
+      session.parts_.timeline->Mark(Milestone::kFrameDrawn, when);
+    }
     Session& session;
   };
 
