@@ -92,6 +92,8 @@ std::string ToJson(const RunReport& report) {
       {"app", OrNull(report.app)},
       {"flet", OrNull(report.flet)},
       {"generation", report.generation == 0 ? Json() : Json(report.generation)},
+      {"client_generation",
+       report.client_generation == 0 ? Json() : Json(report.client_generation)},
       {"python", OrNull(report.python)},
       {"requested",
        {{"stage", OrNull(report.requested.stage)},

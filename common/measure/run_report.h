@@ -30,7 +30,8 @@ struct RunReport {
   };
 
   std::string version, app, flet, python;
-  int generation = 0;
+  int generation = 0;         // of the app's wire
+  int client_generation = 0;  // of the client's, where a client of its own has come
   struct {
     std::string stage, transport, ui, hosting{};
   } requested;

@@ -6,14 +6,14 @@
 // may be called at any moment from any thread, any number of times.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
+#include "common/transport/generation.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
@@ -70,6 +70,8 @@ class AppTransport : public PacketPort {
  public:
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
   [[nodiscard]] virtual std::vector<ProcessInfo> processes() const = 0;
+  // What the app speaks; kUnknown until it is told.
+  [[nodiscard]] virtual Generation generation() const { return Generation::kG3; }
 
   // Begins to start the app and to connect to it; returns at once. `sink` and the EventLoop given
   // to the constructor must outlive this object. Call once, before RunOnMainThread().
@@ -99,6 +101,7 @@ struct AppSpec {
   std::string python;                  // the interpreter's path, as python's argv[0]
   std::vector<std::string> arguments;  // what follows it: {"app.py", ...} or {"-m", "module", ...}
   std::vector<std::pair<std::string, std::string>> environment;  // added to or replaced in ours
+  Generation generation = Generation::kG3;                       // what its Flet speaks
   FlowLimits limits;
   bool single_session = false;  // the UI never comes back for a second session (NewSession())
   std::chrono::milliseconds connect_deadline{60000};  // from start to the app listening

@@ -26,8 +26,11 @@ const Translator::Rule Translator::kOnlyInG3[] = {
 namespace {
 
 constexpr std::size_t kBodyAt = 2;  // behind 92 and the action
+// Calls beyond, or of longer names, are not watched: what a peer may make us hold.
+constexpr std::size_t kMaxCalls = 64;
+constexpr std::size_t kMaxName = 100;
 
-// A short text at the beginning of `in`; nothing if it is none.
+// A text of less than 64 KiB at the beginning of `in`; nothing if it is none.
 std::optional<std::string_view> ShortText(std::span<const std::byte> in) {
   if (in.empty()) return std::nullopt;
   const auto head = std::to_integer<unsigned>(in[0]);
@@ -36,6 +39,9 @@ std::optional<std::string_view> ShortText(std::span<const std::byte> in) {
   if (head == 0xd9 && in.size() > 1) {
     at = 2;
     size = std::to_integer<std::size_t>(in[1]);
+  } else if (head == 0xda && in.size() > 2) {
+    at = 3;
+    size = std::to_integer<std::size_t>(in[1]) << 8 | std::to_integer<std::size_t>(in[2]);
   } else if ((head & 0xe0) != 0xa0) {
     return std::nullopt;
   }
@@ -93,7 +99,10 @@ Result<bool> Translator::ToClient(const Packet& packet) {
 Result<bool> Translator::ToApp(const Packet& packet) { return Pass(packet, Sender::kClient, app_); }
 
 Result<bool> Translator::Pass(const Packet& packet, Sender sender, Generation to) {
-  if (!active_ || to == Generation::kG3) return true;  // what generation 2 says, 3 understands
+  if (!active_) return true;
+  const Action action = PeekAction(packet);
+  if (action == Action::kInvokeMethod) WatchCall(packet, sender);
+  if (to == Generation::kG3) return true;  // what generation 2 says, 3 understands
   if (packet.type == PacketType::kData) return Refuse("data channels", sender, to);
   if (packet.type != PacketType::kControl) {
     return Refuse("packets of type " + std::to_string(static_cast<unsigned>(packet.type)), sender,
@@ -107,13 +116,33 @@ Result<bool> Translator::Pass(const Packet& packet, Sender sender, Generation to
     return Malformed(who, std::to_string(payload.size() - *length) + " bytes follow it");
   }
   if (payload[0] != std::byte{0x92}) return Malformed(who, "it is not [action, body]");
-  const Action action = PeekAction(packet);
   for (const Rule& rule : kOnlyInG3) {
     if (rule.sender != sender || rule.action != action) continue;
     if (rule.event.empty() || BodyText(packet, "name") == rule.event)
       return Refuse(rule.kind, sender, to);
   }
   return true;
+}
+
+void Translator::WatchCall(const Packet& packet, Sender sender) {
+  const std::string_view id = BodyText(packet, "call_id");
+  if (id.empty() || id.size() > kMaxName) return;
+  if (sender == Sender::kApp) {
+    const std::string_view name = BodyText(packet, "name");
+    if (calls_.size() < kMaxCalls && name.size() <= kMaxName) calls_.emplace(id, name);
+    return;
+  }
+  const auto call = calls_.find(std::string(id));
+  if (call == calls_.end()) return;
+  const std::string name = std::move(call->second);
+  calls_.erase(call);
+  const std::string_view error = BodyText(packet, "error");
+  if (error.empty() || refused_.size() >= kMaxCalls || !refused_.insert("call " + name).second)
+    return;
+  if (warn_) {
+    warn_("the app's call \"" + name + "\" failed at its client of " + FletOf(client_) +
+          ", which perhaps does not know it: " + std::string(error.substr(0, error.find('\n'))));
+  }
 }
 
 bool Translator::Refuse(const std::string& kind, Sender sender, Generation to) {

@@ -3,13 +3,14 @@
 // has no word for is refused, with one warning for each kind. Called by ClientLeg; knows nothing of
 // framing and sockets.
 //
-// Method calls pass whatever their name: a client that does not know one answers with an error, and
-// the app's call raises it.
+// Method calls pass whatever their name, since only the client knows which it has: it answers one
+// that it does not know with an error, which the app's call raises. One warning names the call.
 //
 // For one thread at a time.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 
@@ -38,13 +39,15 @@ class Translator {
   static const Rule kOnlyInG3[];
 
   [[nodiscard]] Result<bool> Pass(const Packet& packet, Sender sender, Generation to);
+  void WatchCall(const Packet& packet, Sender sender);
   bool Refuse(const std::string& kind, Sender sender, Generation to);
 
   const Generation app_;
   const Generation client_;
   const bool active_;
   const std::function<void(const std::string&)> warn_;
-  std::set<std::string> refused_;  // kinds that have been warned of
+  std::set<std::string> refused_;             // kinds that have been warned of
+  std::map<std::string, std::string> calls_;  // that wait for an answer: id and name
 };
 
 // "Flet 0.70 to 0.85": for messages to people.

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "common/python/hosted.h"
+#include "common/python/interpreter.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
 #include "src/stage3/ffi_transport.h"
@@ -20,6 +21,7 @@ struct Stage {
   const char* name;
   std::vector<std::string> transports;  // the default first
   bool hosts_python;
+  int generation;  // the oldest that it can run
   Result<std::unique_ptr<AppTransport>> (*make)(EventLoop&, AppSpec, const Interpreter&,
                                                 const std::string& transport);
 };
@@ -31,6 +33,7 @@ const Stage kStages[] = {
     {"3",
      {"ffi"},
      true,
+     3,
      [](EventLoop& loop, AppSpec spec, const Interpreter& python,
         const std::string&) -> Result<std::unique_ptr<AppTransport>> {
        return stage3::MakeFfiTransport(loop, std::move(spec), python.libpython);
@@ -38,6 +41,7 @@ const Stage kStages[] = {
     {"2",
      {"uds", "tcp"},
      true,
+     2,
      [](EventLoop& loop, AppSpec spec, const Interpreter& python, const std::string& transport) {
        return stage2::MakeHostedSocketTransport(loop, std::move(spec), python.libpython,
                                                 KindOf(transport));
@@ -45,6 +49,7 @@ const Stage kStages[] = {
     {"1",
      {"uds", "tcp"},
      false,
+     2,
      [](EventLoop& loop, AppSpec spec, const Interpreter&, const std::string& transport) {
        return stage1::MakeProcessTransport(loop, std::move(spec), KindOf(transport));
      }},
@@ -117,9 +122,15 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
     }
     if (!failed.empty()) chosen.fallbacks.push_back({failed, stage.name, last_reason});
     HostingChoice hosting;
-    if (stage.hosts_python) hosting = ChooseHosting(request, python);
+    const bool too_old = WireGeneration(python.flet_version) < stage.generation;
+    if (too_old) {
+      hosting.obstacle = "Flet " + python.flet_version +
+                         " speaks to sockets only, the bridge into one process came with 0.86";
+    } else if (stage.hosts_python) {
+      hosting = ChooseHosting(request, python);
+    }
     if (const std::string& why = hosting.obstacle; !why.empty()) {
-      if ((!any || request.hosting != "auto") && !request.fallback) {
+      if ((!any || (request.hosting != "auto" && !too_old)) && !request.fallback) {
         return MakeError(Errc::kSetup, "stage " + std::string(stage.name) + " cannot run: " + why +
                                            "; or allow a lower stage with --fallback");
       }

@@ -33,6 +33,13 @@ std::string AppFolder(const RunRequest& request) {
   return folder.empty() ? "." : folder;
 }
 
+// What an app in this interpreter speaks; kUnknown if we do not speak it.
+Generation GenerationOf(const Interpreter& python) {
+  const int generation = WireGeneration(python.flet_version);
+  return generation == 2 || generation == 3 ? static_cast<Generation>(generation)
+                                            : Generation::kUnknown;
+}
+
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
@@ -47,11 +54,11 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
                      "no flet in " + python->prefix + "; run " + *path +
                          " -m pip install flet, or name another environment with --python");
   }
-  if (WireGeneration(python->flet_version) != 3) {
+  if (GenerationOf(*python) == Generation::kUnknown) {
     return MakeError(Errc::kSetup,
                      "Flet " + python->flet_version +
                          " speaks another wire format; this version of "
-                         "fletbridge runs Flet 0.86 and later: pip install --upgrade flet");
+                         "fletbridge runs Flet 0.70 and later: pip install --upgrade flet");
   }
   return python;
 }
@@ -115,13 +122,14 @@ int RunHere(const Handover& run) {
   const RunRequest& request = run.request;
   auto loop = std::make_unique<EventLoop>();
   Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(*loop, request, run.python.flet_package, Generation::kG3);
+      MakeUi(*loop, request, run.python.flet_package, GenerationOf(run.python));
   if (!ui) return Fail(ui.error());
 
   AppSpec spec;
   spec.python = run.python.path;
   spec.arguments = AppArguments(request);
   spec.environment = request.environment;
+  spec.generation = GenerationOf(run.python);
   spec.limits = request.limits;
   spec.single_session = (*ui)->name() == "headless";
   Result<std::unique_ptr<AppTransport>> app =
@@ -131,7 +139,6 @@ int RunHere(const Handover& run) {
   SessionParts parts;
   parts.report = BeginReport(request);
   parts.report.flet = run.python.flet_version;
-  parts.report.generation = WireGeneration(run.python.flet_version);
   parts.report.python = run.python.Version();
   parts.report.used.stage = run.chosen.stage;
   parts.report.used.transport = run.chosen.transport;
@@ -164,7 +171,7 @@ int End(const RunRequest& request, int code) {
 Result<> CheckUi(const RunRequest& request, const Interpreter& python) {
   EventLoop loop;
   Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(loop, request, python.flet_package, Generation::kG3);
+      MakeUi(loop, request, python.flet_package, GenerationOf(python));
   if (!ui) return ui.error();
   return {};
 }
@@ -232,7 +239,6 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   SessionParts parts;
   parts.report = BeginReport(request);
   parts.report.app = page_url;
-  parts.report.generation = 3;
   parts.report.used.stage = (*app)->capabilities().stage;
   parts.report.used.transport = (*app)->capabilities().transport;
   parts.report.used.ui = (*ui)->name();

@@ -261,6 +261,8 @@ class Session {
     report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
     report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
     report.latency = PercentilesOf(ui_.latencies());
+    report.generation = static_cast<int>(app_.generation());
+    report.client_generation = static_cast<int>(ui_.client_generation());
     report.exit.code = code;
     report.exit.reason = reason;
     int result = code;

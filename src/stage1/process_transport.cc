@@ -1,11 +1,13 @@
 #include "src/stage1/process_transport.h"
 
+#include <atomic>
 #include <fcntl.h>
+#include <future>
+#include <mutex>
+#include <optional>
 #include <signal.h>
 #include <unistd.h>
-
-#include <future>
-#include <optional>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -33,12 +35,14 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
         timer_(loop.io()),
         ready_(loop.io()),
         leg_(
-            loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this) {}
+            loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this,
+            spec_.generation) {}
 
   Capabilities capabilities() const override {
     return {"1", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
   }
 
+  Generation generation() const override { return spec_.generation; }
   std::vector<ProcessInfo> processes() const override {
     std::vector<ProcessInfo> result{{"host", ::getpid()}};
     if (child_) result.push_back({"app", child_->pid()});
@@ -214,16 +218,23 @@ class ProcessTransport final : public AppTransport, private SocketLegSink {
   bool finished_ = false;
 };
 
+// Nothing says which generation the app speaks, and it never speaks first. So it is spoken to as
+// generation 3, beginning with a data packet for a channel that nobody has: Flet of that generation
+// drops it, one of generation 2 finds no message in it and closes the connection before it has
+// begun a session. Then the same is said again, without the packet, as generation 2.
 class AttachedTransport final : public AppTransport, private SocketLegSink {
  public:
   AttachedTransport(EventLoop& loop, const FlowLimits& limits, SocketAddress address)
       : loop_(loop),
         leg_(
-            loop, limits, std::move(address), [this](int fd) { return Verify(fd); }, *this) {}
+            loop, limits, std::move(address), [this](int fd) { return Verify(fd); }, *this) {
+    (void)leg_.port().Send(Packet{PacketType::kData, Buffer(std::string_view("\0\0\0\0", 4))});
+  }
 
   Capabilities capabilities() const override {
     return {"1", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
   }
+  Generation generation() const override { return generation_.load(); }
   // Our parent is the app: it has started us.
   std::vector<ProcessInfo> processes() const override {
     return {{"host", ::getpid()}, {"app", ::getppid()}};
@@ -240,7 +251,14 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     return at_end(exited_.get_future().get());
   }
 
-  SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
+  SendResult Send(Packet&& packet) override {
+    if (is_told_) return leg_.port().Send(std::move(packet));
+    Packet copy{packet.type, Buffer(packet.payload.span())};
+    const SendResult result = leg_.port().Send(std::move(packet));
+    const std::lock_guard lock(mutex_);
+    if (result == SendResult::kAccepted) said_.push_back(std::move(copy));
+    return result;
+  }
   std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
   void PauseReceiving() override { leg_.port().PauseReceiving(); }
   void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
@@ -261,7 +279,10 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   Result<> Verify(int fd) {
     return leg_.address().kind == SocketAddress::Kind::kTcp ? CheckTcpPeer(fd, 0) : VerifyUnix(fd);
   }
-  void OnPacket(Packet&& packet) override { sink_->OnPacket(std::move(packet)); }
+  void OnPacket(Packet&& packet) override {
+    if (!is_told_) Told(Generation::kG3);
+    sink_->OnPacket(std::move(packet));
+  }
   void OnWritable() override { sink_->OnWritable(); }
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
   void OnConnected() override {
@@ -269,8 +290,27 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     sink_->OnAppEvent({AppState::kListening, {}, 0});
     sink_->OnAppEvent({AppState::kConnected, {}, 0});
   }
-  void OnSessionLost(const Error& why) override { Finish(why); }
-  void OnConnectFailed(const Error& why) override { Finish(why); }
+  void OnSessionLost(const Error& why) override {
+    if (is_told_ || why.code != Errc::kPeerGone) {
+      Finish(why);
+      return;
+    }
+    lost_ = why;
+    leg_.port().Disconnect();
+    leg_.port().SetGeneration(Generation::kG2);
+    for (Packet& packet : Told(Generation::kG2)) (void)leg_.port().Send(std::move(packet));
+    leg_.Connect(std::chrono::seconds(0));  // an app that has ended does not listen any more
+  }
+  void OnConnectFailed(const Error& why) override { Finish(lost_.value_or(why)); }
+  // What was said before the app's generation was known.
+  std::vector<Packet> Told(Generation generation) {
+    Log(LogLevel::kDebug,
+        "the app speaks wire generation " + std::to_string(static_cast<int>(generation)));
+    const std::lock_guard lock(mutex_);
+    is_told_ = true;
+    generation_.store(generation);
+    return std::exchange(said_, {});
+  }
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
     leg_.Close();
@@ -283,7 +323,12 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   EventLoop& loop_;
   AppSink* sink_ = nullptr;
   std::promise<int> exited_;
+  std::atomic<Generation> generation_{Generation::kUnknown};
+  std::atomic<bool> is_told_{false};  // written under mutex_
+  std::mutex mutex_;
+  std::vector<Packet> said_;  // under mutex_
   SocketLeg leg_;
+  std::optional<Error> lost_;
   bool connected_once_ = false;
   bool finished_ = false;
 };

@@ -1,8 +1,7 @@
 #include "src/stage2/hosted_socket_transport.h"
 
-#include <unistd.h>
-
 #include <optional>
+#include <unistd.h>
 
 #include "common/net/socket_leg.h"
 #include "common/process/runtime_dir.h"
@@ -23,13 +22,15 @@ class HostedSocketTransport final : public AppTransport, private SocketLegSink {
         spec_(std::move(spec)),
         dir_(std::move(dir)),
         leg_(
-            loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this),
+            loop, spec_.limits, address, [this](int fd) { return Verify(fd); }, *this,
+            spec_.generation),
         app_(loop, Hosted(std::move(libpython), address),
              [this](int signal) { sink_->OnSignal(signal); }) {}
 
   Capabilities capabilities() const override {
     return {"2", leg_.address().kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", true};
   }
+  Generation generation() const override { return spec_.generation; }
   std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}}; }
 
   void Start(AppSink& sink) override {

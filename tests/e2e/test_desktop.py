@@ -66,6 +66,7 @@ class CounterInAWindow(Windowed):
         report = run.report()
         self.assertEqual(report["used"]["ui"], "desktop")
         self.assertEqual(report["used"]["ui_leg"], "uds")
+        self.assertEqual(report["client_generation"], 2)
         self.assertEqual(report["exit"]["code"], 0)
         self.assertGreaterEqual(report["latency_us"]["count"], 2)
         times = report["timeline_ms"]

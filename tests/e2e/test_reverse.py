@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import BIN, PATIENCE, PYTHON, E2E, command_of, wait_gone
+from harness import BIN, PATIENCE, PYTHON, PYTHON_OF_2, E2E, command_of, wait_gone
 
 APP = """
 import sys
@@ -34,12 +34,14 @@ HOLD = 'click text="hold"\nwait text="released" 60s\n'
 
 
 class PythonStartsFlet(E2E):
+    python, generation = PYTHON, 3
+
     def start(self, steps=STEPS, env=None, source=APP):
         file = self.box.name("steps")
         file.write_text(steps)
         self.report = self.box.name("report")
         app = self.box.write("app.py", source)
-        return self.box.launch([PYTHON, app], stdin=subprocess.PIPE, env={
+        return self.box.launch([self.python, app], stdin=subprocess.PIPE, env={
             "DISPLAY": ":77", "FLET_VIEW_PATH": BIN, "FLETBRIDGE_UI": "headless",
             "FLETBRIDGE_STEPS": file, "FLETBRIDGE_REPORT": self.report, **(env or {})})
 
@@ -58,6 +60,7 @@ class PythonStartsFlet(E2E):
         report = json.loads(self.report.read_text())
         self.assertEqual(report["used"]["stage"], "1")
         self.assertEqual(report["used"]["ui"], "headless")
+        self.assertEqual(report["generation"], self.generation)
         self.assertEqual(report["used"]["transport"], "uds")
         self.assertEqual(sorted(p["role"] for p in report["processes"]), ["app", "host"])
         self.assertIn(run.pid, [p["pid"] for p in report["processes"]])
@@ -122,6 +125,13 @@ class PythonStartsFlet(E2E):
         self.assertEqual(wait_gone([client], 2 * PATIENCE), [])
         run.write(b"go\n")
         self.assertEqual(run.wait(5), 0, run.shown())
+
+
+@unittest.skipUnless(PYTHON_OF_2.exists(), "no build/venv/0.82.2: run tools/setup.sh")
+class PythonStartsFletOfGeneration2(PythonStartsFlet):
+    """Nothing tells the client that it is one of Flet 0.82.2."""
+
+    python, generation = PYTHON_OF_2, 2
 
 
 if __name__ == "__main__":

@@ -52,9 +52,10 @@ RunReport FullReport() {
 TEST(RunReport, HasTheKeysOfTheContract) {
   const json report = json::parse(ToJson(RunReport{}));
   using testing::UnorderedElementsAre;
-  EXPECT_THAT(Keys(report), UnorderedElementsAre("version", "app", "flet", "generation", "python",
-                                                 "requested", "used", "processes", "timeline_ms",
-                                                 "packets", "latency_us", "exit"));
+  EXPECT_THAT(Keys(report),
+              UnorderedElementsAre("version", "app", "flet", "generation", "client_generation",
+                                   "python", "requested", "used", "processes", "timeline_ms",
+                                   "packets", "latency_us", "exit"));
   EXPECT_THAT(Keys(report["requested"]),
               UnorderedElementsAre("stage", "transport", "ui", "hosting"));
   EXPECT_THAT(Keys(report["used"]),

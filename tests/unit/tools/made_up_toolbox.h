@@ -51,7 +51,9 @@ struct MadeUpToolbox {
             return python.libpython.empty() ? "there is no libpython" : "";
           },
           .wire_generation =
-              [](std::string_view version) { return version.starts_with("1.") ? 3 : 2; },
+              [](std::string_view version) {
+                return version.starts_with("1.") ? 3 : version.starts_with("0.8") ? 2 : 1;
+              },
           .try_runtime_dir =
               [] { return Result<std::string>(std::string("/run/user/1/fletbridge-abc123")); },
       },

@@ -103,6 +103,34 @@ TEST_F(TranslatorTest, RefusesWhatAnAppOfGeneration3SaysToAClientOf2WithOneWarni
                                      HasSubstr("python_output"), HasSubstr("packets of type 9")));
 }
 
+TEST_F(TranslatorTest, NamesACallThatTheClientCannotDoWithOneWarning) {
+  for (const auto& [app, client] : {std::pair(kG2, kG3), std::pair(kG3, kG2)}) {
+    warnings_.clear();
+    Translator translator = Make(app, client);
+    for (const char* id : {"first", "second"}) {
+      const wire::InvokeMethod call{1, id, "take_animation", {}};
+      EXPECT_TRUE(translator
+                      .ToClient(Message(5, {{"control_id", 1},
+                                            {"call_id", id},
+                                            {"name", call.name},
+                                            {"args", Value::MapOf({{"name", "x"}})}}))
+                      .value());
+      const Packet answer = Control(
+          wire::EncodeMethodAnswer(call, {}, "unknown method" + std::string(300, '!') + "\nmore"));
+      EXPECT_TRUE(translator.ToApp(answer).value()) << "the app's call raises it";
+      EXPECT_TRUE(translator.ToApp(answer).value()) << "nobody waits for this one";
+    }
+    const Packet good = Message(5, {{"control_id", 1}, {"call_id", "3"}, {"name", "get"}});
+    EXPECT_TRUE(translator.ToClient(good).value());
+    EXPECT_TRUE(
+        translator.ToApp(Control(wire::EncodeMethodAnswer({1, "3", "get", {}}, "x", std::nullopt)))
+            .value());
+    EXPECT_THAT(warnings_, ElementsAre(testing::AllOf(
+                               HasSubstr("\"take_animation\" failed"),
+                               testing::EndsWith("unknown method" + std::string(300, '!')))));
+  }
+}
+
 TEST_F(TranslatorTest, TakesNoOtherEventForADataChannel) {
   Translator translator = Make(kG2, kG3);
   for (const char* name : {"click", "data_channel", "data_channel_opened", ""})
