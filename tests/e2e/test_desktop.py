@@ -92,7 +92,25 @@ class CounterInAWindow(Windowed):
 
 
 every_variant(CounterInAWindow, [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"),
-                                 Variant("3", "ffi")])
+                                 Variant("3", "ffi"), Variant("2", "uds", "library"),
+                                 Variant("3", "ffi", "static")])
+
+
+class OlderFletInAWindow(Windowed):
+    """Flet 0.82.2 on the client of its own."""
+
+    def testAClickChangesTheNumber(self):
+        run, before, (_, number, plus) = self.counter(python=ROOT / "build/venv/0.82.2/bin/python",
+                                                      options=["--log-level", "debug"])
+        self.display.click(plus)
+        self.see(run, lambda shot: shot.part(number) != before.part(number), "another number")
+        self.display.close_window(self.window_titled("Counter"))
+        self.assertEqual(run.wait(15), 0, run.shown())
+        report = run.report()
+        self.assertEqual((report["generation"], report["client_generation"]), (2, 2))
+
+
+every_variant(OlderFletInAWindow, [Variant("1", "uds"), Variant("2", "uds")])
 
 
 class WithoutADisplay(E2E):
