@@ -122,7 +122,8 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
     }
     if (!failed.empty()) chosen.fallbacks.push_back({failed, stage.name, last_reason});
     HostingChoice hosting;
-    const bool too_old = WireGeneration(python.flet_version) < stage.generation;
+    const int generation = WireGeneration(python.flet_version);
+    const bool too_old = generation != 0 && generation < stage.generation;
     if (too_old) {
       hosting.obstacle = "Flet " + python.flet_version +
                          " speaks to sockets only, the bridge into one process came with 0.86";

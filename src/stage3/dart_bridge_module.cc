@@ -150,8 +150,27 @@ PyModuleDef g_ffi_module = {PyModuleDef_HEAD_INIT,
                             nullptr,
                             nullptr};
 
+PyObject* Close(PyObject*, PyObject*) {
+  g_delivery->Close();
+  return None();
+}
+PyMethodDef g_close = {"close", Close, METH_NOARGS, nullptr};
+
+bool CloseAtExit() {
+  PyObject* atexit = Py().PyImport_ImportModule("atexit");
+  PyObject* close =
+      atexit != nullptr ? Py().PyCMethod_New(&g_close, nullptr, nullptr, nullptr) : nullptr;
+  PyObject* done =
+      close != nullptr ? Py()._PyObject_CallMethod_SizeT(atexit, "register", "O", close) : nullptr;
+  for (PyObject* object : {atexit, close, done}) {
+    if (object != nullptr) Py().Py_DecRef(object);
+  }
+  return done != nullptr;
+}
+
 PyObject* InitBridge() {
   LearnBytesLayout();
+  if (g_delivery->closes_at_exit() && !CloseAtExit()) return nullptr;
   return Py().PyModule_Create2(&g_bridge_module, PYTHON_ABI_VERSION);
 }
 PyObject* InitFfi() { return Py().PyModule_Create2(&g_ffi_module, PYTHON_ABI_VERSION); }

@@ -237,6 +237,7 @@ void Delivery::LoopIsClosed() {
     // Somebody's exception may be under way; ours goes no further.
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
     Py().PyErr_Fetch(&type, &value, &trace);
+    if (hooks_.fixed_port != 0) DropHandlersOf(loop);
     if (!ChooseReader()) PrintException(Py().none);
     Py().PyErr_Restore(type, value, trace);
   }
@@ -425,7 +426,20 @@ void Delivery::DropHandlersBefore(std::uint64_t era) {
   for (Handler& handler : dropped) Drop(handler);
 }
 
+void Delivery::DropHandlersOf(PyObject* loop) {
+  std::vector<std::int64_t> ports;
+  for (const auto& [port, handler] : handlers_) {
+    if (handler.loop == loop) ports.push_back(port);
+  }
+  for (const std::int64_t port : ports) {
+    Handler dropped = Take(port);
+    if (port == hooks_.fixed_port && hooks_.on_gone) hooks_.on_gone();
+    Drop(dropped);
+  }
+}
+
 void Delivery::Close() {
+  if (forked()) return;  // neither the thread nor what the loop waits with is this process's
   inbox_.Shut();
   closed_ = true;
   while (choosing_) {  // another thread, in the middle of it

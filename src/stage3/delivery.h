@@ -27,7 +27,8 @@ class Delivery {
  public:
   struct Hooks {
     // Stage 3's protocol port; 0 for none. Messages wait until it has a handler; `on_set` and
-    // `on_gone` tell of it. It never changes, so handlers of restarts are taken and forgotten.
+    // `on_gone` tell of it. It never changes, so handlers of restarts are taken and forgotten; and
+    // as with Flet's sockets, what listens on a loop ends with that loop.
     std::int64_t fixed_port = 0;
     std::function<void()> on_set;
     std::function<void()> on_gone;
@@ -54,6 +55,9 @@ class Delivery {
   // that runs on the dispatcher thread (as Python waits for its own threads that are no daemons:
   // none may be left in an interpreter that is gone), lets all handlers go, drops what waits.
   void Close();
+
+  // Whether Close() must be called by Python's atexit, since nobody else knows when it ends.
+  [[nodiscard]] bool closes_at_exit() const noexcept { return hooks_.fixed_port != 0; }
 
   // ---- Any thread, with or without the GIL.
   // No handler that was set before is called any more.
@@ -92,6 +96,7 @@ class Delivery {
   [[nodiscard]] bool Call(PyObject* handler, PyObject* argument);
   [[nodiscard]] PyObject* HandlerOf(std::int64_t port) const;  // borrowed; null if there is none
   void DropHandlersBefore(std::uint64_t era);
+  void DropHandlersOf(PyObject* loop);
   static void RunDispatcher(Delivery& self, const std::shared_ptr<Dispatcher>& dispatcher);
 
   Inbox& inbox_;

@@ -41,6 +41,26 @@ class BridgeHandlers:
                                 steps='click text="+"\nclose\n')
         self.assertEqual(run.wait(20), 7, run.shown())
 
+    def testAForkOfTheAppEndsAndLeavesItAlone(self):
+        source = APP.replace("ft.run(main)", """
+def fork(e):
+    import atexit, os
+    child = os.fork()
+    if child == 0:
+        atexit._run_exitfuncs()  # what is registered for an end; asyncio's loop is shared, and stays
+        os._exit(9)
+    print("CHILD", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+def main_and_fork(page):
+    main(page)
+    page.add(ft.Button("fork", on_click=fork))
+
+ft.run(main_and_fork)""")
+        run = self.box.headless(self.variant, self.box.write("app.py", source),
+                                steps='click text="fork"\nrepeat 5 click text="+"\nexpect text="5"\nclose\n')
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.assertIn("CHILD 9\n", run.text[0])
+
 
 every_variant(BridgeHandlers, [variant for variant in HOSTED if variant.stage == "3"])
 
