@@ -41,7 +41,9 @@ int FletMain(const Toolbox& tools, const std::vector<std::string>& args) {
   for (const std::string& warning : settings->warnings())
     PrintMessage(tools, "warning: " + warning);
   if (const Result<> good = CheckSettings(*settings); !good) return PrintError(tools, good.error());
-  return tools.parts.run_as_client(RequestFrom(tools, *settings), args[0], args[1]);
+  RunRequest request = RequestFrom(tools, *settings);
+  if (args.size() > 2) request.assets = args[2];
+  return tools.parts.run_as_client(request, args[0], args[1]);
 }
 
 }  // namespace fletbridge

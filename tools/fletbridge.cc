@@ -19,6 +19,7 @@ constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
+    Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
 };
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
@@ -77,7 +78,8 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return PrintError(
         tools, MakeError(Errc::kUsage,
-                         "the command " + name + " is not in this version; it has run and doctor"));
+                         "the command " + name +
+                             " is not in this version; it has run, doctor and client"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

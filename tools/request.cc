@@ -25,6 +25,8 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.ui = ui.substr(0, equals);
   if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
   request.hosting = settings.text("hosting");
+  request.flet_client = settings.text("flet-client");
+  request.hidden = settings.flag("hidden");
   request.python = settings.text("python");
   request.steps_file = settings.text("steps");
   request.report_file = settings.text("report");
@@ -39,6 +41,7 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   std::error_code error;
   if (!assets.empty() && std::filesystem::is_directory(assets, error)) {
     request.environment.emplace_back("FLET_ASSETS_DIR", assets);
+    request.assets = assets;
   } else if (!assets.empty()) {
     PrintMessage(tools, "warning: there is no assets folder " + assets + " (from " +
                             settings.Get("assets").where + "); the app runs without it");

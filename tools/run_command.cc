@@ -127,6 +127,11 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   request.script = app.script;
   request.module = split->module;
   request.arguments = split->app;
+  // Flet's own default, for images that the app names by their place in it.
+  std::error_code error;
+  if (const fs::path beside = fs::path(app.folder) / "assets";
+      request.assets.empty() && fs::is_directory(beside, error))
+    request.assets = beside.string();
   if (!request.report_file.empty()) {
     // Before the app has run for an hour, not after.
     if (const Result<> good = CheckReportPath(request.report_file); !good)

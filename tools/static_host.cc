@@ -1,5 +1,6 @@
 // Room: tools. The executable with a static libpython inside. `fletbridge run` becomes it, and
 // tells it by an inherited descriptor what to run; nobody types it.
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <unistd.h>
@@ -16,7 +17,10 @@ int main() try {
   }
   const int fd = std::atoi(handed);
   ::unsetenv(fletbridge::kHandoverVariable);
-  return fletbridge::RunHandedOver(fd);
+  const int code = fletbridge::RunHandedOver(fd);
+  // Whatever threads there still are, of the app or of a window's engine, end with the process.
+  std::fflush(nullptr);
+  ::_exit(code);
 } catch (const std::exception& error) {
   std::cerr << "fletbridge: " << error.what() << std::endl;
   return 70;

@@ -22,9 +22,8 @@ constexpr std::uint64_t kMaxPayload = std::uint64_t{2} << 30;
 
 constexpr std::string_view kNoWatching =
     "watching files and hot reload are not in this version; leave it out and start again by hand";
-constexpr std::string_view kNoWindow = "this version has no UI with a window to hide; leave it out";
 constexpr std::string_view kNoWeb =
-    "the web UI is not in this version; use --ui headless or --ui attach";
+    "the web UI is not in this version; use --ui desktop, headless or attach";
 constexpr std::string_view kNoAddress =
     "this version chooses the app's address by itself; leave it out, or use "
     "--ui attach=tcp:HOST:PORT to choose where a client connects";
@@ -52,14 +51,27 @@ const std::vector<SettingSpec>& Table() {
        .allowed = {"uds", "tcp", "ffi"}},
       {.name = "ui",
        .kind = SettingKind::kChoice,
-       .metavar = "headless|attach[=ADDRESS]|auto",
+       .metavar = "desktop|headless|attach[=ADDRESS]|auto",
        .initial = "auto",
        .group = kStage,
-       .help = "What shows the app: headless runs --steps, attach waits for a Flet client at "
-               "unix:PATH or tcp:HOST:PORT",
+       .help = "What shows the app: desktop opens a window with Flet's own client, headless runs "
+               "--steps, attach waits for a Flet client at unix:PATH or tcp:HOST:PORT; auto opens "
+               "a window where there is a display",
        .allowed = {"desktop", "webview", "web", "headless", "attach", "attach=unix:PATH",
                    "attach=tcp:HOST:PORT", "auto"},
-       .not_built = {"desktop", "webview", "web"}},
+       .not_built = {"webview", "web"}},
+      {.name = "flet-client",
+       .kind = SettingKind::kPath,
+       .metavar = "DIR",
+       .group = kStage,
+       .help = "desktop: Flet's own client, a folder or a .tar.gz archive; else the best of "
+               "`fletbridge client list`"},
+      {.name = "hidden",
+       .letter = 'n',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kStage,
+       .help = "desktop: start with the window hidden, for the app to show it"},
       {.name = "hosting",
        .kind = SettingKind::kChoice,
        .metavar = "interpreter|static|library|auto",
@@ -144,13 +156,6 @@ const std::vector<SettingSpec>& Table() {
        .help = "With more than this waiting for a slow reader, the sender is held",
        .minimum = 1,
        .maximum = kMaxPayload},
-      {.name = "flet-client",
-       .kind = SettingKind::kPath,
-       .metavar = "DIR",
-       .group = kNotYet,
-       .help = "Flet's own desktop client, for --ui desktop",
-       .refusal =
-           "it names the client of the desktop UI, which is not in this version; leave it out"},
       {.name = "directory",
        .letter = 'd',
        .kind = SettingKind::kBool,
@@ -171,13 +176,6 @@ const std::vector<SettingSpec>& Table() {
        .group = kNotYet,
        .help = "Folders not to watch",
        .refusal = kNoWatching},
-      {.name = "hidden",
-       .letter = 'n',
-       .kind = SettingKind::kBool,
-       .initial = "false",
-       .group = kNotYet,
-       .help = "Start with the window hidden",
-       .refusal = kNoWindow},
       {.name = "web",
        .letter = 'w',
        .kind = SettingKind::kBool,

@@ -74,6 +74,8 @@ void RunReport::SetTimeline(const Timeline& from) {
   timeline.app_listening = from.At(Milestone::kAppListening);
   timeline.registered = from.At(Milestone::kRegistered);
   timeline.first_frame = from.At(Milestone::kFirstFrame);
+  timeline.window_shown = from.At(Milestone::kWindowShown);
+  timeline.frame_drawn = from.At(Milestone::kFrameDrawn);
 }
 
 std::string ToJson(const RunReport& report) {
@@ -102,6 +104,8 @@ std::string ToJson(const RunReport& report) {
        {{"stage", OrNull(report.used.stage)},
         {"transport", OrNull(report.used.transport)},
         {"ui", OrNull(report.used.ui)},
+        {"ui_leg", OrNull(report.used.ui_leg)},
+        {"client", OrNull(report.used.client)},
         {"mode", OrNull(report.used.mode)},
         {"hosting", OrNull(report.used.hosting)},
         {"hosting_why", OrNull(report.used.hosting_why)},
@@ -111,7 +115,9 @@ std::string ToJson(const RunReport& report) {
        {{"python_ready", Milliseconds(report.timeline.python_ready)},
         {"app_listening", Milliseconds(report.timeline.app_listening)},
         {"registered", Milliseconds(report.timeline.registered)},
-        {"first_frame", Milliseconds(report.timeline.first_frame)}}},
+        {"first_frame", Milliseconds(report.timeline.first_frame)},
+        {"window_shown", Milliseconds(report.timeline.window_shown)},
+        {"frame_drawn", Milliseconds(report.timeline.frame_drawn)}}},
       {"packets",
        {{"to_app", PacketsJson(report.packets.to_app)},
         {"to_ui", PacketsJson(report.packets.to_ui)}}},

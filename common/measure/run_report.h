@@ -38,11 +38,15 @@ struct RunReport {
   struct {
     std::string stage, transport, ui, mode;  // mode: "direct" or "relayed"
     std::string hosting, hosting_why;        // stages 2 and 3: how the interpreter is hosted
+    std::string ui_leg{};                    // how packets reach a client of its own: "uds"
+    std::string client{};                    // desktop: the folder of Flet's client
     std::vector<Fallback> fallbacks;
   } used;
   std::vector<Process> processes;
   struct {
     std::optional<std::chrono::nanoseconds> python_ready, app_listening, registered, first_frame;
+    // With a window: it is on the screen; the engine has drawn in it for the first time.
+    std::optional<std::chrono::nanoseconds> window_shown{}, frame_drawn{};
   } timeline;
   struct {
     Packets to_app, to_ui;

@@ -25,7 +25,14 @@ class Stopwatch {
   SteadyTime start_;
 };
 
-enum class Milestone { kPythonReady, kAppListening, kRegistered, kFirstFrame };
+enum class Milestone {
+  kPythonReady,
+  kAppListening,
+  kRegistered,
+  kFirstFrame,
+  kWindowShown,
+  kFrameDrawn,
+};
 
 // When each milestone was first reached, counted from the start of the run. Mark() and At() from
 // any thread, without a lock.
@@ -48,7 +55,7 @@ class Timeline {
  private:
   static constexpr std::int64_t kUnset = -1;
   Stopwatch watch_;
-  std::array<std::atomic<std::int64_t>, 4> marks_{kUnset, kUnset, kUnset, kUnset};
+  std::array<std::atomic<std::int64_t>, 6> marks_{kUnset, kUnset, kUnset, kUnset, kUnset, kUnset};
 };
 
 }  // namespace fletbridge

@@ -100,7 +100,11 @@ void OnExit(int code, void*) {
 // The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now
 // kill the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
-  if (g_state.interrupted && IsHost() && !g_state.ending.load()) ::_exit(End(128 + SIGINT));
+  if (!IsHost() || g_state.ending.load()) return;
+  if (g_state.interrupted) ::_exit(End(128 + SIGINT));
+  // exit() is next. It begins with what was registered last: without this, with the end of libraries
+  // that were opened meanwhile and still run, such as the engine of a window.
+  ::on_exit(OnExit, nullptr);
 }
 
 PyObject* None() {

@@ -4,6 +4,7 @@
 // Packets that the client sends come to the sink (towards the app); Send() gives it the app's.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,6 +32,10 @@ struct UiEvent {
 class UiSink : public PacketSink {
  public:
   virtual void OnUiEvent(const UiEvent& event) = 0;
+  // A UI with a window: it was on the screen, and the first frame was drawn in it, at that moment.
+  // At most once each, whenever it is.
+  virtual void OnWindowShown(std::chrono::steady_clock::time_point /*when*/) {}
+  virtual void OnFrameDrawn(std::chrono::steady_clock::time_point /*when*/) {}
 };
 
 // Time from an input at the UI to the first patch that answers it, in nanoseconds, in the order of
@@ -40,6 +45,8 @@ using LatencySamples = std::vector<std::uint64_t>;
 class UiEndpoint : public PacketPort {
  public:
   [[nodiscard]] virtual std::string name() const = 0;  // as --ui has it
+  // How packets reach the client, where that is not this object itself: "uds".
+  [[nodiscard]] virtual std::string leg() const { return {}; }
   // Begins; returns at once. The client's packets may be sent before the app is connected: the
   // app's port keeps them. `sink` must outlive this object. Call once.
   virtual void Start(UiSink& sink) = 0;

@@ -9,6 +9,7 @@
 #include "src/stage2/hosted_socket_transport.h"
 #include "src/stage3/ffi_transport.h"
 #include "src/ui/attach/attach_ui.h"
+#include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
 
 namespace fletbridge {
@@ -172,7 +173,18 @@ Result<> ReadSteps(RunRequest& request) {
 
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
                                            const std::string& flet_package, Generation app) {
-  if (request.ui == "attach") {
+  if (request.shown_by == "desktop") {
+    // Here, while no other thread runs that could read the environment.
+    if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
+    desktop::DesktopOptions window;
+    window.client = request.client_folder;
+    window.client_generation = static_cast<Generation>(request.client_generation);
+    window.app_generation = app;
+    window.assets = request.assets;
+    window.limits = request.limits;
+    return desktop::MakeDesktopUi(loop, std::move(window));
+  }
+  if (request.shown_by == "attach") {
     Result<SocketAddress> address = ParseSocketAddress(
         request.attach_address.empty() ? "tcp:127.0.0.1:8550" : request.attach_address);
     if (!address) return address.error();

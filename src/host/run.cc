@@ -1,5 +1,6 @@
 #include "src/host/run.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "src/host/factory.h"
 #include "src/host/handover.h"
 #include "src/host/session.h"
+#include "src/host/ui_choice.h"
 
 namespace fletbridge {
 namespace {
@@ -70,8 +72,7 @@ std::string Headline(const RunRequest& request, const Interpreter& python,
           ? "two processes"
           : "one process, hosting " + std::string(HostingName(chosen.hostings.front()));
   return app + " on stage " + chosen.stage + " (" + chosen.transport + ", " + processes + "), " +
-         (request.ui == "auto" ? "headless" : request.ui) + ", Flet " + python.flet_version +
-         ", Python " + python.Version();
+         request.shown_by + ", Flet " + python.flet_version + ", Python " + python.Version();
 }
 
 RunReport BeginReport(const RunRequest& request) {
@@ -95,7 +96,8 @@ std::vector<std::string> AppArguments(const RunRequest& request) {
   return arguments;
 }
 
-void Announce(const RunRequest& request, const Interpreter& python, const ChosenStage& chosen) {
+void Announce(const RunRequest& request, const Interpreter& python, const ChosenStage& chosen,
+              const std::string& no_window) {
   const std::string headline = Headline(request, python, chosen);
   if (!chosen.why.empty()) {
     Log(LogLevel::kInfo, headline + ": " + chosen.why);
@@ -108,10 +110,8 @@ void Announce(const RunRequest& request, const Interpreter& python, const Chosen
     Log(LogLevel::kDebug,
         "hosting " + std::string(HostingName(chosen.hostings.front())) + ": " + chosen.hosting_why);
   }
-  if (request.ui == "auto" && request.steps_file.empty()) {
-    Log(LogLevel::kInfo,
-        "this version has no window: the app runs headless until Ctrl-C; --ui attach waits for a "
-        "client, --steps says what to do");
+  if (!no_window.empty()) {
+    Log(LogLevel::kInfo, "no window, the app runs headless until Ctrl-C: " + no_window);
   }
 }
 
@@ -131,7 +131,7 @@ int RunHere(const Handover& run) {
   spec.environment = request.environment;
   spec.generation = GenerationOf(run.python);
   spec.limits = request.limits;
-  spec.single_session = (*ui)->name() != "attach";
+  spec.single_session = (*ui)->name() == "headless";
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
   if (!app) return Fail(app.error());
@@ -143,6 +143,8 @@ int RunHere(const Handover& run) {
   parts.report.used.stage = run.chosen.stage;
   parts.report.used.transport = run.chosen.transport;
   parts.report.used.ui = (*ui)->name();
+  parts.report.used.ui_leg = (*ui)->leg();
+  parts.report.used.client = request.client_folder;
   if (!run.chosen.hostings.empty()) {
     parts.report.used.hosting = HostingName(run.chosen.hostings.front());
     parts.report.used.hosting_why = run.chosen.hosting_why;
@@ -155,6 +157,14 @@ int RunHere(const Handover& run) {
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
   return RunSession(std::move(parts));
+}
+
+// Ends the process where a window was shown: its engine's threads do not survive the libraries'
+// end, which is what exit() begins with.
+int End(const RunRequest& request, int code) {
+  if (request.shown_by != "desktop") return code;
+  std::fflush(nullptr);
+  ::_exit(code);
 }
 
 // Whether the request can be served, before another program is started for it.
@@ -177,11 +187,14 @@ int Run(const RunRequest& request) {
   if (!python) return Fail(python.error());
   run.python = std::move(*python);
   if (Result<> read = ReadSteps(run.request); !read) return Fail(read.error());
+  Result<std::string> no_window =
+      ChooseUi(run.request, run.python.flet_package, WireGeneration(run.python.flet_version));
+  if (!no_window) return Fail(no_window.error());
   if (Result<> good = CheckUi(run.request, run.python); !good) return Fail(good.error());
   Result<ChosenStage> chosen = ChooseStage(request, run.python);
   if (!chosen) return Fail(chosen.error());
   run.chosen = std::move(*chosen);
-  Announce(request, run.python, run.chosen);
+  Announce(run.request, run.python, run.chosen, *no_window);
 
   std::vector<Hosting>& hostings = run.chosen.hostings;
   while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
@@ -192,7 +205,7 @@ int Run(const RunRequest& request) {
     if (hostings.empty()) return Fail(why);
     Log(LogLevel::kWarning, why.Line());
   }
-  return RunHere(run);
+  return End(run.request, RunHere(run));
 }
 
 int RunHandedOver(int fd) noexcept try {
@@ -210,6 +223,8 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   static Timeline timeline;
   RunRequest request = asked;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
+  if (Result<std::string> no_window = ChooseUi(request, {}, 0); !no_window)
+    return Fail(no_window.error());
   auto loop = std::make_unique<EventLoop>();
   Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {}, Generation::kG3);
   if (!ui) return Fail(ui.error());
@@ -227,6 +242,8 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   parts.report.used.stage = (*app)->capabilities().stage;
   parts.report.used.transport = (*app)->capabilities().transport;
   parts.report.used.ui = (*ui)->name();
+  parts.report.used.ui_leg = (*ui)->leg();
+  parts.report.used.client = request.client_folder;
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;
   parts.timeline = &timeline;
@@ -236,7 +253,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   const int code = RunSession(std::move(parts));
   // Python removes it when it sees our end; a Python that was killed does not.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());
-  return code;
+  return End(request, code);
 }
 
 }  // namespace fletbridge

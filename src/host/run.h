@@ -17,8 +17,11 @@ struct RunRequest {
   std::string stage = "auto";    // "1", "2", "3" or "auto"
   std::string hosting = "auto";  // stages 2 and 3: "interpreter", "static", "library" or "auto"
   std::string transport;         // "uds", "tcp", "ffi", or empty for the stage's default
-  std::string ui = "auto";       // "headless", "attach" or "auto"
+  std::string ui = "auto";       // "desktop", "headless", "attach" or "auto"
   std::string attach_address;    // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
+  std::string flet_client;       // desktop: folder or archive of Flet's client; empty to search
+  bool hidden = false;           // desktop: the window is hidden until the app shows it
+  std::string assets;            // desktop: the app's folder of assets; empty if it has none
   std::string python;            // interpreter or virtual environment; empty to search
   std::string script;            // path of the app, or
   std::string module;            // name of the module (-m); exactly one of both is set
@@ -30,6 +33,11 @@ struct RunRequest {
   bool fallback = false;    // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;       // no line that says what runs how
   FlowLimits limits;
+
+  // Decided by the host, once.
+  std::string shown_by;       // "desktop", "headless" or "attach"
+  std::string client_folder;  // desktop: the client that was chosen
+  int client_generation = 0;  // what it speaks; 0: it will show
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for

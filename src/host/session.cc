@@ -86,6 +86,12 @@ class Session {
       Log(LogLevel::kError, "from the UI: " + why.Line());
     }
     void OnUiEvent(const UiEvent& event) override { session.OnUiEvent(event); }
+    void OnWindowShown(SteadyTime when) override {
+      session.parts_.timeline->Mark(Milestone::kWindowShown, when);
+    }
+    void OnFrameDrawn(SteadyTime when) override {
+      session.parts_.timeline->Mark(Milestone::kFrameDrawn, when);
+    }
     Session& session;
   };
 

@@ -281,14 +281,13 @@ TEST_F(SettingsTest, AreRefusedWhereThisVersionCannotServeThem) {
   EXPECT_EQ(Checked(),
             "stage legacy is not built into this version (asked for by --stage); use one of "
             "1, 2, 3, auto");
-  input_.command_line = {{"ui", "desktop"}};
+  input_.command_line = {{"ui", "webview"}};
   EXPECT_EQ(Checked(),
-            "ui desktop is not built into this version (asked for by --ui); use one of "
-            "headless, attach, auto");
-  const TextPairs unserved[] = {
-      {{"directory", "true"}}, {{"recursive", "true"}}, {{"hidden", "true"}},   {{"web", "true"}},
-      {{"port", "80"}},        {{"host", "*"}},         {{"flet-client", "x"}}, {{"ios", "true"}},
-      {{"android", "true"}},   {{"ignore-dirs", "x"}}};
+            "ui webview is not built into this version (asked for by --ui); use one of "
+            "desktop, headless, attach, auto");
+  const TextPairs unserved[] = {{{"directory", "true"}}, {{"recursive", "true"}}, {{"web", "true"}},
+                                {{"port", "80"}},        {{"host", "*"}},         {{"ios", "true"}},
+                                {{"android", "true"}},   {{"ignore-dirs", "x"}}};
   for (const TextPairs& typed : unserved) {
     input_.command_line = typed;
     EXPECT_THAT(Checked(), StartsWith("--" + typed.front().first + ": "));

@@ -58,10 +58,12 @@ TEST(RunReport, HasTheKeysOfTheContract) {
                                    "packets", "latency_us", "exit"));
   EXPECT_THAT(Keys(report["requested"]),
               UnorderedElementsAre("stage", "transport", "ui", "hosting"));
-  EXPECT_THAT(Keys(report["used"]), UnorderedElementsAre("stage", "transport", "ui", "mode",
-                                                         "hosting", "hosting_why", "fallbacks"));
+  EXPECT_THAT(Keys(report["used"]),
+              UnorderedElementsAre("stage", "transport", "ui", "ui_leg", "client", "mode",
+                                   "hosting", "hosting_why", "fallbacks"));
   EXPECT_THAT(Keys(report["timeline_ms"]),
-              UnorderedElementsAre("python_ready", "app_listening", "registered", "first_frame"));
+              UnorderedElementsAre("python_ready", "app_listening", "registered", "first_frame",
+                                   "window_shown", "frame_drawn"));
   EXPECT_THAT(Keys(report["packets"]), UnorderedElementsAre("to_app", "to_ui"));
   EXPECT_THAT(Keys(report["packets"]["to_ui"]), UnorderedElementsAre("count", "bytes"));
   EXPECT_THAT(Keys(report["latency_us"]),

@@ -37,7 +37,7 @@ TEST(Fletbridge, RefusesUnknownCommandsInOneLine) {
             "fletbridge: unknown command shop.py; to run an app: fletbridge run shop.py\n");
   EXPECT_EQ(refused("--json"), "fletbridge: unknown option --json; see fletbridge --help\n");
   EXPECT_EQ(refused("compare"),
-            "fletbridge: the command compare is not in this version; it has run and doctor\n");
+            "fletbridge: the command compare is not in this version; it has run, doctor and client\n");
 }
 
 TEST(FletClient, TakesItsSettingsFromTheEnvironment) {
@@ -59,10 +59,10 @@ TEST(FletClient, RefusesWrongUsageInOneLine) {
             "fletbridge: this flet is a client that Python starts: flet PAGE_URL PID_FILE "
             "[ASSETS_DIR]; to run an app use fletbridge run\n");
   box.err.str({});
-  box.tools.environment = {{"FLETBRIDGE_UI", "desktop"}};
+  box.tools.environment = {{"FLETBRIDGE_UI", "webview"}};
   EXPECT_EQ(FletMain(box.tools, {"/tmp/flet.sock", "/tmp/pid"}), 2);
   EXPECT_THAT(box.err.str(),
-              HasSubstr("ui desktop is not built into this version (asked for by FLETBRIDGE_UI)"));
+              HasSubstr("ui webview is not built into this version (asked for by FLETBRIDGE_UI)"));
 }
 
 TEST(FletClient, ShowsHelpAndVersionOnRequest) {

@@ -1,0 +1,112 @@
+#include "common/clients/client_store.h"
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/process/v2/stdio.hpp>
+
+#include "common/base/unique_fd.h"
+#include "common/clients/sha256.h"
+
+namespace fletbridge {
+namespace process = boost::process::v2;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kPart = ".part";
+
+Error Failed(const std::string& archive, const std::string& why) {
+  return MakeError(Errc::kSetup, "cannot unpack Flet's client " + archive + ": " + why +
+                                     "; make room there, or set XDG_CACHE_HOME to another folder");
+}
+
+// Where it is noted which content an archive had when it looked like this.
+std::string NoteOf(const std::string& store, const std::string& archive) {
+  struct stat info {};
+  std::error_code error;
+  const std::string path = fs::absolute(archive, error).lexically_normal().string();
+  if (::stat(path.c_str(), &info) != 0) return {};
+  const std::string looks =
+      path + "\n" + std::to_string(info.st_size) + " " + std::to_string(info.st_ino) + " " +
+      std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + " " +
+      std::to_string(info.st_ctim.tv_sec) + "." + std::to_string(info.st_ctim.tv_nsec);
+  return store + "/seen/" + Sha256Of(looks);
+}
+
+// Runs tar, which knows what in an archive must not be believed: "..", absolute names, links.
+std::string Extract(const std::string& archive, const std::string& into) try {
+  std::string tar = "/bin/tar";
+  std::error_code missing;
+  if (!fs::exists(tar, missing)) tar = "/usr/bin/tar";
+  boost::asio::io_context io;
+  process::error_code error;
+  process::posix::default_launcher launcher;
+  auto child = launcher(io.get_executor(), error, process::filesystem::path(tar),
+                        std::vector<std::string>{"-xzf", archive, "-C", into, "--no-same-owner"},
+                        process::process_stdio{nullptr, nullptr, nullptr});
+  if (error) return "cannot run tar: " + error.message();
+  const int code = child.wait();
+  return code == 0 ? std::string() : "tar ended with exit code " + std::to_string(code);
+} catch (const std::exception& error) {
+  return error.what();
+}
+
+}  // namespace
+
+std::string UnpackedBefore(const std::string& store, const std::string& archive) {
+  const std::string note = NoteOf(store, archive);
+  std::ifstream in(note);
+  std::string content;
+  std::error_code error;
+  if (note.empty() || !(in >> content) || content.size() != 64) return {};
+  const std::string folder = store + "/" + content;
+  return fs::is_directory(folder, error) ? folder : std::string();
+}
+
+Result<std::string> UnpackedClient(const std::string& store, const std::string& archive) {
+  if (std::string known = UnpackedBefore(store, archive); !known.empty()) return known;
+  Result<std::string> content = Sha256OfFile(archive);
+  if (!content) return content.error();
+  std::error_code error;
+  fs::create_directories(store + "/seen", error);
+  if (error) return Failed(archive, store + ": " + error.message());
+  // One at a time: whoever comes second finds it done, and what lies half unpacked is a dead one's.
+  const UniqueFd lock(::open((store + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock || ::flock(lock.get(), LOCK_EX) != 0)
+    return Failed(archive, store + "/lock: " + std::strerror(errno));
+  for (const fs::directory_entry& entry : fs::directory_iterator(store, error)) {
+    std::error_code ignored;
+    if (entry.path().extension() == kPart) fs::remove_all(entry.path(), ignored);
+  }
+  const std::string folder = store + "/" + *content;
+  if (!fs::is_directory(folder, error)) {
+    const std::string part = folder + kPart;
+    fs::create_directory(part, error);
+    std::string why = error ? part + ": " + error.message() : Extract(archive, part);
+    if (why.empty()) {
+      fs::rename(part, folder, error);
+      if (error) why = folder + ": " + error.message();
+    }
+    if (!why.empty()) {
+      fs::remove_all(part, error);
+      return Failed(archive, why);
+    }
+  }
+  const std::string note = NoteOf(store, archive);
+  std::ofstream(note + kPart) << *content << "\n";
+  fs::rename(note + kPart, note, error);  // without it the archive is read again next time
+  return folder;
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,189 @@
+#include "src/ui/desktop/desktop_ui.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/net/client_leg.h"
+#include "common/process/runtime_dir.h"
+#include "common/wire/peek.h"
+#include "src/ui/desktop/window.h"
+
+namespace fletbridge::desktop {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kFailureCode = 70;
+
+SocketAddress AddressIn(const RuntimeDir& dir) {
+  SocketAddress address;
+  address.path = dir.File("ui.sock");
+  return address;
+}
+
+class DesktopUi final : public UiEndpoint, private ClientLegSink {
+ public:
+  DesktopUi(EventLoop& loop, DesktopOptions options, RuntimeDir dir)
+      : loop_(loop),
+        dir_(std::move(dir)),
+        leg_(loop, options.limits, AddressIn(dir_), options.app_generation, *this,
+             options.client_generation),
+        window_(Of(options), Events()) {}
+
+  std::string name() const override { return "desktop"; }
+  std::string leg() const override { return "uds"; }
+  Generation client_generation() const override { return leg_.client_generation(); }
+  LatencySamples latencies() const override { return latencies_; }
+
+  void Start(UiSink& sink) override {
+    sink_ = &sink;
+    loop_.Post([this] {
+      if (Result<> listens = leg_.Listen(); !listens) {
+        Finish(listens.error());
+        return;
+      }
+      window_.Open();
+      sink_->OnUiEvent({UiState::kReady, {}, 0});
+    });
+  }
+
+  SendResult Send(Packet&& packet) override {
+    if (!leg_.has_client()) return leg_.Send(std::move(packet));
+    const Action action = PeekAction(packet);
+    const SendResult result = leg_.Send(std::move(packet));
+    if (result == SendResult::kAccepted) Observe(action);
+    return result;
+  }
+  std::size_t queued_bytes() const override { return leg_.queued_bytes(); }
+  void PauseReceiving() override { leg_.PauseReceiving(); }
+  void ResumeReceiving() override { leg_.ResumeReceiving(); }
+
+  // The client connects again by itself, and so gets another session.
+  bool EndSession(const Error& why) override {
+    loop_.Post([this, why] {
+      if (leg_.DisconnectClient()) OnDisconnected(why);
+    });
+    return true;
+  }
+
+  void Close(const Error& why) override {
+    loop_.Post([this, why] {
+      if (!close_why_) close_why_ = why;
+      leg_.Close();
+      window_.Close();
+    });
+  }
+
+ private:
+  WindowOptions Of(const DesktopOptions& options) const {
+    WindowOptions window;
+    window.client = options.client;
+    window.arguments = {dir_.File("ui.sock"), dir_.File("client.pid")};
+    if (!options.assets.empty()) window.arguments.push_back(options.assets);
+    return window;
+  }
+
+  WindowEvents Events() {
+    WindowEvents events;
+    events.on_shown = [this, at = &loop_] {
+      at->Post([this, now = Clock::now()] { Tell(&UiSink::OnWindowShown, now); });
+    };
+    events.on_frame_drawn = [this, at = &loop_] {
+      at->Post([this, now = Clock::now()] { Tell(&UiSink::OnFrameDrawn, now); });
+    };
+    events.on_closed = [this, at = &loop_](const Error& why) {
+      at->Post([this, why] { Finish(why); });
+    };
+    return events;
+  }
+  void Tell(void (UiSink::*what)(Clock::time_point), Clock::time_point when) {
+    if (!finished_) (sink_->*what)(when);
+  }
+
+  // The window has gone, or never came.
+  void Finish(const Error& why) {
+    if (std::exchange(finished_, true)) return;
+    leg_.Close();
+    dir_.Remove();
+    if (why.code) {
+      sink_->OnUiEvent({UiState::kClosed, why, kFailureCode});
+    } else {
+      sink_->OnUiEvent({UiState::kClosed, close_why_.value_or(Error{}), 0});
+    }
+  }
+
+  void OnConnected() override {
+    // Told only now: a client that goes since its window is closed has not left for another.
+    if (std::exchange(left_, std::nullopt)) sink_->OnUiEvent({UiState::kDisconnected, {}, 0});
+    registered_ = false;
+    first_frame_ = false;
+    waits_for_answer_.reset();
+    sink_->OnUiEvent({UiState::kConnected, {}, 0});
+  }
+  void OnDisconnected(const Error& why) override {
+    if (why.code == Errc::kPeerMisbehaved) Log(LogLevel::kError, why.Line());
+    left_ = why;
+  }
+  void OnPacket(Packet&& packet) override {
+    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_)
+      waits_for_answer_ = Clock::now();
+    sink_->OnPacket(std::move(packet));
+  }
+  void OnWritable() override { sink_->OnWritable(); }
+  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
+
+  // To the client; any thread.
+  void Observe(Action action) {
+    if (action != Action::kRegisterClient && action != Action::kPatchControl) return;
+    loop_.Post([this, action, now = Clock::now()] {
+      if (finished_) return;
+      if (action == Action::kRegisterClient) {
+        if (!std::exchange(registered_, true)) sink_->OnUiEvent({UiState::kRegistered, {}, 0});
+        return;
+      }
+      if (!std::exchange(first_frame_, true)) sink_->OnUiEvent({UiState::kFirstFrame, {}, 0});
+      if (waits_for_answer_) {
+        latencies_.push_back(static_cast<std::uint64_t>((now - *waits_for_answer_).count()));
+        waits_for_answer_.reset();
+      }
+    });
+  }
+
+  EventLoop& loop_;
+  UiSink* sink_ = nullptr;  // set in Start()
+  // loop's thread only
+  RuntimeDir dir_;
+  ClientLeg leg_;
+  LatencySamples latencies_;
+  std::optional<Clock::time_point> waits_for_answer_;
+  std::optional<Error> left_;       // the last client has gone, and no other has come
+  std::optional<Error> close_why_;  // why the host closed it
+  bool registered_ = false;
+  bool first_frame_ = false;
+  bool finished_ = false;
+  Window window_;
+};
+
+bool IsSet(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
+
+std::string NoDisplay() {
+  if (IsSet("DISPLAY") || IsSet("WAYLAND_DISPLAY")) return {};
+  return "neither DISPLAY nor WAYLAND_DISPLAY is set";
+}
+
+Result<std::unique_ptr<UiEndpoint>> MakeDesktopUi(EventLoop& loop, DesktopOptions options) {
+  Result<RuntimeDir> dir = RuntimeDir::Create();
+  if (!dir) return dir.error();
+  return std::unique_ptr<UiEndpoint>(
+      std::make_unique<DesktopUi>(loop, std::move(options), std::move(*dir)));
+}
+
+}  // namespace fletbridge::desktop

@@ -1,0 +1,305 @@
+#include "src/ui/desktop/window.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <clocale>
+#include <cstdlib>
+#include <filesystem>
+#include <locale.h>
+#include <pthread.h>
+#include <signal.h>
+#include <thread>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "src/ui/desktop/library.h"
+
+namespace fletbridge::desktop {
+namespace {
+
+namespace fs = std::filesystem;
+
+// GTK's and the engine's objects, of which only addresses are known here.
+using Object = void*;
+
+constexpr int kNonUnique = 1 << 5;  // G_APPLICATION_NON_UNIQUE: each run is a program of its own
+constexpr int kAfter = 1;           // G_CONNECT_AFTER
+constexpr const char* kApplicationId = "com.appveyor.flet";  // as Flet's own runner has it
+constexpr int kWidth = 1280;
+constexpr int kHeight = 720;
+constexpr std::string_view kRegister = "_register_with_registrar";
+
+// "url_launcher_plugin" -> "UrlLauncherPlugin", the name by which the client's own runner asks.
+std::string PluginName(std::string_view function) {
+  std::string name;
+  bool upper = true;
+  for (const char c : function.substr(0, function.size() - kRegister.size())) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    name += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = false;
+  }
+  return name;
+}
+
+}  // namespace
+
+struct Window::Impl : std::enable_shared_from_this<Impl> {
+  Impl(WindowOptions window_options, WindowEvents window_events)
+      : options(std::move(window_options)), events(std::move(window_events)) {}
+
+  // `Type` is a function type. What is missing is found before anything is called.
+  template <class Type>
+  Type* Get(const Library& library, const char* name) {
+    void* found = library.Find(name);
+    if (found == nullptr && missing.empty()) missing = name;
+    return reinterpret_cast<Type*>(found);
+  }
+
+  // What the window needs of GTK 3 and of the engine.
+  struct Functions {
+    int (*gtk_init_check)(int*, char***);
+    void (*gtk_disable_setlocale)();
+    Object (*gtk_application_new)(const char*, int);
+    Object (*gtk_application_window_new)(Object);
+    void (*gtk_window_set_title)(Object, const char*);
+    void (*gtk_window_set_default_size)(Object, int, int);
+    void (*gtk_container_add)(Object, Object);
+    void (*gtk_widget_show)(Object);
+    void (*gtk_widget_grab_focus)(Object);
+    void (*gtk_widget_hide)(Object);
+    Object (*gdk_display_get_default)();
+    void (*gdk_display_flush)(Object);
+    int (*g_application_run)(Object, int, char**);
+    void (*g_application_quit)(Object);
+    unsigned long (*g_signal_connect_data)(Object, const char*, void (*)(), void*, void*, int);
+    unsigned (*g_signal_lookup)(const char*, std::size_t);
+    void (*g_object_add_weak_pointer)(Object, Object*);
+    void (*g_object_unref)(Object);
+    unsigned (*g_idle_add)(int (*)(void*), void*);
+    const char* (*g_get_prgname)();
+    void (*g_set_prgname)(const char*);
+    Object (*fl_dart_project_new)();
+    void (*fl_dart_project_set_assets_path)(Object, const char*);
+    void (*fl_dart_project_set_icu_data_path)(Object, const char*);
+    void (*fl_dart_project_set_aot_library_path)(Object, const char*);
+    void (*fl_dart_project_set_dart_entrypoint_arguments)(Object, char**);
+    Object (*fl_view_new)(Object);
+    std::size_t (*fl_view_get_type)();
+    Object (*fl_plugin_registry_get_registrar_for_plugin)(Object, const char*);
+  };
+
+  Result<> Load() {
+    Result<Library> gtk = Library::Open("libgtk-3.so.0");
+    if (!gtk) {
+      return MakeError(Errc::kSetup, "no window without GTK 3: " + gtk.error().Line() +
+                                         "; install it (Debian: apt install libgtk-3-0), or use "
+                                         "--ui headless");
+    }
+    Result<Library> engine = Library::Open(options.client + "/lib/libflutter_linux_gtk.so");
+    if (!engine) {
+      return MakeError(Errc::kSetup,
+                       "cannot load the engine of Flet's client: " + engine.error().Line() +
+                           "; install what it needs, or name another client with "
+                           "--flet-client");
+    }
+#define FLETBRIDGE_GET(library, name) \
+  f.name = Get<std::remove_pointer_t<decltype(f.name)>>(*(library), #name)
+    FLETBRIDGE_GET(gtk, gtk_init_check);
+    FLETBRIDGE_GET(gtk, gtk_disable_setlocale);
+    FLETBRIDGE_GET(gtk, gtk_application_new);
+    FLETBRIDGE_GET(gtk, gtk_application_window_new);
+    FLETBRIDGE_GET(gtk, gtk_window_set_title);
+    FLETBRIDGE_GET(gtk, gtk_window_set_default_size);
+    FLETBRIDGE_GET(gtk, gtk_container_add);
+    FLETBRIDGE_GET(gtk, gtk_widget_show);
+    FLETBRIDGE_GET(gtk, gtk_widget_grab_focus);
+    FLETBRIDGE_GET(gtk, gtk_widget_hide);
+    FLETBRIDGE_GET(gtk, gdk_display_get_default);
+    FLETBRIDGE_GET(gtk, gdk_display_flush);
+    FLETBRIDGE_GET(gtk, g_application_run);
+    FLETBRIDGE_GET(gtk, g_application_quit);
+    FLETBRIDGE_GET(gtk, g_signal_connect_data);
+    FLETBRIDGE_GET(gtk, g_signal_lookup);
+    FLETBRIDGE_GET(gtk, g_object_add_weak_pointer);
+    FLETBRIDGE_GET(gtk, g_object_unref);
+    FLETBRIDGE_GET(gtk, g_idle_add);
+    FLETBRIDGE_GET(gtk, g_get_prgname);
+    FLETBRIDGE_GET(gtk, g_set_prgname);
+    FLETBRIDGE_GET(engine, fl_dart_project_new);
+    FLETBRIDGE_GET(engine, fl_dart_project_set_assets_path);
+    FLETBRIDGE_GET(engine, fl_dart_project_set_icu_data_path);
+    FLETBRIDGE_GET(engine, fl_dart_project_set_aot_library_path);
+    FLETBRIDGE_GET(engine, fl_dart_project_set_dart_entrypoint_arguments);
+    FLETBRIDGE_GET(engine, fl_view_new);
+    FLETBRIDGE_GET(engine, fl_view_get_type);
+    FLETBRIDGE_GET(engine, fl_plugin_registry_get_registrar_for_plugin);
+#undef FLETBRIDGE_GET
+    if (missing.empty()) return {};
+    return MakeError(Errc::kSetup, "the client in " + options.client + " has an engine without " +
+                                       missing + "; name another one with --flet-client");
+  }
+
+  // A client that cannot be asked anything never draws, so each plugin that can be had is.
+  void RegisterPlugins(Object view) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (fs::directory_iterator at(options.client + "/lib", error);
+         !error && at != fs::directory_iterator(); at.increment(error))
+      files.push_back(at->path());
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+      const std::string name = file.filename();
+      if (!name.ends_with("_plugin.so")) continue;
+      Result<Library> library = Library::Open(file);
+      if (!library) {
+        Log(LogLevel::kWarning, "Flet's client goes without " + name + ": " +
+                                    library.error().Line() + "; install that library");
+        continue;
+      }
+      for (const std::string& function : library->NamesEndingWith(kRegister)) {
+        auto* add = reinterpret_cast<void (*)(Object)>(library->Find(function.c_str()));
+        Object registrar =
+            f.fl_plugin_registry_get_registrar_for_plugin(view, PluginName(function).c_str());
+        add(registrar);
+        f.g_object_unref(registrar);
+      }
+    }
+  }
+
+  void Activate() {
+    window = f.gtk_application_window_new(application);
+    f.g_object_add_weak_pointer(window, &window);
+    f.gtk_window_set_title(window, options.title.c_str());
+    f.gtk_window_set_default_size(window, kWidth, kHeight);
+    f.gtk_widget_show(window);
+    events.on_shown();
+    Object project = f.fl_dart_project_new();
+    f.fl_dart_project_set_assets_path(project, (options.client + "/data/flutter_assets").c_str());
+    f.fl_dart_project_set_icu_data_path(project, (options.client + "/data/icudtl.dat").c_str());
+    f.fl_dart_project_set_aot_library_path(project, (options.client + "/lib/libapp.so").c_str());
+    std::vector<char*> arguments;
+    for (std::string& argument : options.arguments) arguments.push_back(argument.data());
+    arguments.push_back(nullptr);
+    f.fl_dart_project_set_dart_entrypoint_arguments(project, arguments.data());
+    Object view = f.fl_view_new(project);
+    f.g_object_unref(project);
+    if (f.g_signal_lookup("first-frame", f.fl_view_get_type()) != 0) {
+      f.g_signal_connect_data(view, "first-frame", reinterpret_cast<void (*)()>(&OnFirstFrame),
+                              this, nullptr, 0);
+    }
+    f.gtk_widget_show(view);
+    f.gtk_container_add(window, view);
+    RegisterPlugins(view);
+    // After all others, of which one may keep the window open: the app wants to ask first.
+    f.g_signal_connect_data(window, "delete-event", reinterpret_cast<void (*)()>(&OnDelete), this,
+                            nullptr, kAfter);
+    f.gtk_widget_grab_focus(view);
+  }
+
+  static void OnActivate(Object, void* data) { static_cast<Impl*>(data)->Activate(); }
+  static void OnFirstFrame(Object, void* data) {
+    auto* impl = static_cast<Impl*>(data);
+    if (!std::exchange(impl->drawn, true)) impl->events.on_frame_drawn();
+  }
+  // A person or the app closes the window. 1: GTK is not to destroy it.
+  static int OnDelete(Object, void*, void* data) {
+    auto* impl = static_cast<Impl*>(data);
+    impl->f.g_application_quit(impl->application);
+    return 1;
+  }
+  // On the window's thread, since GTK is only called there.
+  static int OnClose(void* data) {
+    const std::unique_ptr<std::shared_ptr<Impl>> self(static_cast<std::shared_ptr<Impl>*>(data));
+    Impl& impl = **self;
+    impl.f.g_application_quit(impl.application);
+    return 0;
+  }
+
+  Error Show() {
+    // Text input wants the person's locale; the process's own is the app's.
+    ::uselocale(::newlocale(LC_CTYPE_MASK | LC_MESSAGES_MASK, "", nullptr));
+    f.gtk_disable_setlocale();
+    if (f.gtk_init_check(nullptr, nullptr) == 0) {
+      return MakeError(Errc::kSetup,
+                       "cannot open a window: no display answers at DISPLAY or WAYLAND_DISPLAY; "
+                       "set it to one that runs, or use --ui headless");
+    }
+    const char* id = std::getenv("FLET_APP_ID");
+    if (f.g_get_prgname() == nullptr)
+      f.g_set_prgname(id != nullptr && *id != '\0' ? id : "flet");  // what a taskbar knows it by
+    // A client that wants to quit ends this; without one the engine would end the process.
+    application = f.gtk_application_new(kApplicationId, kNonUnique);
+    f.g_signal_connect_data(application, "activate", reinterpret_cast<void (*)()>(&OnActivate),
+                            this, nullptr, 0);
+    f.g_application_run(application, 0, nullptr);
+    // Hidden and not destroyed: the engine does not survive its view, and would end the process. It
+    // rests from now on, since nobody turns its loop.
+    if (window != nullptr) f.gtk_widget_hide(window);
+    f.gdk_display_flush(f.gdk_display_get_default());
+    return {};
+  }
+
+  void Run() {
+    ::pthread_setname_np(::pthread_self(), "fletbridge-ui");
+    Error why;
+    if (Result<> loaded = Load(); !loaded) {
+      why = loaded.error();
+    } else {
+      loaded_.store(true);
+      if (!closing_.load()) why = Show();
+    }
+    const bool engine = application != nullptr;
+    ended.store(!engine);
+    events.on_closed(why);
+    // The engine takes this thread for its own: what it keeps for each thread must not go.
+    while (engine) ::pause();
+  }
+
+  WindowOptions options;
+  const WindowEvents events;
+  std::atomic<bool> ended{false};  // the thread ends, or has ended
+  std::atomic<bool> closing_{false};
+  std::atomic<bool> loaded_{false};  // `f` is complete
+  // window's thread only
+  Functions f{};
+  std::string missing;
+  Object application = nullptr;
+  Object window = nullptr;  // GTK clears it when the window goes
+  bool drawn = false;
+  // the owner's
+  std::thread thread;
+};
+
+Window::Window(WindowOptions options, WindowEvents events)
+    : impl_(std::make_shared<Impl>(std::move(options), std::move(events))) {}
+
+Window::~Window() {
+  if (!impl_->thread.joinable()) return;
+  if (impl_->ended.load()) {
+    impl_->thread.join();
+  } else {
+    impl_->thread.detach();
+  }
+}
+
+void Window::Open() {
+  // What the engine starts inherits this.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  impl_->thread = std::thread([impl = impl_] { impl->Run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Window::Close() {
+  if (impl_->closing_.exchange(true)) return;
+  // Before that the thread sees it by itself.
+  if (impl_->loaded_.load()) impl_->f.g_idle_add(&Impl::OnClose, new std::shared_ptr<Impl>(impl_));
+}
+
+}  // namespace fletbridge::desktop

@@ -1,0 +1,187 @@
+// Room: tools. `fletbridge client list | add PATH | verify [FOLDER…]`: Flet's desktop clients on
+// this machine, and those that are pinned to what they were when they were added.
+#include <algorithm>
+#include <filesystem>
+
+#include "common/clients/client_pins.h"
+#include "common/clients/client_search.h"
+#include "tools/command_line.h"
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kUsage =
+    "Usage: fletbridge client list [--python PATH] [--flet-client DIR]\n"
+    "       fletbridge client add PATH\n"
+    "       fletbridge client verify [FOLDER…]\n\n"
+    "Flet's desktop clients, for --ui desktop.\n\n"
+    "Commands:\n"
+    "  list      Show those that a run can find, best first, with version and wire generation\n"
+    "  add       Add a folder or a .tar.gz archive, and pin what is in it by SHA-256; a run then\n"
+    "            refuses it when it has changed. Adding it again takes it as it is\n"
+    "  verify    Read all files of those that were added; exit code 1 if one has changed\n\n"
+    "Options:\n"
+    "  -h, --help     Show this text\n";
+
+ClientSearch SearchOf(const Toolbox& tools) {
+  return SearchFrom([&](const char* name) {
+    for (const auto& [key, value] : tools.environment) {
+      if (key == name) return value;
+    }
+    return std::string();
+  });
+}
+
+std::string Named(const FletClient& client) {
+  std::string text = client.version.empty() ? "?" : client.version;
+  text.resize(std::max<std::size_t>(text.size() + 2, 10), ' ');
+  text += client.generation == 0 ? "?" : std::to_string(client.generation);
+  return text;
+}
+
+int List(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Shows the desktop clients that a run can find.", "client list");
+  command.formatter(HelpShape("fletbridge client list [options]"));
+  TextPairs typed;
+  AddSettings(command, typed, {"python", "flet-client", "config"});
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  const Result<Settings> settings = MergeSettings({.command_line = typed,
+                                                   .environment = tools.environment,
+                                                   .cwd = tools.cwd,
+                                                   .app_folder = tools.cwd});
+  if (!settings) return PrintError(tools, settings.error());
+
+  ClientSearch search = SearchOf(tools);
+  search.asked = settings->text("flet-client");
+  // Without an interpreter there may be other clients; `doctor` says why there is none.
+  const Result<std::string> python =
+      tools.parts.find_interpreter(settings->text("python"), tools.cwd);
+  if (python) {
+    if (const Result<Interpreter> probed = tools.parts.probe_interpreter(*python)) {
+      search.flet_package = probed->flet_package;
+      search.generation = tools.parts.wire_generation(probed->flet_version);
+    }
+  } else if (!settings->text("python").empty()) {
+    return PrintError(tools, python.error());
+  }
+  const Result<std::vector<FletClient>> found = FindClients(search);
+  if (!found) return PrintError(tools, found.error());
+  const Result<std::vector<ClientPin>> pins = ReadPins(search.pins);
+  if (!pins) return PrintError(tools, pins.error());
+  if (found->empty()) {
+    // The same sentence that a run would end with.
+    const Result<FletClient> none = ChooseClient(search);
+    return none ? 0 : PrintError(tools, none.error());
+  }
+  tools.out << "VERSION   WIRE  SHA-256           WHERE\n";
+  for (const FletClient& client : *found) {
+    std::string line = Named(client);
+    line.resize(16, ' ');
+    std::string sum = client.folder.empty() ? "not unpacked yet" : "not pinned";
+    for (const ClientPin& pin : *pins) {
+      if (pin.folder == client.folder) sum = pin.sha256.substr(0, 16);
+    }
+    sum.resize(18, ' ');
+    line +=
+        sum + (client.folder.empty() ? client.archive : client.folder) + " (" + client.source + ")";
+    if (!client.obstacle.empty()) line += ": " + client.obstacle;
+    tools.out << line << "\n";
+  }
+  return 0;
+}
+
+int Add(const Toolbox& tools, const std::vector<std::string>& paths) {
+  if (paths.size() != 1) {
+    return PrintError(tools, MakeError(Errc::kUsage,
+                                       "name one client to add: fletbridge client add PATH, a "
+                                       "folder or a .tar.gz archive"));
+  }
+  const std::string path = (fs::path(tools.cwd) / paths.front()).lexically_normal().string();
+  const ClientSearch search = SearchOf(tools);
+  const Result<FletClient> client = OpenClient(search, path, "added");
+  if (!client) return PrintError(tools, client.error());
+  if (!client->obstacle.empty()) {
+    return PrintError(
+        tools, MakeError(Errc::kUsage, "no Flet client in " + path + ": " + client->obstacle +
+                                           "; name the folder of one, with lib and "
+                                           "data in it, or its .tar.gz archive"));
+  }
+  ClientPin pin;
+  pin.folder = client->folder;
+  pin.version = client->version;
+  pin.generation = client->generation;
+  const Result<ClientPin> pinned = PinClient(search.pins, std::move(pin));
+  if (!pinned) return PrintError(tools, pinned.error());
+  tools.out << pinned->sha256 << "  " << pinned->folder << "\n";
+  return 0;
+}
+
+int Verify(const Toolbox& tools, const std::vector<std::string>& folders) {
+  const Result<std::vector<ClientPin>> pins = ReadPins(SearchOf(tools).pins);
+  if (!pins) return PrintError(tools, pins.error());
+  std::vector<ClientPin> asked;
+  for (const std::string& folder : folders) {
+    const std::string path =
+        LookAtClient((fs::path(tools.cwd) / folder).lexically_normal().string(), {}).folder;
+    const auto pin = std::find_if(pins->begin(), pins->end(),
+                                  [&](const ClientPin& other) { return other.folder == path; });
+    if (pin == pins->end()) {
+      return PrintError(tools,
+                        MakeError(Errc::kUsage, path +
+                                                    " has not been added; run fletbridge client "
+                                                    "add " +
+                                                    path));
+    }
+    asked.push_back(*pin);
+  }
+  if (folders.empty()) asked = *pins;
+  if (asked.empty()) tools.out << "no client has been added\n";
+  int code = 0;
+  for (const ClientPin& pin : asked) {
+    const Result<std::optional<std::string>> changed = ChangedContent(pin, true);
+    if (!changed) {
+      code = PrintError(tools, changed.error());
+    } else if (*changed) {
+      PrintMessage(tools, PinBroken(pin, **changed).Line());
+      code = std::max(code, 1);
+    } else {
+      tools.out << pin.sha256 << "  " << pin.folder << "\n";
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args) {
+  if (args.empty()) {
+    tools.err << kUsage;
+    return kExitUsage;
+  }
+  const std::vector<std::string> rest(args.begin() + 1, args.end());
+  const std::string& name = args.front();
+  const bool help = std::any_of(args.begin(), args.end(), [](const std::string& arg) {
+    return arg == "--help" || arg == "-h";
+  });
+  if (name == "list") return List(tools, rest);
+  if (help) {
+    tools.out << kUsage;
+    return 0;
+  }
+  if (const auto option = std::find_if(rest.begin(), rest.end(),
+                                       [](const std::string& arg) { return arg.starts_with("-"); });
+      option != rest.end()) {
+    return PrintError(tools, MakeError(Errc::kUsage, "unknown option " + *option +
+                                                         "; see fletbridge client --help"));
+  }
+  if (name == "add") return Add(tools, rest);
+  if (name == "verify") return Verify(tools, rest);
+  return PrintError(tools,
+                    MakeError(Errc::kUsage, "unknown command client " + name +
+                                                "; use client list, client add or client verify"));
+}
+
+}  // namespace fletbridge
