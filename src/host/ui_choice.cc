@@ -23,6 +23,7 @@ Result<> TakeDesktop(RunRequest& request, const std::string& flet_package, int g
   search.asked = request.flet_client;
   search.flet_package = flet_package;
   search.generation = generation;
+  if (generation == 1) search.served = {1};  // nothing translates to it
   Result<FletClient> client = ChooseClient(search);
   if (!client) return client.error();
   request.shown_by = "desktop";

@@ -17,6 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFailureCode = 70;
+// The client writes its number there for those who have started it: that is this process.
+constexpr const char* kNobody = "/dev/null";
 
 SocketAddress AddressIn(const RuntimeDir& dir) {
   SocketAddress address;
@@ -28,22 +30,30 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
  public:
   DesktopUi(EventLoop& loop, DesktopOptions options, RuntimeDir dir)
       : loop_(loop),
+        generation_(options.client_generation),
         dir_(std::move(dir)),
-        leg_(loop, options.limits, AddressIn(dir_), options.app_generation, *this,
-             options.client_generation),
-        window_(Of(options), Events()) {}
+        window_(Of(options), Events()) {
+    if (!options.page_url.empty()) return;
+    leg_ =
+        std::make_unique<ClientLeg>(loop, options.limits, AddressIn(dir_), options.app_generation,
+                                    static_cast<ClientLegSink&>(*this), options.client_generation);
+  }
 
   std::string name() const override { return "desktop"; }
-  std::string leg() const override { return "uds"; }
-  Generation client_generation() const override { return leg_.client_generation(); }
+  std::string leg() const override { return leg_ ? "uds" : std::string(); }
+  Generation client_generation() const override {
+    return leg_ ? leg_->client_generation() : generation_;
+  }
   LatencySamples latencies() const override { return latencies_; }
 
   void Start(UiSink& sink) override {
     sink_ = &sink;
     loop_.Post([this] {
-      if (Result<> listens = leg_.Listen(); !listens) {
-        Finish(listens.error());
-        return;
+      if (leg_) {
+        if (Result<> listens = leg_->Listen(); !listens) {
+          Finish(listens.error());
+          return;
+        }
       }
       window_.Open();
       sink_->OnUiEvent({UiState::kReady, {}, 0});
@@ -51,20 +61,25 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   }
 
   SendResult Send(Packet&& packet) override {
-    if (!leg_.has_client()) return leg_.Send(std::move(packet));
+    if (!leg_) return SendResult::kClosed;
+    if (!leg_->has_client()) return leg_->Send(std::move(packet));
     const Action action = PeekAction(packet);
-    const SendResult result = leg_.Send(std::move(packet));
+    const SendResult result = leg_->Send(std::move(packet));
     if (result == SendResult::kAccepted) Observe(action);
     return result;
   }
-  std::size_t queued_bytes() const override { return leg_.queued_bytes(); }
-  void PauseReceiving() override { leg_.PauseReceiving(); }
-  void ResumeReceiving() override { leg_.ResumeReceiving(); }
+  std::size_t queued_bytes() const override { return leg_ ? leg_->queued_bytes() : 0; }
+  void PauseReceiving() override {
+    if (leg_) leg_->PauseReceiving();
+  }
+  void ResumeReceiving() override {
+    if (leg_) leg_->ResumeReceiving();
+  }
 
   // The client connects again by itself, and so gets another session.
   bool EndSession(const Error& why) override {
     loop_.Post([this, why] {
-      if (leg_.DisconnectClient()) OnDisconnected(why);
+      if (leg_ && leg_->DisconnectClient()) OnDisconnected(why);
     });
     return true;
   }
@@ -72,7 +87,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   void Close(const Error& why) override {
     loop_.Post([this, why] {
       if (!close_why_) close_why_ = why;
-      leg_.Close();
+      if (leg_) leg_->Close();
       window_.Close();
     });
   }
@@ -81,7 +96,8 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   WindowOptions Of(const DesktopOptions& options) const {
     WindowOptions window;
     window.client = options.client;
-    window.arguments = {dir_.File("ui.sock"), dir_.File("client.pid")};
+    window.arguments = {options.page_url.empty() ? AddressIn(dir_).path : options.page_url,
+                        kNobody};
     if (!options.assets.empty()) window.arguments.push_back(options.assets);
     return window;
   }
@@ -106,7 +122,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   // The window has gone, or never came.
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
-    leg_.Close();
+    if (leg_) leg_->Close();
     dir_.Remove();
     if (why.code) {
       sink_->OnUiEvent({UiState::kClosed, why, kFailureCode});
@@ -153,10 +169,11 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   }
 
   EventLoop& loop_;
+  const Generation generation_;
   UiSink* sink_ = nullptr;  // set in Start()
   // loop's thread only
   RuntimeDir dir_;
-  ClientLeg leg_;
+  std::unique_ptr<ClientLeg> leg_;  // none in direct mode
   LatencySamples latencies_;
   std::optional<Clock::time_point> waits_for_answer_;
   std::optional<Error> left_;       // the last client has gone, and no other has come
@@ -180,10 +197,14 @@ std::string NoDisplay() {
 }
 
 Result<std::unique_ptr<UiEndpoint>> MakeDesktopUi(EventLoop& loop, DesktopOptions options) {
-  Result<RuntimeDir> dir = RuntimeDir::Create();
-  if (!dir) return dir.error();
+  RuntimeDir dir;
+  if (options.page_url.empty()) {
+    Result<RuntimeDir> made = RuntimeDir::Create();
+    if (!made) return made.error();
+    dir = std::move(*made);
+  }
   return std::unique_ptr<UiEndpoint>(
-      std::make_unique<DesktopUi>(loop, std::move(options), std::move(*dir)));
+      std::make_unique<DesktopUi>(loop, std::move(options), std::move(dir)));
 }
 
 }  // namespace fletbridge::desktop

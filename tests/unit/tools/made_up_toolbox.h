@@ -52,6 +52,7 @@ struct MadeUpToolbox {
           },
           .wire_generation =
               [](std::string_view version) {
+                if (version.starts_with("0.1.")) return 0;
                 return version.starts_with("1.") ? 3 : version.starts_with("0.8") ? 2 : 1;
               },
           .try_runtime_dir =
