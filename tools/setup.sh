@@ -91,6 +91,8 @@ venv() {
 venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5
 # Its Linux client holds a Flutter engine whose Dart VM libdart_bridge can be tried on.
 venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2
+# JSON on the wire; the light package's client is the one that needs no old libmpv.
+venv 0.28.3 flet==0.28.3 flet-desktop-light==0.28.3
 
 # client VERSION : Flet's own desktop client, out of the environment's package, whole or not at all.
 client() {
@@ -108,4 +110,5 @@ client() {
   mv "$dir.part" "$dir"
 }
 client 0.82.2
+client 0.28.3
 say "ready"
