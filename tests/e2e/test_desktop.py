@@ -97,11 +97,11 @@ every_variant(CounterInAWindow, [Variant("1", "uds"), Variant("1", "tcp"), Varia
 
 
 class OlderFletInAWindow(Windowed):
-    """Flet 0.82.2 on the client of its own."""
+    """Flet 0.82.2 on the client of its own; direct mode has tests of its own."""
 
     def testAClickChangesTheNumber(self):
         run, before, (_, number, plus) = self.counter(python=ROOT / "build/venv/0.82.2/bin/python",
-                                                      options=["--log-level", "debug"])
+                                                      options=["--log-level", "debug", "--mode", "relayed"])
         self.display.click(plus)
         self.see(run, lambda shot: shot.part(number) != before.part(number), "another number")
         self.display.close_window(self.window_titled("Counter"))
