@@ -14,7 +14,8 @@ memory  PSS of all processes, a second after that; and again after the clicks (-
 click   from a press of the mouse until another number is on the screen (--clicks)
 idle    processor time of all processes in so many seconds without a touch (--idle)
 
-The display is Xvfb, drawn by software; Flet's client is unpacked before. Needs build/release and the
+The display is Xvfb, drawn by software, with the cache of shaders that everybody has; Flet's client is
+unpacked, and each variant has been shown once, before. Needs build/release and the
 environments in build/venv (tools/setup.sh, tools/demo.sh make them).
 """
 
@@ -52,6 +53,7 @@ class Bench:
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith(("FLET", "XDG_"))}
         self.environment |= screen.environment | {"HOME": str(home)}
+        del self.environment["MESA_SHADER_CACHE_DISABLE"]  # as a person has it; warm, and below this HOME
         self.home = home
         self.boxes = {}  # variant -> the boxes of minus, number and plus, and what plus looks like
 
