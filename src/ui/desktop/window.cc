@@ -6,6 +6,7 @@
 #include <clocale>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
@@ -143,18 +144,31 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
                                        missing + "; name another one with --flet-client");
   }
 
-  // A client that cannot be asked anything never draws, so each plugin that can be had is.
-  void RegisterPlugins(Object view) {
+  struct Plugin {
+    std::string name;
+    Result<Library> library;
+  };
+
+  // Each with all that it needs, such as a media player: as much work as the rest of the window's
+  // start, and done beside it.
+  static std::vector<Plugin> LoadPlugins(const std::string& client) {
     std::vector<fs::path> files;
     std::error_code error;
-    for (fs::directory_iterator at(options.client + "/lib", error);
+    for (fs::directory_iterator at(client + "/lib", error);
          !error && at != fs::directory_iterator(); at.increment(error))
       files.push_back(at->path());
     std::sort(files.begin(), files.end());
+    std::vector<Plugin> plugins;
     for (const fs::path& file : files) {
       const std::string name = file.filename();
-      if (!name.ends_with("_plugin.so")) continue;
-      Result<Library> library = Library::Open(file);
+      if (name.ends_with("_plugin.so")) plugins.push_back({name, Library::Open(file)});
+    }
+    return plugins;
+  }
+
+  // A client that cannot be asked anything never draws, so each plugin that can be had is.
+  void RegisterPlugins(Object view) {
+    for (const auto& [name, library] : plugins.get()) {
       if (!library) {
         Log(LogLevel::kWarning, "Flet's client goes without " + name + ": " +
                                     library.error().Line() + "; install that library");
@@ -250,6 +264,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
       why = loaded.error();
     } else {
       loaded_.store(true);
+      plugins = std::async(std::launch::async, LoadPlugins, options.client);
       if (!closing_.load()) why = Show();
     }
     const bool engine = application != nullptr;
@@ -269,6 +284,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   std::string missing;
   Object application = nullptr;
   Object window = nullptr;  // GTK clears it when the window goes
+  std::future<std::vector<Plugin>> plugins;
   bool drawn = false;
   // the owner's
   std::thread thread;
