@@ -9,6 +9,7 @@
 #include "common/net/client_leg.h"
 #include "common/process/runtime_dir.h"
 #include "common/wire/peek.h"
+#include "src/ui/desktop/trim.h"
 #include "src/ui/desktop/window.h"
 
 namespace fletbridge::desktop {
@@ -29,6 +30,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   DesktopUi(EventLoop& loop, DesktopOptions options, RuntimeDir dir)
       : loop_(loop),
         dir_(std::move(dir)),
+        trim_(loop),
         leg_(loop, options.limits, AddressIn(dir_), options.app_generation, *this,
              options.client_generation),
         window_(Of(options), Events()) {}
@@ -92,7 +94,10 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
       at->Post([this, now = Clock::now()] { Tell(&UiSink::OnWindowShown, now); });
     };
     events.on_frame_drawn = [this, at = &loop_] {
-      at->Post([this, now = Clock::now()] { Tell(&UiSink::OnFrameDrawn, now); });
+      at->Post([this, now = Clock::now()] {
+        Tell(&UiSink::OnFrameDrawn, now);
+        trim_.AfterStart();
+      });
     };
     events.on_closed = [this, at = &loop_](const Error& why) {
       at->Post([this, why] { Finish(why); });
@@ -156,6 +161,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   UiSink* sink_ = nullptr;  // set in Start()
   // loop's thread only
   RuntimeDir dir_;
+  Trim trim_;
   ClientLeg leg_;
   LatencySamples latencies_;
   std::optional<Clock::time_point> waits_for_answer_;
