@@ -10,7 +10,7 @@ FLET_VIEW_PATH naming our `flet`), or a stage and a hosting as in click_patch.py
 named: `2:uds/1.0.5`. The first variant is the baseline.
 
 start   from the start of the first process until the counter's + is on the screen, as it stays
-memory  PSS of all processes, a second after that; and again after the clicks (--clicks)
+memory  PSS of all processes, two seconds after that; and again after the clicks (--clicks)
 click   from a press of the mouse until another number is on the screen (--clicks)
 idle    processor time of all processes in so many seconds without a touch (--idle)
 
@@ -42,7 +42,7 @@ BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
 APP = ROOT / "examples/counter/main.py"
 DEFAULT = ["flet", "1:uds", "2:uds", "3", "view"]
 STRIP = (320, 400)  # the part of the window where the counter's row is
-SETTLED = 1.0  # seconds after which nothing of the start moves any more
+SETTLED = 2.0  # seconds after which nothing of the start moves any more
 BETWEEN = 0.15  # seconds between two clicks: the button's own animation
 PATIENCE = 60
 

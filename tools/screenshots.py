@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Room: tools. Makes examples/*/screenshot.png: each example in a real window, on a display that nobody sees.
+
+    tools/screenshots.py [EXAMPLE ...]
+
+Runs the example on stage 3 with --ui desktop under Xvfb, uses it a little as a person would, and keeps a
+small picture of the window. Needs build/release, build/venv/1.0.5 and build/clients (tools/demo.sh makes
+all three). Look at the pictures before they are committed.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from display import Display, why_no_display  # noqa: E402
+
+HOST = ROOT / "build/release/bin/fletbridge"
+PYTHON = ROOT / "build/venv/1.0.5"
+CLIENT = ROOT / "build/clients/0.82.2/flet"
+WIDTH = 800
+COLOURS = 48
+PATIENCE_S = 60
+# What is done before the picture is taken: xdotool's words, in the window's own pixels.
+USE = {
+    "background": ["mousemove 60 90 click 1"],
+    "chat": ["type Hello", "key Return", "type How_are_you?", "key Return"],
+    "counter": ["mousemove 690 360 click 1"] * 3 + ["mousemove 4 716"],
+    "drawing": ["mousemove 60 200 mousedown 1", *(f"mousemove {60 + 8 * i} {200 + (i * 37) % 90}" for i in range(1, 40)),
+                "mouseup 1"],
+    "long_list": ["mousemove 640 500 click 5 click 5"],
+}
+
+
+def settled(display, run, seconds=PATIENCE_S):
+    """The display when it has not changed between two looks, and shows something."""
+    deadline = time.monotonic() + seconds
+    before = None
+    while time.monotonic() < deadline and run.poll() is None:
+        now = display.picture()
+        if now == before and not now.is_empty():
+            return
+        before = now
+        time.sleep(0.5)
+    sys.exit("the window did not come to rest")
+
+
+def picture(example, folder):
+    target = ROOT / "examples" / example / "screenshot.png"
+    with Display() as display, open(folder / "log.txt", "w+") as log:
+        environment = {**os.environ, **display.environment, "HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+        run = subprocess.Popen(
+            [str(part) for part in (HOST, "run", "--log-level", "debug", "--stage", "3", "--ui", "desktop", "--python",
+                                    PYTHON, "--flet-client", CLIENT, ROOT / "examples" / example / "main.py")],
+            stdout=log, stderr=subprocess.STDOUT, env=environment)
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while "ui first frame" not in (folder / "log.txt").read_text():
+                if time.monotonic() > deadline or run.poll() is not None:
+                    sys.exit(f"{example} was never shown:\n{(folder / 'log.txt').read_text()}")
+                time.sleep(0.1)
+            settled(display, run)
+            for words in USE.get(example, []):
+                subprocess.run(["xdotool", *(word.replace("_", " ") for word in words.split())], check=True,
+                               env=environment, timeout=30)
+            settled(display, run)
+            display.save(folder / "whole.png")
+        finally:
+            run.terminate()
+            run.wait(30)
+    subprocess.run(["convert", str(folder / "whole.png"), "-resize", str(WIDTH), "-strip", "-colors", str(COLOURS),
+                    "-define", "png:compression-level=9", f"png8:{target}"], check=True)
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size} bytes")
+
+
+def main():
+    if why := why_no_display():
+        sys.exit(why)
+    for example in sys.argv[1:] or sorted(path.parent.name for path in ROOT.glob("examples/*/main.py")):
+        with tempfile.TemporaryDirectory(prefix="fletbridge-screenshot-") as folder:
+            picture(example, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    main()
