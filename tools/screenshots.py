@@ -8,6 +8,7 @@ small picture of the window. Needs build/release, build/venv/1.0.5 and build/cli
 all three). Look at the pictures before they are committed.
 """
 
+import math
 import os
 import pathlib
 import subprocess
@@ -24,16 +25,20 @@ from display import Display, why_no_display  # noqa: E402
 HOST = ROOT / "build/release/bin/fletbridge"
 PYTHON = ROOT / "build/venv/1.0.5"
 CLIENT = ROOT / "build/clients/0.82.2/flet"
-WIDTH = 800
-COLOURS = 48
+COLOURS = 128
 PATIENCE_S = 60
-# What is done before the picture is taken: xdotool's words, in the window's own pixels.
+PART = (800, 450)  # of the window's 1280 x 720, as it is
+# Where that part begins; None: the whole window, made smaller.
+PLACES = {"chat": None, "counter": (240, 135)}
+# What is done before the picture is taken, each when the window has come to rest: xdotool's words, in the window's
+# own pixels, "_" for a blank.
 USE = {
-    "background": ["mousemove 60 90 click 1"],
-    "chat": ["type Hello", "key Return", "type How_are_you?", "key Return"],
+    "background": ["mousemove 60 70 click 1", "mousemove 160 70 click 1"],
+    "chat": ["type Hello", "key Return", "mousemove 400 684 click 1", "type How_are_you?", "key Return"],
     "counter": ["mousemove 690 360 click 1"] * 3 + ["mousemove 4 716"],
-    "drawing": ["mousemove 60 200 mousedown 1", *(f"mousemove {60 + 8 * i} {200 + (i * 37) % 90}" for i in range(1, 40)),
-                "mouseup 1"],
+    "drawing": ["mousemove 40 200 mousedown 1 " +
+                " ".join(f"mousemove {40 + 8 * i} {200 + round(80 * math.sin(i / 4))} sleep 0.05" for i in range(1, 41)) +
+                " mouseup 1 mousemove 4 716"],
     "long_list": ["mousemove 640 500 click 5 click 5"],
 }
 
@@ -44,7 +49,7 @@ def settled(display, run, seconds=PATIENCE_S):
     before = None
     while time.monotonic() < deadline and run.poll() is None:
         now = display.picture()
-        if now == before and not now.is_empty():
+        if before is not None and now == before and not now.is_empty():
             return
         before = now
         time.sleep(0.5)
@@ -69,12 +74,15 @@ def picture(example, folder):
             for words in USE.get(example, []):
                 subprocess.run(["xdotool", *(word.replace("_", " ") for word in words.split())], check=True,
                                env=environment, timeout=30)
-            settled(display, run)
+                settled(display, run)
             display.save(folder / "whole.png")
         finally:
             run.terminate()
             run.wait(30)
-    subprocess.run(["convert", str(folder / "whole.png"), "-resize", str(WIDTH), "-strip", "-colors", str(COLOURS),
+    place = PLACES.get(example, (0, 0))
+    shape = (["-resize", str(PART[0])] if place is None else
+             ["-crop", f"{PART[0]}x{PART[1]}+{place[0]}+{place[1]}", "+repage"])
+    subprocess.run(["convert", str(folder / "whole.png"), *shape, "-strip", "+dither", "-colors", str(COLOURS),
                     "-define", "png:compression-level=9", f"png8:{target}"], check=True)
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size} bytes")
 

@@ -149,8 +149,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     Result<Library> library;
   };
 
-  // Each with all that it needs, such as a media player: as much work as the rest of the window's
-  // start, and done beside it.
+  // Each with all that it needs, such as a media player. Done beside the engine's start, and not
+  // before the window is shown: the loader serves one thread at a time.
   static std::vector<Plugin> LoadPlugins(const std::string& client) {
     std::vector<fs::path> files;
     std::error_code error;
@@ -191,6 +191,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     f.gtk_window_set_default_size(window, kWidth, kHeight);
     f.gtk_widget_show(window);
     events.on_shown();
+    plugins = std::async(std::launch::async, LoadPlugins, options.client);
     Object project = f.fl_dart_project_new();
     f.fl_dart_project_set_assets_path(project, (options.client + "/data/flutter_assets").c_str());
     f.fl_dart_project_set_icu_data_path(project, (options.client + "/data/icudtl.dat").c_str());
@@ -264,7 +265,6 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
       why = loaded.error();
     } else {
       loaded_.store(true);
-      plugins = std::async(std::launch::async, LoadPlugins, options.client);
       if (!closing_.load()) why = Show();
     }
     const bool engine = application != nullptr;

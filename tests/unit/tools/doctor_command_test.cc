@@ -202,14 +202,13 @@ TEST_F(DoctorTest, FailsWithoutARuntimeFolder) {
 
 TEST_F(DoctorTest, PrintsForPeopleAndMarksByTheTerminal) {
   Install(".venv/bin/python");
-  box_.tools.environment = {{"DISPLAY", ":7"}, {"XDG_RUNTIME_DIR", "/none/such"}};
+  box_.tools.environment = {{"XDG_RUNTIME_DIR", "/none/such"}};
   EXPECT_EQ(Run(), 0);
   EXPECT_THAT(box_.out.str(),
               HasSubstr("  ok " + Path(".venv/bin/python") +
                         "  Python 3.11.2, Flet 1.0.5 (wire generation 3), libpython3.11.so.1.0"));
   EXPECT_THAT(box_.out.str(),
               HasSubstr("  no XDG_RUNTIME_DIR  /none/such: there is no such folder"));
-  EXPECT_THAT(box_.out.str(), HasSubstr(":7\n"));
   EXPECT_THAT(box_.out.str(),
               HasSubstr("3  one process, direct calls  works, hosting interpreter\n"));
   EXPECT_THAT(box_.out.str(), testing::Not(HasSubstr("✓")));
