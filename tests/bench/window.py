@@ -10,7 +10,7 @@ FLET_VIEW_PATH naming our `flet`), or a stage and a hosting as in click_patch.py
 named: `2:uds/1.0.5`. The first variant is the baseline.
 
 start   from the start of the first process until the counter's + is on the screen, as it stays
-memory  PSS of all processes, two seconds after that; and again after the clicks (--clicks)
+memory  PSS of all processes, two seconds after that; and again two seconds after the clicks (--clicks)
 click   from a press of the mouse until another number is on the screen (--clicks)
 idle    processor time of all processes in so many seconds without a touch (--idle)
 
@@ -140,6 +140,7 @@ class Bench:
                 figures["idle ms"] = (processor(run.pid) - before) * 1e3
             if clicks:
                 figures["click ms"] = statistics.median(self.click(variant, clicks)) * 1e3
+                time.sleep(SETTLED)
                 figures["PSS MiB after"] = memory(run.pid)
         finally:
             self.end(variant, run)

@@ -30,7 +30,6 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   DesktopUi(EventLoop& loop, DesktopOptions options, RuntimeDir dir)
       : loop_(loop),
         dir_(std::move(dir)),
-        trim_(loop),
         leg_(loop, options.limits, AddressIn(dir_), options.app_generation, *this,
              options.client_generation),
         window_(Of(options), Events()) {}
@@ -94,11 +93,9 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
       at->Post([this, now = Clock::now()] { Tell(&UiSink::OnWindowShown, now); });
     };
     events.on_frame_drawn = [this, at = &loop_] {
-      at->Post([this, now = Clock::now()] {
-        Tell(&UiSink::OnFrameDrawn, now);
-        trim_.AfterStart();
-      });
+      at->Post([this, now = Clock::now()] { Tell(&UiSink::OnFrameDrawn, now); });
     };
+    events.on_rest = [this, at = &loop_] { at->Post([this] { trim_.AtRest(); }); };
     events.on_closed = [this, at = &loop_](const Error& why) {
       at->Post([this, why] { Finish(why); });
     };

@@ -1,31 +1,19 @@
 #include "src/ui/desktop/trim.h"
 
-#include <chrono>
+#include <cstddef>
 #include <malloc.h>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <utility>
 
 namespace fletbridge::desktop {
 namespace {
 
-constexpr auto kStartIsOver = std::chrono::seconds(1);
+// What is given back is asked for again with the next frames: less than this is not worth it.
+constexpr std::size_t kWorthIt = 16 * 1024 * 1024;
 
 }  // namespace
 
-struct Trim::Impl {
-  explicit Impl(EventLoop& loop) : timer(loop.io()) {}
-  boost::asio::steady_timer timer;
-};
-
-Trim::Trim(EventLoop& loop) : impl_(std::make_unique<Impl>(loop)) {}
-Trim::~Trim() = default;
-
-void Trim::AfterStart() {
-  impl_->timer.expires_after(kStartIsOver);
-  impl_->timer.async_wait([](boost::system::error_code error) {
-    if (!error) ::malloc_trim(0);
-  });
+void Trim::AtRest() {
+  if (std::exchange(first_, false) || ::mallinfo2().fordblks > kWorthIt) ::malloc_trim(0);
 }
 
 }  // namespace fletbridge::desktop

@@ -1,24 +1,18 @@
-// Room: src/ui/desktop. Gives back the memory that a window's start has used and freed: fonts,
-// shaders and libraries leave some 5 MiB of it in the C library's hands. Once, a second after the
-// first frame, on the loop's thread, so that neither the UI nor the app waits for it.
+// Room: src/ui/desktop. Gives memory back to the system that drawing has used and freed, and that
+// the C library keeps: some 5 MiB after the start, 100 MiB after a hundred clicks where software
+// draws. (tests/bench/window.py --clicks 100; Flet's own client keeps it.) Used by DesktopUi, one
+// thread.
 #pragma once
-
-#include <memory>
-
-#include "common/base/event_loop.h"
 
 namespace fletbridge::desktop {
 
 class Trim {
  public:
-  explicit Trim(EventLoop& loop);
-  ~Trim();
-  // On the loop's thread.
-  void AfterStart();
+  // When nothing has been drawn for a while. Takes some milliseconds if there is much.
+  void AtRest();
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  bool first_ = true;
 };
 
 }  // namespace fletbridge::desktop
