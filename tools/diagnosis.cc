@@ -141,7 +141,6 @@ void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
   } else {
     diagnosis.runtime_obstacle = dir.error().Line();
   }
-  diagnosis.display = Variable(tools, "DISPLAY");
   diagnosis.xdg_runtime_dir = Variable(tools, "XDG_RUNTIME_DIR");
   std::error_code error;
   if (diagnosis.xdg_runtime_dir.empty()) return;
@@ -173,7 +172,7 @@ bool Diagnosis::ok() const {
 }
 
 Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::string& source,
-                   const std::string& hosting) {
+                   const std::string& hosting, const std::string& flet_client) {
   Diagnosis diagnosis;
   diagnosis.hosting_asked = hosting;
   std::vector<InterpreterFinding> candidates;
@@ -200,6 +199,15 @@ Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::s
   }
   ExamineMachine(tools, diagnosis);
   for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
+  std::string flet_package;
+  for (const InterpreterFinding& finding : diagnosis.interpreters) {
+    if (!finding.obstacle.empty()) continue;
+    flet_package = finding.probed->flet_package;
+    diagnosis.window_generation = finding.generation;
+    break;
+  }
+  diagnosis.window =
+      tools.parts.look_for_window(flet_client, flet_package, diagnosis.window_generation);
   return diagnosis;
 }
 

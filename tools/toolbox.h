@@ -13,6 +13,7 @@
 #include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "src/host/run.h"
+#include "src/host/ui_choice.h"
 
 namespace fletbridge {
 
@@ -30,6 +31,9 @@ struct Parts {
   std::function<std::string(Hosting, const Interpreter&)> hosting_obstacle;
   std::function<int(std::string_view flet_version)> wire_generation;
   std::function<Result<std::string>()> try_runtime_dir;  // makes one, removes it, tells its path
+  std::function<WindowFinding(const std::string& flet_client, const std::string& flet_package,
+                              int generation)>
+      look_for_window;
 };
 
 struct Toolbox {

@@ -31,6 +31,8 @@ struct Interpreter {
 [[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
 [[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
                                                          std::chrono::milliseconds deadline);
+// As ProbeInterpreter(), but an answer that still holds is taken from the user's cache.
+[[nodiscard]] Result<Interpreter> RecallInterpreter(const std::string& path);
 
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
 // PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.

@@ -51,7 +51,7 @@ bool TakesSocket(const Interpreter& python) {
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
-  Result<Interpreter> python = ProbeInterpreter(*path);
+  Result<Interpreter> python = RecallInterpreter(*path);
   if (!python) return python;
   if (python->major != 3 || python->minor < 10 || python->minor > 14) {
     return MakeError(Errc::kSetup, *path + " is Python " + python->Version() +

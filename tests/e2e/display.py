@@ -77,10 +77,14 @@ class Picture:
 
 
 class Display:
+    def __init__(self, *options):
+        self.options = options  # of Xvfb, further ones
+
     def __enter__(self):
         read, write = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp",
+             *self.options],
             pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
         os.close(write)
         with os.fdopen(read) as pipe:

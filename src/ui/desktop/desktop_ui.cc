@@ -9,6 +9,7 @@
 #include "common/net/client_leg.h"
 #include "common/process/runtime_dir.h"
 #include "common/wire/peek.h"
+#include "src/ui/desktop/trim.h"
 #include "src/ui/desktop/window.h"
 
 namespace fletbridge::desktop {
@@ -110,6 +111,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     events.on_frame_drawn = [this, at = &loop_] {
       at->Post([this, now = Clock::now()] { Tell(&UiSink::OnFrameDrawn, now); });
     };
+    events.on_rest = [this, at = &loop_] { at->Post([this] { trim_.AtRest(); }); };
     events.on_closed = [this, at = &loop_](const Error& why) {
       at->Post([this, why] { Finish(why); });
     };
@@ -173,6 +175,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   UiSink* sink_ = nullptr;  // set in Start()
   // loop's thread only
   RuntimeDir dir_;
+  Trim trim_;
   std::unique_ptr<ClientLeg> leg_;  // none in direct mode
   LatencySamples latencies_;
   std::optional<Clock::time_point> waits_for_answer_;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <chrono>
 #include <clocale>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +21,7 @@ namespace fletbridge::desktop {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
 // GTK's and the engine's objects, of which only addresses are known here.
 using Object = void*;
@@ -28,6 +31,7 @@ constexpr int kAfter = 1;           // G_CONNECT_AFTER
 constexpr const char* kApplicationId = "com.appveyor.flet";  // as Flet's own runner has it
 constexpr int kWidth = 1280;
 constexpr int kHeight = 720;
+constexpr std::chrono::milliseconds kRest{1000};
 constexpr std::string_view kRegister = "_register_with_registrar";
 
 // "url_launcher_plugin" -> "UrlLauncherPlugin", the name by which the client's own runner asks.
@@ -80,6 +84,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     void (*g_object_add_weak_pointer)(Object, Object*);
     void (*g_object_unref)(Object);
     unsigned (*g_idle_add)(int (*)(void*), void*);
+    unsigned (*g_timeout_add)(unsigned, int (*)(void*), void*);
+    Object (*gtk_widget_get_frame_clock)(Object);
     const char* (*g_get_prgname)();
     void (*g_set_prgname)(const char*);
     Object (*fl_dart_project_new)();
@@ -127,6 +133,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     FLETBRIDGE_GET(gtk, g_object_add_weak_pointer);
     FLETBRIDGE_GET(gtk, g_object_unref);
     FLETBRIDGE_GET(gtk, g_idle_add);
+    FLETBRIDGE_GET(gtk, g_timeout_add);
+    FLETBRIDGE_GET(gtk, gtk_widget_get_frame_clock);
     FLETBRIDGE_GET(gtk, g_get_prgname);
     FLETBRIDGE_GET(gtk, g_set_prgname);
     FLETBRIDGE_GET(engine, fl_dart_project_new);
@@ -143,18 +151,31 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
                                        missing + "; name another one with --flet-client");
   }
 
-  // A client that cannot be asked anything never draws, so each plugin that can be had is.
-  void RegisterPlugins(Object view) {
+  struct Plugin {
+    std::string name;
+    Result<Library> library;
+  };
+
+  // Each with all that it needs, such as a media player. Done beside the engine's start, and not
+  // before the window is shown: the loader serves one thread at a time.
+  static std::vector<Plugin> LoadPlugins(const std::string& client) {
     std::vector<fs::path> files;
     std::error_code error;
-    for (fs::directory_iterator at(options.client + "/lib", error);
+    for (fs::directory_iterator at(client + "/lib", error);
          !error && at != fs::directory_iterator(); at.increment(error))
       files.push_back(at->path());
     std::sort(files.begin(), files.end());
+    std::vector<Plugin> plugins;
     for (const fs::path& file : files) {
       const std::string name = file.filename();
-      if (!name.ends_with("_plugin.so")) continue;
-      Result<Library> library = Library::Open(file);
+      if (name.ends_with("_plugin.so")) plugins.push_back({name, Library::Open(file)});
+    }
+    return plugins;
+  }
+
+  // A client that cannot be asked anything never draws, so each plugin that can be had is.
+  void RegisterPlugins(Object view) {
+    for (const auto& [name, library] : plugins.get()) {
       if (!library) {
         Log(LogLevel::kWarning, "Flet's client goes without " + name + ": " +
                                     library.error().Line() + "; install that library");
@@ -177,6 +198,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     f.gtk_window_set_default_size(window, kWidth, kHeight);
     f.gtk_widget_show(window);
     events.on_shown();
+    plugins = std::async(std::launch::async, LoadPlugins, options.client);
     Object project = f.fl_dart_project_new();
     f.fl_dart_project_set_assets_path(project, (options.client + "/data/flutter_assets").c_str());
     f.fl_dart_project_set_icu_data_path(project, (options.client + "/data/icudtl.dat").c_str());
@@ -194,6 +216,10 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     f.gtk_widget_show(view);
     f.gtk_container_add(window, view);
     RegisterPlugins(view);
+    if (Object clock = f.gtk_widget_get_frame_clock(window); clock != nullptr) {
+      f.g_signal_connect_data(clock, "after-paint", reinterpret_cast<void (*)()>(&OnPainted), this,
+                              nullptr, 0);
+    }
     // After all others, of which one may keep the window open: the app wants to ask first.
     f.g_signal_connect_data(window, "delete-event", reinterpret_cast<void (*)()>(&OnDelete), this,
                             nullptr, kAfter);
@@ -204,6 +230,27 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   static void OnFirstFrame(Object, void* data) {
     auto* impl = static_cast<Impl*>(data);
     if (!std::exchange(impl->drawn, true)) impl->events.on_frame_drawn();
+  }
+  // A frame is on the screen. Without one there is no timer.
+  static void OnPainted(Object, void* data) {
+    auto* impl = static_cast<Impl*>(data);
+    impl->painted = Clock::now();
+    if (!std::exchange(impl->awaits_rest, true)) impl->AwaitRest(kRest);
+  }
+  void AwaitRest(std::chrono::milliseconds time) {
+    f.g_timeout_add(static_cast<unsigned>(time.count()), &OnTime, this);
+  }
+  static int OnTime(void* data) {
+    auto* impl = static_cast<Impl*>(data);
+    const auto rested =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - impl->painted);
+    if (rested < kRest) {
+      impl->AwaitRest(kRest - rested);
+    } else {
+      impl->awaits_rest = false;
+      impl->events.on_rest();
+    }
+    return 0;
   }
   // A person or the app closes the window. 1: GTK is not to destroy it.
   static int OnDelete(Object, void*, void* data) {
@@ -269,7 +316,10 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   std::string missing;
   Object application = nullptr;
   Object window = nullptr;  // GTK clears it when the window goes
+  std::future<std::vector<Plugin>> plugins;
   bool drawn = false;
+  Clock::time_point painted;
+  bool awaits_rest = false;
   // the owner's
   std::thread thread;
 };

@@ -19,6 +19,8 @@ struct MadeUpToolbox {
   std::vector<RunRequest> runs;
   std::vector<std::string> client_arguments;
   std::map<std::string, Interpreter> interpreters;  // by path; others cannot be asked
+  WindowFinding window;
+  std::vector<std::string> looked_for_window;  // client asked for, package, generation
   Toolbox tools{
       .parts = {
           .run =
@@ -57,6 +59,11 @@ struct MadeUpToolbox {
               },
           .try_runtime_dir =
               [] { return Result<std::string>(std::string("/run/user/1/fletbridge-abc123")); },
+          .look_for_window =
+              [this](const std::string& asked, const std::string& package, int generation) {
+                looked_for_window = {asked, package, std::to_string(generation)};
+                return window;
+              },
       },
       .environment = {},
       .cwd = folder.path(),
