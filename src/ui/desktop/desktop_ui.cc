@@ -5,6 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "common/base/log.h"
 #include "common/net/client_leg.h"
 #include "common/process/runtime_dir.h"
@@ -12,11 +15,14 @@
 #include "src/ui/desktop/window.h"
 
 namespace fletbridge::desktop {
+namespace asio = boost::asio;
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFailureCode = 70;
+constexpr auto kLastAnswersDeadline = std::chrono::milliseconds(300);
 
 SocketAddress AddressIn(const RuntimeDir& dir) {
   SocketAddress address;
@@ -31,6 +37,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
         dir_(std::move(dir)),
         leg_(loop, options.limits, AddressIn(dir_), options.app_generation, *this,
              options.client_generation),
+        last_answers_(loop.io()),
         window_(Of(options), Events()) {}
 
   std::string name() const override { return "desktop"; }
@@ -95,7 +102,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
       at->Post([this, now = Clock::now()] { Tell(&UiSink::OnFrameDrawn, now); });
     };
     events.on_closed = [this, at = &loop_](const Error& why) {
-      at->Post([this, why] { Finish(why); });
+      at->Post([this, why] { OnWindowClosed(why); });
     };
     return events;
   }
@@ -103,10 +110,25 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     if (!finished_) (sink_->*what)(when);
   }
 
-  // The window has gone, or never came.
+  // The window has gone, or never came. An app that has asked for that (`await window.destroy()`)
+  // gets its answer.
+  void OnWindowClosed(const Error& why) {
+    if (why.code || close_why_ || calls_ == 0) {
+      Finish(why);
+      return;
+    }
+    window_closed_ = true;
+    last_answers_.expires_after(kLastAnswersDeadline);
+    last_answers_.async_wait([this](boost::system::error_code error) {
+      if (!error) Finish({});
+    });
+  }
+
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
+    last_answers_.cancel();
     leg_.Close();
+    window_.Close();
     dir_.Remove();
     if (why.code) {
       sink_->OnUiEvent({UiState::kClosed, why, kFailureCode});
@@ -121,6 +143,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     registered_ = false;
     first_frame_ = false;
     waits_for_answer_.reset();
+    calls_ = 0;
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
   }
   void OnDisconnected(const Error& why) override {
@@ -128,18 +151,26 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     left_ = why;
   }
   void OnPacket(Packet&& packet) override {
-    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_)
-      waits_for_answer_ = Clock::now();
+    const Action action = PeekAction(packet);
+    if (action == Action::kControlEvent && !waits_for_answer_) waits_for_answer_ = Clock::now();
+    const bool answered = action == Action::kInvokeMethod && calls_ > 0 && --calls_ == 0;
     sink_->OnPacket(std::move(packet));
+    if (answered && window_closed_) Finish({});
   }
   void OnWritable() override { sink_->OnWritable(); }
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
 
   // To the client; any thread.
   void Observe(Action action) {
-    if (action != Action::kRegisterClient && action != Action::kPatchControl) return;
+    if (action != Action::kRegisterClient && action != Action::kPatchControl &&
+        action != Action::kInvokeMethod)
+      return;
     loop_.Post([this, action, now = Clock::now()] {
       if (finished_) return;
+      if (action == Action::kInvokeMethod) {
+        ++calls_;
+        return;
+      }
       if (action == Action::kRegisterClient) {
         if (!std::exchange(registered_, true)) sink_->OnUiEvent({UiState::kRegistered, {}, 0});
         return;
@@ -161,8 +192,11 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   std::optional<Clock::time_point> waits_for_answer_;
   std::optional<Error> left_;       // the last client has gone, and no other has come
   std::optional<Error> close_why_;  // why the host closed it
+  asio::steady_timer last_answers_;
+  int calls_ = 0;  // of the client's methods, not answered yet
   bool registered_ = false;
   bool first_frame_ = false;
+  bool window_closed_ = false;
   bool finished_ = false;
   Window window_;
 };
