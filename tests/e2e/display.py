@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 WIDTH, HEIGHT = 1280, 720  # as large as the client's window: there is no window manager to place it
@@ -21,7 +22,7 @@ CLIENT_MESSAGE = 33
 
 def why_no_display():
     """Why there can be none on this machine, as one line; None if there can."""
-    for program in ("Xvfb", "xdotool", "xprop", "setxkbmap", "import", "blackbox"):
+    for program in ("Xvfb", "xdotool", "xprop", "setxkbmap", "import", "blackbox", "weston"):
         if shutil.which(program) is None:
             return f"there is no {program}; run tools/setup.sh"
     return None
@@ -91,7 +92,8 @@ class Display:
     def __enter__(self):
         read, write = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"],
+            # Without -noreset the keyboard is the default one again when setxkbmap, its only client, has gone.
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset"],
             pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
         os.close(write)
         with os.fdopen(read) as pipe:
@@ -170,8 +172,8 @@ class Display:
         text = self._run("xdotool", "getwindowgeometry", "--shell", str(window)).decode()
         return tuple(int(re.search(rf"^{name}=(-?\d+)", text, re.M)[1]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
 
-    def windows(self):
-        found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "."], text=True,
+    def windows(self, *how):
+        found = subprocess.run(["xdotool", "search", "--onlyvisible", *(how or ("--name", "."))], text=True,
                                env={**os.environ, "DISPLAY": self.name}, capture_output=True, timeout=30)
         return [int(line) for line in found.stdout.split()]
 
@@ -197,3 +199,32 @@ class Display:
         message.data[0] = x11.XInternAtom(display, b"WM_DELETE_WINDOW", 0)
         x11.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
         x11.XCloseDisplay(display)
+
+
+class WaylandDisplay(Display):
+    """A Wayland compositor in such a display, as large as it: what comes to it goes to the one window."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.folder = tempfile.mkdtemp(prefix="fletbridge-weston-")
+        socket_path = os.path.join(self.folder, "wayland")
+        environment = {**os.environ, **self.environment, "XDG_RUNTIME_DIR": self.folder}
+        self.manager = subprocess.Popen(
+            ["weston", "--no-config", "--backend=x11-backend.so", "--shell=kiosk-shell.so", "--idle-time=0",
+             f"--width={WIDTH}", f"--height={HEIGHT}", "--socket=wayland"], env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
+        deadline = time.monotonic() + 30
+        while not (os.path.exists(socket_path) and self.windows()):
+            assert time.monotonic() < deadline and self.manager.poll() is None, "weston opens no display"
+        for name in ("DISPLAY", "GDK_BACKEND"):
+            del self.environment[name]
+        self.environment["WAYLAND_DISPLAY"] = socket_path
+        return self
+
+    def windows(self):
+        """The compositor's own: those in it are not X's."""
+        return super().windows("--class", "weston")
+
+    def __exit__(self, *_):
+        super().__exit__()
+        shutil.rmtree(self.folder, ignore_errors=True)

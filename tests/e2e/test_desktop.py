@@ -2,34 +2,39 @@
 
 import unittest
 
-from harness import E2E, EXAMPLES, Variant, command_of
+from display import WaylandDisplay
+from harness import E2E, EXAMPLES, Variant, command_of, every_variant
 from windowed import CLIENT, ECHO, FIELD, NUMBER, PLUS, ROWS, Windowed, both_pairs, why_no_window
 
 OWN_LINES = ("SHOWN", "FIELD", "PLUS", "SUBMIT", "EVENT", "AFTER")
 
 
-class AWindow(Windowed):
+class Used(Windowed):
     keyboard = "de"  # it has an ö, without a dead key
 
-    def testMouseAndKeyboardReachTheAppAndClosingEndsAll(self):
-        run = self.shown()
+    def drawn(self, run):
         drawn = self.see(run, lambda shot: not (shot.is_empty() or shot.blank(NUMBER) or shot.blank(ROWS)),
                          "the app")
         self.assertTrue(drawn.blank(ECHO))
-        pids = [pid for pid, command in self.box.processes().items() if "window.py" in command]
-        self.assertEqual(len(pids), 1 if self.variant.in_process else 2, list(map(command_of, pids)))
-        window = self.window_titled("Probe")
-        self.display.focus(window)
+        return drawn
 
+    def use(self, run, window, drawn):
+        """`window` is what gets the keys; `drawn` is how the app began."""
+        self.display.focus(window)
         self.display.click(FIELD)
         self.display.type("Ann")
         run.wait_line("^FIELD 'Ann'$")
         self.see(run, lambda shot: not shot.blank(ECHO), "what was typed")
         self.display.press("odiaeresis")
         run.wait_line(r"^FIELD 'Ann\\xf6'$")
-        self.display.press("ctrl+a", "ctrl+c", "End", "ctrl+v")
-        run.wait_line(r"^FIELD 'Ann\\xf6Ann\\xf6'$")
-        self.display.press("Tab", "Return")
+        self.display.press("ctrl+a", "ctrl+x")
+        run.wait_line("^FIELD ''$")
+        self.display.press("ctrl+v")
+        run.wait_line(r"^FIELD ''\n(?s:.*)^FIELD 'Ann\\xf6'$")
+        unfocused = self.display.picture().part(PLUS)
+        self.display.press("Tab")
+        self.see(run, lambda shot: shot.part(PLUS) != unfocused, "a button that has the focus")
+        self.display.press("Return")
         run.wait_line("^PLUS 1$")
         one = self.see(run, lambda shot: shot.part(NUMBER) != drawn.part(NUMBER), "another number")
         self.display.click(PLUS)
@@ -41,14 +46,6 @@ class AWindow(Windowed):
         self.display.click(ROWS, button=5, times=3)
         self.see(run, lambda shot: shot.part(ROWS) != drawn.part(ROWS), "other rows")
 
-        self.display.close_window(window)
-        self.assertEqual(run.wait(15), 0, run.shown())
-        self.assertEqual(self.display.windows(), [])
-        lines = run.text[0].splitlines()
-        self.assertEqual(lines[-1], "AFTER")
-        self.assertEqual([line for line in lines if not line.startswith(OWN_LINES)], [], "lines of others")
-        self.check(run.report())
-
     def check(self, report):
         self.assertEqual(report["used"]["ui"], "desktop")
         self.assertEqual((report["generation"], report["client_generation"]), (self.generation, 2))
@@ -58,9 +55,47 @@ class AWindow(Windowed):
         self.assertLess(times["window_shown"], times["registered"])
 
 
+class AWindow(Used):
+    def testMouseAndKeyboardReachTheAppAndClosingEndsAll(self):
+        run = self.shown()
+        drawn = self.drawn(run)
+        pids = [pid for pid, command in self.box.processes().items() if "window.py" in command]
+        self.assertEqual(len(pids), 1 if self.variant.in_process else 2, list(map(command_of, pids)))
+        window = self.window_titled("Probe")
+        self.use(run, window, drawn)
+        self.display.close_window(window)
+        self.assertEqual(run.wait(15), 0, run.shown())
+        self.assertEqual(self.display.windows(), [])
+        lines = run.text[0].splitlines()
+        self.assertEqual(lines[-1], "AFTER")
+        self.assertEqual([line for line in lines if not line.startswith(OWN_LINES)], [], "lines of others")
+        self.check(run.report())
+
+
 both_pairs(AWindow,
            [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("3", "ffi")],
            [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds")])
+
+
+class OnWayland(Used):
+    generation = 3
+
+    def another_display(self, **kind):
+        display = WaylandDisplay(**kind).__enter__()
+        self.addCleanup(display.__exit__)
+        return display
+
+    def testMouseAndKeyboardReachTheAppAndItClosesItsWindow(self):
+        run = self.shown()
+        drawn = self.drawn(run)
+        (compositor,) = self.display.windows()
+        self.use(run, compositor, drawn)
+        run.write(b"await window.close()\n")
+        self.assertEqual(run.wait(15), 0, run.shown())
+        self.check(run.report())
+
+
+every_variant(OnWayland, [Variant("1", "uds"), Variant("3", "ffi")])
 
 
 class WithoutADisplay(E2E):
