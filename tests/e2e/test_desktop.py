@@ -110,3 +110,22 @@ class WithoutADisplay(E2E):
                            options=["--flet-client", CLIENT], env={"DISPLAY": ":4999"})
         self.assertEqual(run.wait(30), 70, run.shown())
         self.one_line(run, "cannot open a window", "--ui headless")
+
+
+class WithoutOpenGl(Windowed, E2E):
+    def testItIsToldInOneLine(self):
+        for name, value in (("__EGL_VENDOR_LIBRARY_DIRS", "/nowhere"), ("GDK_GL", "disable")):
+            with self.subTest(name):
+                run = self.start(EXAMPLES / "counter/main.py", variant=Variant("2", "uds"), env={name: value})
+                self.assertEqual(run.wait(30), 70, run.shown())
+                self.one_line(run, "no window without OpenGL", "--ui headless")
+                self.assertEqual(self.display.windows(), [])
+
+
+class AnyUi(E2E):
+    def testWithoutADisplayTheAppRunsHeadlessAndIsToldWhy(self):
+        app = self.box.write("app.py", "import flet as ft, os\n"
+                             "def main(page):\n    page.add(ft.Text('x'))\n    os._exit(0)\nft.run(main)\n")
+        run = self.box.run(Variant("1", "uds"), app, ui="auto", report=False)
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.one_line(run, "no window, the app runs headless until Ctrl-C: no display for a window")

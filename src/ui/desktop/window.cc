@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cctype>
 #include <clocale>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <locale.h>
@@ -22,6 +23,12 @@ namespace fs = std::filesystem;
 
 // GTK's and the engine's objects, of which only addresses are known here.
 using Object = void*;
+
+struct GlibError {  // GError
+  std::uint32_t domain;
+  int code;
+  const char* message;
+};
 
 constexpr int kNonUnique = 1 << 5;  // G_APPLICATION_NON_UNIQUE: each run is a program of its own
 constexpr int kAfter = 1;           // G_CONNECT_AFTER
@@ -89,6 +96,10 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     void (*gtk_widget_show)(Object);
     void (*gtk_widget_grab_focus)(Object);
     void (*gtk_widget_hide)(Object);
+    Object (*gtk_widget_get_window)(Object);
+    Object (*gdk_window_create_gl_context)(Object, GlibError**);
+    int (*gdk_gl_context_realize)(Object, GlibError**);
+    void (*gdk_gl_context_clear_current)();
     Object (*gdk_display_get_default)();
     void (*gdk_display_flush)(Object);
     int (*g_application_run)(Object, int, char**);
@@ -141,6 +152,10 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     FLETBRIDGE_GET(gtk, gtk_widget_show);
     FLETBRIDGE_GET(gtk, gtk_widget_grab_focus);
     FLETBRIDGE_GET(gtk, gtk_widget_hide);
+    FLETBRIDGE_GET(gtk, gtk_widget_get_window);
+    FLETBRIDGE_GET(gtk, gdk_window_create_gl_context);
+    FLETBRIDGE_GET(gtk, gdk_gl_context_realize);
+    FLETBRIDGE_GET(gtk, gdk_gl_context_clear_current);
     FLETBRIDGE_GET(gtk, gdk_display_get_default);
     FLETBRIDGE_GET(gtk, gdk_display_flush);
     FLETBRIDGE_GET(gtk, g_application_run);
@@ -200,6 +215,26 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
+  // Why nothing can be drawn, which the engine and libepoxy would end the process for; empty if it
+  // can.
+  std::string NoOpenGl() {
+    constexpr int kExtensions = 0x3055;  // EGL_EXTENSIONS
+    Result<Library> egl = Library::Open("libEGL.so.1");
+    if (!egl) return egl.error().Line();
+    auto* query = reinterpret_cast<const char* (*)(void*, int)>(egl->Find("eglQueryString"));
+    const char* has = query != nullptr ? query(nullptr, kExtensions) : nullptr;
+    if (has == nullptr || std::string_view(has).find("EGL_EXT_platform_base") == std::string::npos)
+      return "libEGL has no driver";
+    GlibError* error = nullptr;
+    Object context = f.gdk_window_create_gl_context(f.gtk_widget_get_window(window), &error);
+    if (context != nullptr && error == nullptr) f.gdk_gl_context_realize(context, &error);
+    if (context != nullptr) {
+      f.gdk_gl_context_clear_current();
+      f.g_object_unref(context);
+    }
+    return error != nullptr ? error->message : "";
+  }
+
   // As the client's own runner has it: where windows bring their own title bar, and not where the
   // window manager of an X display draws it.
   bool WantsHeaderBar() {
@@ -225,6 +260,13 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     f.gtk_window_set_default_size(window, kWidth, kHeight);
     f.gtk_widget_show(window);
     events.on_shown();
+    if (const std::string why = NoOpenGl(); !why.empty()) {
+      failure = MakeError(Errc::kSetup, "no window without OpenGL: " + why +
+                                            "; install a driver (Debian: apt install libegl1 "
+                                            "libgl1-mesa-dri), or use --ui headless");
+      f.g_application_quit(application);
+      return;
+    }
     Object project = f.fl_dart_project_new();
     f.fl_dart_project_set_assets_path(project, (options.client + "/data/flutter_assets").c_str());
     f.fl_dart_project_set_icu_data_path(project, (options.client + "/data/icudtl.dat").c_str());
@@ -282,7 +324,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     f.g_signal_connect_data(application, "activate", reinterpret_cast<void (*)()>(&OnActivate),
                             this, nullptr, 0);
     f.g_application_run(application, 0, nullptr);
-    return {};
+    return failure;
   }
 
   // Tells once that the window has gone. It is hidden and not destroyed: the engine does not
@@ -320,6 +362,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   std::size_t (*x11_screen_type)() = nullptr;
   const char* (*x11_manager)(Object) = nullptr;
   std::string missing;
+  Error failure;  // why no view was made
   Object application = nullptr;
   Object window = nullptr;  // GTK clears it when the window goes
   bool drawn = false;
