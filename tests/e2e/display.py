@@ -87,7 +87,7 @@ class Display:
     def __init__(self, manager=None, keyboard=None):
         """`manager`: the program that places the windows; `keyboard`: a layout other than the US one."""
         self.manager_name, self.keyboard = manager, keyboard
-        self.manager = None
+        self.server = self.manager = None
 
     def __enter__(self):
         read, write = os.pipe()
@@ -204,6 +204,8 @@ class Display:
 class WaylandDisplay(Display):
     """A Wayland compositor in such a display, as large as it: what comes to it goes to the one window."""
 
+    folder = None
+
     def __enter__(self):
         super().__enter__()
         self.folder = tempfile.mkdtemp(prefix="fletbridge-weston-")
@@ -227,4 +229,5 @@ class WaylandDisplay(Display):
 
     def __exit__(self, *_):
         super().__exit__()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)

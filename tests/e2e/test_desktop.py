@@ -79,11 +79,7 @@ both_pairs(AWindow,
 
 class OnWayland(Used):
     generation = 3
-
-    def another_display(self, **kind):
-        display = WaylandDisplay(**kind).__enter__()
-        self.addCleanup(display.__exit__)
-        return display
+    kind_of_display = WaylandDisplay
 
     def testMouseAndKeyboardReachTheAppAndItClosesItsWindow(self):
         run = self.shown()

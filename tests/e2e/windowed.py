@@ -32,10 +32,12 @@ class Windowed:
         super().setUp()
         self.display = self.another_display(keyboard=self.keyboard)
 
-    def another_display(self, **kind):
-        display = Display(**kind).__enter__()
-        self.addCleanup(display.__exit__)
-        return display
+    kind_of_display = Display
+
+    def another_display(self, **how):
+        display = self.kind_of_display(**how)
+        self.addCleanup(display.__exit__)  # also of one that has begun only
+        return display.__enter__()
 
     def start(self, *app, variant=None, options=(), env=None, display=None, **more):
         return self.box.run(variant or self.variant, *app, ui="desktop", python=self.python,
