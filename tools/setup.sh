@@ -10,7 +10,8 @@ packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libtomlplusplus-dev clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14
   python3 python3-dev python3-venv procps
   # A Flutter engine with Flet's own client, on a display that nobody sees; what its plugins need.
-  libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool imagemagick
+  libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
+  blackbox weston  # a small window manager, without which nothing is maximized; a Wayland compositor
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
   strace)  # counts the wake-ups of an idle app
 

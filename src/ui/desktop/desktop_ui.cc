@@ -5,6 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "common/base/log.h"
 #include "common/net/client_leg.h"
 #include "common/process/runtime_dir.h"
@@ -13,6 +16,8 @@
 #include "src/ui/desktop/window.h"
 
 namespace fletbridge::desktop {
+namespace asio = boost::asio;
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -20,6 +25,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int kFailureCode = 70;
 // The client writes its number there for those who have started it: that is this process.
 constexpr const char* kNobody = "/dev/null";
+constexpr auto kLastAnswersDeadline = std::chrono::milliseconds(300);
+// In direct mode nobody sees whether the app waits for an answer: each end waits so long.
+constexpr auto kUnseenAnswersDeadline = std::chrono::milliseconds(100);
 
 SocketAddress AddressIn(const RuntimeDir& dir) {
   SocketAddress address;
@@ -33,6 +41,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
       : loop_(loop),
         generation_(options.client_generation),
         dir_(std::move(dir)),
+        last_answers_(loop.io()),
         window_(Of(options), Events()) {
     if (!options.page_url.empty()) return;
     leg_ =
@@ -113,7 +122,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     };
     events.on_rest = [this, at = &loop_] { at->Post([this] { trim_.AtRest(); }); };
     events.on_closed = [this, at = &loop_](const Error& why) {
-      at->Post([this, why] { Finish(why); });
+      at->Post([this, why] { OnWindowClosed(why); });
     };
     return events;
   }
@@ -121,10 +130,27 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     if (!finished_) (sink_->*what)(when);
   }
 
-  // The window has gone, or never came.
+  // The window has gone, or never came. An app that has asked for that (`await window.destroy()`)
+  // gets its answer.
+  void OnWindowClosed(const Error& why) {
+    if (why.code || close_why_ || (leg_ && calls_ == 0)) {
+      Finish(why);
+      return;
+    }
+    window_closed_ = true;
+    last_answers_.expires_after(leg_ ? kLastAnswersDeadline : kUnseenAnswersDeadline);
+    last_answers_.async_wait([this](boost::system::error_code error) {
+      if (!error) Finish({});
+    });
+  }
+
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
-    if (leg_) leg_->Close();
+    last_answers_.cancel();
+    if (leg_) {
+      leg_->Close();
+      window_.Close();
+    }  // else the client may still have an answer for the app: it rests when the app has ended
     dir_.Remove();
     if (why.code) {
       sink_->OnUiEvent({UiState::kClosed, why, kFailureCode});
@@ -139,6 +165,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     registered_ = false;
     first_frame_ = false;
     waits_for_answer_.reset();
+    calls_ = 0;
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
   }
   void OnDisconnected(const Error& why) override {
@@ -146,18 +173,26 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     left_ = why;
   }
   void OnPacket(Packet&& packet) override {
-    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_)
-      waits_for_answer_ = Clock::now();
+    const Action action = PeekAction(packet);
+    if (action == Action::kControlEvent && !waits_for_answer_) waits_for_answer_ = Clock::now();
+    const bool answered = action == Action::kInvokeMethod && calls_ > 0 && --calls_ == 0;
     sink_->OnPacket(std::move(packet));
+    if (answered && window_closed_) Finish({});
   }
   void OnWritable() override { sink_->OnWritable(); }
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
 
   // To the client; any thread.
   void Observe(Action action) {
-    if (action != Action::kRegisterClient && action != Action::kPatchControl) return;
+    if (action != Action::kRegisterClient && action != Action::kPatchControl &&
+        action != Action::kInvokeMethod)
+      return;
     loop_.Post([this, action, now = Clock::now()] {
       if (finished_) return;
+      if (action == Action::kInvokeMethod) {
+        ++calls_;
+        return;
+      }
       if (action == Action::kRegisterClient) {
         if (!std::exchange(registered_, true)) sink_->OnUiEvent({UiState::kRegistered, {}, 0});
         return;
@@ -181,8 +216,11 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   std::optional<Clock::time_point> waits_for_answer_;
   std::optional<Error> left_;       // the last client has gone, and no other has come
   std::optional<Error> close_why_;  // why the host closed it
+  asio::steady_timer last_answers_;
+  int calls_ = 0;  // of the client's methods, not answered yet
   bool registered_ = false;
   bool first_frame_ = false;
+  bool window_closed_ = false;
   bool finished_ = false;
   Window window_;
 };
