@@ -48,6 +48,7 @@ Toolbox RealToolbox() {
                 .probe_interpreter = ProbeInterpreter,
                 .hosting_obstacle = HostingObstacle,
                 .wire_generation = WireGeneration,
+                .become_checker = BecomeChecker,
                 .try_runtime_dir = TryRuntimeDir},
       .environment = ReadEnvironment(),
       .cwd = std::filesystem::current_path(error).string(),  // empty: it was deleted

@@ -18,6 +18,7 @@ struct MadeUpToolbox {
   std::ostringstream err;
   std::vector<RunRequest> runs;
   std::vector<std::string> client_arguments;
+  TextPairs checks;                                 // interpreter, request
   std::map<std::string, Interpreter> interpreters;  // by path; others cannot be asked
   Toolbox tools{
       .parts = {
@@ -53,6 +54,11 @@ struct MadeUpToolbox {
           .wire_generation =
               [](std::string_view version) {
                 return version.starts_with("1.") ? 3 : version.starts_with("0.8") ? 2 : 1;
+              },
+          .become_checker =
+              [this](const std::string& python, const std::string& request) {
+                checks.emplace_back(python, request);
+                return MakeError(Errc::kSetup, "this toolbox becomes nothing");
               },
           .try_runtime_dir =
               [] { return Result<std::string>(std::string("/run/user/1/fletbridge-abc123")); },

@@ -1,0 +1,84 @@
+"""The app as a whole: its modules, and all that is found in them. Room: python/fletbridge/check."""
+
+from pathlib import Path
+
+from . import look_page, look_process
+from .contexts import Contexts
+from .findings import Finding
+from .names import Module, Names
+from .rules import RULES
+from .source import Source, file_of_module, files_below
+
+LOOKERS = (look_process, look_page)
+
+
+class NoSuchApp(Exception):
+    """Says what, why and what to do, in one line."""
+
+
+class App:
+    """`target` is a script, of which the app's own modules that it imports are part, or a folder."""
+
+    def __init__(self, target, facts=None):
+        target = Path(target)
+        self.facts = facts or {}
+        if target.is_dir():
+            self.root = target.resolve()
+            paths = list(files_below(self.root))
+        elif target.is_file():
+            self.root = target.resolve().parent
+            paths = None
+        else:
+            raise NoSuchApp(f"cannot open {target}: there is no such file or folder; check the path")
+        if paths is not None and not paths:
+            raise NoSuchApp(f"there is no Python file in {target}; name the folder of the app")
+        self.sources = [Source(path, self.root) for path in paths] if paths is not None else \
+            self._reachable(target.resolve())
+        self.modules = [Module(source) for source in self.sources if source.tree is not None]
+        self.names = Names({module.name: module for module in self.modules})
+        self.contexts = Contexts(self.names, self.modules)
+
+    def _reachable(self, script):
+        """The script, and what of the app's own it imports, directly or by way of others."""
+        found, todo = {}, [script]
+        while todo:
+            path = todo.pop(0)
+            if path in found:
+                continue
+            source = found[path] = Source(path, self.root)
+            if source.tree is None:
+                continue
+            module = Module(source)
+            wanted = []
+            for name, inner, _ in module.imports:
+                parts = name.split(".")
+                # The packages around it are loaded as well.
+                wanted += [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+                if inner:
+                    wanted.append(f"{name}.{inner}")
+            todo += [p for p in (file_of_module(name, [self.root]) for name in wanted) if p]
+        return list(found.values())
+
+    def findings(self, rules=None):
+        """All that is found and not silenced, in the order of the files; and how many were silenced."""
+        kept, silenced, seen = [], 0, set()
+        for finding in self._all():
+            if rules is not None and finding.rule.id not in rules or finding.key() in seen:
+                continue
+            seen.add(finding.key())
+            if finding.source.is_silenced(finding.rule.id, finding.line, finding.end_line):
+                silenced += 1
+            else:
+                kept.append(finding)
+        return sorted(kept, key=Finding.key), silenced
+
+    def _all(self):
+        for source in self.sources:
+            if source.error is not None:
+                line, column, why = source.error
+                yield Finding("FB001", source, f"this file cannot be read: {why}", place=(line, column))
+            for line, column, rule in source.comments:
+                if rule not in RULES:
+                    yield Finding("FB002", source, f"there is no rule {rule}", place=(line, column))
+        for looker in LOOKERS:
+            yield from looker.look(self)
