@@ -40,7 +40,7 @@ struct CheckOptions {
 
 void AddOptions(CLI::App& command, CheckOptions& options) {
   const auto stages = CLI::IsMember({"1", "2", "3"});
-  command.add_option("target", options.target)->option_text("SCRIPT|DIR")->group("The app");
+  command.add_option("target", options.target)->group({});  // the usage line shows it
   command.add_option("--stage", options.stage, "Judge for this stage alone: 1, 2, 3 or all")
       ->check(CLI::IsMember({"1", "2", "3", "all"}))
       ->option_text("STAGE")

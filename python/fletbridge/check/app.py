@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from . import look_page, look_process
-from .contexts import Contexts
+from . import look_loop, look_page, look_process, look_surroundings
+from .contexts import STARTS_FLET, Contexts
 from .findings import Finding
 from .names import Module, Names
 from .rules import RULES
 from .source import Source, file_of_module, files_below
 
-LOOKERS = (look_process, look_page)
+LOOKERS = (look_process, look_loop, look_page, look_surroundings)
 
 
 class NoSuchApp(Exception):
@@ -37,6 +37,25 @@ class App:
         self.modules = [Module(source) for source in self.sources if source.tree is not None]
         self.names = Names({module.name: module for module in self.modules})
         self.contexts = Contexts(self.names, self.modules)
+        self.is_for_web = any(self._asks_for_web(call) for module in self.modules for call in module.calls)
+
+    def _asks_for_web(self, call):
+        if self.names.outside(call.func) not in STARTS_FLET:
+            return False
+        return any(item.arg == "export_asgi_app" or item.arg == "view" and
+                   self.names.outside(item.value) in ("flet.WEB_BROWSER", "flet.FLET_APP_WEB")
+                   for item in call.keywords)
+
+    def web_stages(self, verdict):
+        """For what works with a web server alone: nothing is lost unless the app is for one today."""
+        return " ".join([verdict] * 3) if self.is_for_web else None
+
+    def web_reason(self, what):
+        return f"{what} came from Flet's web server, which this app asks for, and which no stage starts" \
+            if self.is_for_web else None
+
+    def imports_flet(self, source):
+        return any(module.source is source and self.contexts.uses_flet[id(module)] for module in self.modules)
 
     def _reachable(self, script):
         """The script, and what of the app's own it imports, directly or by way of others."""
