@@ -5,6 +5,7 @@ fail_on, select, ignore, json, sarif, flet, python, version, and for --run progr
 seconds. Exit code: 0, 1 for findings, 2 for wrong usage, 70 for a failure of ours.
 """
 
+import gc
 import json
 import os
 import sys
@@ -44,6 +45,7 @@ def main(request):
 
 
 def check(request):
+    gc.disable()  # trees live to the end: looking through them again and again is half of the time
     app = App(request["target"], request)
     findings, silenced = app.findings(chosen(request))
     stages = [request["stage"]] if request.get("stage") else STAGES

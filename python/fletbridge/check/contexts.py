@@ -122,13 +122,11 @@ class Contexts:
     def _find_roots(self, module):
         for call in module.calls:
             self._root_of_call(call)
-        for node in module.nodes:
-            if isinstance(node, (ast.Assign, ast.AnnAssign)):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                for target in targets:
-                    if isinstance(target, ast.Attribute) and target.attr.startswith("on_") \
-                            and self._may_be_control(target.value):
-                        self._handler(node.value, target.attr)
+        for node in module.of(ast.Assign, ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Attribute) and target.attr.startswith("on_") \
+                        and self._may_be_control(target.value):
+                    self._handler(node.value, target.attr)
         for cls in module.classes:
             family = list(self.names.family(cls))
             bases = {c.name for c in family if isinstance(c, Outside)}

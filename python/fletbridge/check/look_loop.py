@@ -3,7 +3,7 @@ python/fletbridge/check."""
 
 import ast
 
-from .contexts import LOOP, STARTS_FLET, THREAD, argument, owner
+from .contexts import LOOP, STARTS_FLET, THREAD, owner
 from .findings import Finding
 from .names import FUNCTIONS, Instance, Member, Outside
 

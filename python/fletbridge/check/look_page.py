@@ -3,15 +3,12 @@
 import ast
 
 from .findings import Finding
-from .names import Instance, Member, Outside
-
-URL_MAKERS = ("get_upload_url",)
 
 
 def look(app):
     for module in app.modules:
-        for node in module.nodes:
-            if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
+        for node in module.of(ast.Attribute):
+            if not isinstance(node.ctx, ast.Load):
                 continue
             if node.attr == "url" and app.contexts.is_page(node.value):
                 yield Finding("FB301", module.source, "page.url is read", node)

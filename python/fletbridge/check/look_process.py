@@ -2,9 +2,9 @@
 
 import ast
 
-from .contexts import LOOP, PROCESS_POOLS, STARTS_FLET, argument, owner
+from .contexts import LOOP, PROCESS_POOLS, STARTS_FLET, owner
 from .findings import Finding
-from .names import FUNCTIONS, Function, Instance, Member, Outside
+from .names import FUNCTIONS, Function, Instance, Outside
 
 WORKERS = PROCESS_POOLS | {"multiprocessing.Process", "multiprocessing.Manager", "multiprocessing.Queue",
                            "multiprocessing.set_start_method", "multiprocessing.freeze_support",
@@ -201,8 +201,9 @@ def close(app, module, call, name):
 
 
 def executable(app, module):
-    for node in module.nodes:
-        if isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Load) \
+    for node in module.of(ast.Attribute, ast.Name, ast.Constant):
+        if isinstance(node, (ast.Attribute, ast.Name)) and "executable" in (
+                getattr(node, "attr", None), getattr(node, "id", None)) and isinstance(node.ctx, ast.Load) \
                 and app.names.outside(node) == "sys.executable" and not inside_same(app, node):
             yield Finding("FB103", module.source, "sys.executable is the app's own interpreter", node)
         elif isinstance(node, ast.Constant) and node.value in ("/proc/self/exe", "/proc/self/cmdline",

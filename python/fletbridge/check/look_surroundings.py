@@ -4,9 +4,9 @@ import ast
 import re
 import sys
 
-from .contexts import LOOP, PROCESS_POOLS, STARTS_FLET, argument, owner
+from .contexts import argument
 from .findings import Finding
-from .names import Member, Outside
+from .names import Member
 
 OPENS = {"builtins.open", "io.open", "codecs.open", "os.open", "os.listdir", "os.scandir", "os.mkdir",
          "os.makedirs", "os.remove", "os.stat", "os.path.exists", "os.path.isfile", "os.path.isdir",
@@ -32,7 +32,7 @@ HOSTS_OWN = {
     "FLET_HIDE_WINDOW_ON_START": ("differs differs differs", "Flet starts no client; use --hidden"),
 }
 READ_DIFFERS = {"FLET_PLATFORM", "FLET_SERVER_PORT", "FLET_SERVER_UDS_PATH", "FLET_DART_BRIDGE_PORT"}
-PATCHED = {"gevent.monkey.patch_all": "gevent", "eventlet.monkey_patch": "eventlet"}
+PATCHED = {"gevent.monkey.patch_all", "eventlet.monkey_patch"}
 # Modules of the standard library that a version took away.
 GONE = {name: (3, 12) for name in ("asynchat", "asyncore", "distutils", "imp", "smtpd")}
 GONE.update({name: (3, 13) for name in (
@@ -48,10 +48,15 @@ def look(app):
             yield from at_exit(app, module, call)
             name = app.names.outside(call.func)
             if name in PATCHED:
-                yield patched(module, call, PATCHED[name])
+                yield Finding("FB501", module.source, f"{name}() replaces sockets and threads", call)
+            elif name == "setproctitle.setproctitle":
+                yield Finding("FB501", module.source, "the process is given a title", call, stages="fine differs differs",
+                              why="with --hosting library it has no effect: the command line is fletbridge's",
+                              do="leave --hosting at auto")
         yield from environment(app, module)
         yield from stdin(app, module)
         yield from gone(app, module)
+        yield from at_exit_decorators(app, module)
     yield from versions(app)
 
 
@@ -110,7 +115,7 @@ def origin(app, node):
 # -- the environment
 
 def environment(app, module):
-    for node in module.nodes:
+    for node in module.of(ast.Subscript, ast.Call, ast.Compare):
         key, writes = None, False
         if isinstance(node, ast.Subscript) and app.names.outside(node.value) == "os.environ":
             key, writes = node.slice, not isinstance(node.ctx, ast.Load)
@@ -143,15 +148,25 @@ def variable(module, node, name, writes):
         yield Finding("FB403", module.source, f"{name} is asked for", node)
 
 
+STDIN_WORDS = {"stdin", "__stdin__", "read", "readline", "readlines", "readinto"}
+
+
 def stdin(app, module):
-    for node in module.nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) \
-                and app.names.outside(node) in ("sys.stdin", "sys.__stdin__") and not isinstance(node.up, ast.Attribute):
+    for node in module.of(ast.Attribute):
+        if node.attr not in STDIN_WORDS:
+            continue
+        if isinstance(node.ctx, ast.Load) and app.names.outside(node) in ("sys.stdin", "sys.__stdin__") and not isinstance(node.up, ast.Attribute):
             yield Finding("FB404", module.source, "sys.stdin is read", node)
-        elif isinstance(node, ast.Attribute) and isinstance(node.up, ast.Call) and \
-                app.names.outside(node.value) in ("sys.stdin", "sys.stdin.buffer") and \
-                node.attr in ("read", "readline", "readlines", "readinto"):
+        elif isinstance(node.up, ast.Call) and node.up.func is node and \
+                app.names.outside(node.value) in ("sys.stdin", "sys.stdin.buffer"):
             yield Finding("FB404", module.source, f"sys.stdin.{node.attr}() is called", node)
+
+
+def at_exit_decorators(app, module):
+    for function in module.functions:
+        for decorator in getattr(function, "decorator_list", ()):
+            if app.names.outside(decorator) == "atexit.register":
+                yield Finding("FB405", module.source, "atexit is used", decorator)
 
 
 def at_exit(app, module, call):
@@ -165,10 +180,6 @@ def at_exit(app, module, call):
 
 
 # -- modules and versions
-
-def patched(module, call, library):
-    return Finding("FB501", module.source, f"{library} replaces sockets and threads", call)
-
 
 def gone(app, module):
     for name, _, node in module.imports:

@@ -84,8 +84,7 @@ class Module:
         self.name = source.name
         self.tree = source.tree
         self.scope = Scope("module", source.tree, None, self)
-        self.nodes = []       # all, in the order of the text
-        self.calls = []
+        self._by_type = {}
         self.functions = []
         self.classes = []
         self.imports = []     # (full name of the module, name within it or None, node)
@@ -102,66 +101,87 @@ class Module:
         parts = parts[: len(parts) - (level - 1)] if level > 1 else parts
         return ".".join(parts + ([name] if name else []))
 
+    def of(self, *types):
+        """The nodes of these types, in the order of the text within each."""
+        return [node for kind in types for node in self._by_type.get(kind, ())]
+
     def _walk(self):
+        enter = {
+            ast.ClassDef: self._enter_class, ast.Import: self._enter_import, ast.ImportFrom: self._enter_import,
+            ast.Global: self._enter_elsewhere, ast.Nonlocal: self._enter_elsewhere, ast.Assign: self._enter_assign,
+            ast.AnnAssign: self._enter_annotated, ast.NamedExpr: self._enter_walrus, ast.withitem: self._enter_with,
+            ast.For: self._enter_for, ast.AsyncFor: self._enter_for, ast.comprehension: self._enter_for,
+            ast.ExceptHandler: self._enter_named,
+        }
+        enter.update(dict.fromkeys(FUNCTIONS, self._enter_function))
+        enter.update(dict.fromkeys(COMPREHENSIONS, self._enter_comprehension))
+        for name in ("MatchAs", "MatchStar", "MatchMapping", "TypeVar", "ParamSpec", "TypeVarTuple"):
+            if hasattr(ast, name):
+                enter[getattr(ast, name)] = self._enter_named
+        by_type = self._by_type
         todo = [(node, self.scope, self.tree) for node in reversed(self.tree.body)]
         while todo:
             node, scope, up = todo.pop()
             node.scope, node.up = scope, up
-            self.nodes.append(node)
-            inside = self._enter(node, scope)
-            todo.extend((child, inner, node) for child, inner in reversed(inside))
-
-    def _enter(self, node, scope):
-        """Binds what the node binds; returns its children, each with its scope."""
-        if isinstance(node, FUNCTIONS):
-            return self._enter_function(node, scope)
-        if isinstance(node, ast.ClassDef):
-            scope.bind(node.name, "class", node)
-            node.inner = Scope("class", node, scope, self)
-            node.attributes = {}  # name -> values given to self.name in its methods
-            self.classes.append(node)
-            body = {id(child) for child in node.body}
-            return [(child, node.inner if id(child) in body else scope)
-                    for child in ast.iter_child_nodes(node)]
-        if isinstance(node, COMPREHENSIONS):
-            node.inner = Scope("comprehension", node, scope, self)
-            # Comprehensions first: their names are used in what stands before them.
-            element = [child for child in ast.iter_child_nodes(node)
-                       if not isinstance(child, ast.comprehension)]
-            return [(child, node.inner) for child in node.generators + element]
-        if isinstance(node, ast.Call):
-            self.calls.append(node)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            self._enter_import(node, scope)
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            for name in node.names:
-                scope.elsewhere[name] = type(node).__name__.lower()
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                self._bind_target(target, node.value, scope)
-        elif isinstance(node, ast.AnnAssign):
-            if isinstance(node.target, ast.Name):
-                scope.bind(node.target.id, "annotated", node)
+            kind = type(node)
+            if kind in by_type:
+                by_type[kind].append(node)
             else:
-                self._bind_target(node.target, node.value, scope)
-        elif isinstance(node, ast.NamedExpr):
-            home = scope
-            while home.kind == "comprehension":
-                home = home.parent
-            home.bind(node.target.id, "value", node.value)
-        elif isinstance(node, ast.withitem):
-            if node.optional_vars is not None:
-                self._bind_target(node.optional_vars, node.context_expr, scope)
-        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-            self._bind_target(node.target, None, scope)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            scope.bind(node.name, "unknown", node)
+                by_type[kind] = [node]
+            inside = enter[kind](node, scope) if kind in enter else None
+            if inside is None:
+                # Names and constants, of which a tree has most, hold nothing.
+                if kind is not ast.Name and kind is not ast.Constant:
+                    todo += [(child, scope, node) for child in reversed(children(node))]
+            else:
+                todo += [(child, inner, node) for child, inner in reversed(inside)]
+        self.calls = by_type.get(ast.Call, [])
+
+    def _enter_class(self, node, scope):
+        scope.bind(node.name, "class", node)
+        node.inner = Scope("class", node, scope, self)
+        node.attributes = {}  # name -> values given to self.name in its methods
+        self.classes.append(node)
+        body = set(map(id, node.body))
+        return [(child, node.inner if id(child) in body else scope) for child in children(node)]
+
+    def _enter_comprehension(self, node, scope):
+        node.inner = Scope("comprehension", node, scope, self)
+        # Its loops first: their names are used in what stands before them.
+        element = [child for child in children(node) if not isinstance(child, ast.comprehension)]
+        return [(child, node.inner) for child in node.generators + element]
+
+    def _enter_elsewhere(self, node, scope):
+        for name in node.names:
+            scope.elsewhere[name] = type(node).__name__.lower()
+
+    def _enter_assign(self, node, scope):
+        for target in node.targets:
+            self._bind_target(target, node.value, scope)
+
+    def _enter_annotated(self, node, scope):
+        if isinstance(node.target, ast.Name):
+            scope.bind(node.target.id, "annotated", node)
         else:
-            for field in ("name", "rest"):  # of patterns and of type aliases
-                bound = getattr(node, field, None)
-                if isinstance(bound, str) and not isinstance(node, ast.alias):
-                    scope.bind(bound, "unknown", node)
-        return [(child, scope) for child in ast.iter_child_nodes(node)]
+            self._bind_target(node.target, node.value, scope)
+
+    def _enter_walrus(self, node, scope):
+        while scope.kind == "comprehension":
+            scope = scope.parent
+        scope.bind(node.target.id, "value", node.value)
+
+    def _enter_with(self, node, scope):
+        if node.optional_vars is not None:
+            self._bind_target(node.optional_vars, node.context_expr, scope)
+
+    def _enter_for(self, node, scope):
+        self._bind_target(node.target, None, scope)
+
+    def _enter_named(self, node, scope):
+        for field in ("name", "rest"):
+            bound = getattr(node, field, None)
+            if isinstance(bound, str):
+                scope.bind(bound, "unknown", node)
 
     def _enter_function(self, node, scope):
         node.inner = Scope("function", node, scope, self)
@@ -179,7 +199,7 @@ class Module:
         body = node.body if isinstance(node.body, list) else [node.body]
         inner = {id(child) for child in body}
         return [(child, node.inner if id(child) in inner else scope)
-                for child in ast.iter_child_nodes(node)]
+                for child in children(node)]
 
     def _enter_import(self, node, scope):
         if isinstance(node, ast.Import):
@@ -214,6 +234,21 @@ class Module:
             owner = class_of_self(target.value.id, scope)
             if owner is not None and value is not None:
                 owner.attributes.setdefault(target.attr, []).append(value)
+
+
+WITHOUT_CONTENT = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+
+
+def children(node):
+    """The nodes in it; without Load, Add and the like, which the trees share."""
+    found = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST) and not isinstance(item, WITHOUT_CONTENT)]
+        elif isinstance(value, ast.AST) and not isinstance(value, WITHOUT_CONTENT):
+            found.append(value)
+    return found
 
 
 def class_of_self(name, scope):
