@@ -35,7 +35,7 @@ struct CheckOptions {
   bool json = false;
   bool run = false;
   std::string from = "1", to = "3", steps;
-  double seconds = 10;
+  double seconds = 3;
 };
 
 void AddOptions(CLI::App& command, CheckOptions& options) {
@@ -77,7 +77,9 @@ void AddOptions(CLI::App& command, CheckOptions& options) {
   command.add_option("--steps", options.steps, "What to do in the app, as for fletbridge run")
       ->option_text("FILE")
       ->group("Running it");
-  command.add_option("--seconds", options.seconds, "How long each run may take")
+  command
+      .add_option("--seconds", options.seconds,
+                  "How long the app is left alone where there are no steps")
       ->check(CLI::Range(0.1, 3600.0))
       ->option_text("N")
       ->group("Running it");
