@@ -86,8 +86,7 @@ void AddOptions(CLI::App& command, CheckOptions& options) {
 }
 
 // The checker's request; the keys are those of python/fletbridge/check/__main__.py.
-std::string RequestText(const CheckOptions& options, const std::string& python,
-                        const std::string& flet) {
+std::string RequestText(const CheckOptions& options, const std::string& python) {
   std::error_code error;
   const nlohmann::json request = {
       {"target", options.target},
@@ -97,7 +96,7 @@ std::string RequestText(const CheckOptions& options, const std::string& python,
       {"ignore", options.ignore},
       {"json", options.json},
       {"sarif", options.sarif},
-      {"flet", options.flet.empty() ? flet : options.flet},
+      {"flet", options.flet},
       {"python", python},
       {"version", Version()},
       {"program", fs::read_symlink("/proc/self/exe", error).string()},
@@ -140,13 +139,8 @@ int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (!settings) return PrintError(tools, settings.error());
   const Result<std::string> python = tools.parts.find_interpreter(settings->text("python"), folder);
   if (!python) return PrintError(tools, python.error());
-  // What cannot be asked for its Flet may still be able to read the app.
-  std::string flet;
-  if (const Result<Interpreter> probed = tools.parts.probe_interpreter(*python))
-    flet = probed->flet_version;
   tools.out.flush();
-  return PrintError(tools,
-                    tools.parts.become_checker(*python, RequestText(options, *python, flet)));
+  return PrintError(tools, tools.parts.become_checker(*python, RequestText(options, *python)));
 }
 
 }  // namespace fletbridge

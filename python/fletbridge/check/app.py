@@ -1,5 +1,8 @@
 """The app as a whole: its modules, and all that is found in them. Room: python/fletbridge/check."""
 
+import os
+import site
+import sys
 from pathlib import Path
 
 from . import look_loop, look_page, look_process, look_surroundings
@@ -12,6 +15,18 @@ from .source import Source, file_of_module, files_below
 LOOKERS = (look_process, look_loop, look_page, look_surroundings)
 
 
+def installed_flet(python):
+    """The version of Flet that this interpreter would import, or ''. Its own folders are not on our path."""
+    home = Path(os.path.abspath(python)).parent.parent  # not resolved: the link makes the environment
+    folders = [home / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"]
+    if not (home / "pyvenv.cfg").exists():
+        folders = [Path(folder) for folder in [*site.getsitepackages(), site.getusersitepackages()]]
+    for folder in folders:
+        for found in folder.glob("flet-*.dist-info"):
+            return found.name[len("flet-"):-len(".dist-info")]
+    return ""
+
+
 class NoSuchApp(Exception):
     """Says what, why and what to do, in one line."""
 
@@ -21,7 +36,9 @@ class App:
 
     def __init__(self, target, facts=None):
         target = Path(target)
-        self.facts = facts or {}
+        self.facts = dict(facts or {})
+        if not self.facts.get("flet") and self.facts.get("python"):
+            self.facts["flet"] = installed_flet(self.facts["python"])
         if target.is_dir():
             self.root = target.resolve()
             paths = list(files_below(self.root))

@@ -56,7 +56,7 @@ def check(request):
     if request.get("sarif"):
         write(request["sarif"], report_sarif.document(app, findings, request, stages))
     if request.get("json"):
-        document = report_json.document(app, findings, silenced, request)
+        document = report_json.document(app, findings, silenced, app.facts)
         if live is not None:
             document["run"] = live.document()
         json.dump(document, sys.stdout, indent=1, ensure_ascii=False)

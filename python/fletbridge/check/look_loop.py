@@ -37,6 +37,7 @@ OTHER_UI = {
     "dearpygui": (), "webview": ("start",), "pystray": ("Icon",), "gi": (), "cv2": ("imshow", "waitKey"),
 }
 UI_MODULES = set(OTHER_UI) - {"cv2", "turtle"}
+ON_GLIB = {"gi", "wx", "PyQt5", "PyQt6", "PySide2", "PySide6"}  # by Qt's and GTK's own event loops
 WEB_VIEWS = {"flet.WEB_BROWSER", "flet.FLET_APP_WEB", "flet.FLET_APP_HIDDEN"}
 
 
@@ -68,10 +69,13 @@ def other_ui(app, module):
 
 
 def ui_finding(module, node, top, message):
-    if top in ("gi", "wx"):
+    if top in ON_GLIB:
         return Finding("FB201", module.source, message, node, stages="fine breaks breaks",
-                       why="the Flet client's window is GTK's, on a thread of this process on stages 2 and 3: one "
-                           "GTK cannot be used from two threads, and GTK 3 and 4 cannot be in one process")
+                       why="it runs on GLib's main context, which on stages 2 and 3 belongs to the thread of the Flet "
+                           "client's window (--ui desktop): Qt crashes, GTK calls back on that thread")
+    if top in ("tkinter", "customtkinter", "turtle", "matplotlib"):
+        return Finding("FB201", module.source, message, node, stages="fine fine fine",
+                       why="Tk has a loop and a connection to the display of its own, and runs beside the window")
     return Finding("FB201", module.source, message, node)
 
 

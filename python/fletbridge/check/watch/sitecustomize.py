@@ -1,8 +1,8 @@
 """What `fletbridge check --run` puts on the app's PYTHONPATH: writes down, line by line as JSON, what
 the app does. Room: python/fletbridge/check.
 
-By an audit hook: processes, threads, sockets that are bound, files opened by a relative path. By wrapping
-two functions: what runs on an event loop for more than 100 ms (asyncio's Handle._run, with the stack that
+By an audit hook: processes, sockets that are bound, files opened by a relative path. By wrapping functions:
+threads and workers (their start), what runs on an event loop for more than 100 ms (asyncio's Handle._run, with the stack that
 a watchdog thread has seen meanwhile), and updates from threads (Flet's Session.patch_control). Gives way to
 the machine's own sitecustomize, and takes its traces from the environment and from sys.path. Nothing that
 goes wrong here may reach the app.
@@ -106,10 +106,8 @@ def _install(out, root):
             told("process", what, sys._getframe(1))
         elif event in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
             function = arguments[0]
-            thread = getattr(function, "__self__", None)
-            target = getattr(thread, "_target", None) or function
-            if target is not watchdog:
-                told("thread", getattr(target, "__qualname__", None) or type(target).__name__, sys._getframe(1))
+            if not isinstance(getattr(function, "__self__", None), threading.Thread):
+                told("thread", getattr(function, "__qualname__", "?"), sys._getframe(1))
         elif event == "socket.bind":
             address = arguments[1]
             told("socket", "unix socket" if isinstance(address, (str, bytes)) else "tcp or udp port",
@@ -163,6 +161,17 @@ def _install(out, root):
                     pass
 
     events.Handle._run = timed
+
+    # Python before 3.12 has no audit event for threads.
+    start_thread = threading.Thread.start
+
+    def start_seen(self):
+        target = getattr(self, "_target", None) or self.run
+        if target is not watchdog:
+            told("thread", getattr(target, "__qualname__", type(self).__name__), sys._getframe(1))
+        return start_thread(self)
+
+    threading.Thread.start = start_seen
 
     # -- updates from threads
 
