@@ -12,9 +12,37 @@ import sys
 from _frozen_importlib import ModuleSpec
 
 
+def _change_variables_by(host):
+    """os.environ no longer pulls the list away under a thread that reads it: a window has many."""
+    putenv, unsetenv = os.putenv, os.unsetenv
+
+    def is_plain(name):
+        return name and b"=" not in name and b"\0" not in name
+
+    def safe_putenv(name, value, /):
+        key, text = os.fsencode(name), os.fsencode(value)
+        if not is_plain(key) or b"\0" in text:
+            return putenv(name, value)  # which refuses it
+        sys.audit("os.putenv", key, text)
+        host.set_variable(key, text)
+
+    def safe_unsetenv(name, /):
+        key = os.fsencode(name)
+        if not is_plain(key):
+            return unsetenv(name)
+        sys.audit("os.unsetenv", key)
+        host.unset_variable(key)
+
+    for new, old in ((safe_putenv, putenv), (safe_unsetenv, unsetenv)):
+        new.__name__ = new.__qualname__ = old.__name__
+        new.__doc__ = old.__doc__
+    os.putenv, os.unsetenv = safe_putenv, safe_unsetenv
+
+
 def _install():
     try:
         import _fletbridge as host  # only in a hosted interpreter
+        _change_variables_by(host)
     except ImportError:
         host = None
 
@@ -36,6 +64,7 @@ def _install():
 
             host = create_dynamic(ModuleSpec("_fletbridge", None, origin=extension))
             sys.modules["_fletbridge"] = host
+            _change_variables_by(host)
             built_in = host.start(int(descriptor)).decode().split()
         except Exception as error:
             text = "fletbridge: cannot load %s: %s; choose another with --hosting\n" % (extension, error)

@@ -1,5 +1,6 @@
 """The app in a real window: Flet's own desktop client in the engine of our process, on a real display."""
 
+import signal
 import unittest
 
 from display import WaylandDisplay
@@ -94,6 +95,23 @@ class OnWayland(Used):
 
 
 every_variant(OnWayland, [Variant("1", "uds"), Variant("3", "ffi")])
+
+
+class InTheSameProcess(Windowed):
+    def testAnAppMayChangeItsEnvironmentWhileTheWindowOpens(self):
+        app = self.box.write("app.py", "import os, time\nend = time.monotonic() + 1.5\n"
+                             "while time.monotonic() < end:\n"
+                             "    for i in range(500): os.environ[f'VARIABLE_{i}'] = 'x'\n"
+                             "    for i in range(500): del os.environ[f'VARIABLE_{i}']\n"
+                             "import flet as ft\ndef main(page):\n    page.add(ft.Text('here'))\n"
+                             "    print('SHOWN', flush=True)\nft.run(main)\n")
+        run = self.start(app)
+        run.wait_line("SHOWN", 60)
+        run.signal(signal.SIGTERM)
+        self.assertEqual(run.wait(15), 128 + signal.SIGTERM, run.shown())
+
+
+every_variant(InTheSameProcess, [Variant("2", "uds"), Variant("3", "ffi", "library")])
 
 
 class WithoutADisplay(E2E):
