@@ -51,7 +51,8 @@ Line InterpreterLine(const InterpreterFinding& finding) {
     if (!python.flet_version.empty()) {
       text += ", Flet " + python.flet_version;
       if (finding.generation != 0)
-        text += " (wire generation " + std::to_string(finding.generation) + ")";
+        text += " (wire generation " + std::to_string(finding.generation) +
+                (finding.generation == 1 ? ": in a window only)" : ")");
     }
     text += python.libpython.empty()
                 ? ", no libpython"

@@ -153,7 +153,7 @@ Result<std::vector<FletClient>> FindClients(const ClientSearch& search) {
   if (!pins) return pins.error();
   for (const ClientPin& pin : *pins) {
     FletClient client = LookAtClient(pin.folder, "added", pin.version);
-    if (client.generation == 0) client.generation = pin.generation;
+    if (pin.generation != 0) client.generation = pin.generation;
     found.push_back(std::move(client));
   }
   AddOfFletHome(search, found);

@@ -75,6 +75,7 @@ print("prefix=" + sys.prefix)
 print("base_prefix=" + sys.base_prefix)
 print("soabi=%s" % var("SOABI"))
 print("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
+print("shim=" + ("" if sys.flags.ignore_environment or sys.flags.no_site else "1"))
 print("extension=" + extension(sys.argv[1]))
 # What the answers above may change with: see probe_memory.h.
 site = sys.modules.get("site")
@@ -202,6 +203,7 @@ Result<Interpreter> Understand(const std::string& path, const std::string& text)
   found.prefix = answer["prefix"];
   found.base_prefix = answer["base_prefix"];
   found.soabi = answer["soabi"];
+  found.loads_shim = !answer["shim"].empty();
   found.extension_obstacle = answer["extension"];
   if (answer["implementation"] != "cpython") {
     found.libpython.clear();

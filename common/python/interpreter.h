@@ -20,6 +20,7 @@ struct Interpreter {
   std::string prefix;                // sys.prefix
   std::string base_prefix{};         // of the installation that a virtual environment belongs to
   std::string soabi{};               // "cpython-311-x86_64-linux-gnu"
+  bool loads_shim = true;            // it heeds PYTHONPATH and imports sitecustomize
   std::string extension_obstacle{};  // why it cannot load our extension; empty: it can
 
   [[nodiscard]] std::string Version() const;  // "3.11.2"

@@ -31,8 +31,9 @@ Result<> TakeDesktop(RunRequest& request, const std::string& flet_package, int g
                                        "; set it to a display that runs, or use --ui headless or "
                                        "--ui attach");
   }
-  Result<FletClient> client =
-      ChooseClient(SearchFor(request.flet_client, flet_package, generation));
+  ClientSearch search = SearchFor(request.flet_client, flet_package, generation);
+  if (generation == 1) search.served = {1};  // nothing translates to it
+  Result<FletClient> client = ChooseClient(search);
   if (!client) return client.error();
   request.shown_by = "desktop";
   request.client_folder = client->folder;

@@ -136,19 +136,28 @@ TEST_F(DoctorTest, LooksWhereRunLooksInTheSameOrder) {
   box_.tools.environment = {{"VIRTUAL_ENV", Path("active")},
                             {"PATH", Path("none") + ":" + Path("bin")}};
   Install("active/bin/python").flet_version.clear();
-  Install(".venv/bin/python").flet_version = "0.28.3";
+  Install(".venv/bin/python").flet_version = "0.1.65";
   Install("bin/python3");
   const json report = Json(0);
   ASSERT_EQ(report["interpreters"].size(), 3u);
   EXPECT_EQ(report["interpreters"][0]["source"], "$VIRTUAL_ENV");
   EXPECT_THAT(report["interpreters"][0]["reason"], HasSubstr("Flet is not installed; "));
-  EXPECT_THAT(
-      std::string(report["interpreters"][1]["reason"]),
-      HasSubstr("Flet 0.28.3 speaks wire generation 1, this version runs generations 2 and 3"));
+  EXPECT_THAT(std::string(report["interpreters"][1]["reason"]),
+              HasSubstr("Flet 0.1.65 speaks an unknown wire generation"));
   EXPECT_EQ(report["interpreters"][2]["source"], "python3 on PATH");
   EXPECT_EQ(report["stages"][0]["python"], Path("bin/python3"));
   EXPECT_EQ(Run(), 0);
   EXPECT_THAT(box_.out.str(), HasSubstr("works with --python " + Path("bin/python3")));
+}
+
+TEST_F(DoctorTest, SaysThatAFletOfJsonIsForAWindow) {
+  Install(".venv/bin/python").flet_version = "0.28.3";
+  const json report = Json(0);
+  EXPECT_EQ(report["stages"][0]["ok"], true);
+  EXPECT_THAT(std::string(report["interpreters"][0]["stages"]["3"]["reason"]),
+              HasSubstr("Flet 0.28.3 speaks to sockets only"));
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("Flet 0.28.3 (wire generation 1: in a window only)"));
 }
 
 TEST_F(DoctorTest, ShowsAnActiveEnvironmentOnce) {
