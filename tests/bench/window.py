@@ -180,9 +180,9 @@ def memory(pid):
 
 
 def processor(pid):
-    """Seconds that all their threads have run."""
-    return sum(int(pathlib.Path(f"/proc/{one}/task/{task}/schedstat").read_text().split()[0])
-               for one in family(pid) for task in os.listdir(f"/proc/{one}/task")) / 1e9
+    """Seconds that they have run, with their threads that have ended."""
+    stats = [pathlib.Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in family(pid)]
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 def main():
@@ -205,7 +205,8 @@ def main():
         print(f"{figure:14} {'median':>8}   ratio to {base}, median of {options.rounds} rounds [95 %]")
         for variant in options.variants:
             values, bases = ([run[figure] for run in results[one]] for one in (variant, base))
-            print(f"{variant:14} {statistics.median(values):8.1f}   {shown(ratio(values, bases))}")
+            compared = shown(ratio(values, bases)) if all(bases) else "the baseline has 0 in it"
+            print(f"{variant:14} {statistics.median(values):8.1f}   {compared}")
         print()
     for variant in options.variants:
         times = [run["timeline"] for run in results[variant] if "timeline" in run]
