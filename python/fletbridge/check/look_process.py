@@ -201,20 +201,17 @@ def close(app, module, call, name):
 
 
 def executable(app, module):
-    for node in module.of(ast.Attribute, ast.Name, ast.Constant):
-        if isinstance(node, (ast.Attribute, ast.Name)) and "executable" in (
-                getattr(node, "attr", None), getattr(node, "id", None)) and isinstance(node.ctx, ast.Load) \
-                and app.names.outside(node) == "sys.executable" and not inside_same(app, node):
+    for name, inner, node in module.imports:
+        if name == "sys" and inner == "executable":
             yield Finding("FB103", module.source, "sys.executable is the app's own interpreter", node)
-        elif isinstance(node, ast.Constant) and node.value in ("/proc/self/exe", "/proc/self/cmdline",
-                                                              "/proc/self/comm"):
-            yield Finding("FB111", module.source, f"{node.value} tells of the host's program", node,
-                          stages="fine differs differs")
-
-
-def inside_same(app, node):
-    """A name for it was found where it was made."""
-    return isinstance(node, ast.Name) and not any(what == "import" for what, _ in node.scope.names.get(node.id, ()))
+    for node in module.of(ast.Attribute, ast.Constant):
+        if isinstance(node, ast.Constant):
+            if node.value in ("/proc/self/exe", "/proc/self/cmdline", "/proc/self/comm"):
+                yield Finding("FB111", module.source, f"{node.value} tells of the host's program", node,
+                              stages="fine differs differs")
+        elif node.attr == "executable" and isinstance(node.ctx, ast.Load) \
+                and app.names.outside(node) == "sys.executable":
+            yield Finding("FB103", module.source, "sys.executable is the app's own interpreter", node)
 
 
 def unguarded(app):
