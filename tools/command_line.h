@@ -40,5 +40,6 @@ struct SplitArguments {
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args);
 
 }  // namespace fletbridge

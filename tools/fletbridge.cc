@@ -19,13 +19,13 @@ constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
+    Subcommand{"rollout", "Say which stage this installation gets, and why", RolloutCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
 };
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 6> kLater = {"compare", "check", "record",
-                                                    "replay",  "diff",  "rollout"};
+constexpr std::array<std::string_view, 5> kLater = {"compare", "check", "record", "replay", "diff"};
 
 std::string Help() {
   std::string text =
@@ -79,7 +79,7 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
     return PrintError(
         tools, MakeError(Errc::kUsage,
                          "the command " + name +
-                             " is not in this version; it has run, doctor and client"));
+                             " is not in this version; it has run, doctor, rollout and client"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

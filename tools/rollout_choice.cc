@@ -1,0 +1,91 @@
+#include "tools/rollout_choice.h"
+
+#include <ctime>
+#include <filesystem>
+
+#include "common/config/config_file.h"
+#include "common/config/version.h"
+#include "common/rollout/state_folder.h"
+
+namespace fletbridge {
+namespace {
+
+constexpr const char* kFileName = "fletbridge.flagd.json";
+
+struct Flags {
+  Result<FlagFile> file;
+  std::string origin;
+};
+
+Flags ReadFlags(const std::string& address) {
+  std::error_code error;
+  std::string path = address;
+  if (std::filesystem::is_directory(path, error)) path += std::string("/") + kFileName;
+  const Result<std::string> text = ReadSmallFile(path, kMaxFlagFileBytes);
+  if (!text) return {text.error(), path};
+  return {FlagFile::Parse(*text), path};
+}
+
+// Whether a run with these settings can be on `stage`; one that names a transport may not.
+bool Fits(const std::string& stage, const std::string& transport) {
+  if (transport.empty() || stage == "auto") return true;
+  return (transport == "ffi") == (stage == "3");
+}
+
+}  // namespace
+
+std::string EnvironmentOf(const Toolbox& tools, std::string_view name) {
+  for (const auto& [key, value] : tools.environment) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::string StateFolderOf(const Toolbox& tools) {
+  return StateFolder(EnvironmentOf(tools, "XDG_STATE_HOME"), EnvironmentOf(tools, "HOME"));
+}
+
+RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings, const AppPlace& app) {
+  RolloutChoice choice;
+  choice.address = settings.text("rollout");
+  choice.asked = !choice.address.empty();
+  if (!choice.asked) return choice;
+  choice.installation = FindInstallation(StateFolderOf(tools));
+  if (!choice.installation.kept) {
+    choice.problem = "the rollout's id is for this run alone: " + choice.installation.problem;
+  }
+  const Project project = ReadProject(NearestPyproject(app.folder));
+  choice.context = {.installation = choice.installation.id,
+                    .app = project.name.empty() ? app.name : project.name,
+                    .app_version = project.version,
+                    .version = std::string(Version())};
+  const Flags flags = ReadFlags(choice.address);
+  choice.origin = flags.origin;
+  if (!flags.file) {
+    choice.decision = NoDecision(flags.file.error().Line());
+  } else {
+    choice.decision = Decide(*flags.file, choice.context, std::time(nullptr));
+  }
+  if (!choice.decision.decided && !choice.decision.killed) {
+    choice.problem = "the rollout " + choice.address + " decides nothing, so stage " +
+                     choice.decision.given.stage + ": " + choice.decision.why;
+  }
+  return choice;
+}
+
+void TakeRollout(const RolloutChoice& choice, Settings& settings) {
+  const Decision& decision = choice.decision;
+  const SettingSource source =
+      decision.killed ? SettingSource::kKillSwitch : SettingSource::kRollout;
+  const std::string where = "rollout " + choice.address + ": " + decision.why;
+  const SettingValue& transport = settings.Get("transport");
+  const bool open = source > transport.source;
+  // Who has chosen a transport has chosen among the stages that have it.
+  if (!open && !Fits(decision.given.stage, transport.text)) return;
+  const bool takes = source > settings.Get("stage").source;
+  settings.Offer("stage", {decision.given.stage, source, where});
+  if (takes && open) settings.Offer("transport", {decision.given.transport, source, where});
+  settings.Offer("fallback", {"true", SettingSource::kRollout, "rollout " + choice.address});
+}
+
+}  // namespace fletbridge
