@@ -88,4 +88,24 @@ void TakeRollout(const RolloutChoice& choice, Settings& settings) {
   settings.Offer("fallback", {"true", SettingSource::kRollout, "rollout " + choice.address});
 }
 
+void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& app,
+              const RolloutChoice& choice, RunRequest& request) {
+  BookOptions& book = request.book;
+  book.folder = StateFolderOf(tools);
+  book.app_id = AppId(app.path);
+  book.app = choice.context.app;
+  book.versions = "app " + choice.context.app_version;
+  // A script without a version of its own is another one once it has changed.
+  if (const Result<std::string> script = ReadSmallFile(
+          (std::filesystem::path(tools.cwd) / app.script).string(), std::size_t{1} << 20);
+      script && choice.context.app_version.empty()) {
+    book.versions += AppId(*script);
+  }
+  book.versions += ", fletbridge " + choice.context.version;
+  book.metrics = settings.text("metrics");
+  book.backoff_s = static_cast<std::int64_t>(settings.number("rollout-backoff"));
+  const SettingSource source = settings.Get("stage").source;
+  book.may_lower = source <= SettingSource::kRollout || source == SettingSource::kKillSwitch;
+}
+
 }  // namespace fletbridge

@@ -31,5 +31,8 @@ struct RolloutChoice {
 [[nodiscard]] RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings,
                                             const AppPlace& app);
 void TakeRollout(const RolloutChoice& choice, Settings& settings);
+// Has the run note its start, and take a lower stage after failures unless a person has named one.
+void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& app,
+              const RolloutChoice& choice, RunRequest& request);
 
 }  // namespace fletbridge

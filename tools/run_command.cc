@@ -83,6 +83,7 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   request.script = app.script;
   request.module = split->module;
   request.arguments = split->app;
+  if (rollout.asked) KeepBook(tools, *settings, app, rollout, request);
   // Flet's own default, for images that the app names by their place in it.
   std::error_code error;
   if (const fs::path beside = fs::path(app.folder) / "assets";

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -12,6 +13,7 @@
 #include "src/host/factory.h"
 #include "src/host/handover.h"
 #include "src/host/session.h"
+#include "src/host/start_guard.h"
 #include "src/host/ui_choice.h"
 
 namespace fletbridge {
@@ -116,14 +118,17 @@ void Announce(const RunRequest& request, const Interpreter& python, const Chosen
 }
 
 // The run itself, in the program in which it stays.
-int RunHere(const Handover& run) {
+int RunHere(Handover& run) {
   // Read at the end, which may come inside exit().
   static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
-  const RunRequest& request = run.request;
+  RunRequest& request = run.request;
   auto loop = std::make_unique<EventLoop>();
   Result<std::unique_ptr<UiEndpoint>> ui =
       MakeUi(*loop, request, run.python.flet_package, GenerationOf(run.python));
-  if (!ui) return Fail(ui.error());
+  if (!ui) {
+    NoteNoStart(request, ui.error(), StartOutcome::kNeutral);
+    return Fail(ui.error());
+  }
 
   AppSpec spec;
   spec.python = run.python.path;
@@ -134,7 +139,10 @@ int RunHere(const Handover& run) {
   spec.single_session = (*ui)->name() == "headless";
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
-  if (!app) return Fail(app.error());
+  if (!app) {
+    NoteNoStart(request, app.error(), StartOutcome::kFailed);
+    return Fail(app.error());
+  }
 
   SessionParts parts;
   parts.report = BeginReport(request);
@@ -156,6 +164,7 @@ int RunHere(const Handover& run) {
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
+  NoteSession(parts, request, timeline);
   return RunSession(std::move(parts));
 }
 
@@ -176,6 +185,21 @@ Result<> CheckUi(const RunRequest& request, const Interpreter& python) {
   return {};
 }
 
+// Goes on in the program that hosts the interpreter, and does not return; or returns nothing, where
+// that is this program, or why no program can.
+std::optional<Error> BecomeHost(Handover& run) {
+  std::vector<Hosting>& hostings = run.chosen.hostings;
+  while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
+    const Error why = Become(hostings.front(), run, AppArguments(run.request));
+    run.chosen.hosting_why =
+        "not " + std::string(HostingName(hostings.front())) + ": " + why.Line();
+    hostings.erase(hostings.begin());
+    if (hostings.empty()) return why;
+    Log(LogLevel::kWarning, why.Line());
+  }
+  return {};
+}
+
 }  // namespace
 
 int Run(const RunRequest& request) {
@@ -191,21 +215,18 @@ int Run(const RunRequest& request) {
       ChooseUi(run.request, run.python.flet_package, WireGeneration(run.python.flet_version));
   if (!no_window) return Fail(no_window.error());
   if (Result<> good = CheckUi(run.request, run.python); !good) return Fail(good.error());
-  Result<ChosenStage> chosen = ChooseStage(request, run.python);
-  if (!chosen) return Fail(chosen.error());
-  run.chosen = std::move(*chosen);
-  Announce(run.request, run.python, run.chosen, *no_window);
-
-  std::vector<Hosting>& hostings = run.chosen.hostings;
-  while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
-    const Error why = Become(hostings.front(), run, AppArguments(request));
-    run.chosen.hosting_why =
-        "not " + std::string(HostingName(hostings.front())) + ": " + why.Line();
-    hostings.erase(hostings.begin());
-    if (hostings.empty()) return Fail(why);
-    Log(LogLevel::kWarning, why.Line());
+  run.request.book.versions += ", Flet " + run.python.flet_version;
+  Result<ChosenStage> chosen = ChooseGuardedStage(run.request, run.python);
+  while (chosen) {
+    run.chosen = std::move(*chosen);
+    Announce(run.request, run.python, run.chosen, *no_window);
+    NoteStart(run.request, run.chosen);
+    const std::optional<Error> why = BecomeHost(run);
+    if (!why) return End(run.request, RunHere(run));
+    NoteNoStart(run.request, *why, StartOutcome::kFailed);
+    chosen = ChooseLowerStage(run.request, run.python, run.chosen, *why);
   }
-  return End(run.request, RunHere(run));
+  return Fail(chosen.error());
 }
 
 int RunHandedOver(int fd) noexcept try {

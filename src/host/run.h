@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/rollout/start_book.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
@@ -33,11 +34,13 @@ struct RunRequest {
   bool fallback = false;    // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;       // no line that says what runs how
   FlowLimits limits;
+  BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
 
   // Decided by the host, once.
   std::string shown_by;       // "desktop", "headless" or "attach"
   std::string client_folder;  // desktop: the client that was chosen
   int client_generation = 0;  // what it speaks; 0: it will show
+  std::string start_record;   // what this start has left in the book; empty for nothing
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for
