@@ -51,6 +51,7 @@ Toolbox RealToolbox() {
                 .try_runtime_dir = TryRuntimeDir},
       .environment = ReadEnvironment(),
       .cwd = std::filesystem::current_path(error).string(),  // empty: it was deleted
+      .fetcher = PartsFolder() + "/fletbridge-fetch",
       .utf8_terminal = IsUtf8Terminal(),
       .out = std::cout,
       .err = std::cerr,

@@ -5,26 +5,11 @@
 
 #include "common/config/config_file.h"
 #include "common/config/version.h"
+#include "common/flag_source/flag_source.h"
 #include "common/rollout/state_folder.h"
 
 namespace fletbridge {
 namespace {
-
-constexpr const char* kFileName = "fletbridge.flagd.json";
-
-struct Flags {
-  Result<FlagFile> file;
-  std::string origin;
-};
-
-Flags ReadFlags(const std::string& address) {
-  std::error_code error;
-  std::string path = address;
-  if (std::filesystem::is_directory(path, error)) path += std::string("/") + kFileName;
-  const Result<std::string> text = ReadSmallFile(path, kMaxFlagFileBytes);
-  if (!text) return {text.error(), path};
-  return {FlagFile::Parse(*text), path};
-}
 
 // Whether a run with these settings can be on `stage`; one that names a transport may not.
 bool Fits(const std::string& stage, const std::string& transport) {
@@ -59,8 +44,10 @@ RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings, co
                     .app = project.name.empty() ? app.name : project.name,
                     .app_version = project.version,
                     .version = std::string(Version())};
-  const Flags flags = ReadFlags(choice.address);
+  LoadedFlags flags = LoadFlags({choice.address, StateFolderOf(tools), tools.fetcher});
   choice.origin = flags.origin;
+  choice.note = flags.note;
+  choice.waited = flags.waited;
   if (!flags.file) {
     choice.decision = NoDecision(flags.file.error().Line());
   } else {

@@ -3,6 +3,7 @@
 // kill switch is on.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "common/config/settings.h"
@@ -17,6 +18,8 @@ struct RolloutChoice {
   bool asked = false;   // the settings name a rollout; else nothing below is set
   std::string address;  // as the settings have it
   std::string origin;   // where the flags came from: the file, or the copy of an address
+  std::string note;     // why a copy
+  std::chrono::milliseconds waited{0};  // for an address
   Installation installation;
   RolloutContext context;
   Decision decision;

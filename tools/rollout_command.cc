@@ -113,7 +113,8 @@ int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
                                                     : settings->text("transport"))
             << "\n"
             << "rollout        " << choice.address << "\n"
-            << "flags from     " << choice.origin << "\n"
+            << "flags from     " << choice.origin << (choice.note.empty() ? "" : ": " + choice.note)
+            << "\n"
             << "decision       stage " << choice.decision.given.stage << ": " << choice.decision.why
             << "\n"
             << "installation   " << choice.installation.id

@@ -2,6 +2,7 @@
 // line, merges the settings, hands the request to src/host.
 #include <filesystem>
 
+#include "common/base/log.h"
 #include "common/measure/run_report.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
@@ -83,6 +84,11 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   request.script = app.script;
   request.module = split->module;
   request.arguments = split->app;
+  if (rollout.asked) {
+    Log(LogLevel::kDebug, "rollout: flags from " + rollout.origin + " after " +
+                              std::to_string(rollout.waited.count()) + " ms" +
+                              (rollout.note.empty() ? "" : ": " + rollout.note));
+  }
   if (rollout.asked) KeepBook(tools, *settings, app, rollout, request);
   // Flet's own default, for images that the app names by their place in it.
   std::error_code error;
