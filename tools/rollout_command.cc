@@ -1,87 +1,31 @@
-// Room: tools. `fletbridge rollout explain|eval …`: the rollout, seen from outside of a run.
+// Room: tools. `fletbridge rollout …`: the rollout, seen from outside of a run. What needs a flag
+// file alone is in rollout_file_commands.cc.
+#include <cstdio>
 #include <ctime>
+#include <filesystem>
 
-#include "common/flags/json_places.h"
-#include "common/rollout/state_folder.h"
+#include "common/rollout/start_book.h"
 #include "tools/command_line.h"
 #include "tools/rollout_choice.h"
+#include "tools/rollout_file_commands.h"
 
 namespace fletbridge {
 namespace {
 
 constexpr std::string_view kUsage =
-    "Usage: fletbridge rollout explain [--rollout ADDRESS] [SCRIPT | -m MODULE]\n"
-    "       fletbridge rollout eval FILE --flag KEY [--context JSON] [--type TYPE]\n\n"
-    "Which stage an installation gets: a flag file in flagd's format, and the way back.\n\n"
+    "Usage: fletbridge rollout COMMAND [options]\n\n"
+    "Which stage an installation gets, by a flag file in flagd's format, and the way back.\n\n"
     "Commands:\n"
-    "  explain   Print the decision for this installation, and why\n"
-    "  eval      Evaluate a flag of any flagd file: value, variant, reason, error code as JSON\n\n"
+    "  explain [SCRIPT | -m MODULE]   Print the decision for this installation, and why\n"
+    "  validate FILE                  Find the mistakes of a flag file, with their places\n"
+    "  simulate FILE                  Show the share of each stage among made-up installations\n"
+    "  eval FILE --flag KEY           Evaluate a flag of any flagd file, as JSON\n"
+    "  status                         Show what the starts so far came to, per app and stage\n"
+    "  reset                          Let stages that failed be tried again at once\n\n"
     "Options:\n"
-    "  -h, --help     Show this text; fletbridge rollout COMMAND --help shows a command's\n";
-
-Result<FlagFile> ReadFlagFile(const Toolbox& tools, const std::string& path) {
-  const std::string absolute = path.starts_with('/') ? path : tools.cwd + "/" + path;
-  const Result<std::string> text = ReadSmallFile(absolute, kMaxFlagFileBytes);
-  if (!text) return MakeError(Errc::kUsage, text.error().Line());
-  Result<FlagFile> file = FlagFile::Parse(*text);
-  if (!file) return MakeError(Errc::kUsage, path + ": " + file.error().context);
-  return file;
-}
-
-std::string Shown(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-const std::map<std::string, FlagType> kTypes = {
-    {"any", FlagType::kAny},         {"boolean", FlagType::kBoolean}, {"string", FlagType::kString},
-    {"integer", FlagType::kInteger}, {"float", FlagType::kFloat},     {"object", FlagType::kObject},
-};
-
-int Eval(const Toolbox& tools, const std::vector<std::string>& args) {
-  CLI::App command("Evaluates a flag of any flagd file.", "rollout eval");
-  command.formatter(HelpShape("fletbridge rollout eval FILE --flag KEY [options]"));
-  std::string path;
-  std::string context = "{}";
-  std::string type = "any";
-  bool legacy = false;
-  FlagQuestion question;
-  command.add_option("file", path, "The flag file")->option_text("FILE")->required();
-  command.add_option("--flag", question.flag, "Which flag")->option_text("KEY")->required();
-  command.add_option("--context", context, "What targeting looks at, one JSON object")
-      ->option_text("JSON");
-  command
-      .add_option("--type", type,
-                  "What the caller takes: boolean, string, integer, float, object or any")
-      ->option_text("TYPE")
-      ->check(CLI::IsMember(kTypes));
-  command.add_flag("--legacy-bucketing", legacy,
-                   "fractional as before flagd's integer bucketing, by percentage");
-  command.set_help_flag("-h,--help", "Show this text")->group("Options");
-  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
-
-  const Result<Json> parsed = ParseJson(context);
-  if (!parsed || !parsed->is_object()) {
-    return PrintError(tools, MakeError(Errc::kUsage, "--context is no JSON object" +
-                                                         (parsed ? std::string()
-                                                                 : ": " + parsed.error().context)));
-  }
-  const Result<FlagFile> file = ReadFlagFile(tools, path);
-  if (!file) return PrintError(tools, file.error());
-  question.context = *parsed;
-  question.type = kTypes.at(type);
-  question.bucketing = legacy ? Bucketing::kLegacy : Bucketing::kInteger;
-  question.unix_time = std::time(nullptr);
-  const FlagAnswer answer = file->Evaluate(question);
-  Json shown = {{"flagKey", answer.flag},
-                {"value", answer.value},
-                {"variant", answer.variant.empty() ? Json() : Json(answer.variant)},
-                {"reason", answer.reason},
-                {"errorCode", answer.error_code.empty() ? Json() : Json(answer.error_code)},
-                {"metadata", answer.metadata}};
-  if (!answer.detail.empty()) shown["errorDetails"] = answer.detail;
-  tools.out << Shown(shown);
-  return answer.reason == "ERROR" ? 1 : 0;
-}
+    "  -h, --help     Show this text; fletbridge rollout COMMAND --help shows a command's\n\n"
+    "A run takes its stage from a rollout with --rollout FILE|DIR|URL, or with `rollout` in the\n"
+    "app's pyproject.toml. See docs/rollout.md.\n";
 
 int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Prints which stage this installation gets, and why.", "rollout explain");
@@ -123,6 +67,128 @@ int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
   return 0;
 }
 
+std::string Milliseconds(double seconds) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.1f ms", seconds * 1000);
+  return text;
+}
+
+std::string Mean(const Histogram& histogram) {
+  if (histogram.count() == 0) return "-";
+  return Milliseconds(histogram.sum() / static_cast<double>(histogram.count()));
+}
+
+Json HistogramJson(const Histogram& histogram) {
+  Json buckets = Json::array();
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
+    below += histogram.counts()[i];
+    buckets.push_back({{"le", histogram.bounds()[i]}, {"count", below}});
+  }
+  return {{"count", histogram.count()}, {"sum", histogram.sum()}, {"buckets", buckets}};
+}
+
+// The breaker as it would stand before a start of the versions that last failed.
+BreakerPhase PhaseNow(const StageBook& stage) {
+  return PhaseOf(stage.breaker, stage.breaker.versions, std::time(nullptr));
+}
+
+Json StatusJson(const std::vector<Book>& books, const Installation& installation) {
+  Json apps = Json::array();
+  const auto starts = [](const std::vector<PastStart>& list) {
+    Json json = Json::array();
+    for (const PastStart& start : list) {
+      json.push_back({{"stage", start.stage},
+                      {"started", start.started},
+                      {"outcome", start.outcome.empty() ? "running" : start.outcome},
+                      {"why", start.why}});
+    }
+    return json;
+  };
+  for (const Book& book : books) {
+    Json stages = Json::object();
+    for (const auto& [name, stage] : book.stages) {
+      const BreakerPhase phase = PhaseNow(stage);
+      stages[name] = {
+          {"breaker",
+           {{"state", PhaseName(phase)},
+            {"failures_in_a_row", stage.breaker.failures},
+            {"retry_at", stage.breaker.opened == 0 ? Json() : Json(stage.breaker.retry_at)},
+            {"versions", stage.breaker.versions},
+            {"why", stage.breaker.why}}},
+          {"starts", stage.figures.starts},
+          {"failures", stage.figures.failures},
+          {"fallbacks", stage.figures.fallbacks},
+          {"first_frame_seconds", HistogramJson(stage.figures.first_frame)},
+          {"click_seconds", HistogramJson(stage.figures.click)}};
+    }
+    apps.push_back({{"app", book.app},
+                    {"id", book.id},
+                    {"stages", stages},
+                    {"last", starts(book.last)},
+                    {"running", starts(book.running)}});
+  }
+  return {{"installation", installation.kept ? Json(installation.id) : Json()}, {"apps", apps}};
+}
+
+void PrintStatus(const Toolbox& tools, const std::vector<Book>& books) {
+  if (books.empty()) tools.out << "no start has been noted; those with a rollout are\n";
+  for (const Book& book : books) {
+    tools.out << book.app << " (" << book.id << ")"
+              << (book.running.empty() ? ""
+                                       : ", running now: " + std::to_string(book.running.size()))
+              << "\n";
+    for (const auto& [name, stage] : book.stages) {
+      const StageFigures& figures = stage.figures;
+      tools.out << "  stage " << name << ": " << figures.starts << " starts, " << figures.failures
+                << " failures, " << figures.fallbacks << " fallbacks, first frame "
+                << Mean(figures.first_frame) << ", click " << Mean(figures.click) << "; "
+                << PhaseName(PhaseNow(stage));
+      if (!stage.breaker.why.empty()) tools.out << " (" << stage.breaker.why << ")";
+      tools.out << "\n";
+    }
+  }
+}
+
+int Status(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Shows what the starts so far came to, per app and stage.", "rollout status");
+  command.formatter(HelpShape("fletbridge rollout status [options]"));
+  bool json = false;
+  std::string metrics;
+  command.add_flag("--json", json, "As JSON");
+  command.add_option("--metrics", metrics, "Write the same for node_exporter's textfile collector")
+      ->option_text("FILE.prom");
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  const std::string folder = StateFolderOf(tools);
+  const std::vector<Book> books = ReadBooks(folder);
+  if (!metrics.empty()) {
+    const std::string path = (std::filesystem::path(tools.cwd) / metrics).string();
+    if (Result<> written = WriteMetrics(folder, path, std::time(nullptr)); !written)
+      return PrintError(tools, written.error());
+  }
+  if (json) {
+    tools.out << StatusJson(books, PeekInstallation(folder))
+                     .dump(2, ' ', false, Json::error_handler_t::replace)
+              << "\n";
+  } else if (metrics.empty()) {
+    PrintStatus(tools, books);
+  }
+  return 0;
+}
+
+int Reset(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Lets stages that failed be tried again at once.", "rollout reset");
+  command.formatter(HelpShape("fletbridge rollout reset [options]"));
+  bool forget = false;
+  command.add_flag("--figures", forget, "Forget all starts and their figures as well");
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  if (Result<> done = ResetBooks(StateFolderOf(tools), forget); !done)
+    return PrintError(tools, done.error());
+  return 0;
+}
+
 }  // namespace
 
 int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args) {
@@ -137,7 +203,9 @@ int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     return 0;
   }
   if (name == "explain") return Explain(tools, rest);
-  if (name == "eval") return Eval(tools, rest);
+  if (name == "status") return Status(tools, rest);
+  if (name == "reset") return Reset(tools, rest);
+  if (const auto code = RolloutFileCommand(tools, name, rest)) return *code;
   return PrintError(tools, MakeError(Errc::kUsage, "unknown command rollout " + name +
                                                        "; see fletbridge rollout --help"));
 }

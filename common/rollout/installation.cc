@@ -39,6 +39,11 @@ std::string Stored(const std::string& path) {
 
 }  // namespace
 
+Installation PeekInstallation(const std::string& folder) {
+  const std::string id = Stored(folder + "/installation-id");
+  return {id, !id.empty(), {}};
+}
+
 Installation FindInstallation(const std::string& folder) {
   if (folder.empty()) return {RandomId(), false, "neither XDG_STATE_HOME nor HOME is set"};
   const std::string path = folder + "/installation-id";

@@ -15,4 +15,7 @@ struct Installation {
 // Reads `folder`/installation-id, and makes it where there is none.
 [[nodiscard]] Installation FindInstallation(const std::string& folder);
 
+// The same, but makes nothing: `kept` is false where there is none.
+[[nodiscard]] Installation PeekInstallation(const std::string& folder);
+
 }  // namespace fletbridge
