@@ -6,6 +6,7 @@
 #include "common/config/config_file.h"
 #include "common/config/version.h"
 #include "common/flag_source/flag_source.h"
+#include "common/flags/json_places.h"
 #include "common/rollout/state_folder.h"
 
 namespace fletbridge {
@@ -53,6 +54,8 @@ RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings, co
   } else {
     choice.decision = Decide(*flags.file, choice.context, std::time(nullptr));
   }
+  choice.decision.why = Printable(choice.decision.why);
+  choice.note = Printable(choice.note);
   if (!choice.decision.decided && !choice.decision.killed) {
     choice.problem = "the rollout " + choice.address + " decides nothing, so stage " +
                      choice.decision.given.stage + ": " + choice.decision.why;

@@ -27,6 +27,11 @@ constexpr std::string_view kUsage =
     "A run takes its stage from a rollout with --rollout FILE|DIR|URL, or with `rollout` in the\n"
     "app's pyproject.toml. See docs/rollout.md.\n";
 
+// The breaker as it would stand before a start of the versions that last failed.
+BreakerPhase PhaseNow(const StageBook& stage) {
+  return PhaseOf(stage.breaker, stage.breaker.versions, std::time(nullptr));
+}
+
 int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Prints which stage this installation gets, and why.", "rollout explain");
   command.formatter(HelpShape("fletbridge rollout explain [options] [SCRIPT | -m MODULE]"));
@@ -64,6 +69,15 @@ int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
             << "installation   " << choice.installation.id
             << (choice.installation.kept ? "" : " (for this run alone)") << "\n"
             << "app            " << choice.context.app << " " << choice.context.app_version << "\n";
+  for (const Book& book : ReadBooks(StateFolderOf(tools))) {
+    if (book.id != AppId(app.path)) continue;
+    for (const auto& [name, stage] : book.stages) {
+      if (stage.breaker.opened != 0) {
+        tools.out << "way back       stage " << name << " is " << PhaseName(PhaseNow(stage)) << ": "
+                  << stage.breaker.why << "\n";
+      }
+    }
+  }
   return 0;
 }
 
@@ -86,11 +100,6 @@ Json HistogramJson(const Histogram& histogram) {
     buckets.push_back({{"le", histogram.bounds()[i]}, {"count", below}});
   }
   return {{"count", histogram.count()}, {"sum", histogram.sum()}, {"buckets", buckets}};
-}
-
-// The breaker as it would stand before a start of the versions that last failed.
-BreakerPhase PhaseNow(const StageBook& stage) {
-  return PhaseOf(stage.breaker, stage.breaker.versions, std::time(nullptr));
 }
 
 Json StatusJson(const std::vector<Book>& books, const Installation& installation) {

@@ -111,7 +111,7 @@ int Validate(const Toolbox& tools, const std::vector<std::string>& args) {
     } else {
       tools.out << path << ":" << problem.place.line << ":" << problem.place.column << ": " << kind
                 << ": " << problem.text
-                << (problem.pointer.empty() ? "" : " [" + problem.pointer + "]") << "\n";
+                << (problem.pointer.empty() ? "" : " [" + Printable(problem.pointer) + "]") << "\n";
     }
   }
   if (json) {

@@ -133,6 +133,13 @@ JsonPlaces FindPlaces(std::string_view text) {
   return Walker(text).Walk();
 }
 
+std::string Printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
 std::string PointerToken(std::string_view member) {
   std::string token;
   for (const char c : member) {

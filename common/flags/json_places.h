@@ -28,6 +28,9 @@ struct JsonPlaces {
 // `text` is one that ParseJson() has taken.
 [[nodiscard]] JsonPlaces FindPlaces(std::string_view text);
 
+// For a terminal: control characters, which a stranger's text may hold, become question marks.
+[[nodiscard]] std::string Printable(std::string text);
+
 [[nodiscard]] std::string PointerToken(std::string_view member);  // "a/b" -> "a~1b"
 
 }  // namespace fletbridge

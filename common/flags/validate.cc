@@ -267,7 +267,7 @@ void CheckFlag(const Json& flag, const std::string& at, const Json& evaluators,
 
 void FlagProblems::Add(bool is_error, const std::string& pointer, std::string text) {
   if (problems_.size() < kMaxProblems)
-    problems_.push_back({is_error, pointer, std::move(text), {}});
+    problems_.push_back({is_error, pointer, Printable(std::move(text)), {}});
 }
 
 std::vector<FlagProblem> FlagProblems::Placed(const JsonPlaces& places) const {

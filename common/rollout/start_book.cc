@@ -31,6 +31,7 @@ constexpr std::size_t kMaxBookBytes = std::size_t{256} << 10;
 constexpr std::size_t kMaxRecordBytes = 16384;
 constexpr std::size_t kLastStarts = 20;
 constexpr std::size_t kMaxApps = 200;
+constexpr std::int64_t kFarFuture = std::int64_t{1} << 40;
 constexpr auto kLockPatience = std::chrono::milliseconds(500);
 // A record of another container's process: nobody here can say whether that runs.
 constexpr std::int64_t kForeignRecordSeconds = 7 * 24 * 3600;
@@ -105,7 +106,8 @@ Book ParseBook(const std::string& text) try {
     StageBook stage;
     stage.breaker.failures = from.value("failures", 0);
     stage.breaker.opened = std::clamp(from.value("opened", 0), 0, 40);
-    stage.breaker.retry_at = from.value("retry_at", std::int64_t{0});
+    stage.breaker.retry_at =
+        std::clamp<std::int64_t>(from.value("retry_at", std::int64_t{0}), 0, kFarFuture);
     stage.breaker.versions = from.value("versions", "");
     stage.breaker.why = from.value("why", "");
     stage.figures.starts = from.value("starts", std::uint64_t{0});

@@ -271,7 +271,8 @@ class Session {
     report.exit.reason = reason;
     end.code = code;
     end.reason = reason;
-    end.by_person = signal_ != 0 || (!lost_ && !AppWentFirst()) || !ui_ready_.value_or(false);
+    const bool closed_by_ui = !lost_ && app_closed_ && app_closed_->code == Errc::kClosed;
+    end.by_person = signal_ != 0 || closed_by_ui || !ui_ready_.value_or(false);
     end.app_killed = !end.by_person && app_closed_ && app_code > 128 && app_code != 128 + SIGTERM &&
                      app_code != 128 + SIGINT && app_code != 128 + SIGHUP;
     end.first_frame = first_frame_;
