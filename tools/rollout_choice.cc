@@ -38,7 +38,8 @@ RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings, co
   if (!choice.asked) return choice;
   choice.installation = FindInstallation(StateFolderOf(tools));
   if (!choice.installation.kept) {
-    choice.problem = "the rollout's id is for this run alone: " + choice.installation.problem;
+    choice.problem = "the rollout's id is for this run alone, and a crash will not be seen: " +
+                     choice.installation.problem;
   }
   const Project project = ReadProject(NearestPyproject(app.folder));
   choice.context = {.installation = choice.installation.id,
@@ -80,6 +81,7 @@ void TakeRollout(const RolloutChoice& choice, Settings& settings) {
 
 void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& app,
               const RolloutChoice& choice, RunRequest& request) {
+  if (!choice.installation.kept) return;  // where an id cannot be kept, nothing can
   BookOptions& book = request.book;
   book.folder = StateFolderOf(tools);
   book.app_id = AppId(app.path);

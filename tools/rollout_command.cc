@@ -71,10 +71,10 @@ int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
             << "app            " << choice.context.app << " " << choice.context.app_version << "\n";
   for (const Book& book : ReadBooks(StateFolderOf(tools))) {
     if (book.id != AppId(app.path)) continue;
-    for (const auto& [name, stage] : book.stages) {
-      if (stage.breaker.opened != 0) {
-        tools.out << "way back       stage " << name << " is " << PhaseName(PhaseNow(stage)) << ": "
-                  << stage.breaker.why << "\n";
+    for (const auto& [name, noted] : book.stages) {
+      if (noted.breaker.opened != 0) {
+        tools.out << "way back       stage " << name << " is " << PhaseName(PhaseNow(noted)) << ": "
+                  << noted.breaker.why << "\n";
       }
     }
   }
