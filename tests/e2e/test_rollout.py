@@ -267,7 +267,7 @@ class WayBack(RolloutBase):
     def testWithoutAPlaceForItsStateTheAppStillRuns(self):
         used, run = self.used(env={"XDG_STATE_HOME": "/proc/no/place"})
         self.assertEqual(used["stage"], "3")
-        self.one_line(run, "this run alone", "/proc/no/place")
+        self.one_line(run, "this run alone", "cannot make /proc/no")
 
     def testOnAFullDiskTheAppStillRuns(self):
         def full():
