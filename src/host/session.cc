@@ -92,6 +92,8 @@ class Session {
     }
     void OnFrameDrawn(SteadyTime when) override {
       session.parts_.timeline->Mark(Milestone::kFrameDrawn, when);
+      // Where no packet passes through us, the window is all that is seen.
+      if (!session.app_.direct_address().empty()) session.TellFirstFrame();
     }
     Session& session;
   };
@@ -207,7 +209,7 @@ class Session {
         break;
       case UiState::kFirstFrame:
         parts_.timeline->Mark(Milestone::kFirstFrame);
-        if (!std::exchange(first_frame_, true)) parts_.first_frame();
+        TellFirstFrame();
         break;
       case UiState::kDisconnected:
         if (event.why.code == Errc::kPeerMisbehaved) {
@@ -230,6 +232,10 @@ class Session {
         app_.Stop(kAfterClose);
         break;
     }
+  }
+
+  void TellFirstFrame() {
+    if (!std::exchange(first_frame_, true)) parts_.first_frame();
   }
 
   void TellUi(bool ready) {
@@ -260,8 +266,10 @@ class Session {
     for (const ProcessInfo& process : app_.processes())
       report.processes.push_back({process.role, process.pid});
     report.SetTimeline(*parts_.timeline);
-    report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
-    report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
+    if (app_.direct_address().empty()) {  // else none has passed through us
+      report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
+      report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
+    }
     SessionEnd end;
     end.clicks_ns = ui_.latencies();
     report.latency = PercentilesOf(end.clicks_ns);

@@ -95,8 +95,10 @@ void NoteNoStart(RunRequest& request, const Error& why, StartOutcome outcome) {
 void NoteSession(SessionParts& parts, const RunRequest& request, const Timeline& timeline) {
   if (request.start_record.empty()) return;
   parts.first_frame = [record = request.start_record, &timeline] {
-    const auto took = timeline.At(Milestone::kFirstFrame).value_or(std::chrono::nanoseconds(0));
-    MarkFirstFrame(record, std::chrono::duration<double>(took).count());
+    auto took = timeline.At(Milestone::kFirstFrame);
+    if (!took) took = timeline.At(Milestone::kFrameDrawn);  // direct: no packet is seen
+    MarkFirstFrame(
+        record, std::chrono::duration<double>(took.value_or(std::chrono::nanoseconds(0))).count());
   };
   parts.ended = [book = request.book, record = request.start_record](const SessionEnd& end) {
     StartOutcome outcome = StartOutcome::kNeutral;
