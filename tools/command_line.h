@@ -41,5 +41,6 @@ struct SplitArguments {
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args);
 
 }  // namespace fletbridge

@@ -19,14 +19,14 @@ constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
+    Subcommand{"rollout", "Say which stage this installation gets, and why", RolloutCommand},
     Subcommand{"check", "Say what would change for an app on another stage", CheckCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
 };
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 5> kLater = {"compare", "record", "replay", "diff",
-                                                    "rollout"};
+constexpr std::array<std::string_view, 4> kLater = {"compare", "record", "replay", "diff"};
 
 std::string Help() {
   std::string text =
@@ -78,9 +78,10 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return PrintError(
-        tools, MakeError(Errc::kUsage,
-                         "the command " + name +
-                             " is not in this version; it has run, doctor, check and client"));
+        tools,
+        MakeError(Errc::kUsage,
+                  "the command " + name +
+                      " is not in this version; it has run, doctor, rollout, check and client"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

@@ -53,6 +53,7 @@ Toolbox RealToolbox() {
                 .look_for_window = LookForWindow},
       .environment = ReadEnvironment(),
       .cwd = std::filesystem::current_path(error).string(),  // empty: it was deleted
+      .fetcher = PartsFolder() + "/fletbridge-fetch",
       .utf8_terminal = IsUtf8Terminal(),
       .out = std::cout,
       .err = std::cerr,

@@ -1,12 +1,13 @@
 // Room: tools. `fletbridge run [options] SCRIPT [ARGS…] | -m MODULE [ARGS…]`: reads the command
 // line, merges the settings, hands the request to src/host.
-#include <algorithm>
 #include <filesystem>
 
-#include "common/config/config_file.h"
+#include "common/base/log.h"
 #include "common/measure/run_report.h"
+#include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/request.h"
+#include "tools/rollout_choice.h"
 
 namespace fletbridge {
 namespace {
@@ -30,55 +31,6 @@ constexpr std::string_view kFooter =
     "  fletbridge run --ui attach=unix:/tmp/shop.sock app.py\n"
     "                                                      wait there for a Flet client\n"
     "  fletbridge run --explain app.py                     each setting and where it came from\n";
-
-// Where the app is, and what python is to be given.
-struct AppPlace {
-  std::string script;
-  std::string folder;  // absolute
-};
-
-// A folder means its main.py, or that of the folder its pyproject.toml names for Flet, as in `flet
-// run`.
-std::string ScriptIn(const std::string& given, const fs::path& absolute) {
-  std::error_code error;
-  if (!fs::is_directory(absolute, error)) return given;
-  fs::path folder = given;
-  if (const std::string inner = ReadFletAppPath(absolute / "pyproject.toml"); !inner.empty())
-    folder /= inner;
-  return (folder / "main.py").string();
-}
-
-// Flet's own rule for where a module's folder is; one that is installed elsewhere has none of ours.
-std::string ModuleFolder(const std::string& module, const std::string& cwd) {
-  std::string path = module;
-  std::replace(path.begin(), path.end(), '.', '/');
-  const fs::path place = fs::path(cwd) / path;
-  std::error_code error;
-  if (fs::is_directory(place, error)) return place.string();
-  return fs::is_directory(place.parent_path(), error) ? place.parent_path().string() : cwd;
-}
-
-AppPlace FindApp(const SplitArguments& split, const std::string& cwd) {
-  if (split.script.empty())
-    return {{}, split.module.empty() ? cwd : ModuleFolder(split.module, cwd)};
-  const std::string script = ScriptIn(split.script, fs::path(cwd) / split.script);
-  return {script, (fs::path(cwd) / script).lexically_normal().parent_path().string()};
-}
-
-Result<> CheckApp(const SplitArguments& split, const AppPlace& app, const std::string& cwd) {
-  if (split.script.empty() && split.module.empty()) {
-    return MakeError(
-        Errc::kUsage,
-        "no app to run; write fletbridge run SCRIPT, or -m MODULE, or see fletbridge run --help");
-  }
-  std::error_code error;
-  if (!split.module.empty() || fs::exists(fs::path(cwd) / app.script, error)) return {};
-  const bool folder = app.script != split.script;
-  const std::string why = error ? error.message() : "there is no such file";
-  return MakeError(Errc::kUsage, "cannot open " + app.script + ": " + why +
-                                     (folder ? "; name the app's script instead of its folder"
-                                             : "; check the path"));
-}
 
 int Explain(const Toolbox& tools, const Settings& settings) {
   tools.out << ExplainSettings(settings);
@@ -111,13 +63,18 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (const std::optional<int> end = Parse(command, tools, split->ours)) return *end;
 
   const AppPlace app = FindApp(*split, tools.cwd);
-  const Result<Settings> settings = MergeSettings({.command_line = typed,
-                                                   .environment = tools.environment,
-                                                   .cwd = tools.cwd,
-                                                   .app_folder = app.folder});
+  Result<Settings> settings = MergeSettings({.command_line = typed,
+                                             .environment = tools.environment,
+                                             .cwd = tools.cwd,
+                                             .app_folder = app.folder});
   if (!settings) return PrintError(tools, settings.error());
   for (const std::string& warning : settings->warnings())
     PrintMessage(tools, "warning: " + warning);
+  const RolloutChoice rollout = ChooseByRollout(tools, *settings, app);
+  if (rollout.asked) {
+    TakeRollout(rollout, *settings);
+    if (!explain && !rollout.problem.empty()) PrintMessage(tools, rollout.problem);
+  }
   if (explain) return Explain(tools, *settings);
 
   if (const Result<> found = CheckApp(*split, app, tools.cwd); !found)
@@ -127,6 +84,12 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   request.script = app.script;
   request.module = split->module;
   request.arguments = split->app;
+  if (rollout.asked) {
+    Log(LogLevel::kDebug, "rollout: flags from " + rollout.origin + " after " +
+                              std::to_string(rollout.waited.count()) + " ms" +
+                              (rollout.note.empty() ? "" : ": " + rollout.note));
+  }
+  if (rollout.asked) KeepBook(tools, *settings, app, rollout, request);
   // Flet's own default, for images that the app names by their place in it.
   std::error_code error;
   if (const fs::path beside = fs::path(app.folder) / "assets";

@@ -43,6 +43,7 @@ struct Toolbox {
   Parts parts;
   TextPairs environment;
   std::string cwd;             // absolute
+  std::string fetcher{};       // the program that asks a flag file's address
   bool utf8_terminal = false;  // `out` is a terminal that shows UTF-8
   std::ostream& out;           // results
   std::ostream& err;           // one-line messages for people

@@ -132,4 +132,22 @@ std::string ReadFletAppPath(const std::string& path) {
   return (*table)["tool"]["flet"]["app"]["path"].value_or(std::string());
 }
 
+std::string NearestPyproject(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::path at = folder;; at = at.parent_path()) {
+    if (std::filesystem::is_regular_file(at / "pyproject.toml", error))
+      return (at / "pyproject.toml").string();
+    if (at == at.parent_path()) return {};
+  }
+}
+
+Project ReadProject(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return {};
+  const Result<toml::table> table = ParseToml(path);
+  if (!table) return {};  // as above
+  const auto project = (*table)["project"];
+  return {project["name"].value_or(std::string()), project["version"].value_or(std::string())};
+}
+
 }  // namespace fletbridge

@@ -30,4 +30,13 @@ struct FileEntry {
 // commands take the app from. Empty if the file or the key is not there.
 [[nodiscard]] std::string ReadFletAppPath(const std::string& path);
 
+// The pyproject.toml in `folder` or the nearest above it; empty if there is none.
+[[nodiscard]] std::string NearestPyproject(const std::string& folder);
+
+// `name` and `version` of a pyproject.toml's [project]; empty where they are not there.
+struct Project {
+  std::string name, version;
+};
+[[nodiscard]] Project ReadProject(const std::string& path);
+
 }  // namespace fletbridge

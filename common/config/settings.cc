@@ -33,13 +33,6 @@ bool FileExists(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
-std::string NearestPyproject(const std::string& folder) {
-  for (fs::path at = folder;; at = at.parent_path()) {
-    if (FileExists(at / "pyproject.toml")) return (at / "pyproject.toml").string();
-    if (at == at.parent_path()) return {};
-  }
-}
-
 std::string UserConfigPath(const TextPairs& environment) {
   const std::string xdg = Find(environment, "XDG_CONFIG_HOME");
   if (xdg.starts_with('/'))
@@ -135,6 +128,7 @@ class SettingsMerger {
     if (spec.kind == SettingKind::kPath) {
       const std::string home = Find(input_.environment, "HOME");
       if (value.starts_with("~/") && !home.empty()) return Absolute(value.substr(2), home);
+      if (spec.name == "rollout" && value.find("://") != std::string::npos) return value;
       const bool command = spec.name == "python" && value.find('/') == std::string::npos;
       std::error_code error;
       if (command && !fs::exists(Absolute(value, base), error)) return value;  // searched on PATH
@@ -228,6 +222,13 @@ const SettingValue& Settings::Get(std::string_view name) const {
   const SettingSpec* spec = FindSetting(name);
   assert(spec != nullptr);
   return values_[IndexOf(*spec)];
+}
+
+void Settings::Offer(std::string_view name, SettingValue value) {
+  const SettingSpec* spec = FindSetting(name);
+  assert(spec != nullptr);
+  SettingValue& now = values_[IndexOf(*spec)];
+  if (value.source > now.source) now = std::move(value);
 }
 
 std::uint64_t Settings::number(std::string_view name) const {

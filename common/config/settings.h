@@ -3,7 +3,8 @@
 // environment: that is handed in, so that tests can say what it is.
 //
 // Precedence, highest first: command line, FLETBRIDGE_* environment, [tool.fletbridge] in the app's
-// pyproject.toml, fletbridge.json beside the app, the user's config, defaults.
+// pyproject.toml, fletbridge.json beside the app, the user's config, the rollout file, defaults.
+// The rollout's values are offered afterwards, since these settings say where its file is.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,12 @@ using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
 enum class SettingSource {
   kDefault,
+  kRollout,
   kUserConfig,
   kAppJson,
   kPyproject,
   kEnvironment,
+  kKillSwitch,
   kCommandLine
 };
 
@@ -55,6 +58,8 @@ class Settings {
   [[nodiscard]] const std::string& text(std::string_view name) const { return Get(name).text; }
   [[nodiscard]] bool flag(std::string_view name) const { return text(name) == "true"; }
   [[nodiscard]] std::uint64_t number(std::string_view name) const;
+  // Takes the value, which is in ParseSetting()'s form, unless a higher source has given one.
+  void Offer(std::string_view name, SettingValue value);
   // One line each, to be shown before the run: what was not understood but does no harm.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 

@@ -106,6 +106,12 @@ bool Has(const Stage& stage, const std::string& transport) {
 
 }  // namespace
 
+std::vector<std::string> StageNames() {
+  std::vector<std::string> names;
+  for (const Stage& stage : kStages) names.emplace_back(stage.name);
+  return names;
+}
+
 Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& python) {
   ChosenStage chosen;
   const bool any = request.stage == "auto";

@@ -24,6 +24,9 @@ struct ChosenStage {
   std::vector<RunReport::Fallback> fallbacks;
 };
 
+// All stages, highest first.
+[[nodiscard]] std::vector<std::string> StageNames();
+
 // The stage that was asked for, or the highest that works here.
 [[nodiscard]] Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& python);
 

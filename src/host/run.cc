@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -14,6 +15,7 @@
 #include "src/host/handover.h"
 #include "src/host/mode_choice.h"
 #include "src/host/session.h"
+#include "src/host/start_guard.h"
 #include "src/host/ui_choice.h"
 
 namespace fletbridge {
@@ -124,10 +126,10 @@ void Announce(const RunRequest& request, const Interpreter& python, const Chosen
 }
 
 // The run itself, in the program in which it stays.
-int RunHere(const Handover& run) {
+int RunHere(Handover& run) {
   // Read at the end, which may come inside exit().
   static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
-  const RunRequest& request = run.request;
+  RunRequest& request = run.request;
   auto loop = std::make_unique<EventLoop>();
 
   AppSpec spec;
@@ -141,10 +143,16 @@ int RunHere(const Handover& run) {
   spec.takes_socket = TakesSocket(run.python);
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
-  if (!app) return Fail(app.error());
+  if (!app) {
+    NoteNoStart(request, app.error(), StartOutcome::kFailed);
+    return Fail(app.error());
+  }
   Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(
       *loop, request, run.python.flet_package, GenerationOf(run.python), (*app)->direct_address());
-  if (!ui) return Fail(ui.error());
+  if (!ui) {
+    NoteNoStart(request, ui.error(), StartOutcome::kNeutral);
+    return Fail(ui.error());
+  }
 
   SessionParts parts;
   parts.report = BeginReport(request);
@@ -166,6 +174,7 @@ int RunHere(const Handover& run) {
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
+  NoteSession(parts, request, timeline);
   return RunSession(std::move(parts));
 }
 
@@ -186,6 +195,21 @@ Result<> CheckUi(const RunRequest& request, const Interpreter& python) {
   return {};
 }
 
+// Goes on in the program that hosts the interpreter, and does not return; or returns nothing, where
+// that is this program, or why no program can.
+std::optional<Error> BecomeHost(Handover& run) {
+  std::vector<Hosting>& hostings = run.chosen.hostings;
+  while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
+    const Error why = Become(hostings.front(), run, AppArguments(run.request));
+    run.chosen.hosting_why =
+        "not " + std::string(HostingName(hostings.front())) + ": " + why.Line();
+    hostings.erase(hostings.begin());
+    if (hostings.empty()) return why;
+    Log(LogLevel::kWarning, why.Line());
+  }
+  return {};
+}
+
 }  // namespace
 
 int Run(const RunRequest& request) {
@@ -201,25 +225,22 @@ int Run(const RunRequest& request) {
       ChooseUi(run.request, run.python.flet_package, WireGeneration(run.python.flet_version));
   if (!no_window) return Fail(no_window.error());
   if (Result<> good = CheckUi(run.request, run.python); !good) return Fail(good.error());
-  Result<ChosenStage> chosen = ChooseStage(request, run.python);
-  if (!chosen) return Fail(chosen.error());
-  run.chosen = std::move(*chosen);
-  const ModeFacts facts{run.python.flet_version, WireGeneration(run.python.flet_version),
-                        run.chosen.stage,        run.chosen.transport,
-                        TakesSocket(run.python), *no_window};
-  if (Result<> mode = ChooseMode(run.request, facts); !mode) return Fail(mode.error());
-  Announce(run.request, run.python, run.chosen, *no_window);
-
-  std::vector<Hosting>& hostings = run.chosen.hostings;
-  while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
-    const Error why = Become(hostings.front(), run, AppArguments(request));
-    run.chosen.hosting_why =
-        "not " + std::string(HostingName(hostings.front())) + ": " + why.Line();
-    hostings.erase(hostings.begin());
-    if (hostings.empty()) return Fail(why);
-    Log(LogLevel::kWarning, why.Line());
+  run.request.book.versions += ", Flet " + run.python.flet_version;
+  Result<ChosenStage> chosen = ChooseGuardedStage(run.request, run.python);
+  while (chosen) {
+    run.chosen = std::move(*chosen);
+    const ModeFacts facts{run.python.flet_version, WireGeneration(run.python.flet_version),
+                          run.chosen.stage,        run.chosen.transport,
+                          TakesSocket(run.python), *no_window};
+    if (Result<> mode = ChooseMode(run.request, facts); !mode) return Fail(mode.error());
+    Announce(run.request, run.python, run.chosen, *no_window);
+    NoteStart(run.request, run.chosen);
+    const std::optional<Error> why = BecomeHost(run);
+    if (!why) return End(run.request, RunHere(run));
+    NoteNoStart(run.request, *why, StartOutcome::kFailed);
+    chosen = ChooseLowerStage(run.request, run.python, run.chosen, *why);
   }
-  return End(run.request, RunHere(run));
+  return Fail(chosen.error());
 }
 
 int RunHandedOver(int fd) noexcept try {

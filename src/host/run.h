@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/rollout/start_book.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
@@ -34,11 +35,13 @@ struct RunRequest {
   bool fallback = false;    // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;       // no line that says what runs how
   FlowLimits limits;
+  BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
 
   // Decided by the host, once.
   std::string shown_by;       // "desktop", "headless" or "attach"
   std::string client_folder;  // desktop: the client that was chosen
   int client_generation = 0;  // what it speaks; 0: it will show
+  std::string start_record;   // what this start has left in the book; empty for nothing
   bool direct = false;        // the client and the app's socket are joined without us
 };
 

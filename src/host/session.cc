@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -91,6 +92,8 @@ class Session {
     }
     void OnFrameDrawn(SteadyTime when) override {
       session.parts_.timeline->Mark(Milestone::kFrameDrawn, when);
+      // Where no packet passes through us, the window is all that is seen.
+      if (!session.app_.direct_address().empty()) session.TellFirstFrame();
     }
     Session& session;
   };
@@ -206,6 +209,7 @@ class Session {
         break;
       case UiState::kFirstFrame:
         parts_.timeline->Mark(Milestone::kFirstFrame);
+        TellFirstFrame();
         break;
       case UiState::kDisconnected:
         if (event.why.code == Errc::kPeerMisbehaved) {
@@ -228,6 +232,10 @@ class Session {
         app_.Stop(kAfterClose);
         break;
     }
+  }
+
+  void TellFirstFrame() {
+    if (!std::exchange(first_frame_, true)) parts_.first_frame();
   }
 
   void TellUi(bool ready) {
@@ -262,11 +270,21 @@ class Session {
       report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
       report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
     }
-    report.latency = PercentilesOf(ui_.latencies());
+    SessionEnd end;
+    end.clicks_ns = ui_.latencies();
+    report.latency = PercentilesOf(end.clicks_ns);
     report.generation = static_cast<int>(app_.generation());
     report.client_generation = static_cast<int>(ui_.client_generation());
     report.exit.code = code;
     report.exit.reason = reason;
+    end.code = code;
+    end.reason = reason;
+    const bool closed_by_ui = !lost_ && app_closed_ && app_closed_->code == Errc::kClosed;
+    end.by_person = signal_ != 0 || closed_by_ui || !ui_ready_.value_or(false);
+    end.app_killed = !end.by_person && app_closed_ && app_code > 128 && app_code != 128 + SIGTERM &&
+                     app_code != 128 + SIGINT && app_code != 128 + SIGHUP;
+    end.first_frame = first_frame_;
+    parts_.ended(end);
     int result = code;
     if (!parts_.report_file.empty()) {
       if (Result<> written = WriteReport(parts_.report_file, report); !written) {
@@ -290,6 +308,8 @@ class Session {
     return why.code && why.code != Errc::kPeerGone && why.code != Errc::kClosed;
   }
 
+  bool AppWentFirst() const { return !app_closed_ || app_closed_->code == Errc::kPeerGone; }
+
   Outcome Verdict(int app_code) const {
     if (signal_ != 0) return {128 + signal_, "ended by " + SignalName(signal_)};
     if (ui_closed_ && !ui_ready_.value_or(false)) {
@@ -307,12 +327,11 @@ class Session {
       Log(LogLevel::kError, ui_closed_->why.Line());
       return {ui_closed_->exit_code, ui_closed_->why.Line()};
     }
-    const bool app_went_first = !app_closed_ || app_closed_->code == Errc::kPeerGone;
     if (app_closed_ && IsCause(*app_closed_)) {
       Log(LogLevel::kError, app_closed_->Line());
       return {70, app_closed_->Line()};
     }
-    if (app_went_first && app_closed_) {
+    if (AppWentFirst() && app_closed_) {
       if (app_code > 128) {
         const std::string text = "the app was killed by " + SignalName(app_code - 128);
         Log(LogLevel::kError, text);
@@ -349,6 +368,7 @@ class Session {
   asio::steady_timer registration_;
   bool app_connected_ = false;
   bool client_connected_ = false;
+  bool first_frame_ = false;
   asio::posix::stream_descriptor signals_;
   std::optional<Error> app_closed_;
   std::optional<Error> lost_;

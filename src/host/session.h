@@ -5,9 +5,11 @@
 // Threads: constructed and Run() on the process's main thread; everything else on the EventLoop's.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/event_loop.h"
 #include "common/measure/run_report.h"
@@ -15,6 +17,16 @@
 #include "common/transport/ui_endpoint.h"
 
 namespace fletbridge {
+
+// How a session ended, for who judges the stage by it.
+struct SessionEnd {
+  int code = 0;
+  std::string reason;
+  bool by_person = false;   // Ctrl-C, SIGTERM, or the UI did not come up or was closed
+  bool app_killed = false;  // the app's own process, by a signal that nobody of us has sent
+  bool first_frame = false;
+  std::vector<std::uint64_t> clicks_ns;  // input to the first patch that answers it
+};
 
 struct SessionParts {
   std::unique_ptr<EventLoop> loop;  // not started
@@ -24,6 +36,8 @@ struct SessionParts {
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
   Timeline* timeline = nullptr;
+  std::function<void()> first_frame = [] {};                                // on the loop's thread
+  std::function<void(const SessionEnd&)> ended = [](const SessionEnd&) {};  // before the report
 };
 
 // Runs to the end and returns the process's exit code. May end the process by itself, when the app

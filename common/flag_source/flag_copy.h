@@ -1,0 +1,26 @@
+// Room: common/flag_source. The last good answer of an address, kept on the disk. One file for each
+// address, replaced as a whole: any number of processes may read and write. Free functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/base/error.h"
+
+namespace fletbridge {
+
+struct FlagCopy {
+  std::string url;
+  std::string etag;
+  std::string body;          // a flag file that could be read when it came
+  std::int64_t fetched = 0;  // Unix time
+};
+
+// STATE/flags/HASH.json
+[[nodiscard]] std::string FlagCopyPath(const std::string& state_folder, const std::string& url);
+// Nothing if there is none, or none that can be read.
+[[nodiscard]] std::optional<FlagCopy> ReadFlagCopy(const std::string& path, const std::string& url);
+[[nodiscard]] Result<> WriteFlagCopy(const std::string& path, const FlagCopy& copy);
+
+}  // namespace fletbridge

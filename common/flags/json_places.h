@@ -1,0 +1,36 @@
+// Room: common/flags. JSON texts by strangers: parsed within bounds, and where in the text a value
+// stands, so that a mistake can be shown with its place. Free functions; any thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/flags/js_value.h"
+
+namespace fletbridge {
+
+struct TextPlace {
+  int line = 1;
+  int column = 1;  // in characters
+};
+
+// The error's context says what is wrong and in which line and column. Depth is bounded.
+[[nodiscard]] Result<Json> ParseJson(std::string_view text);
+
+struct JsonPlaces {
+  std::map<std::string, TextPlace> at;  // by JSON pointer; the place where the value begins
+  std::vector<std::string> twice;       // members that stand there a second time
+  std::map<std::string, std::vector<std::string>> members;  // of each object, in the text's order
+};
+// `text` is one that ParseJson() has taken.
+[[nodiscard]] JsonPlaces FindPlaces(std::string_view text);
+
+// For a terminal: control characters, which a stranger's text may hold, become question marks.
+[[nodiscard]] std::string Printable(std::string text);
+
+[[nodiscard]] std::string PointerToken(std::string_view member);  // "a/b" -> "a~1b"
+
+}  // namespace fletbridge

@@ -1,0 +1,95 @@
+// Room: common/rollout. What each start of an app leaves on the disk, and what the next one makes
+// of it. Called by src/host around a run, and by `fletbridge rollout`. Knows stages as names, in an
+// order.
+//
+//   STATE/apps/ID/starts/PID-…   one small file per start that runs: written before anything risky,
+//                                removed at its end. One whose process is gone has failed
+//   STATE/apps/ID/book.json      breakers, figures and the last starts; bounded, replaced as a
+//   whole STATE/apps/ID/lock           held while the book is read and replaced; never while an app
+//   runs
+//
+// Threads: none of its own. Every function waits for the disk, and for the lock half a second at
+// most; MarkFirstFrame() writes some bytes and returns. An error means that nothing
+// is known or kept: the run goes on without.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/rollout/breaker.h"
+#include "common/rollout/guard_figures.h"
+
+namespace fletbridge {
+
+// Which book, and how to keep it. A value; goes along when a run goes on in another program.
+struct BookOptions {
+  std::string folder;    // STATE; empty: no book is kept
+  std::string app_id;    // what the folder is named
+  std::string app;       // for people
+  std::string versions;  // of app, Flet and fletbridge, in one text
+  std::string metrics;   // Prometheus's text file; empty: none is written
+  std::int64_t backoff_s = 3600;
+  bool may_lower = false;  // the breaker may take a lower stage; else it only takes notes
+};
+
+struct StageChange {
+  std::string from, to, why;
+};
+
+struct StageBook {
+  Breaker breaker;
+  StageFigures figures;
+};
+struct PastStart {
+  std::string stage, outcome, why;  // outcome: "clean", "failed" or "neutral"
+  std::int64_t started = 0;         // Unix time
+};
+struct Book {
+  std::string app, id;
+  std::map<std::string, StageBook> stages;
+  std::vector<PastStart> last;     // newest last
+  std::vector<PastStart> running;  // outcome empty
+};
+
+// A text that tells this app from others and says nothing of where it is.
+[[nodiscard]] std::string AppId(const std::string& path);
+
+// Before a start: books those that are gone, then says which stage may be tried. `ladder` has the
+// stages, highest first; `asked` is one of them.
+struct Advice {
+  std::string stage;
+  std::vector<StageChange> changes;  // how it came from `asked` to `stage`
+};
+[[nodiscard]] Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
+                                         const std::vector<std::string>& ladder, std::int64_t now);
+
+// Leaves the record of a start of this process; returns its path. It stays with the process through
+// execve, since number and start time do.
+[[nodiscard]] Result<std::string> BeginStart(const BookOptions& options, const std::string& stage,
+                                             const std::vector<StageChange>& changes,
+                                             std::int64_t now);
+// Appends to the record that the first frame came after so long.
+void MarkFirstFrame(const std::string& record, double seconds) noexcept;
+
+enum class StartOutcome {
+  kClean,
+  kFailed,   // the stage's: no first frame, or killed by a signal
+  kNeutral,  // says nothing about the stage: ended by the person, or the UI did not come up
+};
+// Books the start and removes its record.
+Result<> EndStart(const BookOptions& options, const std::string& record, StartOutcome outcome,
+                  const std::string& why, const std::vector<std::uint64_t>& clicks_ns,
+                  std::int64_t now);
+
+// All books of a state folder, for people; changes nothing. At most 200.
+[[nodiscard]] std::vector<Book> ReadBooks(const std::string& folder);
+// Closes all breakers of all books; with `forget` removes the books.
+[[nodiscard]] Result<> ResetBooks(const std::string& folder, bool forget);
+// The figures of all books, replaced whole. Readable by node_exporter, another user.
+[[nodiscard]] Result<> WriteMetrics(const std::string& folder, const std::string& path,
+                                    std::int64_t now);
+
+}  // namespace fletbridge

@@ -1,0 +1,15 @@
+// Room: common/rollout. A whole check of a rollout's flag file: flagd's rules, and what fletbridge
+// asks of its own two flags. Any thread.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "common/flags/validate.h"
+
+namespace fletbridge {
+
+// All mistakes with their places, in the order of the text; empty if there are none.
+[[nodiscard]] std::vector<FlagProblem> ValidateRollout(std::string_view text);
+
+}  // namespace fletbridge

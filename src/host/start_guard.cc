@@ -1,0 +1,115 @@
+#include "src/host/start_guard.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "common/base/log.h"
+
+namespace fletbridge {
+namespace {
+
+// Said once: a home that cannot be written to is no news at each step.
+void Complain(const Error& why) {
+  static bool said = false;
+  Log(said ? LogLevel::kDebug : LogLevel::kWarning,
+      "this start leaves no record, so a crash will not be seen: " + why.Line());
+  said = true;
+}
+
+std::int64_t Now() { return std::time(nullptr); }
+
+bool HasBook(const RunRequest& request) { return !request.book.folder.empty(); }
+
+// `request` for the stage `stage` and what is below it.
+Result<ChosenStage> ChooseFrom(const RunRequest& request, const Interpreter& python,
+                               const std::string& stage) {
+  RunRequest lower = request;
+  lower.stage = stage;
+  lower.transport.clear();
+  lower.fallback = true;
+  return ChooseStage(lower, python);
+}
+
+// `lower` is what came of it that an earlier choice was left by `changes`, because of `why`.
+ChosenStage After(std::vector<RunReport::Fallback> changes, const std::string& why,
+                  ChosenStage lower) {
+  lower.why = lower.why.empty() ? why : why + "; " + lower.why;
+  changes.insert(changes.end(), lower.fallbacks.begin(), lower.fallbacks.end());
+  lower.fallbacks = std::move(changes);
+  return lower;
+}
+
+}  // namespace
+
+Result<ChosenStage> ChooseGuardedStage(const RunRequest& request, const Interpreter& python) {
+  Result<ChosenStage> chosen = ChooseStage(request, python);
+  if (!chosen || !HasBook(request)) return chosen;
+  const Result<Advice> advice = AdviseStart(request.book, chosen->stage, StageNames(), Now());
+  if (!advice) {
+    Complain(advice.error());
+    return chosen;
+  }
+  if (advice->stage == chosen->stage) return chosen;
+  Result<ChosenStage> lower = ChooseFrom(request, python, advice->stage);
+  if (!lower) return lower;
+  std::vector<RunReport::Fallback> changes = chosen->fallbacks;
+  for (const StageChange& change : advice->changes)
+    changes.push_back({change.from, change.to, change.why});
+  return After(std::move(changes), advice->changes.front().why, std::move(*lower));
+}
+
+Result<ChosenStage> ChooseLowerStage(const RunRequest& request, const Interpreter& python,
+                                     const ChosenStage& chosen, const Error& why) {
+  const std::vector<std::string> names = StageNames();
+  const auto at = std::find(names.begin(), names.end(), chosen.stage);
+  if (!request.fallback || at == names.end() || at + 1 == names.end()) return why;
+  Result<ChosenStage> lower = ChooseFrom(request, python, *(at + 1));
+  if (!lower) return lower;
+  std::vector<RunReport::Fallback> changes = chosen.fallbacks;
+  changes.push_back({chosen.stage, *(at + 1), why.Line()});
+  return After(std::move(changes), "stage " + chosen.stage + " cannot run: " + why.Line(),
+               std::move(*lower));
+}
+
+void NoteStart(RunRequest& request, const ChosenStage& chosen) {
+  if (!HasBook(request)) return;
+  std::vector<StageChange> changes;
+  for (const RunReport::Fallback& fallback : chosen.fallbacks)
+    changes.push_back({fallback.from, fallback.to, fallback.why});
+  Result<std::string> record = BeginStart(request.book, chosen.stage, changes, Now());
+  if (record) {
+    request.start_record = *record;
+  } else {
+    Complain(record.error());
+  }
+}
+
+void NoteNoStart(RunRequest& request, const Error& why, StartOutcome outcome) {
+  if (request.start_record.empty()) return;
+  if (Result<> noted = EndStart(request.book, request.start_record, outcome, why.Line(), {}, Now());
+      !noted)
+    Complain(noted.error());
+  request.start_record.clear();
+}
+
+void NoteSession(SessionParts& parts, const RunRequest& request, const Timeline& timeline) {
+  if (request.start_record.empty()) return;
+  parts.first_frame = [record = request.start_record, &timeline] {
+    auto took = timeline.At(Milestone::kFirstFrame);
+    if (!took) took = timeline.At(Milestone::kFrameDrawn);  // direct: no packet is seen
+    MarkFirstFrame(
+        record, std::chrono::duration<double>(took.value_or(std::chrono::nanoseconds(0))).count());
+  };
+  parts.ended = [book = request.book, record = request.start_record](const SessionEnd& end) {
+    StartOutcome outcome = StartOutcome::kNeutral;
+    if (end.app_killed || (!end.first_frame && !end.by_person && end.code != 0)) {
+      outcome = StartOutcome::kFailed;
+    } else if (end.first_frame) {
+      outcome = StartOutcome::kClean;
+    }
+    if (Result<> noted = EndStart(book, record, outcome, end.reason, end.clicks_ns, Now()); !noted)
+      Complain(noted.error());
+  };
+}
+
+}  // namespace fletbridge

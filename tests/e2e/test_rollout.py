@@ -1,0 +1,428 @@
+"""The rollout: which stage a flag file gives an installation, and the way back when a stage breaks."""
+
+import contextlib
+import http.server
+import json
+import os
+import re
+import resource
+import signal
+import ssl
+import subprocess
+import sysconfig
+import threading
+import time
+
+import test_hosting
+from harness import BIN, PATIENCE, PYTHON, E2E
+
+APP = "import flet as ft\nft.run(lambda page: page.add(ft.Text('shown')))\n"
+SHOWN = 'wait text="shown" 20s\nclose\n'
+# Stage 3 alone sets it; so these break there and nowhere else.
+ON_STAGE_3 = "import os\nif os.environ.get('FLET_DART_BRIDGE_PORT'):\n"
+
+CRASHING = r"""
+#include <Python.h>
+#include <cstdlib>
+extern "C" PyObject* PyInit_fragile() {
+  static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "fragile", nullptr, -1, nullptr,
+                                   nullptr, nullptr, nullptr, nullptr};
+  if (std::getenv("FLET_DART_BRIDGE_PORT") != nullptr) __builtin_trap();
+  return PyModule_Create(&definition);
+}
+"""
+
+
+def flag(targeting=None, default="one", state="ENABLED"):
+    body = {"state": state, "variants": {"one": "1", "two": "2", "three": "3"},
+            "defaultVariant": default}
+    if targeting is not None:
+        body["targeting"] = targeting
+    return body
+
+
+def flags(*args, kill=None, **more):
+    file = {"flags": {"fletbridge.stage": flag(*args, **more)}}
+    if kill is not None:
+        file["flags"]["fletbridge.kill"] = {"state": "ENABLED", "variants": {"on": True, "off": False},
+                                            "defaultVariant": kill}
+    return json.dumps(file, indent=1)
+
+
+def shares(three, two, one):
+    return flags({"fractional": [["three", three], ["two", two], ["one", one]]})
+
+
+class RolloutBase(E2E):
+    def setUp(self):
+        super().setUp()
+        self.box.write("app.py", APP)
+
+    @property
+    def state(self):
+        return self.box.user / ".local/state/fletbridge"
+
+    def command(self, *words, env=None, code=0):
+        run = self.box.launch([BIN / "fletbridge", *words], env=env)
+        self.assertEqual(run.wait(30), code, run.shown())
+        return run.text[0]
+
+    def start(self, *options, flags_file="flags.json", app="app.py", steps=SHOWN, **more):
+        return self.box.headless(None, app, steps=steps, options=["--rollout", flags_file, *options],
+                                 **more)
+
+    def used(self, *options, **more):
+        """Runs to a good end; returns what the report says was used, and the run."""
+        run = self.start(*options, **more)
+        self.assertEqual(run.wait(40), 0, run.shown())
+        return run.report()["used"], run
+
+    def status(self):
+        apps = json.loads(self.command("rollout", "status", "--json"))["apps"]
+        self.assertEqual(len(apps), 1, apps)
+        return apps[0]
+
+
+class FlagFile(RolloutBase):
+    def testSharesAreMetAndRaisingThemTakesNothingAway(self):
+        self.box.write("ten.json", shares(10, 20, 70))
+        self.box.write("forty.json", shares(40, 25, 35))
+        for name, wanted in (("ten.json", {"3": 10, "2": 20, "1": 70}),
+                             ("forty.json", {"3": 40, "2": 25, "1": 35})):
+            got = json.loads(self.command("rollout", "simulate", name, "--installations", "100000",
+                                          "--before", "ten.json", "--json"))
+            for stage, percent in wanted.items():
+                self.assertAlmostEqual(got["shares"][stage]["percent"], percent, delta=0.5)
+            self.assertEqual(got["lower_than_before"], 0)
+        self.assertGreater(got["higher_than_before"], 30000)
+
+    def testTheStageIsStickyAndIsTheSimulatedOne(self):
+        self.box.write("flags.json", shares(34, 33, 33))
+        first = self.command("rollout", "explain", "--rollout", "flags.json", "app.py")
+        stage = re.search(r"^stage +(\d)", first, re.M).group(1)
+        installation = re.search(r"^installation +(\w+)", first, re.M).group(1)
+        answer = json.loads(self.command("rollout", "eval", "flags.json", "--flag", "fletbridge.stage",
+                                         "--context", json.dumps({"targetingKey": installation})))
+        self.assertEqual(answer["value"], stage)
+        self.assertEqual(answer["reason"], "TARGETING_MATCH")
+        used, _ = self.used()
+        self.assertEqual(used["stage"], stage)
+
+    def testEveryOtherSourceWinsOverTheFlagFile(self):
+        self.box.write("flags.json", flags(default="three"))
+
+        def explained(*options, env=None):
+            text = self.command("run", "--explain", "--rollout", "flags.json", *options, "app.py",
+                                env=env)
+            return re.split(r" {2,}", re.search(r"^stage .*", text, re.M).group())[1:]
+
+        stage, where = explained()
+        self.assertEqual(stage, "3")
+        self.assertIn("flags.json", where)
+        (self.box.app / "pyproject.toml").write_text('[tool.fletbridge]\nstage = "2"\n')
+        self.assertEqual(explained()[0], "2")
+        self.assertEqual(explained(env={"FLETBRIDGE_STAGE": "1"})[0], "1")
+        self.assertEqual(explained("--stage", "3")[0], "3")
+
+    def testTheKillSwitchBeatsAllButTheCommandLine(self):
+        (self.box.app / "pyproject.toml").write_text(
+            '[tool.fletbridge]\nstage = "3"\ntransport = "ffi"\nrollout = "."\n')
+        for file in (flags(default="three", kill="on"), flags(default="three", state="DISABLED")):
+            self.box.write("fletbridge.flagd.json", file)
+            run = self.box.headless(None, "app.py", steps=SHOWN, env={"FLETBRIDGE_STAGE": "3"})
+            self.assertEqual(run.wait(30), 0, run.shown())
+            self.assertEqual(run.report()["used"]["stage"], "1")
+        run = self.box.headless(None, "app.py", steps=SHOWN, options=["--stage", "3"])
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.assertEqual(run.report()["used"]["stage"], "3")
+
+    def testABrokenFlagFileCostsOneLineAndMeansStage1(self):
+        self.box.write("flags.json", '{"flags": {,}}')
+        used, run = self.used()
+        self.assertEqual(used["stage"], "1")
+        self.one_line(run, "flags.json", "1:12", "stage 1")
+
+    def testMistakesAreFoundWithTheirPlace(self):
+        self.box.write("flags.json", flags({"fractional": [["tree", 10], ["one", 90]]}))
+        text = self.command("rollout", "validate", "flags.json", code=1)
+        self.assertRegex(text, r"flags\.json:\d+:\d+: error: there is no variant tree")
+        self.box.write("flags.json", shares(10, 20, 70))
+        self.assertIn("no mistakes", self.command("rollout", "validate", "flags.json"))
+
+
+class WayBack(RolloutBase):
+    """A stage that breaks twice rests, and is tried again after a back-off or with a new version."""
+
+    def setUp(self):
+        super().setUp()
+        self.box.write("flags.json", flags(default="three"))
+
+    def fell_back(self, to="2", why="stage 3 has failed", options=()):
+        used, run = self.used(*options)
+        self.assertEqual(used["stage"], to)
+        self.assertEqual(used["fallbacks"][0]["from"], "3")
+        self.assertRegex(used["fallbacks"][0]["why"], why)
+        self.one_line(run, f"on stage {to}", why)
+
+    def crash(self, app, code):
+        run = self.start(app=app, report=False)
+        self.assertEqual(run.wait(30), code, run.shown())
+
+    def testTheWholeStoryWithAnExtensionThatCrashesAtImport(self):
+        source = self.box.write("fragile.cc", CRASHING)
+        subprocess.run(["g++", "-shared", "-fPIC", "-o", self.box.app / "fragile.abi3.so", source,
+                        "-I" + sysconfig.get_paths()["include"]], check=True)
+        self.box.write("app.py", "import fragile\n" + APP)
+        trapped = 128 + signal.SIGILL
+        for _ in range(2):
+            self.crash("app.py", trapped)
+        self.fell_back()
+        status = self.status()
+        self.assertEqual(status["stages"]["3"]["breaker"]["state"], "open")
+        self.assertEqual(status["stages"]["3"]["failures"], 2)
+        self.assertEqual(status["stages"]["3"]["fallbacks"], 1)
+        self.assertEqual(status["stages"]["2"]["starts"], 1)
+
+        # The kill switch leads back to stage 1.
+        self.box.write("flags.json", flags(default="three", kill="on"))
+        self.assertEqual(self.used()[0]["stage"], "1")
+        self.box.write("flags.json", flags(default="three"))
+        self.fell_back()
+
+        # A new version of the app is tried on the higher stage, and works there.
+        self.box.write("app.py", "# without the extension\n" + APP)
+        used, run = self.used()
+        self.assertEqual((used["stage"], used["fallbacks"]), ("3", []))
+        self.assertEqual(self.status()["stages"]["3"]["breaker"]["state"], "closed")
+
+    def testKilledBeforeTheFirstFrameAndTriedAgainAfterTheBackoff(self):
+        self.box.write("app.py", ON_STAGE_3 + "    import signal\n    print('held', flush=True)\n"
+                       "    if not os.path.exists('mended'): signal.pause()\n" + APP)
+        backoff = ["--rollout-backoff", "1"]
+        for _ in range(2):
+            run = self.start(*backoff, report=False)
+            run.wait_line("held")
+            run.signal(signal.SIGKILL)
+            self.assertEqual(run.wait(), 128 + signal.SIGKILL)
+        self.fell_back(options=backoff)
+        breaker = self.status()["stages"]["3"]["breaker"]
+        self.assertEqual(breaker["failures_in_a_row"], 2)
+        self.assertEqual(breaker["why"], "its process ended before the first frame")
+        (self.box.app / "mended").touch()
+        # The book says when; a machine that is slow has long passed it.
+        deadline = time.monotonic() + 30 * PATIENCE
+        while self.used(*backoff)[0]["stage"] != "3":
+            self.assertLess(time.monotonic(), deadline)
+
+    def testKilledAfterTheFirstFrameCountsTooButACleanEndBetweenDoesNot(self):
+        # What it prints after a click, it prints after the first frame.
+        self.box.write("app.py", "import flet as ft\nft.run(lambda page: page.add(ft.Text('shown'), "
+                       "ft.Button('tell', on_click=lambda e: print('held', flush=True))))\n")
+        hold = 'wait text="shown" 20s\nclick text="tell"\nwait text="no" 60s\n'
+        for kill in (True, False, True, True):
+            run = self.start(steps=hold if kill else SHOWN, report=False)
+            if kill:
+                run.wait_line("held")
+                run.signal(signal.SIGKILL)
+            self.assertEqual(run.wait(30), 128 + signal.SIGKILL if kill else 0, run.shown())
+        self.fell_back(why="killed or crashed")
+        self.assertEqual(self.status()["stages"]["3"]["failures"], 3)
+
+    def testTheAppsOwnEndIsNoFailureOfTheStage(self):
+        self.box.write("app.py", "import sys, flet as ft\ndef main(page):\n"
+                       "    page.add(ft.Text('shown'), ft.Button('end', on_click=lambda e: "
+                       "page.run_thread(boom)))\ndef boom():\n    import os\n    os._exit(3)\nft.run(main)\n")
+        run = self.start(steps='wait text="shown" 20s\nclick text="end"\nwait text="no" 60s\n', report=False)
+        self.assertEqual(run.wait(30), 3, run.shown())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            run = self.start("--log-level", "debug", steps='wait text="no" 60s\n', report=False)
+            run.wait_line("ui first frame")  # whether it has been noted by then is the same here
+            run.signal(number)
+            self.assertEqual(run.wait(30), 128 + number, run.shown())
+        status = self.status()
+        self.assertEqual(status["stages"]["3"]["starts"], 3)
+        self.assertEqual(status["stages"]["3"]["failures"], 0)
+
+    def testAStageThatCannotStartIsReplacedInTheSameRun(self):
+        python = test_hosting.HostingChoice.without_library(self)
+        argv = [test_hosting.HostingChoice.alone(self), "run", "--rollout", "flags.json", "--python", python,
+                "--ui", "headless"]
+        report, steps = self.box.name("report"), self.box.name("steps")
+        steps.write_text(SHOWN)
+        run = self.box.launch([*argv, "--steps", steps, "--report", report, "app.py"], report=report)
+        self.assertEqual(run.wait(30), 0, run.shown())
+        used = run.report()["used"]
+        self.assertEqual(used["stage"], "1")
+        self.assertEqual([f["from"] for f in used["fallbacks"]], ["3", "2"])
+        self.one_line(run, "on stage 1", "libpython")
+        self.assertEqual(self.status()["stages"]["3"]["fallbacks"], 1)
+
+    def testTwoStartsAtOnceAreBothBooked(self):
+        runs = [self.start() for _ in range(2)]
+        for run in runs:
+            self.assertEqual(run.wait(40), 0, run.shown())
+        self.assertEqual(self.status()["stages"]["3"]["starts"], 2)
+        self.assertEqual(list(self.state.glob("apps/*/starts/*")), [])
+
+    def testWithoutAPlaceForItsStateTheAppStillRuns(self):
+        used, run = self.used(env={"XDG_STATE_HOME": "/proc/no/place"})
+        self.assertEqual(used["stage"], "3")
+        self.one_line(run, "this run alone", "cannot make /proc/no")
+
+    def testOnAFullDiskTheAppStillRuns(self):
+        def full():
+            # No file may grow by a byte; what it does to a descriptor in memory is why it is not
+            # handed over to another program here.
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        steps = self.box.name("steps")
+        steps.write_text(SHOWN)
+        run = subprocess.run([BIN / "fletbridge", "run", "--rollout", "flags.json", "--hosting",
+                              "library", "--python", PYTHON, "--ui", "headless", "--steps", steps,
+                              "app.py"], cwd=self.box.app, env=self.box.environment(),
+                             preexec_fn=full, capture_output=True, timeout=60 * PATIENCE, check=False)
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def testTheFiguresAreThereForNodeExporter(self):
+        self.box.write("app.py", "import flet as ft\ndef main(page):\n    n = ft.Text('0')\n"
+                       "    def up(e):\n        n.value = str(int(n.value) + 1)\n"
+                       "    page.add(n, ft.Button('more', on_click=up))\nft.run(main)\n")
+        metrics = self.box.home / "fletbridge.prom"
+        self.used("--metrics", str(metrics),
+                  steps='wait text="0" 20s\nrepeat 5 click text="more"\nwait text="5" 10s\nclose\n')
+        text = metrics.read_text()
+        self.assertEqual(metrics.stat().st_mode & 0o777, 0o644)
+        self.assertRegex(text, r'fletbridge_starts_total\{app="app.py",id="\w+",stage="3"\} 1\n')
+        self.assertRegex(text, r'fletbridge_click_seconds_count\{.*stage="3"\} 5\n')
+        self.assertRegex(text, r'fletbridge_first_frame_seconds_count\{.*stage="3"\} 1\n')
+        for private in (str(self.box.home), os.environ.get("USER", "root") + "/"):
+            self.assertNotIn(private, text)
+
+
+class Service:
+    """A flag service on loopback that answers as it is told: good, garbage, huge, hang."""
+
+    def __init__(self, folder=None):
+        self.mode, self.body, self.asked = "good", "", []
+        self.gone = threading.Event()
+        self.seen = threading.Condition()
+        service = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                service.answer(self)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.block_on_close = False
+        scheme = "http"
+        if folder is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(folder / "server.pem", folder / "server.key")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://localhost:{self.server.server_port}/flags"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def answer(self, request):
+        with self.seen:
+            self.asked.append(request.headers.get("If-None-Match"))
+            self.seen.notify_all()
+        etag = f'"{hash(self.body)}"'
+        if self.mode == "hang":
+            self.gone.wait(60)
+            return
+        with contextlib.suppress(OSError):
+            if self.mode == "good" and request.headers.get("If-None-Match") == etag:
+                request.send_response(304)
+                request.end_headers()
+                return
+            body = {"good": self.body, "garbage": "<html>flags</html>", "huge": " " * 10_000_000}
+            data = body[self.mode].encode()
+            request.send_response(200)
+            request.send_header("ETag", etag)
+            request.send_header("Content-Length", str(len(data)))
+            request.end_headers()
+            request.wfile.write(data)
+
+    def close(self):
+        self.gone.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(10)
+
+
+class FlagService(RolloutBase):
+    def service(self, folder=None):
+        service = Service(folder)
+        self.addCleanup(service.close)
+        service.body = flags(default="two")
+        return service
+
+    def explained(self, service, env=None):
+        text = self.command("rollout", "explain", "--rollout", service.url, "app.py", env=env)
+        return re.search(r"^stage +(\d)", text, re.M).group(1), text
+
+    def fetched(self, service, env=None):
+        """Until the copy is there: a slow machine may need a second start for it."""
+        deadline = time.monotonic() + 30 * PATIENCE
+        while self.explained(service, env)[0] != "2":
+            self.assertLess(time.monotonic(), deadline)
+
+    def testABadServiceCostsLittleAndTheLastGoodCopyIsUsed(self):
+        service = self.service()
+        self.fetched(service)
+        for mode in ("garbage", "huge", "hang"):
+            service.mode = mode
+            run = self.start("--log-level", "debug", flags_file=service.url)
+            self.assertEqual(run.wait(40), 0, run.shown())
+            self.assertEqual(run.report()["used"]["stage"], "2")
+            line = run.wait_line(r"rollout: flags from the copy of .* after (\d+) ms: .*")
+            self.assertLessEqual(int(line.group(1)), 200 * PATIENCE, line.group())
+
+    def testWhatComesTooLateIsForTheNextStart(self):
+        service = self.service()
+        service.mode = "hang"
+        self.assertEqual(self.explained(service)[0], "1", "there is no copy yet")
+        service.mode = "good"
+        service.gone.set()
+        self.fetched(service)
+
+    def testAnUnchangedAnswerIsNotSentAgain(self):
+        service = self.service()
+        self.fetched(service)
+        service.asked.clear()
+        stage, _ = self.explained(service)
+        self.assertEqual(stage, "2")
+        with service.seen:
+            self.assertTrue(service.seen.wait_for(lambda: service.asked, 10 * PATIENCE))
+        self.assertNotIn(None, service.asked)
+
+    def testHttpsIsTrustedByItsAuthorityAlone(self):
+        folder = self.box.home / "ca"
+        folder.mkdir()
+
+        def openssl(*words):
+            subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "names")
+        service = self.service(folder)
+        stage, text = self.explained(service)
+        self.assertEqual(stage, "1")
+        self.assertRegex(text, "cannot trust localhost|no answer within")
+        trusting = {"SSL_CERT_FILE": str(folder / "ca.pem")}
+        self.fetched(service, trusting)
+
+
+del RolloutBase

@@ -1,0 +1,48 @@
+#include "common/rollout/guard_figures.h"
+
+#include <gtest/gtest.h>
+
+namespace fletbridge {
+namespace {
+
+TEST(GuardFigures, PutEachTimeIntoItsBucket) {
+  Histogram histogram(kFirstFrameBounds);
+  for (const double seconds : {0.1, 0.11, 31.0, -1.0}) histogram.Add(seconds);
+  EXPECT_EQ(histogram.count(), 3U);
+  EXPECT_EQ(histogram.counts().front(), 1U);
+  EXPECT_EQ(histogram.counts().at(1), 1U);
+  EXPECT_EQ(histogram.counts().back(), 1U);
+}
+
+TEST(GuardFigures, RestoreTakesNoListOfAnotherLength) {
+  Histogram histogram(kClickBounds);
+  histogram.Add(0.001);
+  histogram.Restore({1, 2, 3}, 5);
+  EXPECT_EQ(histogram.count(), 1U);
+}
+
+TEST(GuardFigures, ArePrometheusText) {
+  StageFigures figures;
+  figures.starts = 3;
+  figures.failures = 1;
+  figures.first_frame.Add(0.2);
+  figures.first_frame.Add(0.7);
+  const std::string text = ToPrometheus({{"my \"app\"", "0a", "3", true, &figures}});
+  const std::string labels = R"({app="my \"app\"",id="0a",stage="3")";
+  for (const std::string& line :
+       {std::string("# TYPE fletbridge_starts_total counter"),
+        std::string("# TYPE fletbridge_first_frame_seconds histogram"),
+        "fletbridge_starts_total" + labels + "} 3",
+        "fletbridge_start_failures_total" + labels + "} 1",
+        "fletbridge_breaker_open" + labels + "} 1",
+        "fletbridge_first_frame_seconds_bucket" + labels + R"(,le="0.25"} 1)",
+        "fletbridge_first_frame_seconds_bucket" + labels + R"(,le="1"} 2)",
+        "fletbridge_first_frame_seconds_bucket" + labels + R"(,le="+Inf"} 2)",
+        "fletbridge_first_frame_seconds_sum" + labels + "} 0.9",
+        "fletbridge_first_frame_seconds_count" + labels + "} 2"}) {
+    EXPECT_NE(text.find(line + "\n"), std::string::npos) << line << "\nin\n" << text;
+  }
+}
+
+}  // namespace
+}  // namespace fletbridge

@@ -1,0 +1,67 @@
+#include "tools/app_place.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "common/config/config_file.h"
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder means its main.py, or that of the folder its pyproject.toml names for Flet, as in `flet
+// run`.
+std::string ScriptIn(const std::string& given, const fs::path& absolute) {
+  std::error_code error;
+  if (!fs::is_directory(absolute, error)) return given;
+  fs::path folder = given;
+  if (const std::string inner = ReadFletAppPath(absolute / "pyproject.toml"); !inner.empty())
+    folder /= inner;
+  return (folder / "main.py").string();
+}
+
+// Flet's own rule for where a module's folder is; one that is installed elsewhere has none of ours.
+std::string ModuleFolder(const std::string& module, const std::string& cwd) {
+  std::string path = module;
+  std::replace(path.begin(), path.end(), '.', '/');
+  const fs::path place = fs::path(cwd) / path;
+  std::error_code error;
+  if (fs::is_directory(place, error)) return place.string();
+  return fs::is_directory(place.parent_path(), error) ? place.parent_path().string() : cwd;
+}
+
+}  // namespace
+
+AppPlace FindApp(const SplitArguments& split, const std::string& cwd) {
+  AppPlace app;
+  if (split.script.empty()) {
+    app.folder = split.module.empty() ? cwd : ModuleFolder(split.module, cwd);
+    app.name = split.module;
+    app.path = app.folder + ":" + split.module;
+    return app;
+  }
+  app.script = ScriptIn(split.script, fs::path(cwd) / split.script);
+  const fs::path path = (fs::path(cwd) / app.script).lexically_normal();
+  app.folder = path.parent_path().string();
+  app.name = path.filename().string();
+  app.path = path.string();
+  return app;
+}
+
+Result<> CheckApp(const SplitArguments& split, const AppPlace& app, const std::string& cwd) {
+  if (split.script.empty() && split.module.empty()) {
+    return MakeError(
+        Errc::kUsage,
+        "no app to run; write fletbridge run SCRIPT, or -m MODULE, or see fletbridge run --help");
+  }
+  std::error_code error;
+  if (!split.module.empty() || fs::exists(fs::path(cwd) / app.script, error)) return {};
+  const bool folder = app.script != split.script;
+  const std::string why = error ? error.message() : "there is no such file";
+  return MakeError(Errc::kUsage, "cannot open " + app.script + ": " + why +
+                                     (folder ? "; name the app's script instead of its folder"
+                                             : "; check the path"));
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,25 @@
+// Room: tools. The app that a command line names: which script python is to be given, and in which
+// folder its settings, its assets and its version are.
+#pragma once
+
+#include <string>
+
+#include "common/base/error.h"
+#include "tools/command_line.h"
+
+namespace fletbridge {
+
+struct AppPlace {
+  std::string script;  // empty for a module
+  std::string folder;  // absolute
+  std::string name;    // the script's file name, or the module's
+  std::string path;    // what tells it from other apps: the script's path, or folder:module
+};
+
+// `cwd` is absolute.
+[[nodiscard]] AppPlace FindApp(const SplitArguments& split, const std::string& cwd);
+// Refuses what names no app, or one that is not there.
+[[nodiscard]] Result<> CheckApp(const SplitArguments& split, const AppPlace& app,
+                                const std::string& cwd);
+
+}  // namespace fletbridge

@@ -1,0 +1,41 @@
+// Room: tools. The rollout's say in the settings of a run: asks the flag file that they name, and
+// offers stage and transport below every other source, or above all but the command line when the
+// kill switch is on.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/config/settings.h"
+#include "common/rollout/decision.h"
+#include "common/rollout/installation.h"
+#include "tools/app_place.h"
+#include "tools/toolbox.h"
+
+namespace fletbridge {
+
+struct RolloutChoice {
+  bool asked = false;   // the settings name a rollout; else nothing below is set
+  std::string address;  // as the settings have it
+  std::string origin;   // where the flags came from: the file, or the copy of an address
+  std::string note;     // why a copy
+  std::chrono::milliseconds waited{0};  // for an address
+  Installation installation;
+  RolloutContext context;
+  Decision decision;
+  std::string problem;  // one line for the person at the terminal; mostly empty
+};
+
+// What the variable holds; empty if it is not set.
+[[nodiscard]] std::string EnvironmentOf(const Toolbox& tools, std::string_view name);
+// Where this installation keeps its state; empty if it has no place for it.
+[[nodiscard]] std::string StateFolderOf(const Toolbox& tools);
+
+[[nodiscard]] RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings,
+                                            const AppPlace& app);
+void TakeRollout(const RolloutChoice& choice, Settings& settings);
+// Has the run note its start, and take a lower stage after failures unless a person has named one.
+void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& app,
+              const RolloutChoice& choice, RunRequest& request);
+
+}  // namespace fletbridge
