@@ -17,6 +17,8 @@ struct Subcommand {
 
 constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
+    Subcommand{"record", "Run an app and record its session to a file", RecordCommand},
+    Subcommand{"inspect", "Show what a recording holds", InspectCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
@@ -24,8 +26,8 @@ constexpr std::array kSubcommands = {
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 6> kLater = {"compare", "check", "record",
-                                                    "replay",  "diff",  "rollout"};
+constexpr std::array<std::string_view, 5> kLater = {"compare", "check", "replay", "diff",
+                                                    "rollout"};
 
 std::string Help() {
   std::string text =
@@ -77,9 +79,9 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return PrintError(
-        tools, MakeError(Errc::kUsage,
-                         "the command " + name +
-                             " is not in this version; it has run, doctor and client"));
+        tools,
+        MakeError(Errc::kUsage, "the command " + name +
+                                    " is not in this version; it has run, doctor and client"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

@@ -5,6 +5,7 @@
 
 #include "common/config/config_file.h"
 #include "common/measure/run_report.h"
+#include "common/recording/recorder.h"
 #include "tools/command_line.h"
 #include "tools/request.h"
 
@@ -91,24 +92,41 @@ int Explain(const Toolbox& tools, const Settings& settings) {
 }  // namespace
 
 int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
-  CLI::App command("Runs an unmodified Flet app.", "run");
-  command.formatter(HelpShape("fletbridge run [options] SCRIPT [ARGS…] | -m MODULE [ARGS…]"));
-  command.footer(std::string(kFooter));
+  return RunAppCommand(tools, args,
+                       {.name = "run",
+                        .about = "Runs an unmodified Flet app.",
+                        .words = "SCRIPT [ARGS…] | -m MODULE [ARGS…]",
+                        .footer = kFooter});
+}
+
+int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
+                  const RunVariant& variant) {
+  CLI::App command(variant.about, variant.name);
+  command.formatter(HelpShape("fletbridge " + variant.name + " [options] " + variant.words));
+  command.footer(std::string(variant.footer));
   bool explain = false;
   TextPairs typed;
-  AddSettings(command, typed);
+  AddSettings(command, typed, variant.settings);
+  if (variant.options) variant.options(command, typed);
   command.add_flag("--explain", explain, "Show each setting and where it came from; runs nothing")
       ->group("Other");
-  // For the help text alone: SplitAtApp() takes it, since it ends our options.
-  command.add_option("-m,--module")
-      ->option_text("MODULE")
-      ->group("The app")
-      ->description("Run a module, as python -m does, in place of a script");
+  if (variant.has_module) {
+    // For the help text alone: SplitAtApp() takes it, since it ends our options.
+    command.add_option("-m,--module")
+        ->option_text("MODULE")
+        ->group("The app")
+        ->description("Run a module, as python -m does, in place of a script");
+  }
   command.set_help_flag("-h,--help", "Show this text")->group("Other");
 
-  const Result<SplitArguments> split = SplitAtApp(command, args);
+  Result<SplitArguments> split = SplitAtApp(command, args);
   if (!split) return PrintError(tools, split.error());
   if (const std::optional<int> end = Parse(command, tools, split->ours)) return *end;
+
+  if (variant.choose_app) {
+    if (const Result<> chosen = variant.choose_app(*split); !chosen)
+      return PrintError(tools, chosen.error());
+  }
 
   const AppPlace app = FindApp(*split, tools.cwd);
   const Result<Settings> settings = MergeSettings({.command_line = typed,
@@ -135,6 +153,14 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (!request.report_file.empty()) {
     // Before the app has run for an hour, not after.
     if (const Result<> good = CheckReportPath(request.report_file); !good)
+      return PrintError(tools, good.error());
+  }
+  if (variant.complete) {
+    if (const Result<> complete = variant.complete(request); !complete)
+      return PrintError(tools, complete.error());
+  }
+  if (!request.record_file.empty()) {
+    if (const Result<> good = recording::CheckRecordingPath(request.record_file); !good)
       return PrintError(tools, good.error());
   }
   tools.out.flush();

@@ -20,8 +20,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, ui, hosting, attach_address,
                                    flet_client, hidden, assets, shown_by, client_folder,
                                    client_generation, python, script, module, arguments,
-                                   environment, steps_file, steps, report_file, fallback, quiet,
-                                   limits)
+                                   environment, steps_file, steps, report_file, record_file,
+                                   record_limit, redact, fallback, quiet, limits)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
                                    libpython_hint, flet_version, flet_package, prefix, base_prefix,
                                    soabi, extension_obstacle)

@@ -11,6 +11,7 @@
 #include "common/python/interpreter.h"
 #include "src/host/factory.h"
 #include "src/host/handover.h"
+#include "src/host/recording.h"
 #include "src/host/session.h"
 #include "src/host/ui_choice.h"
 
@@ -156,6 +157,8 @@ int RunHere(const Handover& run) {
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
+  if (Result<> begun = BeginRecording(request, parts, run.python.path); !begun)
+    return Fail(begun.error());
   return RunSession(std::move(parts));
 }
 
@@ -250,6 +253,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
+  if (Result<> begun = BeginRecording(request, parts, {}); !begun) return Fail(begun.error());
   const int code = RunSession(std::move(parts));
   // Python removes it when it sees our end; a Python that was killed does not.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());

@@ -11,6 +11,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/measure/run_report.h"
+#include "common/recording/recorder.h"
 #include "common/transport/app_transport.h"
 #include "common/transport/ui_endpoint.h"
 
@@ -23,6 +24,7 @@ struct SessionParts {
   RunReport report;                                  // what is known before the start
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
+  std::unique_ptr<recording::Recorder> recorder;     // null: nothing is recorded
   Timeline* timeline = nullptr;
 };
 
