@@ -59,6 +59,8 @@ struct RunVariant {
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int RecordCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int ReplayCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int InspectCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 

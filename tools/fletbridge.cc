@@ -18,6 +18,9 @@ struct Subcommand {
 constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
     Subcommand{"record", "Run an app and record its session to a file", RecordCommand},
+    Subcommand{"replay", "Give a recorded session's input to the app again, on any stage",
+               ReplayCommand},
+    Subcommand{"diff", "Compare two recordings by what they say", DiffCommand},
     Subcommand{"inspect", "Show what a recording holds", InspectCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
@@ -26,8 +29,7 @@ constexpr std::array kSubcommands = {
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 5> kLater = {"compare", "check", "replay", "diff",
-                                                    "rollout"};
+constexpr std::array<std::string_view, 3> kLater = {"compare", "check", "rollout"};
 
 std::string Help() {
   std::string text =

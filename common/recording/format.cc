@@ -80,6 +80,7 @@ void ForEachField(I& info, F&& field) {
   field("module", info.module);
   field("folder", info.folder);
   field("arguments", info.arguments);
+  field("redact", info.redact);
   field("replay_of", info.replay_of);
 }
 

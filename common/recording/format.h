@@ -59,7 +59,8 @@ struct Info {
   std::string module;
   std::string folder;  // the working directory
   std::vector<std::string> arguments;
-  std::string replay_of;  // the recording whose input this run was given
+  std::vector<std::string> redact;  // what was left out, besides passwords
+  std::string replay_of;            // the recording whose input this run was given
 };
 
 struct End {

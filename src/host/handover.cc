@@ -21,7 +21,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, ui, hosting, at
                                    flet_client, hidden, assets, shown_by, client_folder,
                                    client_generation, python, script, module, arguments,
                                    environment, steps_file, steps, report_file, record_file,
-                                   record_limit, redact, fallback, quiet, limits)
+                                   record_limit, redact, replay_file, replay_full_speed,
+                                   replay_masks, replay_wait_ms, fallback, quiet, limits)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
                                    libpython_hint, flet_version, flet_package, prefix, base_prefix,
                                    soabi, extension_obstacle)

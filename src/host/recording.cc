@@ -35,6 +35,8 @@ Result<> BeginRecording(const RunRequest& request, SessionParts& parts,
   info.module = request.module;
   info.folder = fs::current_path(error).string();
   info.arguments = request.arguments;
+  info.redact = request.redact;
+  info.replay_of = request.replay_file;
   recording::RecorderOptions options;
   options.file = request.record_file;
   options.limit_bytes = request.record_limit;

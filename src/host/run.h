@@ -34,6 +34,10 @@ struct RunRequest {
   std::string record_file;  // where to record the session; empty for nowhere
   std::uint64_t record_limit = std::uint64_t{64} << 20;  // bytes, of all files of the recording
   std::vector<std::string> redact;                       // fields whose values are left out of it
+  std::string replay_file;  // the UI is the client that was recorded there; empty for another UI
+  bool replay_full_speed = true;
+  std::vector<std::string> replay_masks;  // differences that do not count
+  std::uint64_t replay_wait_ms = 5000;    // for a frame that does not come
   bool fallback = false;  // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;     // no line that says what runs how
   FlowLimits limits;
