@@ -81,8 +81,8 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
     return PrintError(
-        tools,
-        MakeError(Errc::kUsage, "the command " + name + " is not in this version; see fletbridge --help"));
+        tools, MakeError(Errc::kUsage,
+                         "the command " + name + " is not in this version; see fletbridge --help"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }
