@@ -101,6 +101,7 @@ TEST_F(ScriptTest, DoesNotWaitForEver) {
 
 TEST_F(ScriptTest, KeepsTheRecordedGapIfAsked) {
   Play(Counter(), {.full_speed = false, .patience = 1000ms});
+  Advance(1ms);
   Says(Registered());
   Says(Shows(L({Text(10, "0"), Button(11, "+")})));
   EXPECT_THAT(Sent(), SizeIs(1));
