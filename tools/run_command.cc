@@ -81,6 +81,16 @@ Result<> CheckApp(const SplitArguments& split, const AppPlace& app, const std::s
                                              : "; check the path"));
 }
 
+// --redact may be repeated: leaving one out because another was named would be a trap.
+void JoinRedacted(TextPairs& typed) {
+  std::string all;
+  for (const auto& [name, text] : typed) {
+    if (name == "redact") all += (all.empty() ? "" : ",") + text;
+  }
+  std::erase_if(typed, [](const auto& pair) { return pair.first == "redact"; });
+  if (!all.empty()) typed.emplace_back("redact", all);
+}
+
 int Explain(const Toolbox& tools, const Settings& settings) {
   tools.out << ExplainSettings(settings);
   if (const Result<> good = CheckSettings(settings); !good) {
@@ -128,6 +138,7 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
       return PrintError(tools, chosen.error());
   }
 
+  JoinRedacted(typed);
   const AppPlace app = FindApp(*split, tools.cwd);
   const Result<Settings> settings = MergeSettings({.command_line = typed,
                                                    .environment = tools.environment,

@@ -167,10 +167,10 @@ struct Recorder::Writer {
     }
     const Redactor::Outcome outcome = redactor.Pass(item.direction, item.type, item.payload.span());
     const Buffer& payload = outcome.payload ? *outcome.payload : item.payload;
-    if (redactor_ready && written + text.size() + payload.size() > file_bytes) NextFile(item.at_ns);
+    const std::uint64_t then = written + text.size() + payload.size();
+    if (then > (begun ? file_bytes : options.limit_bytes / 2)) NextFile(item.at_ns);
     AppendPacket(text, item.at_ns, item.direction, item.type, outcome.flags, payload.span());
-    // The first file holds the registration and the first state.
-    redactor_ready = redactor_ready || redactor.drawn();
+    begun = begun || redactor.drawn();
   }
 
   // The file is full: goes on in the next, which begins with all that is needed to read it.
@@ -254,7 +254,7 @@ struct Recorder::Writer {
   Info info;
   const std::uint64_t file_bytes;
   Redactor redactor;
-  bool redactor_ready = false;
+  bool begun = false;    // the first file holds the registration and the first state
   bool special = false;  // no plain file: a pipe, a device; it has no successor
   UniqueFd fd;
   std::string text = Header();  // not written yet

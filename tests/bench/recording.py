@@ -5,7 +5,8 @@
 
 Method: that of rounds.py. A click and its patch are two packets, both taken down between the moment
 at which the click is sent and the one at which its patch has come: half of the difference of the
-medians is what a packet costs. Needs build/release and build/venv/1.0.5.
+medians is what a packet costs. Then the time of one call of the recorder.
+Needs build/release and build/venv/1.0.5.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from rounds import interleave, interval, ratio, shown
+from rounds import interleave, interval, note, ratio, shown
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
@@ -55,7 +56,10 @@ def main():
         print(f"stage {stage}: {statistics.median(plain):.0f} us, recorded {statistics.median(recorded):.0f} us, "
               f"ratio {shown(ratio(recorded, plain))}; a packet costs "
               f"{shown((statistics.median(packet), *interval(packet)))} us")
-    print(f"{disturbed} of {options.rounds} rounds beside a compiler")
+    print(note(disturbed, options.rounds))
+    # On the event loop alone, without the noise of a whole run.
+    with tempfile.TemporaryDirectory(prefix="fletbridge-bench-") as folder:
+        subprocess.run([str(BIN / "recorder_cost"), f"{folder}/session.rec"], check=True, timeout=120)
 
 
 if __name__ == "__main__":

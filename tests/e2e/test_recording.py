@@ -351,7 +351,7 @@ close
 """
 
     def testPasswordsAndWhatIsNamedAreNotInTheFile(self):
-        self.record(ONE, self.box.write("app.py", LOGIN), self.STEPS, "--redact", "nothing,Card number")
+        self.record(ONE, self.box.write("app.py", LOGIN), self.STEPS, "--redact", "Card number", "--redact", "nothing")
         content = self.file.read_bytes()
         self.assertNotIn(b"hunter2", content)
         self.assertNotIn(b"4111", content)

@@ -17,7 +17,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 Recording Of(const std::vector<Frame>& frames) {
-  return std::move(*Recording::FromBytes(Buffer(std::string_view(FileOf(frames)))));
+  return *Recording::FromBytes(Buffer(std::string_view(FileOf(frames))));
 }
 
 Comparison Compared(const std::vector<Frame>& a, const std::vector<Frame>& b,
