@@ -126,7 +126,7 @@ void PrintInfo(const Toolbox& tools, const Recording& recording) {
   const recording::Info& info = recording.info();
   const auto line = [&](std::string_view name, const std::string& text) {
     if (!text.empty())
-      tools.out << name << std::string(12 - name.size(), ' ') << Quoted(text) << "\n";
+      tools.out << name << std::string(12 - name.size(), ' ') << recording::Printable(text) << "\n";
   };
   std::string app = info.script.empty() ? "-m " + info.module : info.script;
   for (const std::string& argument : info.arguments) app += " " + argument;
@@ -173,7 +173,7 @@ void PrintTable(const Toolbox& tools, const Recording& recording) {
     std::snprintf(head.data(), head.size(), "%6zu %9s s  %s %7zu B  ", entry.number,
                   Seconds(entry.at_ns).c_str(),
                   entry.direction == Direction::kToApp ? "> app" : "< ui ", entry.payload.size());
-    tools.out << head.data() << Cut(Quoted(Summary(entry)), 100) << "\n";
+    tools.out << head.data() << Cut(recording::Printable(Summary(entry)), 100) << "\n";
   }
 }
 

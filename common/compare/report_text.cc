@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/compare/report.h"
+#include "common/recording/json.h"
 
 namespace fletbridge::compare {
 namespace {
@@ -11,10 +12,10 @@ constexpr std::size_t kLongestValue = 200;  // bytes, in the text
 
 std::string Shown(const std::string& value) {
   if (value.empty()) return "(nothing)";
-  if (value.size() <= kLongestValue) return value;
+  if (value.size() <= kLongestValue) return recording::Printable(value);
   std::size_t end = kLongestValue;
   while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;
-  return value.substr(0, end) + "…";
+  return recording::Printable(value.substr(0, end)) + "…";
 }
 
 std::string Count(std::size_t n, const std::string& one) {
@@ -57,15 +58,15 @@ std::string TextReport(const Comparison& comparison, const Side& a, const Side& 
   std::string text = Headline(comparison) + "\n";
   if (!comparison.same()) {
     for (const auto& [letter, side] : {std::pair("A", &a), std::pair("B", &b)}) {
-      text += std::string(letter) + "  " + side->name + "  (stage " + side->info.stage + ", Flet " +
-              side->info.flet + ")\n";
+      text += std::string(letter) + "  " + side->name + "  (stage " +
+              recording::Printable(side->info.stage + ", Flet " + side->info.flet) + ")\n";
     }
   }
   std::size_t number = 0;
   for (const Difference& one : comparison.differences) {
-    text += "\n" + std::to_string(++number) + "  " + one.path + "\n";
+    text += "\n" + std::to_string(++number) + "  " + recording::Printable(one.path) + "\n";
     text += "     A  " + Shown(one.a) + "\n     B  " + Shown(one.b) + "\n     ";
-    text += one.input.empty() ? "from the start" : "after " + one.input;
+    text += one.input.empty() ? "from the start" : "after " + recording::Printable(one.input);
     text += "; frame " + std::to_string(one.frame_a) + " of A, " + std::to_string(one.frame_b) +
             " of B";
     if (one.times > 1) text += "; at " + std::to_string(one.times) + " pages";

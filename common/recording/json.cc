@@ -46,4 +46,22 @@ std::string ToJson(const Value& value, int indent) {
   return From(value).dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string Printable(std::string_view text) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned c = static_cast<unsigned char>(text[i]);
+    const unsigned next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    const bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;  // controls of two bytes
+    if (c >= 0x20 && c != 0x7f && !c1) {
+      out += text[i];
+      continue;
+    }
+    const unsigned code = c1 ? next : c;
+    if (c1) ++i;
+    out += std::string("\\x") + kDigits[code >> 4] + kDigits[code & 15];
+  }
+  return out;
+}
+
 }  // namespace fletbridge::recording

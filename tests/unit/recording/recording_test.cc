@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/recording/json.h"
 #include "common/recording/session_tree.h"
 #include "tests/unit/recording/made_up_session.h"
 
@@ -90,6 +91,10 @@ TEST(Recording, RefusesWhatIsNoneAndAnotherVersion) {
   std::string later = Header();
   later[8] = 2;
   EXPECT_THAT(why(later), HasSubstr("version 2"));
+}
+
+TEST(Recording, IsShownWithoutWhatATerminalWouldHeed) {
+  EXPECT_EQ(Printable("a\x1b[31m\x7f\xc2\x9b\nä"), "a\\x1b[31m\\x7f\\x9b\\x0aä");
 }
 
 TEST(SessionTree, FollowsBothSides) {
