@@ -81,10 +81,10 @@ TEST_F(RecorderTest, WritesBeforeItIsClosed) {
 }
 
 TEST_F(RecorderTest, KeepsTheBeginningAndTheLatestWithinTheLimit) {
-  constexpr std::uint64_t kLimit = std::uint64_t{256} << 10;
+  constexpr std::uint64_t kLimit = std::uint64_t{64} << 10;
   const auto recorder = Open(kLimit);
   Take(*recorder, Counter());
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 4000; ++i) {
     recorder->Take(Direction::kToApp, PacketOf(Event(11, "click")));
     recorder->Take(Direction::kToUi, PacketOf(Sets(0, "value", std::to_string(i).c_str())));
   }
@@ -109,7 +109,7 @@ TEST_F(RecorderTest, KeepsTheBeginningAndTheLatestWithinTheLimit) {
     }
   }
   EXPECT_EQ(gaps, 1u);
-  EXPECT_EQ(TextIn(*session.tree()->Find(10), "value"), "19999");
+  EXPECT_EQ(TextIn(*session.tree()->Find(10), "value"), "3999");
 
   // One of the later files alone is read, and says that it is not the beginning.
   Result<Recording> later = Recording::Load(SegmentPath(file_, numbers.back()));
