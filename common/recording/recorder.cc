@@ -309,12 +309,15 @@ Recorder::~Recorder() {
   writer_->changed.notify_all();
 }
 
-void Recorder::Take(Direction direction, const Packet& packet) noexcept {
+void Recorder::Take(Direction direction, const Packet& packet) noexcept try {
   Writer::Item item;
   item.direction = direction;
   item.type = packet.type;
   item.payload = Buffer(packet.payload.span());
   writer_->Push(std::move(item));
+} catch (const std::exception&) {  // no memory: the app has more need of it
+  const std::lock_guard lock(writer_->mutex);
+  writer_->stopped = true;
 }
 
 void Recorder::NewSession() noexcept {

@@ -28,7 +28,11 @@ Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
   if (type != PacketType::kControl) return {};
   Result<Value> message = wire::Decode(payload);
   const auto parts = message ? PartsOf(*message) : std::nullopt;
-  if (!parts) return {kWithheld, Buffer()};
+  if (!parts) {
+    // What the app has said there, nobody knows, nor which field is which from here on.
+    lost_ = lost_ || direction == Direction::kToUi;
+    return {kWithheld, Buffer()};
+  }
   const bool registers = parts->action == kRegister;
   if (registers && direction == Direction::kToApp) NewSession();
   drawn_ = drawn_ || parts->action == kPatch;

@@ -111,6 +111,12 @@ TEST_F(Redaction, WithholdsWhatItCannotRead) {
   EXPECT_NE(Pass(Direction::kToUi, Registered()), "withheld");
 }
 
+TEST_F(Redaction, WithholdsWhatFollowsAMessageOfTheAppThatItCannotRead) {
+  Begin({}, L({Field(20, "Password", true)}));
+  EXPECT_EQ(Pass(Direction::kToUi, Buffer(std::string_view("\xc1"))), "withheld");
+  EXPECT_EQ(Pass(Direction::kToApp, Event(21, "change", "hunter2")), "withheld");
+}
+
 TEST_F(Redaction, PassesDataChannelsAsTheyAre) {
   Begin({}, L({}));
   const Buffer data(std::string_view("\1\0\0\0bytes", 9));
