@@ -62,6 +62,7 @@ struct RunVariant {
 [[nodiscard]] int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ReplayCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int InspectCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 
 }  // namespace fletbridge

@@ -24,12 +24,13 @@ constexpr std::array kSubcommands = {
     Subcommand{"inspect", "Show what a recording holds", InspectCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
+    Subcommand{"check", "Say what would change for an app on another stage", CheckCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
 };
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 3> kLater = {"compare", "check", "rollout"};
+constexpr std::array<std::string_view, 2> kLater = {"compare", "rollout"};
 
 std::string Help() {
   std::string text =
