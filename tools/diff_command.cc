@@ -1,7 +1,7 @@
 // Room: tools. `fletbridge diff A B`: whether two recordings of the same input say the same.
 #include <fstream>
 
-#include "common/compare/report.h"
+#include "common/diff/report.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {
@@ -55,7 +55,7 @@ int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   if (const std::optional<int> end = Parse(command, tools, args)) return *end;
 
-  const Result<compare::Mask> mask = compare::Mask::Of(masks);
+  const Result<diff::Mask> mask = diff::Mask::Of(masks);
   if (!mask) return PrintError(tools, mask.error());
   const Result<Recording> a = Recording::Load(file_a);
   if (!a) return PrintError(tools, a.error());
@@ -64,14 +64,14 @@ int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   for (const auto& [name, one] : {std::pair(file_a, &*a), std::pair(file_b, &*b)}) {
     for (const std::string& flaw : one->flaws()) PrintMessage(tools, name + ": " + flaw);
   }
-  const compare::Comparison comparison =
-      compare::Compare(compare::TrackOf(*a), compare::TrackOf(*b), *mask);
-  const compare::Side side_a{file_a, a->info()};
-  const compare::Side side_b{file_b, b->info()};
-  tools.out << (json ? compare::JsonReport(comparison, side_a, side_b)
-                     : compare::TextReport(comparison, side_a, side_b));
+  const diff::Comparison comparison =
+      diff::Compare(diff::TrackOf(*a), diff::TrackOf(*b), *mask);
+  const diff::Side side_a{file_a, a->info()};
+  const diff::Side side_b{file_b, b->info()};
+  tools.out << (json ? diff::JsonReport(comparison, side_a, side_b)
+                     : diff::TextReport(comparison, side_a, side_b));
   if (!html.empty()) {
-    if (const Result<> written = WriteHtml(html, compare::HtmlReport(comparison, side_a, side_b));
+    if (const Result<> written = WriteHtml(html, diff::HtmlReport(comparison, side_a, side_b));
         !written)
       return PrintError(tools, written.error());
   }

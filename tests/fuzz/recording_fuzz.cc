@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-#include "common/compare/report.h"
+#include "common/diff/report.h"
 #include "common/recording/json.h"
 #include "common/recording/recording.h"
 #include "src/ui/replay/script.h"
@@ -41,7 +41,7 @@ std::string WithChecksums(std::string_view file) {
 }
 
 void Play(const Recording& recording) {
-  const compare::Mask mask;
+  const diff::Mask mask;
   replay::Clock::time_point now{};
   replay::Script script(recording, mask, {}, {[](Packet) {}, [] {}});
   const auto advance = [&] {
@@ -60,7 +60,7 @@ void Play(const Recording& recording) {
     }
     advance();
   }
-  static_cast<void>(compare::Headline(script.Verdict()));
+  static_cast<void>(diff::Headline(script.Verdict()));
 }
 
 void Read(std::string_view bytes) {
@@ -72,10 +72,10 @@ void Read(std::string_view bytes) {
   std::size_t size = 0;
   for (const Entry& entry : recording->entries()) size += entry.payload.size();
   Require(size <= bytes.size());
-  const compare::Mask mask;
-  const compare::Track track = compare::TrackOf(*recording);
-  const compare::Comparison same = compare::Compare(track, track, mask);
-  static_cast<void>(compare::JsonReport(same, {"a", recording->info()}, {"b", recording->info()}));
+  const diff::Mask mask;
+  const diff::Track track = diff::TrackOf(*recording);
+  const diff::Comparison same = diff::Compare(track, track, mask);
+  static_cast<void>(diff::JsonReport(same, {"a", recording->info()}, {"b", recording->info()}));
   Play(*recording);
 }
 

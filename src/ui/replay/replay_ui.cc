@@ -10,7 +10,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
-#include "common/compare/report.h"
+#include "common/diff/report.h"
 #include "src/ui/replay/script.h"
 
 namespace fletbridge {
@@ -22,7 +22,7 @@ using replay::Script;
 
 class ReplayUi final : public UiEndpoint {
  public:
-  ReplayUi(EventLoop& loop, ReplayOptions options, Recording recorded, compare::Mask mask)
+  ReplayUi(EventLoop& loop, ReplayOptions options, Recording recorded, diff::Mask mask)
       : impl_(std::make_shared<Impl>(loop, std::move(options), std::move(recorded),
                                      std::move(mask))) {}
   ~ReplayUi() override { impl_->Leave(); }
@@ -63,7 +63,7 @@ class ReplayUi final : public UiEndpoint {
  private:
   struct Impl : std::enable_shared_from_this<Impl> {
     Impl(EventLoop& event_loop, ReplayOptions&& options, Recording&& recorded,
-         compare::Mask&& given)
+         diff::Mask&& given)
         : loop(event_loop),
           file(options.file),
           limits(options.limits),
@@ -154,14 +154,14 @@ class ReplayUi final : public UiEndpoint {
     }
 
     void Conclude() {
-      const compare::Comparison verdict = script.Verdict();
+      const diff::Comparison verdict = script.Verdict();
       if (verdict.same()) {
-        Log(LogLevel::kInfo, "replay of " + file + ": " + compare::Headline(verdict));
+        Log(LogLevel::kInfo, "replay of " + file + ": " + diff::Headline(verdict));
         return End({}, 0);
       }
       End(MakeError(Errc::kPeerMisbehaved,
-                    "replay of " + file + ": " + compare::Headline(verdict) +
-                        "; the first: " + compare::OneLine(verdict.differences.front())),
+                    "replay of " + file + ": " + diff::Headline(verdict) +
+                        "; the first: " + diff::OneLine(verdict.differences.front())),
           1);
     }
 
@@ -193,7 +193,7 @@ class ReplayUi final : public UiEndpoint {
     const std::string file;
     const FlowLimits limits;
     const Recording recording;
-    const compare::Mask mask;
+    const diff::Mask mask;
     UiSink* sink = nullptr;  // set by Start()
 
     std::atomic<bool> paused{false};  // any thread
@@ -226,7 +226,7 @@ class ReplayUi final : public UiEndpoint {
 }  // namespace
 
 Result<std::unique_ptr<UiEndpoint>> MakeReplayUi(EventLoop& loop, ReplayOptions options) {
-  Result<compare::Mask> mask = compare::Mask::Of(options.masks);
+  Result<diff::Mask> mask = diff::Mask::Of(options.masks);
   if (!mask) return mask.error();
   Result<Recording> recorded = Recording::Load(options.file);
   if (!recorded) return recorded.error();

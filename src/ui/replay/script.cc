@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/compare/control_path.h"
-#include "common/compare/tree_diff.h"
+#include "common/diff/control_path.h"
+#include "common/diff/tree_diff.h"
 #include "common/wire/message.h"
 
 namespace fletbridge::replay {
@@ -33,7 +33,7 @@ std::size_t KindOf(PacketType type, std::span<const std::byte> payload) {
 
 }  // namespace
 
-Script::Script(const recording::Recording& recorded, const compare::Mask& mask,
+Script::Script(const recording::Recording& recorded, const diff::Mask& mask,
                ScriptOptions options, Out out)
     : recording_(recorded),
       mask_(mask),
@@ -60,7 +60,7 @@ Script::Call Script::CallIn(const Map& body, const recording::SessionTree& sessi
   call.call_id = recording::TextIn(body, "call_id");
   call.name = recording::TextIn(body, "name");
   const Map* control = session.tree() == nullptr ? nullptr : session.tree()->Find(call.control_id);
-  if (control != nullptr) call.place = compare::PlaceOf(*control);
+  if (control != nullptr) call.place = diff::PlaceOf(*control);
   if (const Value* args = body.Find("args"); args != nullptr) call.args = recording::Copied(*args);
   return call;
 }
@@ -148,7 +148,7 @@ bool Script::HaveCome() const {
 bool Script::SamePages() const {
   if (recorded_.tree() == nullptr || live_.tree() == nullptr)
     return recorded_.tree() == live_.tree();
-  return compare::CompareTrees(*recorded_.tree(), *live_.tree(), mask_).differences.empty();
+  return diff::CompareTrees(*recorded_.tree(), *live_.tree(), mask_).differences.empty();
 }
 
 void Script::GiveUpWaiting() {
@@ -233,7 +233,7 @@ bool Script::Translate(const MessageParts& message) {
         return live_.tree() == nullptr ||
                live_.tree()->Find(recording::IntIn(body, key)) == nullptr;
       const Map* live =
-          live_.tree() == nullptr ? nullptr : compare::Counterpart(*control, *live_.tree());
+          live_.tree() == nullptr ? nullptr : diff::Counterpart(*control, *live_.tree());
       if (live == nullptr) return false;
       body.Set(Value(key), Value(wire::ControlId(*live)));
       return true;
@@ -255,7 +255,7 @@ bool Script::TranslateAnswer(Map& body) {
   for (auto one = live_calls_.begin(); one != live_calls_.end(); ++one) {
     if (one->name != call.name) continue;
     int fit = 1;
-    if (one->place == call.place) fit += compare::Same(one->args, call.args, true) ? 2 : 1;
+    if (one->place == call.place) fit += diff::Same(one->args, call.args, true) ? 2 : 1;
     if (fit > best_fit) {
       best_fit = fit;
       best = one;
@@ -302,11 +302,11 @@ void Script::Trace(Direction direction, PacketType type, std::span<const std::by
   trace_.push_back(entry);
 }
 
-compare::Comparison Script::Verdict() const {
+diff::Comparison Script::Verdict() const {
   std::span<const Entry> entries = recording_.entries();
   const auto gap = std::find_if(entries.begin(), entries.end(),
                                 [](const Entry& entry) { return entry.kind == Entry::Kind::kGap; });
-  return compare::Compare({entries.first(static_cast<std::size_t>(gap - entries.begin())), {}},
+  return diff::Compare({entries.first(static_cast<std::size_t>(gap - entries.begin())), {}},
                           {trace_, {}}, mask_);
 }
 

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "common/compare/compare.h"
+#include "common/diff/compare.h"
 #include "common/recording/recording.h"
 #include "common/recording/redactor.h"
 #include "common/recording/session_tree.h"
@@ -40,7 +40,7 @@ class Script {
     std::function<void()> new_client;  // the recorded client went, and another came
   };
   // The recording must outlive it.
-  Script(const recording::Recording& recording, const compare::Mask& mask, ScriptOptions options,
+  Script(const recording::Recording& recording, const diff::Mask& mask, ScriptOptions options,
          Out out);
 
   // Takes a packet of the app up. kPeerMisbehaved if it does not fit the page.
@@ -54,7 +54,7 @@ class Script {
   [[nodiscard]] bool registered() const noexcept { return live_counts_[1] != 0; }
   [[nodiscard]] bool drawn() const noexcept { return live_counts_[2] != 0; }
   // The live session against the recorded one.
-  [[nodiscard]] compare::Comparison Verdict() const;
+  [[nodiscard]] diff::Comparison Verdict() const;
   // From an event to the patch after it, in nanoseconds.
   [[nodiscard]] const std::vector<std::uint64_t>& latencies() const noexcept { return latencies_; }
 
@@ -86,7 +86,7 @@ class Script {
   [[nodiscard]] static Call CallIn(const wire::Map& body, const recording::SessionTree& session);
 
   const recording::Recording& recording_;
-  const compare::Mask& mask_;
+  const diff::Mask& mask_;
   const ScriptOptions options_;
   const Out out_;
 

@@ -40,7 +40,7 @@ class ScriptTest : public testing::Test {
   std::vector<std::string> Sent() { return std::exchange(sent_, {}); }
 
   std::optional<Recording> recording_;
-  const compare::Mask mask_;
+  const diff::Mask mask_;
   std::optional<Script> script_;
   std::vector<std::string> sent_;
   std::optional<Clock::time_point> next_;

@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 
-#include "common/compare/report.h"
+#include "common/diff/report.h"
 #include "common/recording/json.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -98,4 +98,4 @@ std::string JsonReport(const Comparison& comparison, const Side& a, const Side& 
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

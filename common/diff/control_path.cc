@@ -1,9 +1,9 @@
-#include "common/compare/control_path.h"
+#include "common/diff/control_path.h"
 
 #include <algorithm>
 #include <array>
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 using wire::Container;
@@ -182,4 +182,4 @@ Map* Counterpart(const Map& control, const wire::ControlTree& other) {
   return same_id != nullptr && ControlType(*same_id) == type ? same_id : nullptr;
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

@@ -1,15 +1,15 @@
-#include "common/compare/compare.h"
+#include "common/diff/compare.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 
-#include "common/compare/control_path.h"
-#include "common/compare/tree_diff.h"
+#include "common/diff/control_path.h"
+#include "common/diff/tree_diff.h"
 #include "common/recording/json.h"
 #include "common/recording/session_tree.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 using recording::Direction;
@@ -466,4 +466,4 @@ std::string InputInWords(std::string_view name, const Map* control, const Value*
   return words;
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

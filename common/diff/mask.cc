@@ -1,10 +1,10 @@
-#include "common/compare/mask.h"
+#include "common/diff/mask.h"
 
 #include <algorithm>
 #include <fnmatch.h>
 #include <regex>
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 using wire::Value;
@@ -102,4 +102,4 @@ bool Mask::Covers(std::string_view path, const Value* a, const Value* b) const {
   return (impl_->time && alike(TimePattern())) || (impl_->random && alike(RandomPattern()));
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

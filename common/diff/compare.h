@@ -1,4 +1,4 @@
-// Room: common/compare. Two recordings of the same input compared: did the app do the same? Not
+// Room: common/diff. Two recordings of the same input compared: did the app do the same? Not
 // frame by frame, since one patch with two changes says the same as two patches: what the page is
 // whenever the next input comes, and at the end, and which calls the app made, and what it raised.
 //
@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "common/compare/mask.h"
+#include "common/diff/mask.h"
 #include "common/recording/recording.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 
 // One session, as it was recorded or has just been.
 struct Track {
@@ -61,4 +61,4 @@ struct Comparison {
 [[nodiscard]] std::string InputInWords(std::string_view name, const wire::Map* control,
                                        const wire::Value* data);
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

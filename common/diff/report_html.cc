@@ -1,6 +1,6 @@
-#include "common/compare/report.h"
+#include "common/diff/report.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 constexpr std::string_view kStyle = R"(
@@ -82,4 +82,4 @@ std::string HtmlReport(const Comparison& comparison, const Side& a, const Side& 
   return html + "</html>\n";
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

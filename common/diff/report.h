@@ -1,11 +1,11 @@
-// Room: common/compare. A comparison for people and for programs. Pure functions, any thread.
+// Room: common/diff. A comparison for people and for programs. Pure functions, any thread.
 #pragma once
 
 #include <string>
 
-#include "common/compare/compare.h"
+#include "common/diff/compare.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 
 struct Side {
   std::string name;  // of the file
@@ -21,4 +21,4 @@ struct Side {
 // One file that needs no other, in the light or the dark as the browser is.
 [[nodiscard]] std::string HtmlReport(const Comparison& comparison, const Side& a, const Side& b);
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

@@ -1,12 +1,12 @@
-#include "common/compare/tree_diff.h"
+#include "common/diff/tree_diff.h"
 
 #include <algorithm>
 
-#include "common/compare/control_path.h"
+#include "common/diff/control_path.h"
 #include "common/recording/json.h"
 #include "common/recording/redactor.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 using wire::Container;
@@ -183,4 +183,4 @@ bool Same(const Value& a, const Value& b, bool ids) {
   return a == b;
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

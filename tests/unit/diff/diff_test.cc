@@ -1,13 +1,13 @@
-#include "common/compare/compare.h"
+#include "common/diff/compare.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/compare/control_path.h"
-#include "common/compare/report.h"
+#include "common/diff/control_path.h"
+#include "common/diff/report.h"
 #include "tests/unit/recording/made_up_session.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 namespace {
 
 using namespace fletbridge::recording;
@@ -177,4 +177,4 @@ TEST(Compare, ReportsWithoutFurtherFilesAndWithoutTrustingText) {
 }
 
 }  // namespace
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

@@ -1,4 +1,4 @@
-// Room: common/compare. Which differences do not count, as --mask names them. Constant after it was
+// Room: common/diff. Which differences do not count, as --mask names them. Constant after it was
 // made; any thread.
 #pragma once
 
@@ -10,7 +10,7 @@
 #include "common/base/error.h"
 #include "common/wire/value.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 
 class Mask {
  public:
@@ -32,4 +32,4 @@ class Mask {
   std::unique_ptr<const Impl> impl_;
 };
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

@@ -1,4 +1,4 @@
-// Room: common/compare. Where a control lies in a control tree: in words for people, and as a place
+// Room: common/diff. Where a control lies in a control tree: in words for people, and as a place
 // at which another tree, whose ids are others, is searched for the same control. Pure functions,
 // for one thread at a time.
 #pragma once
@@ -8,7 +8,7 @@
 
 #include "common/wire/control_tree.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 
 // What people see of a control, or call it by: its key, text, label, icon. Empty if there is none.
 [[nodiscard]] std::string LabelOf(const wire::Map& control);
@@ -26,4 +26,4 @@ namespace fletbridge::compare {
 // the same key or label, or else of the same type there. Null if there is none.
 [[nodiscard]] wire::Map* Counterpart(const wire::Map& control, const wire::ControlTree& other);
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff

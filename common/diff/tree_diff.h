@@ -1,4 +1,4 @@
-// Room: common/compare. Two pages, or two values, compared by what they say: the order of maps and
+// Room: common/diff. Two pages, or two values, compared by what they say: the order of maps and
 // the numbers of controls do not count. For one thread at a time.
 #pragma once
 
@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "common/compare/mask.h"
+#include "common/diff/mask.h"
 #include "common/wire/control_tree.h"
 
-namespace fletbridge::compare {
+namespace fletbridge::diff {
 
 struct TreeDifference {
   std::string place;  // property names and positions: views/0/controls/2/value
@@ -32,4 +32,4 @@ inline constexpr std::size_t kMostDifferences = 200;
 // controls.
 [[nodiscard]] bool Same(const wire::Value& a, const wire::Value& b, bool ids);
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::diff
