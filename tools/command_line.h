@@ -2,6 +2,7 @@
 // and the help texts; this adds our shape of both, and keeps messages to one line.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,9 +37,31 @@ struct SplitArguments {
 [[nodiscard]] std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
                                        const std::vector<std::string>& args);
 
+// A subcommand that runs an app, `run` itself among them: how it differs from the others.
+struct RunVariant {
+  std::string name;
+  std::string about;
+  std::string words;  // in its usage, after the options
+  std::string_view footer;
+  std::vector<std::string_view> settings = {};  // that it has options for; empty for all
+  bool has_module = true;
+  // May be empty. `typed` is what AddSettings() was given.
+  std::function<void(CLI::App& command, TextPairs& typed)> options = {};
+  // What was named as the app may be something else, which says what the app is.
+  std::function<Result<>(SplitArguments& split)> choose_app = {};
+  // The last word on what is asked for.
+  std::function<Result<>(RunRequest& request)> complete = {};
+};
+[[nodiscard]] int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
+                                const RunVariant& variant);
+
 // The subcommands: `args` is what follows their name.
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int RecordCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int ReplayCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int InspectCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args);

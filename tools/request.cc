@@ -1,6 +1,7 @@
 #include "tools/request.h"
 
 #include <filesystem>
+#include <sstream>
 
 #include "common/base/log.h"
 
@@ -11,6 +12,15 @@ LogLevel LevelNamed(const std::string& name) {
   if (name == "error") return LogLevel::kError;
   if (name == "warning") return LogLevel::kWarning;
   return name == "debug" ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
+std::vector<std::string> NamesIn(const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream in(text);
+  for (std::string name; std::getline(in, name, ',');) {
+    if (!name.empty()) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace
@@ -31,6 +41,9 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.python = settings.text("python");
   request.steps_file = settings.text("steps");
   request.report_file = settings.text("report");
+  request.record_file = settings.text("record");
+  request.record_limit = settings.number("record-limit");
+  request.redact = NamesIn(settings.text("redact"));
   request.fallback = settings.flag("fallback");
   request.quiet = settings.flag("quiet");
   request.limits.max_packet = settings.number("max-packet");

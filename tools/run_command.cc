@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/measure/run_report.h"
+#include "common/recording/recorder.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/request.h"
@@ -32,6 +33,16 @@ constexpr std::string_view kFooter =
     "                                                      wait there for a Flet client\n"
     "  fletbridge run --explain app.py                     each setting and where it came from\n";
 
+// --redact may be repeated: leaving one out because another was named would be a trap.
+void JoinRedacted(TextPairs& typed) {
+  std::string all;
+  for (const auto& [name, text] : typed) {
+    if (name == "redact") all += (all.empty() ? "" : ",") + text;
+  }
+  std::erase_if(typed, [](const auto& pair) { return pair.first == "redact"; });
+  if (!all.empty()) typed.emplace_back("redact", all);
+}
+
 int Explain(const Toolbox& tools, const Settings& settings) {
   tools.out << ExplainSettings(settings);
   if (const Result<> good = CheckSettings(settings); !good) {
@@ -43,25 +54,43 @@ int Explain(const Toolbox& tools, const Settings& settings) {
 }  // namespace
 
 int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
-  CLI::App command("Runs an unmodified Flet app.", "run");
-  command.formatter(HelpShape("fletbridge run [options] SCRIPT [ARGS…] | -m MODULE [ARGS…]"));
-  command.footer(std::string(kFooter));
+  return RunAppCommand(tools, args,
+                       {.name = "run",
+                        .about = "Runs an unmodified Flet app.",
+                        .words = "SCRIPT [ARGS…] | -m MODULE [ARGS…]",
+                        .footer = kFooter});
+}
+
+int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
+                  const RunVariant& variant) {
+  CLI::App command(variant.about, variant.name);
+  command.formatter(HelpShape("fletbridge " + variant.name + " [options] " + variant.words));
+  command.footer(std::string(variant.footer));
   bool explain = false;
   TextPairs typed;
-  AddSettings(command, typed);
+  AddSettings(command, typed, variant.settings);
+  if (variant.options) variant.options(command, typed);
   command.add_flag("--explain", explain, "Show each setting and where it came from; runs nothing")
       ->group("Other");
-  // For the help text alone: SplitAtApp() takes it, since it ends our options.
-  command.add_option("-m,--module")
-      ->option_text("MODULE")
-      ->group("The app")
-      ->description("Run a module, as python -m does, in place of a script");
+  if (variant.has_module) {
+    // For the help text alone: SplitAtApp() takes it, since it ends our options.
+    command.add_option("-m,--module")
+        ->option_text("MODULE")
+        ->group("The app")
+        ->description("Run a module, as python -m does, in place of a script");
+  }
   command.set_help_flag("-h,--help", "Show this text")->group("Other");
 
-  const Result<SplitArguments> split = SplitAtApp(command, args);
+  Result<SplitArguments> split = SplitAtApp(command, args);
   if (!split) return PrintError(tools, split.error());
   if (const std::optional<int> end = Parse(command, tools, split->ours)) return *end;
 
+  if (variant.choose_app) {
+    if (const Result<> chosen = variant.choose_app(*split); !chosen)
+      return PrintError(tools, chosen.error());
+  }
+
+  JoinRedacted(typed);
   const AppPlace app = FindApp(*split, tools.cwd);
   Result<Settings> settings = MergeSettings({.command_line = typed,
                                              .environment = tools.environment,
@@ -98,6 +127,14 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (!request.report_file.empty()) {
     // Before the app has run for an hour, not after.
     if (const Result<> good = CheckReportPath(request.report_file); !good)
+      return PrintError(tools, good.error());
+  }
+  if (variant.complete) {
+    if (const Result<> complete = variant.complete(request); !complete)
+      return PrintError(tools, complete.error());
+  }
+  if (!request.record_file.empty()) {
+    if (const Result<> good = recording::CheckRecordingPath(request.record_file); !good)
       return PrintError(tools, good.error());
   }
   tools.out.flush();

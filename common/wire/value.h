@@ -126,6 +126,9 @@ struct Map : Container {
     return const_cast<Value*>(std::as_const(*this).Find(key));
   }
   [[nodiscard]] Value* FindKey(const Value& key) noexcept;
+  [[nodiscard]] const Value* FindKey(const Value& key) const noexcept {
+    return const_cast<Map*>(this)->FindKey(key);
+  }
   void Set(const Value& key, Value value);
 };
 

@@ -12,6 +12,7 @@
 #include "src/ui/attach/attach_ui.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
+#include "src/ui/replay/replay_ui.h"
 
 namespace fletbridge {
 namespace {
@@ -194,6 +195,15 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     window.assets = request.assets;
     window.limits = request.limits;
     return desktop::MakeDesktopUi(loop, std::move(window));
+  }
+  if (request.shown_by == "replay") {
+    ReplayOptions options;
+    options.file = request.replay_file;
+    options.full_speed = request.replay_full_speed;
+    options.patience = std::chrono::milliseconds(request.replay_wait_ms);
+    options.masks = request.replay_masks;
+    options.limits = request.limits;
+    return MakeReplayUi(loop, std::move(options));
   }
   if (request.shown_by == "attach") {
     Result<SocketAddress> address = ParseSocketAddress(

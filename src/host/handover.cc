@@ -22,8 +22,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BookOptions, folder, app_id, app, versions, m
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, ui, hosting,
                                    attach_address, flet_client, hidden, assets, shown_by,
                                    client_folder, client_generation, python, script, module,
-                                   arguments, environment, steps_file, steps, report_file, fallback,
-                                   quiet, limits, book, start_record)
+                                   arguments, environment, steps_file, steps, report_file,
+                                   record_file, record_limit, redact, replay_file,
+                                   replay_full_speed, replay_masks, replay_wait_ms, fallback, quiet,
+                                   limits, book, start_record)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
                                    libpython_hint, flet_version, flet_package, prefix, base_prefix,
                                    soabi, loads_shim, extension_obstacle)

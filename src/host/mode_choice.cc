@@ -12,6 +12,7 @@ std::string Obstacle(const RunRequest& request, const ModeFacts& app) {
     if (!app.no_window.empty()) why += " (no window: " + app.no_window + ")";
     return why;
   }
+  if (!request.record_file.empty()) return "a recording needs every packet";
   if (app.stage == "3") return "stage 3 has no socket";
   if (app.generation == 0) return "it is not known what the app's Flet speaks";
   if (request.client_generation == 0) return "it is not known what the client speaks";

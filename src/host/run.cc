@@ -14,6 +14,7 @@
 #include "src/host/factory.h"
 #include "src/host/handover.h"
 #include "src/host/mode_choice.h"
+#include "src/host/recording.h"
 #include "src/host/session.h"
 #include "src/host/start_guard.h"
 #include "src/host/ui_choice.h"
@@ -174,6 +175,10 @@ int RunHere(Handover& run) {
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
+  if (Result<> begun = BeginRecording(request, parts, run.python.path); !begun) {
+    NoteNoStart(request, begun.error(), StartOutcome::kNeutral);
+    return Fail(begun.error());
+  }
   NoteSession(parts, request, timeline);
   return RunSession(std::move(parts));
 }
@@ -304,6 +309,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
+  if (Result<> begun = BeginRecording(request, parts, {}); !begun) return Fail(begun.error());
   const int code = RunSession(std::move(parts));
   // Python removes it when it sees our end; a Python that was killed does not.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());

@@ -4,6 +4,7 @@
 // Python may take for itself (stages 2 and 3); the process may become another program for that.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,8 +33,15 @@ struct RunRequest {
   std::string steps_file;   // headless: what to do; empty for nothing
   std::string steps;        // its text, once it has been read: a pipe gives it once
   std::string report_file;  // where to write the JSON report; empty for none
-  bool fallback = false;    // a stage asked for by name may be replaced by the next lower one
-  bool quiet = false;       // no line that says what runs how
+  std::string record_file;  // where to record the session; empty for nowhere
+  std::uint64_t record_limit = std::uint64_t{64} << 20;  // bytes, of all files of the recording
+  std::vector<std::string> redact;                       // fields whose values are left out of it
+  std::string replay_file;  // the UI is the client that was recorded there; empty for another UI
+  bool replay_full_speed = true;
+  std::vector<std::string> replay_masks;  // differences that do not count
+  std::uint64_t replay_wait_ms = 5000;    // for a frame that does not come
+  bool fallback = false;  // a stage asked for by name may be replaced by the next lower one
+  bool quiet = false;     // no line that says what runs how
   FlowLimits limits;
   BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
 

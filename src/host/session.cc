@@ -31,6 +31,8 @@ constexpr StopDeadlines kAfterClose{3000ms, 1000ms, false};
 // own.
 constexpr auto kGraceAfterSessionLost = 3000ms;
 constexpr auto kUiCloseDeadline = 2000ms;
+// A disk that hangs does not keep the process.
+constexpr auto kRecordingDeadline = 2000ms;
 // Flet answers a registration before the app's main() runs; only before_main() may take its time.
 constexpr auto kRegistrationDeadline = 60s;
 
@@ -68,7 +70,10 @@ class Session {
   // The two sides call the same names; each of these says which side speaks.
   struct AppSide final : AppSink {
     explicit AppSide(Session& owner) : session(owner) {}
-    void OnPacket(Packet&& packet) override { session.to_ui_.Pass(std::move(packet)); }
+    void OnPacket(Packet&& packet) override {
+      session.Record(recording::Direction::kToUi, packet);
+      session.to_ui_.Pass(std::move(packet));
+    }
     void OnWritable() override { session.to_app_.OnWritable(); }
     void OnRefused(const Error& why) override {
       Log(LogLevel::kError, "from the app: " + why.Line());
@@ -81,7 +86,10 @@ class Session {
   };
   struct UiSide final : UiSink {
     explicit UiSide(Session& owner) : session(owner) {}
-    void OnPacket(Packet&& packet) override { session.to_app_.Pass(std::move(packet)); }
+    void OnPacket(Packet&& packet) override {
+      session.Record(recording::Direction::kToApp, packet);
+      session.to_app_.Pass(std::move(packet));
+    }
     void OnWritable() override { session.to_ui_.OnWritable(); }
     void OnRefused(const Error& why) override {
       Log(LogLevel::kError, "from the UI: " + why.Line());
@@ -97,6 +105,18 @@ class Session {
     }
     Session& session;
   };
+
+  void Record(recording::Direction direction, const Packet& packet) {
+    if (parts_.recorder) parts_.recorder->Take(direction, packet);
+  }
+
+  void RecordGenerations() {
+    if (!parts_.recorder) return;
+    recording::Info info;
+    info.generation = static_cast<int>(app_.generation());
+    info.client_generation = static_cast<int>(ui_.client_generation());
+    parts_.recorder->Tell(info);
+  }
 
   // Stage 1: signals are read from a descriptor, with the word who sent them.
   void TakeSignals() {
@@ -205,6 +225,7 @@ class Session {
         break;
       case UiState::kRegistered:
         registration_.cancel();
+        RecordGenerations();
         parts_.timeline->Mark(Milestone::kRegistered);
         break;
       case UiState::kFirstFrame:
@@ -217,6 +238,7 @@ class Session {
         } else {
           Log(LogLevel::kInfo, "the client has gone; waiting for the next");
         }
+        if (parts_.recorder) parts_.recorder->NewSession();
         client_connected_ = false;
         registration_.cancel();
         to_app_.Drop();
@@ -285,6 +307,7 @@ class Session {
                      app_code != 128 + SIGINT && app_code != 128 + SIGHUP;
     end.first_frame = first_frame_;
     parts_.ended(end);
+    if (parts_.recorder) parts_.recorder->Close({code, reason}, kRecordingDeadline);
     int result = code;
     if (!parts_.report_file.empty()) {
       if (Result<> written = WriteReport(parts_.report_file, report); !written) {

@@ -13,6 +13,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/measure/run_report.h"
+#include "common/recording/recorder.h"
 #include "common/transport/app_transport.h"
 #include "common/transport/ui_endpoint.h"
 
@@ -35,6 +36,7 @@ struct SessionParts {
   RunReport report;                                  // what is known before the start
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
+  std::unique_ptr<recording::Recorder> recorder;     // null: nothing is recorded
   Timeline* timeline = nullptr;
   std::function<void()> first_frame = [] {};                                // on the loop's thread
   std::function<void(const SessionEnd&)> ended = [](const SessionEnd&) {};  // before the report

@@ -49,6 +49,10 @@ bool IsPassedOver(const std::string& flet_client, const Error& why) {
 }  // namespace
 
 Result<std::string> ChooseUi(RunRequest& request, const std::string& flet_package, int generation) {
+  if (!request.replay_file.empty()) {
+    request.shown_by = "replay";
+    return std::string();
+  }
   if (request.ui == "desktop") {
     if (Result<> taken = TakeDesktop(request, flet_package, generation); !taken)
       return taken.error();

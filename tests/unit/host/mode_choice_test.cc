@@ -49,6 +49,11 @@ TEST_F(Mode, IsRelayedWhereSomebodyMustReadThePackets) {
   request = asked;
   request.mode = "relayed";
   EXPECT_EQ(Chosen(), "relayed");
+  request = asked;
+  request.record_file = "session.rec";
+  EXPECT_EQ(Chosen(), "relayed");
+  request.mode = "direct";
+  EXPECT_THAT(Chosen(), HasSubstr("a recording needs every packet"));
 }
 
 TEST_F(Mode, IsRelayedOverAPortThatOthersCouldTake) {

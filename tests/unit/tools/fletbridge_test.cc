@@ -37,8 +37,7 @@ TEST(Fletbridge, RefusesUnknownCommandsInOneLine) {
             "fletbridge: unknown command shop.py; to run an app: fletbridge run shop.py\n");
   EXPECT_EQ(refused("--json"), "fletbridge: unknown option --json; see fletbridge --help\n");
   EXPECT_EQ(refused("compare"),
-            "fletbridge: the command compare is not in this version; it has run, doctor, rollout, "
-            "check and client\n");
+            "fletbridge: the command compare is not in this version; see fletbridge --help\n");
 }
 
 TEST(FletClient, TakesItsSettingsFromTheEnvironment) {

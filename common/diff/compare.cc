@@ -1,0 +1,469 @@
+#include "common/diff/compare.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "common/diff/control_path.h"
+#include "common/diff/tree_diff.h"
+#include "common/recording/json.h"
+#include "common/recording/session_tree.h"
+
+namespace fletbridge::diff {
+namespace {
+
+using recording::Direction;
+using recording::Entry;
+using recording::MessageParts;
+using recording::SessionTree;
+using wire::Map;
+using wire::Value;
+
+// How many of an app's next frames may bring it to where the other is already.
+constexpr std::size_t kAhead = 24;
+constexpr std::size_t kMostListed = 200;
+// How many inputs one side may have that the other lacks, before they are taken for other sessions.
+constexpr std::size_t kMostInserted = 8;
+
+// What a client sent of its own accord.
+struct Input {
+  std::string name;   // "click"; "properties", "register"
+  std::string place;  // of its control, in this session's tree
+  std::string words;
+  Value data;
+};
+
+bool IsPlainControl(const Entry& entry) {
+  return entry.kind == Entry::Kind::kPacket && entry.type == PacketType::kControl &&
+         (entry.flags & recording::kWithheld) == 0;
+}
+
+std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// Reads one session from input to input, with the tree as it is there.
+class Reader {
+ public:
+  explicit Reader(const Track& track) : entries_(track.entries) {}
+
+  // Takes up what comes until the next input, which is then input(); false at the end.
+  bool ToNextInput() {
+    since_.clear();
+    for (; at_ < entries_.size(); ++at_) {
+      const Entry& entry = entries_[at_];
+      if (entry.kind == Entry::Kind::kSession) session_.Reset();
+      if (entry.kind == Entry::Kind::kState) Restore(entry);
+      if (entry.kind == Entry::Kind::kPacket && entry.type == PacketType::kData) {
+        if (entry.direction == Direction::kToUi && entry.payload.size() >= 4) TakeData(entry);
+        continue;
+      }
+      if (!IsPlainControl(entry)) continue;
+      Result<Value> message = wire::Decode(entry.payload);
+      const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
+      if (!parts) continue;
+      if (entry.direction == Direction::kToApp) {
+        if (parts->action == recording::kCall) continue;  // an answer
+        ReadInput(*parts);
+        message_ = std::move(*message);
+        return true;
+      }
+      frame_ = entry.number;
+      TakeFromApp(*parts, std::move(*message), entry);
+    }
+    return false;
+  }
+
+  // The input itself becomes part of the session.
+  void PassInput() {
+    frame_ = entries_[at_].number;
+    static_cast<void>(session_.Apply(Direction::kToApp, std::move(message_)));
+    ++at_;
+  }
+
+  [[nodiscard]] const Input& input() const { return input_; }
+  [[nodiscard]] const wire::ControlTree* tree() const { return session_.tree(); }
+  [[nodiscard]] std::size_t frame() const { return frame_; }
+  // The app's frames since the input before, as they were sent.
+  [[nodiscard]] const std::vector<const Entry*>& since() const { return since_; }
+  [[nodiscard]] const std::vector<std::string>& crashes() const { return crashes_; }
+  [[nodiscard]] const std::map<std::string, std::vector<std::string>>& calls() const {
+    return calls_;
+  }
+  [[nodiscard]] const std::map<std::uint32_t, std::string>& data() const { return data_; }
+
+  // One that goes on by itself: trees are shared by plain copies.
+  [[nodiscard]] Reader Clone() const {
+    Reader clone(*this);
+    clone.session_.Reset();
+    if (session_.tree() != nullptr) clone.session_.Restore(PageCopy());
+    clone.message_ = recording::Copied(message_);
+    return clone;
+  }
+
+  // Removes from `places` those at which this session comes, within its next frames, to what
+  // `other` is now.
+  void LookAhead(const wire::ControlTree& other, bool other_is_a, const Mask& mask,
+                 std::set<std::string>& places) const {
+    if (session_.tree() == nullptr) return;
+    SessionTree ahead;
+    ahead.Restore(PageCopy());
+    std::size_t left = kAhead;
+    for (std::size_t at = at_; at < entries_.size() && left > 0 && !places.empty(); ++at) {
+      const Entry& entry = entries_[at];
+      if (entry.kind == Entry::Kind::kSession) return;
+      if (!IsPlainControl(entry)) continue;
+      Result<Value> message = wire::Decode(entry.payload);
+      if (!message || !ahead.Apply(entry.direction, std::move(*message)) || ahead.tree() == nullptr)
+        return;
+      if (entry.direction == Direction::kToApp) continue;
+      --left;
+      const TreeComparison now = other_is_a ? CompareTrees(other, *ahead.tree(), mask)
+                                            : CompareTrees(*ahead.tree(), other, mask);
+      std::set<std::string> still;
+      for (const TreeDifference& difference : now.differences) {
+        if (places.contains(difference.place)) still.insert(difference.place);
+      }
+      places = std::move(still);
+    }
+  }
+
+ private:
+  Value PageCopy() const {
+    Map& page = session_.tree()->page();
+    return recording::Copied(Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &page)));
+  }
+
+  void Restore(const Entry& entry) {
+    if (Result<Value> page = wire::Decode(entry.payload, recording::kStateLimits); page)
+      session_.Restore(std::move(*page));
+  }
+
+  void ReadInput(const MessageParts& parts) {
+    const Map& body = *parts.body;
+    input_ = {};
+    const auto take = [&](std::string_view key) {
+      const Value* value = body.Find(key);
+      return value == nullptr ? Value() : *value;
+    };
+    if (parts.action == recording::kRegister) {
+      input_.name = "register";
+      input_.words = "the client registers";
+      return;
+    }
+    const bool event = parts.action == recording::kEvent;
+    input_.name = event ? recording::TextIn(body, "name") : "properties";
+    input_.data = recording::Copied(take(event ? "data" : "props"));
+    const std::int64_t id = recording::IntIn(body, event ? "target" : "id");
+    const Map* control = session_.tree() == nullptr ? nullptr : session_.tree()->Find(id);
+    input_.place = control == nullptr ? "?" : PlaceOf(*control);
+    input_.words = InputInWords(input_.name, control, &input_.data);
+  }
+
+  void TakeFromApp(const MessageParts& parts, Value message, const Entry& entry) {
+    const Map& body = *parts.body;
+    switch (parts.action) {
+      case recording::kRegister:
+      case recording::kPatch:
+        since_.push_back(&entry);
+        static_cast<void>(session_.Apply(Direction::kToUi, std::move(message)));
+        break;
+      case recording::kCall: {
+        const Map* control = session_.tree() == nullptr
+                                 ? nullptr
+                                 : session_.tree()->Find(recording::IntIn(body, "control_id"));
+        const Value* args = body.Find("args");
+        calls_[(control == nullptr ? "a control that is gone" : PathOf(*control)) + " . " +
+               recording::TextIn(body, "name") + "()"]
+            .push_back(args == nullptr ? "null" : recording::ToJson(Sorted(*args)));
+        break;
+      }
+      case recording::kCrash:
+        crashes_.push_back(FirstLine(recording::TextIn(body, "message")));
+        break;
+      default:
+        break;
+    }
+  }
+
+  // So that the text does not depend on the order of maps.
+  static Value Sorted(const Value& value) {
+    Value copy = recording::Copied(value);
+    SortBelow(copy);
+    return copy;
+  }
+  static void SortBelow(const Value& value) {
+    if (Map* map = value.AsMap(); map != nullptr) {
+      std::sort(map->entries.begin(), map->entries.end(), [](const auto& x, const auto& y) {
+        const std::string* a = x.first.AsText();
+        const std::string* b = y.first.AsText();
+        return a != nullptr && b != nullptr && *a < *b;
+      });
+      for (const auto& entry : map->entries) SortBelow(entry.second);
+    } else if (wire::List* list = value.AsList(); list != nullptr) {
+      for (const Value& item : list->items) SortBelow(item);
+    }
+  }
+
+  void TakeData(const Entry& entry) {
+    std::uint32_t channel = 0;
+    for (std::size_t i = 4; i-- > 0;)
+      channel = channel << 8 | std::to_integer<std::uint32_t>(entry.payload[i]);
+    data_[channel].append(reinterpret_cast<const char*>(entry.payload.data()) + 4,
+                          entry.payload.size() - 4);
+  }
+
+  const std::span<const Entry> entries_;
+  std::size_t at_ = 0;
+  std::size_t frame_ = 0;
+  SessionTree session_;
+  Input input_;
+  Value message_;
+  std::vector<const Entry*> since_;
+  std::vector<std::string> crashes_;
+  std::map<std::string, std::vector<std::string>> calls_;
+  std::map<std::uint32_t, std::string> data_;
+};
+
+class Comparer {
+ public:
+  Comparer(const Track& a, const Track& b, const Mask& mask)
+      : a_(a), b_(b), track_a_(a), track_b_(b), mask_(mask) {}
+
+  Comparison Run() {
+    bool more_a = a_.ToNextInput();
+    bool more_b = b_.ToNextInput();
+    while (more_a && more_b) {
+      ComparePages();
+      if (!Matches(a_.input(), b_.input())) {
+        const std::size_t skip_a = Distance(a_, b_.input());
+        const std::size_t skip_b = Distance(b_, a_.input());
+        if (skip_a == 0 && skip_b == 0) {
+          ReportInput(a_.input().words, b_.input().words);
+          return Finish(false);
+        }
+        if (skip_a != 0 && (skip_b == 0 || skip_a <= skip_b)) {
+          ReportInput(a_.input().words, "");
+          a_.PassInput();
+          more_a = a_.ToNextInput();
+        } else {
+          ReportInput("", b_.input().words);
+          b_.PassInput();
+          more_b = b_.ToNextInput();
+        }
+        continue;
+      }
+      CompareInputs();
+      last_input_ = a_.input().words;
+      ++found_.inputs;
+      a_.PassInput();
+      b_.PassInput();
+      more_a = a_.ToNextInput();
+      more_b = b_.ToNextInput();
+    }
+    for (; more_a; more_a = a_.ToNextInput()) {
+      ReportInput(a_.input().words, "");
+      a_.PassInput();
+    }
+    for (; more_b; more_b = b_.ToNextInput()) {
+      ReportInput("", b_.input().words);
+      b_.PassInput();
+    }
+    ComparePages();
+    return Finish(true);
+  }
+
+ private:
+  static bool Matches(const Input& a, const Input& b) {
+    return a.name == b.name && (a.place == b.place || a.words == b.words);
+  }
+
+  // How many inputs come before one like `wanted`; 0 if there is none near.
+  static std::size_t Distance(const Reader& reader, const Input& wanted) {
+    Reader ahead = reader.Clone();
+    for (std::size_t n = 0; n < kMostInserted; ++n) {
+      ahead.PassInput();
+      if (!ahead.ToNextInput()) return 0;
+      if (Matches(ahead.input(), wanted)) return n + 1;
+    }
+    return 0;
+  }
+
+  void ComparePages() {
+    ++found_.comparisons;
+    if (a_.tree() == nullptr || b_.tree() == nullptr) {
+      if (a_.tree() != b_.tree()) {
+        Add(Kind::kValue, "Page", a_.tree() == nullptr ? "" : "is there",
+            b_.tree() == nullptr ? "" : "is there");
+      }
+      return;
+    }
+    // What was the same, ids and all, and was changed by the same messages, is the same.
+    if (in_step_ && SameFrames()) return;
+    const TreeComparison now = CompareTrees(*a_.tree(), *b_.tree(), mask_);
+    in_step_ = now.differences.empty() && now.masked == 0 && now.same_ids;
+    found_.masked = std::max(found_.masked, now.masked);
+
+    std::set<std::string> fresh;
+    for (const TreeDifference& difference : now.differences) {
+      const auto known = known_.find(difference.place);
+      if (known == known_.end()) {
+        fresh.insert(difference.place);
+      } else {
+        ++found_.differences[known->second].times;
+      }
+    }
+    if (fresh.empty()) return;
+    a_.LookAhead(*b_.tree(), false, mask_, fresh);
+    b_.LookAhead(*a_.tree(), true, mask_, fresh);
+    for (const TreeDifference& difference : now.differences) {
+      if (!fresh.contains(difference.place)) continue;
+      if (Add(Kind::kValue, difference.path, difference.a, difference.b))
+        known_.emplace(difference.place, found_.differences.size() - 1);
+    }
+  }
+
+  bool SameFrames() const {
+    return std::equal(a_.since().begin(), a_.since().end(), b_.since().begin(), b_.since().end(),
+                      [](const Entry* x, const Entry* y) {
+                        if (std::equal(x->payload.begin(), x->payload.end(), y->payload.begin(),
+                                       y->payload.end()))
+                          return true;
+                        const Result<Value> a = wire::Decode(x->payload);
+                        const Result<Value> b = wire::Decode(y->payload);
+                        return a && b && Same(*a, *b, true);
+                      });
+  }
+
+  void CompareInputs() {
+    const Value& a = a_.input().data;
+    const Value& b = b_.input().data;
+    if (Same(a, b, true)) return;
+    in_step_ = false;
+    const std::string path = a_.input().words + " . data";
+    if (mask_.Covers(path, &a, &b)) {
+      ++found_.masked;
+      return;
+    }
+    Add(Kind::kInput, path, recording::ToJson(a), recording::ToJson(b));
+  }
+
+  void ReportInput(const std::string& a, const std::string& b) { Add(Kind::kInput, "input", a, b); }
+
+  // False if there are too many already.
+  bool Add(Kind kind, std::string path, std::string a, std::string b) {
+    if (found_.differences.size() >= kMostListed) {
+      found_.cut = true;
+      return false;
+    }
+    Difference difference;
+    difference.kind = kind;
+    difference.path = std::move(path);
+    difference.a = std::move(a);
+    difference.b = std::move(b);
+    difference.input = last_input_;
+    difference.frame_a = a_.frame();
+    difference.frame_b = b_.frame();
+    found_.differences.push_back(std::move(difference));
+    return true;
+  }
+
+  void CompareLists(Kind kind, const std::string& path, const std::vector<std::string>& a,
+                    const std::vector<std::string>& b) {
+    for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
+      const std::string left = i < a.size() ? a[i] : "";
+      const std::string right = i < b.size() ? b[i] : "";
+      if (left == right) continue;
+      const Value value_a(left);
+      const Value value_b(right);
+      if (mask_.Covers(path, i < a.size() ? &value_a : nullptr,
+                       i < b.size() ? &value_b : nullptr)) {
+        ++found_.masked;
+        continue;
+      }
+      Add(kind, path, left, right);
+      return;  // what follows may be shifted
+    }
+  }
+
+  // `whole`: both were read to their ends.
+  Comparison Finish(bool whole) {
+    if (whole) {
+      static const std::vector<std::string> kNone;
+      for (const auto& [path, calls] : a_.calls()) {
+        const auto other = b_.calls().find(path);
+        CompareLists(Kind::kCall, path, calls, other == b_.calls().end() ? kNone : other->second);
+      }
+      for (const auto& [path, calls] : b_.calls()) {
+        if (!a_.calls().contains(path)) CompareLists(Kind::kCall, path, kNone, calls);
+      }
+      CompareLists(Kind::kCrash, "what the app raised", a_.crashes(), b_.crashes());
+      CompareData();
+      if (track_a_.exit_code && track_b_.exit_code && *track_a_.exit_code != *track_b_.exit_code) {
+        Add(Kind::kEnd, "exit code", std::to_string(*track_a_.exit_code),
+            std::to_string(*track_b_.exit_code));
+      }
+    }
+    return std::move(found_);
+  }
+
+  void CompareData() {
+    std::set<std::uint32_t> channels;
+    for (const auto& [channel, bytes] : a_.data()) channels.insert(channel);
+    for (const auto& [channel, bytes] : b_.data()) channels.insert(channel);
+    for (const std::uint32_t channel : channels) {
+      const auto bytes = [&](const Reader& reader) {
+        const auto found = reader.data().find(channel);
+        return found == reader.data().end() ? std::string() : found->second;
+      };
+      const std::string a = bytes(a_);
+      const std::string b = bytes(b_);
+      if (a == b) continue;
+      const auto first = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+      const std::string path = "data channel " + std::to_string(channel);
+      if (mask_.Covers(path, nullptr, nullptr)) {
+        ++found_.masked;
+        continue;
+      }
+      const auto words = [&](const std::string& all) {
+        return std::to_string(all.size()) + " bytes, another from byte " + std::to_string(first);
+      };
+      Add(Kind::kData, path, words(a), words(b));
+    }
+  }
+
+  Reader a_;
+  Reader b_;
+  const Track& track_a_;
+  const Track& track_b_;
+  const Mask& mask_;
+  Comparison found_;
+  std::map<std::string, std::size_t> known_;  // place: which difference
+  std::string last_input_;
+  bool in_step_ = false;
+};
+
+}  // namespace
+
+Track TrackOf(const recording::Recording& recording) {
+  Track track;
+  track.entries = recording.entries();
+  // A replay's exit code is its verdict.
+  if (recording.end() && recording.info().replay_of.empty())
+    track.exit_code = recording.end()->code;
+  return track;
+}
+
+Comparison Compare(const Track& a, const Track& b, const Mask& mask) {
+  return Comparer(a, b, mask).Run();
+}
+
+std::string InputInWords(std::string_view name, const Map* control, const Value* data) {
+  std::string words(name);
+  words += control == nullptr ? " on a control that is gone" : " on " + PathOf(*control);
+  if (data != nullptr && !data->is_nil()) {
+    const std::string json = recording::ToJson(*data);
+    if (json.size() <= 60) words += " (" + json + ")";
+  }
+  return words;
+}
+
+}  // namespace fletbridge::diff

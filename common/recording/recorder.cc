@@ -1,0 +1,347 @@
+#include "common/recording/recorder.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <fcntl.h>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <signal.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "common/base/log.h"
+#include "common/base/unique_fd.h"
+#include "common/recording/redactor.h"
+#include "common/recording/segments.h"
+
+namespace fletbridge::recording {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// Packets of one moment are written together; a kill costs at most what came in this time.
+constexpr auto kGather = 10ms;
+// So many files share the limit.
+constexpr std::uint64_t kFiles = 8;
+constexpr std::size_t kItemOverhead = 128;
+
+Error CannotRecord(const std::string& file, const std::string& why) {
+  return MakeError(Errc::kUsage, "cannot record to " + file + ": " + why + "; name another file");
+}
+
+// Whether the file may be replaced: it is new, empty, no plain file, or begins as a recording.
+Result<> CheckContent(const std::string& file) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0)
+    return {};
+  char begin[kHeaderBytes];
+  const ssize_t size = ::read(fd.get(), begin, sizeof begin);
+  if (size > 0 && RecordReader::Open(std::as_bytes(
+                      std::span(begin, static_cast<std::size_t>(std::max<ssize_t>(size, 0))))))
+    return {};
+  return CannotRecord(file, "it is there and is no recording");
+}
+
+std::string NewId() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 16; ++i) id += "0123456789abcdef"[random() % 16];
+  return id;
+}
+
+// Threads of ours take no signals: they are Python's, or the session's.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+Result<> CheckRecordingPath(const std::string& file) {
+  std::error_code error;
+  if (fs::is_directory(file, error)) return CannotRecord(file, "it is a folder");
+  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : ".";
+  if (!fs::is_directory(folder, error))
+    return CannotRecord(file, "there is no folder " + folder.string());
+  const bool there = fs::exists(file, error);
+  if (::access(there ? file.c_str() : folder.c_str(), there ? W_OK : W_OK | X_OK) != 0)
+    return CannotRecord(file, std::strerror(errno));
+  return CheckContent(file);
+}
+
+struct Recorder::Writer {
+  struct Item {
+    RecordKind kind = RecordKind::kPacket;
+    std::int64_t at_ns = 0;
+    Direction direction = Direction::kToApp;
+    PacketType type = PacketType::kControl;
+    Buffer payload;
+    std::string text;  // JSON
+  };
+
+  Writer(RecorderOptions given, Info about)
+      : options(std::move(given)),
+        info(std::move(about)),
+        file_bytes(std::max(options.limit_bytes, kLeastLimit) / kFiles),
+        redactor(options.redact) {}
+
+  // Any thread. Whether somebody must wake the writer.
+  void Push(Item&& item) noexcept try {
+    item.at_ns = Now();
+    {
+      const std::lock_guard lock(mutex);
+      if (stopped || closing) return;
+      if (waiting_bytes > options.most_waiting) {
+        stopped = true;
+        overrun = true;
+      } else {
+        waiting_bytes += item.payload.size() + kItemOverhead;
+        waiting.push_back(std::move(item));
+      }
+      if (!asleep) return;
+      asleep = false;
+    }
+    changed.notify_all();
+  } catch (const std::exception&) {  // no memory: the app has more need of it
+    const std::lock_guard lock(mutex);
+    stopped = true;
+  }
+
+  std::int64_t Now() const { return std::chrono::nanoseconds(Clock::now() - start).count(); }
+
+  void Run() noexcept try {
+    AppendRecord(text, RecordKind::kInfo, 0, InfoJson(info));
+    if (!Write()) return Stop();
+    for (bool more = true; more;) {
+      std::deque<Item> items;
+      {
+        std::unique_lock lock(mutex);
+        if (waiting.empty() && !closing && !stopped) {
+          asleep = true;
+          changed.wait(lock, [this] { return !waiting.empty() || closing || stopped; });
+          asleep = false;
+          // What belongs together comes together.
+          changed.wait_for(lock, kGather, [this] { return closing || stopped; });
+        }
+        if (stopped) break;
+        items.swap(waiting);
+        waiting_bytes = 0;
+        more = !closing;
+      }
+      for (Item& item : items) {
+        Put(item);
+        if (text.size() > (std::size_t{1} << 20) && !Write()) return Stop();
+      }
+      if (!Write()) return Stop();
+    }
+    Stop();
+  } catch (const std::exception& error) {
+    why_stopped = error.what();
+    Stop();
+  }
+
+  void Put(Item& item) {
+    if (item.kind != RecordKind::kPacket) {
+      if (item.kind == RecordKind::kSession) redactor.NewSession();
+      if (item.kind == RecordKind::kInfo) static_cast<void>(ReadInfo(item.text, info));
+      AppendRecord(text, item.kind, item.at_ns, item.text);
+      return;
+    }
+    const Redactor::Outcome outcome = redactor.Pass(item.direction, item.type, item.payload.span());
+    const Buffer& payload = outcome.payload ? *outcome.payload : item.payload;
+    const std::uint64_t then = written + text.size() + payload.size();
+    if (then > (begun ? file_bytes : options.limit_bytes / 2)) NextFile(item.at_ns);
+    AppendPacket(text, item.at_ns, item.direction, item.type, outcome.flags, payload.span());
+    begun = begun || redactor.drawn();
+  }
+
+  // The file is full: goes on in the next, which begins with all that is needed to read it.
+  void NextFile(std::int64_t at_ns) {
+    if (!Write() || special) return;
+    ++info.file;
+    const std::string path = SegmentPath(options.file, info.file);
+    fd.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) {
+      why_stopped = "cannot write " + path + ": " + std::strerror(errno);
+      return;
+    }
+    if (info.file == 1) first_bytes = written;
+    if (info.file > 1) later.push_back({info.file - 1, written});
+    written = 0;
+    text = Header();
+    AppendRecord(text, RecordKind::kInfo, at_ns, InfoJson(info));
+    if (const std::optional<Buffer> state = redactor.State())
+      AppendRecord(text, RecordKind::kState, at_ns, {}, state->span());
+  }
+
+  // The first file stays; of the others the oldest go.
+  void KeepLimit() {
+    std::uint64_t all = first_bytes + written;
+    for (const Later& one : later) all += one.bytes;
+    while (all > options.limit_bytes && !later.empty()) {
+      ::unlink(SegmentPath(options.file, later.front().number).c_str());
+      all -= later.front().bytes;
+      later.pop_front();
+    }
+    if (all > options.limit_bytes && !special) {
+      why_stopped = "the first state of the page and the last need more than the limit of " +
+                    std::to_string(options.limit_bytes) + " bytes; raise --record-limit";
+    }
+  }
+
+  bool Write() {
+    if (!why_stopped.empty()) return false;
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const ssize_t size = ::write(fd.get(), rest.data(), rest.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size <= 0) {
+        why_stopped = std::strerror(errno);
+        return false;
+      }
+      written += static_cast<std::uint64_t>(size);
+      rest.remove_prefix(static_cast<std::size_t>(size));
+    }
+    text.clear();
+    KeepLimit();
+    return why_stopped.empty();
+  }
+
+  void Stop() {
+    {
+      const std::lock_guard lock(mutex);
+      stopped = true;
+      done = true;
+      waiting.clear();
+      waiting_bytes = 0;
+      if (overrun) why_stopped = "the disk is slower than the app";
+    }
+    if (!why_stopped.empty()) {
+      Log(LogLevel::kWarning, "recording to " + options.file + " stopped: " + why_stopped +
+                                  "; the app goes on without it");
+    }
+    fd.reset();
+    changed.notify_all();
+  }
+
+  // set before the thread starts
+  const RecorderOptions options;
+  const Clock::time_point start = Clock::now();
+
+  // the writer's thread
+  struct Later {
+    std::uint32_t number;
+    std::uint64_t bytes;
+  };
+  Info info;
+  const std::uint64_t file_bytes;
+  Redactor redactor;
+  bool begun = false;    // the first file holds the registration and the first state
+  bool special = false;  // no plain file: a pipe, a device; it has no successor
+  UniqueFd fd;
+  std::string text = Header();  // not written yet
+  std::uint64_t written = 0;    // to the file that is open
+  std::uint64_t first_bytes = 0;
+  std::deque<Later> later;  // files between the first and the one that is open
+  std::string why_stopped;
+
+  // under mutex
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Item> waiting;
+  std::size_t waiting_bytes = 0;
+  bool asleep = false;
+  bool closing = false;
+  bool stopped = false;
+  bool overrun = false;  // more waited than may
+  bool done = false;
+};
+
+Result<std::unique_ptr<Recorder>> Recorder::Open(RecorderOptions options, Info info) {
+  if (Result<> possible = CheckRecordingPath(options.file); !possible) return possible.error();
+  UniqueFd fd(
+      ::open(options.file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600));
+  if (!fd) return CannotRecord(options.file, std::strerror(errno));
+  struct stat about {};
+  const bool special = ::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode);
+  if (!special) {
+    ::fchmod(fd.get(), 0600);  // of a file that was there before
+    for (const std::uint32_t number : SegmentsBeside(options.file)) {
+      const std::string path = SegmentPath(options.file, number);
+      if (CheckContent(path)) ::unlink(path.c_str());
+    }
+  }
+  info.id = NewId();
+  info.file = 0;
+  info.started_unix_ns =
+      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+  auto writer = std::make_shared<Writer>(std::move(options), std::move(info));
+  writer->fd = std::move(fd);
+  writer->special = special;
+  const SignalsBlocked blocked;
+  std::thread([writer] { writer->Run(); }).detach();
+  return std::unique_ptr<Recorder>(new Recorder(std::move(writer)));
+}
+
+Recorder::~Recorder() {
+  {
+    const std::lock_guard lock(writer_->mutex);
+    writer_->closing = true;
+  }
+  writer_->changed.notify_all();
+}
+
+void Recorder::Take(Direction direction, const Packet& packet) noexcept try {
+  Writer::Item item;
+  item.direction = direction;
+  item.type = packet.type;
+  item.payload = Buffer(packet.payload.span());
+  writer_->Push(std::move(item));
+} catch (const std::exception&) {  // no memory: the app has more need of it
+  const std::lock_guard lock(writer_->mutex);
+  writer_->stopped = true;
+}
+
+void Recorder::NewSession() noexcept {
+  Writer::Item item;
+  item.kind = RecordKind::kSession;
+  writer_->Push(std::move(item));
+}
+
+void Recorder::Tell(const Info& info) noexcept {
+  Writer::Item item;
+  item.kind = RecordKind::kInfo;
+  item.text = InfoJson(info);
+  writer_->Push(std::move(item));
+}
+
+void Recorder::Close(const End& end, std::chrono::milliseconds deadline) noexcept {
+  Writer::Item item;
+  item.kind = RecordKind::kEnd;
+  item.text = EndJson(end);
+  writer_->Push(std::move(item));
+  std::unique_lock lock(writer_->mutex);
+  writer_->closing = true;
+  writer_->changed.notify_all();
+  writer_->changed.wait_for(lock, deadline, [this] { return writer_->done; });
+}
+
+}  // namespace fletbridge::recording

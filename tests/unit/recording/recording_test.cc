@@ -1,0 +1,118 @@
+#include "common/recording/recording.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/recording/json.h"
+#include "common/recording/session_tree.h"
+#include "tests/unit/recording/made_up_session.h"
+
+namespace fletbridge::recording {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Recording Read(const std::string& file) {
+  Result<Recording> recording = Recording::FromBytes(Buffer(std::string_view(file)));
+  EXPECT_TRUE(recording.has_value()) << recording.error().Line();
+  return std::move(*recording);
+}
+
+TEST(Recording, TellsWhatWasWritten) {
+  const Recording recording = Read(FileOf(Counter()));
+  EXPECT_EQ(recording.info().id, "made-up");
+  EXPECT_EQ(recording.info().stage, "1");
+  ASSERT_EQ(recording.packets(), 5u);
+  const Entry& click = recording.entries()[3];
+  EXPECT_EQ(click.number, 4u);
+  EXPECT_EQ(click.at_ns, 4'000'000);
+  EXPECT_EQ(click.direction, Direction::kToApp);
+  EXPECT_EQ(Buffer(click.payload).text(), Event(11, "click").text());
+  ASSERT_TRUE(recording.end());
+  EXPECT_EQ(recording.end()->reason, "the UI closed");
+  EXPECT_THAT(recording.flaws(), ElementsAre());
+}
+
+TEST(Recording, IsReadUpToACutAtAnyByte) {
+  const std::string file = FileOf(Counter());
+  // Where each record ends, and how many packets there are by then.
+  std::vector<std::pair<std::size_t, std::size_t>> ends;
+  {
+    Result<RecordReader> reader = RecordReader::Open(std::as_bytes(std::span(file)));
+    ASSERT_TRUE(reader);
+    std::size_t packets = 0;
+    while (const auto record = reader->Next()) {
+      packets += record->kind == RecordKind::kPacket ? 1 : 0;
+      ends.emplace_back(reader->offset(), packets);
+    }
+  }
+  ASSERT_EQ(ends.size(), 7u);
+  for (std::size_t size = 0; size <= file.size(); ++size) {
+    const Recording recording = Read(file.substr(0, size));
+    std::size_t whole = 0;
+    bool at_end = size == kHeaderBytes;
+    for (const auto& [end, packets] : ends) {
+      if (end <= size) whole = packets;
+      at_end = at_end || end == size;
+    }
+    EXPECT_EQ(recording.packets(), whole) << size;
+    EXPECT_EQ(recording.end().has_value(), size == file.size()) << size;
+    EXPECT_EQ(recording.flaws().empty(), at_end) << size;
+  }
+}
+
+TEST(Recording, IsReadUpToAByteThatWasChanged) {
+  const std::string whole = FileOf(Counter());
+  for (std::size_t at = kHeaderBytes; at < whole.size(); ++at) {
+    std::string file = whole;
+    file[at] = static_cast<char>(file[at] ^ 0x10);
+    const Recording recording = Read(file);
+    EXPECT_FALSE(recording.flaws().empty()) << at;
+    EXPECT_LE(recording.packets(), 5u) << at;
+  }
+}
+
+TEST(Recording, PassesOverKindsOfRecordsThatItDoesNotKnow) {
+  std::string file = FileOf(Counter(), false);
+  AppendRecord(file, static_cast<RecordKind>(77), 9'000'000, "of a later version");
+  AppendPacket(file, 9'000'000, Direction::kToUi, PacketType::kControl, 0,
+               Sets(0, "value", "2").span());
+  const Recording recording = Read(file);
+  EXPECT_EQ(recording.packets(), 6u);
+  EXPECT_THAT(recording.flaws(), ElementsAre());
+}
+
+TEST(Recording, RefusesWhatIsNoneAndAnotherVersion) {
+  const auto why = [](std::string_view bytes) {
+    return Recording::FromBytes(Buffer(bytes)).error().Line();
+  };
+  EXPECT_THAT(why("my diary"), HasSubstr("no recording"));
+  std::string later = Header();
+  later[8] = 2;
+  EXPECT_THAT(why(later), HasSubstr("version 2"));
+}
+
+TEST(Recording, IsShownWithoutWhatATerminalWouldHeed) {
+  EXPECT_EQ(Printable("a\x1b[31m\x7f\xc2\x9b\nä"), "a\\x1b[31m\\x7f\\x9b\\x0aä");
+}
+
+TEST(SessionTree, FollowsBothSides) {
+  SessionTree session;
+  for (const Frame& frame : Counter()) {
+    ASSERT_TRUE(session.Apply(frame.direction, *wire::Decode(frame.payload.span())));
+  }
+  ASSERT_NE(session.tree(), nullptr);
+  const wire::Map* text = session.tree()->Find(10);
+  ASSERT_NE(text, nullptr);
+  EXPECT_EQ(TextIn(*text, "value"), "1");
+
+  // What the client changes by itself.
+  ASSERT_TRUE(
+      session.Apply(Direction::kToApp,
+                    *wire::Decode(wire::EncodeUpdateProps(10, M({{"value", "typed"}})).span())));
+  EXPECT_EQ(TextIn(*text, "value"), "typed");
+}
+
+}  // namespace
+}  // namespace fletbridge::recording
