@@ -7,12 +7,14 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "src/ui/headless/client.h"
+#include "src/ui/headless/live_steps.h"
 #include "src/ui/headless/step_runner.h"
 
 namespace fletbridge {
 
 using headless::Client;
 using headless::Heard;
+using headless::LiveSteps;
 using headless::StepRunner;
 
 // A packet costs memory even if it has no payload.
@@ -23,6 +25,16 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       : loop(event_loop),
         limits(options.limits),
         client(options.width, options.height, [this](Buffer message) { Out(std::move(message)); }) {
+    if (!options.live_steps.empty()) {
+      options.steps.emplace();
+      live = std::make_unique<LiveSteps>(
+          loop, std::move(options.live_steps),
+          LiveSteps::Calls{
+              .run = [this](Steps steps,
+                            std::chrono::nanoseconds delay) { RunLive(std::move(steps), delay); },
+              .clickables = [this] { return headless::Clickables(client.tree()); },
+              .hung_up = [this](const Error& why) { End(why, why.code ? 70 : 0); }});
+    }
     if (options.steps) {
       runner = std::make_unique<StepRunner>(loop, client, std::move(*options.steps),
                                             std::move(options.flet_package), paused,
@@ -38,6 +50,8 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     begun = true;
     Tell({UiState::kReady, {}, 0});
     Tell({UiState::kConnected, {}, 0});
+    if (live) live->Start();
+    if (ended) return;
     client.SendRegister();
     if (gone_early) return AppGone(*gone_early);
     const std::lock_guard lock(mutex);
@@ -112,7 +126,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         return;
       }
       case Heard::kWindowClosed:
-        if (!runner) return End({}, 0);
+        if (Idle()) return End({}, 0);
         return runner->OnWindowClosed();
     }
   }
@@ -124,11 +138,28 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       return;
     }
     app_gone = why;
-    if (!runner) return End(why, 0);
+    if (Idle()) return End(why, 0);
     runner->OnAppGone();
   }
 
+  // Nothing is to be done now that the end of the app could leave undone.
+  bool Idle() const { return !runner || (live && waits_for_steps); }
+
+  void RunLive(Steps steps, std::chrono::nanoseconds delay) {
+    waits_for_steps = false;
+    runner->RunMore(std::move(steps), delay);
+  }
+
   void StepsEnded(int exit_code) {
+    if (live) {
+      if (!std::exchange(first_frame_told, true)) {
+        live->TellFirstFrame(StepRunner::Clock::now());
+      } else {
+        live->TellResult(exit_code, runner->latencies());
+      }
+      waits_for_steps = exit_code == 0;
+      if (waits_for_steps) return;
+    }
     // A failed step has been printed: there is nothing more to say.
     End(exit_code == 0 ? app_gone : Error(), exit_code);
   }
@@ -164,6 +195,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // loop only
   Client client;
   std::unique_ptr<StepRunner> runner;
+  std::unique_ptr<LiveSteps> live;
+  bool first_frame_told = false;
+  bool waits_for_steps = false;  // live: all that came have been done
   bool begun = false;
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;

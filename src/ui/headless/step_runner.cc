@@ -83,6 +83,16 @@ StepRunner::StepRunner(EventLoop& loop, Client& client, Steps steps, std::string
 
 StepRunner::~StepRunner() = default;
 
+void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
+  steps_ = std::move(steps.steps);
+  delay_ = delay;
+  at_ = 0;
+  rounds_left_ = steps_.empty() ? 1 : steps_[0].repeat;
+  latencies_.clear();
+  state_ = State::kReady;
+  Advance();
+}
+
 void StepRunner::OnRegistered() {
   if (state_ == State::kFirstFrame) Wait(State::kFirstFrame, kFirstFrameTime);
 }
@@ -255,6 +265,7 @@ void StepRunner::TryInput(const Step& step) {
   Map* target = Choose(step);
   if (target == nullptr) return;
   sent_at_ = Clock::now();
+  Delay();
   if (step.kind == StepKind::kDrag) {
     drag_target_ = wire::ControlId(*target);
     drag_part_ = 0;
@@ -263,6 +274,13 @@ void StepRunner::TryInput(const Step& step) {
     return ContinueDrag(step);
   }
   Sent(step, DoInput(client_, step, *target));
+}
+
+// A processor's own time, since a timer would come tens of microseconds late.
+void StepRunner::Delay() const {
+  if (delay_.count() == 0) return;
+  while (Clock::now() - sent_at_ < delay_) {
+  }
 }
 
 // The control for an input, or null and why_not_.

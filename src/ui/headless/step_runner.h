@@ -33,6 +33,10 @@ class StepRunner {
   StepRunner(const StepRunner&) = delete;
   StepRunner& operator=(const StepRunner&) = delete;
 
+  // More steps, once those before are done: `finish` has been called with 0. Samples begin anew. Before
+  // each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
+  void RunMore(Steps steps, std::chrono::nanoseconds delay);
+
   void OnRegistered();
   void OnPatch(Clock::time_point at);  // the first one is the first frame
   // True if a later step expects this crash and now owns it. Then, or if not, call OnCrash().
@@ -75,6 +79,7 @@ class StepRunner {
   void OnTimer();
   void StepDone();
   void SkipEmptyRepeats();
+  void Delay() const;
   void AdvanceLater();
 
   bool MakeQuery(const Step& step);
@@ -86,7 +91,7 @@ class StepRunner {
   [[nodiscard]] std::string Named(std::size_t step) const;
 
   Client& client_;
-  const std::vector<Step> steps_;
+  std::vector<Step> steps_;
   const std::string flet_package_;
   const std::atomic<bool>& paused_;
   std::function<void(int)> finish_;
@@ -106,6 +111,7 @@ class StepRunner {
   Clock::time_point sent_at_;
   std::vector<Crash> crashes_;  // that have come and are expected by a later step
   LatencySamples latencies_;
+  std::chrono::nanoseconds delay_{0};
 };
 
 }  // namespace fletbridge::headless
