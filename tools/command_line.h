@@ -38,6 +38,7 @@ struct SplitArguments {
 
 // The subcommands: `args` is what follows their name.
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 

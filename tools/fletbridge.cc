@@ -17,6 +17,7 @@ struct Subcommand {
 
 constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
+    Subcommand{"compare", "Measure an app on several stages against one another", CompareCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
@@ -24,8 +25,7 @@ constexpr std::array kSubcommands = {
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 6> kLater = {"compare", "check", "record",
-                                                    "replay",  "diff",  "rollout"};
+constexpr std::array<std::string_view, 5> kLater = {"check", "record", "replay", "diff", "rollout"};
 
 std::string Help() {
   std::string text =
@@ -42,6 +42,7 @@ std::string Help() {
          "\nExamples:\n"
          "  fletbridge run app.py                         the highest stage that works here\n"
          "  fletbridge run --stage 3 --ui headless app.py\n"
+         "  fletbridge compare app.py                     what another stage would give it\n"
          "  fletbridge doctor                             what works on this machine\n";
 }
 
@@ -79,7 +80,7 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
     return PrintError(
         tools, MakeError(Errc::kUsage,
                          "the command " + name +
-                             " is not in this version; it has run, doctor and client"));
+                             " is not in this version; it has run, compare, doctor and client"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }
