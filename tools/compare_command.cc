@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/measure/run_report.h"
+#include "src/compare/against.h"
 #include "src/compare/interrupt.h"
+#include "src/compare/page.h"
 #include "src/compare/runner.h"
 #include "src/compare/table.h"
 #include "tools/command_line.h"
@@ -102,8 +104,8 @@ Result<> ChooseVariants(const Options& options, compare::Plan& plan) {
     plan.variants.insert(plan.variants.begin(), std::move(*baseline));
   }
   if (!options.self_test) return {};
-  plan.variants.resize(1);
-  plan.variants.push_back(plan.variants[0]);
+  const compare::Variant first = plan.variants[0];
+  plan.variants = {first, first};
   plan.variants[1].name += " again";
   return {};
 }
@@ -163,19 +165,30 @@ Result<std::string> ReadStepsFile(const std::string& path) {
   return steps;
 }
 
+// flet-dev's library: FLETBRIDGE_ORIGINAL, or where a source tree has it beside itself; empty if nowhere.
+std::string Original(const Toolbox& tools, const fs::path& programs) {
+  for (const auto& [name, value] : tools.environment) {
+    if (name == "FLETBRIDGE_ORIGINAL" && !value.empty()) return value;
+  }
+  std::error_code error;
+  const fs::path beside = (programs / "../../../../shared/baseline/libdart_bridge.so").lexically_normal();
+  return fs::exists(beside, error) ? beside.string() : "";
+}
+
 Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Settings& settings,
                    const std::string& app_folder, compare::Plan& plan) {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   plan.programs = self.parent_path();
   const fs::path parts = self.parent_path().parent_path() / "lib/fletbridge";
+  plan.parts = parts / "compare";
   plan.module = split.module;
   plan.arguments = split.app;
   if (!split.script.empty()) {
     plan.app = (fs::path(tools.cwd) / split.script).lexically_normal();
     if (fs::is_directory(plan.app, error)) plan.app += "/main.py";
   } else if (split.module.empty()) {
-    plan.app = parts / "compare/app.py";
+    plan.app = plan.parts + "/app.py";
   }
   if (plan.module.empty() && !fs::exists(plan.app, error)) {
     return MakeError(Errc::kUsage, "cannot open " + plan.app + ": there is no such file; check the path");
@@ -188,6 +201,10 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Sett
     return MakeError(Errc::kSetup, "no flet in " + probed->prefix + "; run " + *python +
                                        " -m pip install flet, or name another environment with --python");
   }
+  plan.flet = probed->flet_version;
+  plan.python_version = probed->Version();
+  if (const fs::path host = parts / "fletbridge-packaged-host"; fs::exists(host, error)) plan.packaged_host = host;
+  plan.original = Original(tools, self.parent_path());
   plan.python = *python;
   plan.python_home = probed->base_prefix;
   return {};
@@ -223,6 +240,22 @@ int WriteOrKeep(const Toolbox& tools, const std::string& path, const std::string
   const bool saved = !error && WriteReportText(kept, text).has_value();
   PrintMessage(tools, written.error().Line() + (saved ? "; it was kept in " + kept : ""));
   return kExitFailure;
+}
+
+int WriteReports(const Toolbox& tools, const Options& options, const compare::Results& results,
+                 const std::string& parts) {
+  int failed = 0;
+  if (!options.json.empty()) {
+    const std::string text =
+        compare::ToJson(results).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+    failed = std::max(failed, WriteOrKeep(tools, options.json, text + "\n"));
+  }
+  if (!options.markdown.empty())
+    failed = std::max(failed, WriteOrKeep(tools, options.markdown, compare::MarkdownText(results)));
+  if (options.html.empty()) return failed;
+  const Result<std::string> page = compare::PageHtml(results, parts);
+  if (!page) return PrintError(tools, page.error());
+  return std::max(failed, WriteOrKeep(tools, options.html, *page));
 }
 
 int ExitCode(const compare::Results& results, const Options& options, int signal) {
@@ -270,6 +303,12 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     if (const Result<> good = CheckReportPath(path); !good) return PrintError(tools, good.error());
   }
 
+  Result<nlohmann::json> old = nlohmann::json();
+  if (!options.against.empty()) {
+    old = compare::ReadResults(options.against);
+    if (!old) return PrintError(tools, old.error());
+  }
+
   compare::Plan plan;
   std::string steps;
   const bool built_in = split->script.empty() && split->module.empty();
@@ -304,13 +343,15 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     return PrintError(tools, results.error());
   }
   tools.out << compare::TableText(*results) << std::flush;
-  int failed = 0;
-  if (!options.json.empty())
-    failed = std::max(failed, WriteOrKeep(tools, options.json, compare::ToJson(*results).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
-  if (!options.markdown.empty())
-    failed = std::max(failed, WriteOrKeep(tools, options.markdown, compare::MarkdownText(*results)));
-  const int code = ExitCode(*results, options, interrupt.signal());
-  return code != 0 ? code : failed;
+  const int failed = WriteReports(tools, options, *results, plan.parts);
+  int code = ExitCode(*results, options, interrupt.signal());
+  if (!options.against.empty()) {
+    const compare::Against against =
+        compare::CompareWithOld(compare::ToJson(*results), *old, options.threshold / 100);
+    tools.out << compare::AgainstText(against, options.against) << std::flush;
+    if (code == 0 && against.past_threshold()) code = 1;
+  }
+  return failed != 0 && code <= 1 ? failed : code;
 }
 
 }  // namespace fletbridge

@@ -78,6 +78,12 @@ std::string LastLine(const std::string& file) {
   return last.substr(0, 300);
 }
 
+std::string WhyNoOriginal(const Plan& plan) {
+  if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
+  if (!plan.module.empty()) return "it runs scripts only; name the script in place of -m";
+  return "there is no original libdart_bridge.so; name one with FLETBRIDGE_ORIGINAL";
+}
+
 // The line of ours that names a failed step stands above the control tree that it shows.
 std::string Complaint(const std::string& file) {
   std::ifstream in(file);
@@ -146,17 +152,20 @@ struct Instance::Impl {
         options.executable = plan.programs + "/fletbridge";
         options.arguments = {"run",     "--ui",    "headless",      "--quiet",  "--no-fallback",
                              "--stage", variant.stage, "--transport", variant.transport,
-                             "--steps", socket_path, "--python",     plan.python};
+                             "--steps", socket_path, "--report",     report_file,
+                             "--python", plan.python};
         if (!variant.hosting.empty()) {
           options.arguments.insert(options.arguments.end(), {"--hosting", variant.hosting});
         }
-        options.environment = {{"FLETBRIDGE_REPORT", ""}};
         break;
       }
       case Variant::Kind::kFlet:
         return LaunchFlet(plan, std::move(app), folder, number);
       case Variant::Kind::kOriginal:
-        options.executable = plan.bridge_host;
+        if (plan.packaged_host.empty() || plan.original.empty() || !plan.module.empty()) {
+          return MakeError(Errc::kSetup, variant.name + ": " + WhyNoOriginal(plan));
+        }
+        options.executable = plan.packaged_host;
         options.arguments = {"--library", plan.original,    "--label", "original",
                              "--python",  plan.python,      "--python-home", plan.python_home,
                              "--steps",   socket_path};
@@ -256,7 +265,7 @@ struct Instance::Impl {
   const int interrupt;
   std::shared_ptr<Ended> ended = std::make_shared<Ended>();
   std::vector<std::unique_ptr<Child>> children;
-  std::string socket_path, output_file;
+  std::string socket_path, output_file, report_file;
   UniqueFd output, listener, line_fd;
   std::string input;
   std::chrono::nanoseconds start_up{0};
@@ -271,6 +280,7 @@ Result<std::unique_ptr<Instance>> Instance::Start(EventLoop& loop, const Plan& p
   std::unique_ptr<Instance> made(new Instance(std::make_unique<Impl>(loop, variant, interrupt)));
   Impl& impl = *made->impl_;
   impl.socket_path = folder + "/s" + std::to_string(number);
+  impl.report_file = folder + "/r" + std::to_string(number);
   impl.output_file = folder + "/o" + std::to_string(number);
   impl.output.reset(
       ::open(impl.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
@@ -297,6 +307,15 @@ Instance::~Instance() {
   OnLoop(impl_->loop, [this] { impl_->children.clear(); });
   ::unlink(impl_->socket_path.c_str());
   ::unlink(impl_->output_file.c_str());
+  ::unlink(impl_->report_file.c_str());
+}
+
+std::string Instance::Hosting() const {
+  std::ifstream in(impl_->report_file);
+  const nlohmann::json report = nlohmann::json::parse(in, nullptr, false);
+  if (!report.is_object() || !report.contains("used")) return {};
+  const nlohmann::json& hosting = report["used"].value("hosting", nlohmann::json());
+  return hosting.is_string() ? hosting.get<std::string>() : std::string();
 }
 
 std::chrono::nanoseconds Instance::start_up() const { return impl_->start_up; }

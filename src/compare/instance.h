@@ -33,6 +33,8 @@ class Instance {
                                                       std::chrono::seconds deadline);
   [[nodiscard]] Result<std::vector<std::string>> Clickables();
   [[nodiscard]] std::vector<pid_t> processes() const;  // that live
+  // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
+  [[nodiscard]] std::string Hosting() const;
   void Close();  // the window closes; returns at once
   void Join();   // waits for the end of all processes, at most some seconds, then kills
 

@@ -71,8 +71,10 @@ struct Plan {
   std::vector<std::string> arguments;
   std::string python;       // the interpreter's path
   std::string python_home;  // its sys.base_prefix
+  std::string python_version, flet;
   std::string programs;     // folder of fletbridge and flet
-  std::string bridge_host;  // runs original:ffi; empty: not installed
+  std::string parts;        // folder of the built-in app and of the page's parts
+  std::string packaged_host;  // runs original:ffi; empty: not installed
   std::string original;     // flet-dev's libdart_bridge.so, for original:ffi
   std::chrono::duration<double> time{90};
   double precision = 0.01;  // an interval is narrow enough when it ends so close to its estimate

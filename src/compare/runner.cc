@@ -46,7 +46,7 @@ class Runner {
     results_.app = plan.module.empty() ? plan.app : "-m " + plan.module;
     results_.started = Now();
     results_.seed = plan.seed;
-    for (const Variant& variant : plan.variants) results_.variants.push_back({variant, {}, {}, {}, {}});
+    for (const Variant& variant : plan.variants) results_.variants.push_back({variant, {}, plan.flet, plan.python_version, variant.hosting});
   }
 
   Result<Results> Run() {
@@ -165,6 +165,8 @@ class Runner {
       }
       (*instance)->Close();
       (*instance)->Join();
+      if (const std::string hosting = (*instance)->Hosting(); !hosting.empty())
+        results_.variants[i].hosting = hosting;
     }
     first_round_at_ = Seconds();
   }

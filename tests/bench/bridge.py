@@ -16,7 +16,7 @@ enqueue    How long DartBridge_EnqueueMessage keeps its caller, a thread that is
            another thread took the processor away, without which `undisturbed` is; `clock` is what the
            same thread sees between two readings of the clock: the machine's own noise.
 click      Click -> patch of the counter, unmodified Flet, the same headless client: Flet's own socket,
-           stages 1 and 3, and the two libraries in the way of a packaged app (tests/bench/bridge_app).
+           stages 1 and 3, and the two libraries in the way of a packaged app (tools/packaged_host.cc).
 workloads  Ten thousand controls in one update: click -> patch. And 1,000 events in a burst: the client
            sends a drag of 1,000 moves without waiting; the app handles each and changes one text at
            the end; the figure is from the first event sent to the patch that answers the last. One
@@ -172,7 +172,7 @@ def run_app(variant, app, steps):
         label = variant.partition(":")[0]
         if label in LIBRARIES:
             subprocess.run([str(part) for part in (
-                vm_host.BIN / "bridge_app", "--library", LIBRARIES[label], "--label", label, "--python", python,
+                vm_host.BIN.parent / "lib/fletbridge/fletbridge-packaged-host", "--library", LIBRARIES[label], "--label", label, "--python", python,
                 "--python-home", python_home(VENV), "--steps", where[1], "--report", where[2], app)],
                 check=True, timeout=300, cwd=folder)
         elif label == "flet":

@@ -38,6 +38,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     if (options.steps) {
       runner = std::make_unique<StepRunner>(loop, client, std::move(*options.steps),
                                             std::move(options.flet_package), paused,
+                                            [this](Buffer data) { OutData(std::move(data)); },
                                             [this](int exit_code) { StepsEnded(exit_code); });
     }
   }
@@ -103,8 +104,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void Handle(Packet packet) {
     const auto at = StepRunner::Clock::now();
-    // Data channels are opened by the client, which opens none; and Flet drops unknown types.
-    if (packet.type != PacketType::kControl) return;
+    if (packet.type == PacketType::kData) {
+      if (runner) runner->OnData(packet.payload.span(), at);
+      return;
+    }
+    if (packet.type != PacketType::kControl) return;  // Flet drops unknown types
     const Result<Heard> heard = client.Handle(packet.payload.span());
     if (!heard) return End(heard.error(), 70);
     switch (*heard) {
@@ -166,6 +170,10 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void Out(Buffer message) {
     if (!ended) sink->OnPacket(Packet{PacketType::kControl, std::move(message)});
+  }
+
+  void OutData(Buffer data) {
+    if (!ended) sink->OnPacket(Packet{PacketType::kData, std::move(data)});
   }
 
   void Tell(const UiEvent& event) {

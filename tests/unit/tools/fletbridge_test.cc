@@ -36,8 +36,8 @@ TEST(Fletbridge, RefusesUnknownCommandsInOneLine) {
   EXPECT_EQ(refused("shop.py"),
             "fletbridge: unknown command shop.py; to run an app: fletbridge run shop.py\n");
   EXPECT_EQ(refused("--json"), "fletbridge: unknown option --json; see fletbridge --help\n");
-  EXPECT_EQ(refused("compare"),
-            "fletbridge: the command compare is not in this version; it has run, doctor and client\n");
+  EXPECT_EQ(refused("rollout"),
+            "fletbridge: the command rollout is not in this version; it has run, compare, doctor and client\n");
 }
 
 TEST(FletClient, TakesItsSettingsFromTheEnvironment) {
