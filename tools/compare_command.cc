@@ -202,7 +202,8 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Sett
                                        " -m pip install flet, or name another environment with --python");
   }
   plan.flet = probed->flet_version;
-  plan.python_version = probed->Version();
+  plan.python_version = std::to_string(probed->major) + "." + std::to_string(probed->minor) + "." +
+                        std::to_string(probed->micro);
   if (const fs::path host = parts / "fletbridge-packaged-host"; fs::exists(host, error)) plan.packaged_host = host;
   plan.original = Original(tools, self.parent_path());
   plan.python = *python;

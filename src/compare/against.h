@@ -16,9 +16,9 @@
 namespace fletbridge::compare {
 
 struct Change {
-  std::string workload, variant;
-  bool relative = false;          // of the ratio to the baseline, not of the figure itself
-  std::optional<Interval> ratio;  // new / old
+  std::string workload{}, variant{};
+  bool relative = false;            // of the ratio to the baseline, not of the figure itself
+  std::optional<Interval> ratio{};  // new / old
   Verdict verdict = Verdict::kTooFewRounds;
   bool past_threshold = false;  // slower for sure, and by more than the threshold
 };

@@ -102,18 +102,19 @@ def channel_scene(page):
 
 def fill_scene(page):
     times = 0
-    rows = ft.Column()
 
     def fill(count):
         nonlocal times
         times += 1
-        rows.controls = [ft.Text(f"{times}: {n}") for n in range(count)]
+        # A new column: Flet would compare the old rows with the new ones for half a minute.
+        scene[-1] = ft.Column([ft.Text(f"{times}: {n}") for n in range(count)])
 
-    return [
+    scene = [
         ft.Button("1,000", key="thousand", on_click=lambda e: fill(1_000)),
         ft.Button("10,000", key="ten-thousand", on_click=lambda e: fill(10_000)),
-        rows,
+        ft.Column(),
     ]
+    return scene
 
 
 SCENES = {

@@ -138,9 +138,10 @@
     const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
     for (const { element, title, traces, layout } of plots) {
       Plotly.react(element, traces, {
-        ...layout, title: { text: title, font: { size: 14 } }, font: { color: text, family: "system-ui, sans-serif" },
+        ...layout, title: { text: title, font: { size: 14 }, x: 0.02, xanchor: "left" }, font: { color: text, family: "system-ui, sans-serif" },
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 15, t: 40, b: 45 },
-        legend: { orientation: "h", y: -0.25 }, barmode: "group",
+        legend: { orientation: "h", y: -0.28 }, barmode: "group",
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: light ? "#8a8f94" : "#70767c", activecolor: text },
         xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis },
       }, { displaylogo: false, responsive: true });
     }
