@@ -1,5 +1,5 @@
-// Room: tools. `fletbridge compare [options] [SCRIPT [ARGS…] | -m MODULE [ARGS…]]`: from the command line to a
-// plan, and from its results to what people read. The measuring is src/compare.
+// Room: tools. `fletbridge compare [options] [SCRIPT [ARGS…] | -m MODULE [ARGS…]]`: from the
+// command line to a plan, and from its results to what people read. The measuring is src/compare.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -24,10 +24,15 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kFooter =
-    "VARIANT: 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); flet:uds, flet:tcp: Flet\n"
-    "alone, with our headless client; original:ffi: flet-dev's own libdart_bridge.so.\n"
-    "Exit code 0; 1 if a threshold was passed or a self-test found a difference; 2 for wrong usage; 70 if a\n"
-    "variant failed or a report could not be written: what was measured is still shown; 130 after Ctrl-C.\n"
+    "VARIANT: 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); flet:uds, "
+    "flet:tcp: Flet\n"
+    "alone, with our headless client; original:ffi, bridge:ffi: as `flet build` packages it, on "
+    "flet-dev's\n"
+    "libdart_bridge.so or on ours.\n"
+    "Exit code 0; 1 if a threshold was passed or a self-test found a difference; 2 for wrong "
+    "usage; 70 if a\n"
+    "variant failed or a report could not be written: what was measured is still shown; 130 after "
+    "Ctrl-C.\n"
     "\n"
     "Examples:\n"
     "  fletbridge compare app.py --html report.html        what can be clicked on its first page\n"
@@ -49,36 +54,68 @@ struct Options {
 };
 
 void AddOptions(CLI::App& command, Options& options) {
-  command.add_option("--stages", options.stages, std::string("What to compare (default ") + kDefaultStages + ")")
-      ->option_text("VARIANT,…")->group("What");
-  command.add_option("--baseline", options.baseline, "What the others are compared with (default: the first)")
-      ->option_text("VARIANT")->group("What");
-  command.add_option("--workload", options.workload,
-                     "Measure these alone: start-up, memory, idle of any app; without SCRIPT also those of "
-                     "the built-in app: click, type, busy, draw, burst, channel, thousand, ten-thousand")
-      ->option_text("NAME,…")->group("What");
-  command.add_flag("--self-test", options.self_test, "Compare the first variant with itself; a difference is a failure")
+  command
+      .add_option("--stages", options.stages,
+                  std::string("What to compare (default ") + kDefaultStages + ")")
+      ->option_text("VARIANT,…")
+      ->group("What");
+  command
+      .add_option("--baseline", options.baseline,
+                  "What the others are compared with (default: the first)")
+      ->option_text("VARIANT")
+      ->group("What");
+  command
+      .add_option(
+          "--workload", options.workload,
+          "Measure these alone: start-up, memory, idle of any app; without SCRIPT also those of "
+          "the built-in app: click, type, busy, draw, burst, channel, thousand, ten-thousand")
+      ->option_text("NAME,…")
+      ->group("What");
+  command
+      .add_flag("--self-test", options.self_test,
+                "Compare the first variant with itself; a difference is a failure")
       ->group("What");
   command.add_option("--time", options.seconds, "Measure for at most so many seconds (default 90)")
-      ->option_text("SECONDS")->check(CLI::Range(0.1, 86400.0))->group("How");
-  command.add_option("--precision", options.precision, "End when all ratios are known within so many per cent (default 1)")
-      ->option_text("PERCENT")->check(CLI::Range(0.01, 100.0))->group("How");
+      ->option_text("SECONDS")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->group("How");
+  command
+      .add_option("--precision", options.precision,
+                  "End when all ratios are known within so many per cent (default 1)")
+      ->option_text("PERCENT")
+      ->check(CLI::Range(0.01, 100.0))
+      ->group("How");
   command.add_option("--rounds", options.rounds, "End after so many rounds")
-      ->option_text("N")->check(CLI::Range(1, 100000))->group("How");
-  command.add_option("--seed", options.seed, "Repeat an order of the variants (default: a new one)")
-      ->option_text("N")->group("How");
+      ->option_text("N")
+      ->check(CLI::Range(1, 100000))
+      ->group("How");
+  command
+      .add_option("--seed", options.seed, "Repeat an order of the variants (default: a new one)")
+      ->option_text("N")
+      ->group("How");
   command.add_option("--cpus", options.cpus, "Pin everything to these processors")
-      ->option_text("N,…")->delimiter(',')->group("How");
+      ->option_text("N,…")
+      ->delimiter(',')
+      ->group("How");
   command.add_option("--json", options.json, "Write all figures with their histograms")
-      ->option_text("FILE")->group("Results");
+      ->option_text("FILE")
+      ->group("Results");
   command.add_option("--html", options.html, "Write a page with plots, in one file")
-      ->option_text("FILE")->group("Results");
+      ->option_text("FILE")
+      ->group("Results");
   command.add_option("--markdown", options.markdown, "Write tables for a pull request")
-      ->option_text("FILE")->group("Results");
-  command.add_option("--against", options.against, "Tell what has become slower since an older --json")
-      ->option_text("OLD.json")->group("Results");
-  command.add_option("--threshold", options.threshold, "With --against: more than so many per cent is a failure (default 5)")
-      ->option_text("PERCENT")->check(CLI::Range(0.0, 1000.0))->group("Results");
+      ->option_text("FILE")
+      ->group("Results");
+  command
+      .add_option("--against", options.against, "Tell what has become slower since an older --json")
+      ->option_text("OLD.json")
+      ->group("Results");
+  command
+      .add_option("--threshold", options.threshold,
+                  "With --against: more than so many per cent is a failure (default 5)")
+      ->option_text("PERCENT")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->group("Results");
 }
 
 std::vector<std::string> Names(const std::string& list) {
@@ -100,7 +137,8 @@ Result<> ChooseVariants(const Options& options, compare::Plan& plan) {
   if (!options.baseline.empty()) {
     Result<compare::Variant> baseline = compare::ParseVariant(options.baseline);
     if (!baseline) return baseline.error();
-    std::erase_if(plan.variants, [&](const compare::Variant& v) { return v.name == baseline->name; });
+    std::erase_if(plan.variants,
+                  [&](const compare::Variant& v) { return v.name == baseline->name; });
     plan.variants.insert(plan.variants.begin(), std::move(*baseline));
   }
   if (!options.self_test) return {};
@@ -130,20 +168,21 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
                      .unit = steps,
                      .once = true});
   } else {
-    plan.find_clicks = names.empty() || std::find(names.begin(), names.end(), "clicks") != names.end();
+    plan.find_clicks =
+        names.empty() || std::find(names.begin(), names.end(), "clicks") != names.end();
   }
   for (const compare::Workload& workload : compare::AnyAppWorkloads()) {
     // The same thing twice needs no start-up and no memory, unless that is what is asked about.
     if (!options.self_test || !names.empty()) known.push_back(workload);
   }
   for (const std::string& name : names) {
-    const bool there = std::any_of(known.begin(), known.end(), [&](const compare::Workload& w) {
-      return IsNamed(w, {name});
-    });
+    const bool there = std::any_of(known.begin(), known.end(),
+                                   [&](const compare::Workload& w) { return IsNamed(w, {name}); });
     if (there || (plan.find_clicks && name == "clicks")) continue;
     std::string all = plan.find_clicks || (!built_in && steps.empty()) ? "clicks" : "";
     for (const compare::Workload& w : known) all += (all.empty() ? "" : ", ") + w.name;
-    return MakeError(Errc::kUsage, "there is no workload '" + name + "' for this app; there are " + all);
+    return MakeError(Errc::kUsage,
+                     "there is no workload '" + name + "' for this app; there are " + all);
   }
   for (compare::Workload& workload : known) {
     if (names.empty() || IsNamed(workload, names)) plan.workloads.push_back(std::move(workload));
@@ -156,7 +195,8 @@ Result<std::string> ReadStepsFile(const std::string& path) {
   std::ifstream in(path);
   std::string steps, line;
   while (std::getline(in, line)) {
-    if (line.find_first_not_of(" \t\r") != std::string::npos && line.substr(0, line.find('#')).find("close") == line.find_first_not_of(" \t"))
+    if (line.find_first_not_of(" \t\r") != std::string::npos &&
+        line.substr(0, line.find('#')).find("close") == line.find_first_not_of(" \t"))
       continue;
     steps += line + "\n";
   }
@@ -165,13 +205,15 @@ Result<std::string> ReadStepsFile(const std::string& path) {
   return steps;
 }
 
-// flet-dev's library: FLETBRIDGE_ORIGINAL, or where a source tree has it beside itself; empty if nowhere.
+// flet-dev's library: FLETBRIDGE_ORIGINAL, or where a source tree has it beside itself; empty if
+// nowhere.
 std::string Original(const Toolbox& tools, const fs::path& programs) {
   for (const auto& [name, value] : tools.environment) {
     if (name == "FLETBRIDGE_ORIGINAL" && !value.empty()) return value;
   }
   std::error_code error;
-  const fs::path beside = (programs / "../../../../shared/baseline/libdart_bridge.so").lexically_normal();
+  const fs::path beside =
+      (programs / "../../../../shared/baseline/libdart_bridge.so").lexically_normal();
   return fs::exists(beside, error) ? beside.string() : "";
 }
 
@@ -191,21 +233,26 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Sett
     plan.app = plan.parts + "/app.py";
   }
   if (plan.module.empty() && !fs::exists(plan.app, error)) {
-    return MakeError(Errc::kUsage, "cannot open " + plan.app + ": there is no such file; check the path");
+    return MakeError(Errc::kUsage,
+                     "cannot open " + plan.app + ": there is no such file; check the path");
   }
   Result<std::string> python = tools.parts.find_interpreter(settings.text("python"), app_folder);
   if (!python) return python.error();
   Result<Interpreter> probed = tools.parts.probe_interpreter(*python);
   if (!probed) return probed.error();
   if (probed->flet_version.empty()) {
-    return MakeError(Errc::kSetup, "no flet in " + probed->prefix + "; run " + *python +
-                                       " -m pip install flet, or name another environment with --python");
+    return MakeError(Errc::kSetup,
+                     "no flet in " + probed->prefix + "; run " + *python +
+                         " -m pip install flet, or name another environment with --python");
   }
   plan.flet = probed->flet_version;
   plan.python_version = std::to_string(probed->major) + "." + std::to_string(probed->minor) + "." +
                         std::to_string(probed->micro);
-  if (const fs::path host = parts / "fletbridge-packaged-host"; fs::exists(host, error)) plan.packaged_host = host;
+  if (const fs::path host = parts / "fletbridge-packaged-host"; fs::exists(host, error))
+    plan.packaged_host = host;
   plan.original = Original(tools, self.parent_path());
+  if (const fs::path bridge = parts.parent_path() / "libdart_bridge.so"; fs::exists(bridge, error))
+    plan.bridge = bridge;
   plan.python = *python;
   plan.python_home = probed->base_prefix;
   return {};
@@ -221,9 +268,9 @@ class ProgressLine {
   void Tell(const compare::Progress& progress) const {
     if (!shown_) return;
     const int full = static_cast<int>(progress.share * 20);
-    std::fprintf(stderr, "\r\x1b[K[%.*s%.*s] %3.0f %%  at most %.0f s  %s", full, "####################",
-                 20 - full, "....................", progress.share * 100, progress.seconds_left,
-                 progress.what.c_str());
+    std::fprintf(stderr, "\r\x1b[K[%.*s%.*s] %3.0f %%  at most %.0f s  %s", full,
+                 "####################", 20 - full, "....................", progress.share * 100,
+                 progress.seconds_left, progress.what.c_str());
     std::fflush(stderr);
   }
 
@@ -236,8 +283,9 @@ int WriteOrKeep(const Toolbox& tools, const std::string& path, const std::string
   Result<> written = WriteReportText(path, text);
   if (written) return 0;
   std::error_code error;
-  const std::string kept = fs::temp_directory_path(error) /
-                           ("fletbridge-compare-" + std::to_string(::getpid()) + fs::path(path).extension().string());
+  const std::string kept =
+      fs::temp_directory_path(error) /
+      ("fletbridge-compare-" + std::to_string(::getpid()) + fs::path(path).extension().string());
   const bool saved = !error && WriteReportText(kept, text).has_value();
   PrintMessage(tools, written.error().Line() + (saved ? "; it was kept in " + kept : ""));
   return kExitFailure;
@@ -295,9 +343,11 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
                                                    .cwd = tools.cwd,
                                                    .app_folder = app_folder});
   if (!settings) return PrintError(tools, settings.error());
-  if (const auto& ui = settings->Get("ui"); ui.source == SettingSource::kCommandLine && ui.text != "headless" && ui.text != "auto") {
-    return PrintError(tools, MakeError(Errc::kUsage, "compare measures with --ui headless alone: what a "
-                                                     "window adds is its engine's, not the stage's"));
+  if (const auto& ui = settings->Get("ui");
+      ui.source == SettingSource::kCommandLine && ui.text != "headless" && ui.text != "auto") {
+    return PrintError(tools, MakeError(Errc::kUsage,
+                                       "compare measures with --ui headless alone: what a "
+                                       "window adds is its engine's, not the stage's"));
   }
   for (const std::string& path : {options.json, options.html, options.markdown}) {
     if (path.empty()) continue;
@@ -319,9 +369,13 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     steps = std::move(*read);
   }
   if (built_in && !steps.empty()) {
-    return PrintError(tools, MakeError(Errc::kUsage, "--steps needs the app they are for: fletbridge compare SCRIPT --steps FILE"));
+    return PrintError(
+        tools,
+        MakeError(Errc::kUsage,
+                  "--steps needs the app they are for: fletbridge compare SCRIPT --steps FILE"));
   }
-  if (const Result<> good = ChooseVariants(options, plan); !good) return PrintError(tools, good.error());
+  if (const Result<> good = ChooseVariants(options, plan); !good)
+    return PrintError(tools, good.error());
   if (const Result<> good = ChooseWorkloads(options, steps, built_in, plan); !good)
     return PrintError(tools, good.error());
   if (const Result<> good = ChooseApp(tools, *split, *settings, app_folder, plan); !good)
@@ -336,7 +390,8 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   Result<compare::Results> results = MakeError(Errc::kSetup, "");
   {
     const ProgressLine line;
-    results = compare::RunPlan(plan, interrupt.fd(), [&](const compare::Progress& p) { line.Tell(p); });
+    results =
+        compare::RunPlan(plan, interrupt.fd(), [&](const compare::Progress& p) { line.Tell(p); });
   }
   if (!results) {
     const int signal = interrupt.signal();

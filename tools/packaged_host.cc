@@ -1,5 +1,5 @@
-// Room: tools. Runs a Flet app on a libdart_bridge.so under the headless UI, as `fletbridge run --ui
-// headless` runs it on a stage; for `fletbridge compare` and tests/bench.
+// Room: tools. Runs a Flet app on a libdart_bridge.so under the headless UI, as `fletbridge run
+// --ui headless` runs it on a stage; for `fletbridge compare` and tests/bench.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -14,8 +14,8 @@
 #include "common/config/version.h"
 #include "common/python/interpreter.h"
 #include "src/host/session.h"
-#include "src/ui/headless/headless_ui.h"
 #include "src/packaged/bridge_transport.h"
+#include "src/ui/headless/headless_ui.h"
 
 namespace fletbridge {
 namespace {

@@ -7,12 +7,14 @@
 namespace fletbridge {
 namespace {
 
-// As HdrHistogram for three digits: the first 2048 values have a bucket each, and each further power of
-// two is divided into 1024.
+// As HdrHistogram for three digits: the first 2048 values have a bucket each, and each further
+// power of two is divided into 1024.
 constexpr int kHalfBits = 10;
 constexpr std::uint64_t kHalf = std::uint64_t{1} << kHalfBits;
 
-int ShiftOf(std::uint64_t value) { return std::max(0, static_cast<int>(std::bit_width(value)) - kHalfBits - 1); }
+int ShiftOf(std::uint64_t value) {
+  return std::max(0, static_cast<int>(std::bit_width(value)) - kHalfBits - 1);
+}
 
 std::size_t IndexOf(std::uint64_t value) {
   const int shift = ShiftOf(value);

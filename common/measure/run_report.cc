@@ -45,8 +45,7 @@ Json PacketsJson(const RunReport::Packets& packets) {
 }
 
 Error CannotWrite(const std::string& path, const std::string& why, Errc code = Errc::kUsage) {
-  return MakeError(
-      code, "cannot write the report " + path + ": " + why + "; choose another file");
+  return MakeError(code, "cannot write the report " + path + ": " + why + "; choose another file");
 }
 
 Error CannotWrite(const std::string& path, int why) {

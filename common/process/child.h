@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/event_loop.h"
 #include "common/base/error.h"
+#include "common/base/event_loop.h"
 
 namespace fletbridge {
 
@@ -30,10 +30,11 @@ struct ChildOptions {
 
 class Child {
  public:
-  // Starts it. Unless asked otherwise it inherits standard input, output and error, every other descriptor that is not
-  // close-on-exec, the folder and the process group; no signal is blocked in it, whatever the host
-  // has blocked for itself. `on_exit` is called once on the loop's thread with the exit code as a
-  // shell has it (128 + signal for a killed one), but not after the destructor.
+  // Starts it. Unless asked otherwise it inherits standard input, output and error, every other
+  // descriptor that is not close-on-exec, the folder and the process group; no signal is blocked in
+  // it, whatever the host has blocked for itself. `on_exit` is called once on the loop's thread
+  // with the exit code as a shell has it (128 + signal for a killed one), but not after the
+  // destructor.
   [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop,
                                                             const ChildOptions& options,
                                                             std::function<void(int code)> on_exit);

@@ -32,12 +32,14 @@ std::map<std::pair<int, int>, double> Medians(const Json& series) {
 
 // A figure for each round: the median of its blocks, or of their ratios to the baseline's blocks.
 std::vector<double> Rounds(const Json& series, const Json* baseline) {
-  const auto below = baseline == nullptr ? std::map<std::pair<int, int>, double>() : Medians(*baseline);
+  const auto below =
+      baseline == nullptr ? std::map<std::pair<int, int>, double>() : Medians(*baseline);
   std::map<int, std::vector<double>> rounds;
   for (const auto& [place, median] : Medians(series)) {
     if (baseline == nullptr) {
       rounds[place.first].push_back(median);
-    } else if (const auto partner = below.find(place); partner != below.end() && partner->second > 0) {
+    } else if (const auto partner = below.find(place);
+               partner != below.end() && partner->second > 0) {
       rounds[place.first].push_back(median / partner->second);
     }
   }
@@ -55,7 +57,8 @@ bool SameMachine(const Json& now, const Json& old) {
 }  // namespace
 
 bool Against::past_threshold() const {
-  return std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.past_threshold; });
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const Change& c) { return c.past_threshold; });
 }
 
 Result<Json> ReadResults(const std::string& path) {
@@ -66,11 +69,12 @@ Result<Json> ReadResults(const std::string& path) {
                                        "; name a file that compare --json has written");
   };
   if (!in.is_open()) return wrong("there is no such file");
-  if (json.is_discarded() || !json.is_object() || json.value("schema", std::string()) != "fletbridge-compare")
+  if (json.is_discarded() || !json.is_object() ||
+      json.value("schema", std::string()) != "fletbridge-compare")
     return wrong("it holds no results");
   if (json.value("schema_version", 0) != kSchemaVersion)
-    return wrong("its schema version is " + std::to_string(json.value("schema_version", 0)) + ", not " +
-                 std::to_string(kSchemaVersion));
+    return wrong("its schema version is " + std::to_string(json.value("schema_version", 0)) +
+                 ", not " + std::to_string(kSchemaVersion));
   return json;
 }
 
@@ -93,15 +97,17 @@ Against CompareWithOld(const Json& now, const Json& old, double threshold) {
     for (const Json& series : workload.at("results")) {
       Change change{.workload = name, .variant = series.at("variant")};
       const Json* old_series = Named(before->at("results"), "variant", change.variant);
-      change.relative = change.variant != baseline && same_baseline && base != nullptr && old_base != nullptr;
+      change.relative =
+          change.variant != baseline && same_baseline && base != nullptr && old_base != nullptr;
       if (old_series == nullptr) {
         against.left_out.push_back(name + ", " + change.variant + ": not in the older results");
         continue;
       }
       if (!change.relative && !same_machine) {
-        against.left_out.push_back(name + ", " + change.variant +
-                                   ": the older results are of another machine, and there is no common baseline to "
-                                   "relate it to");
+        against.left_out.push_back(
+            name + ", " + change.variant +
+            ": the older results are of another machine, and there is no common baseline to "
+            "relate it to");
         continue;
       }
       change.ratio = RatioOfGroups(Rounds(series, change.relative ? base : nullptr),
@@ -120,11 +126,12 @@ std::string AgainstText(const Against& against, const std::string& old_name) {
   std::string text = "\nSince " + old_name + ":\n";
   char line[160];
   for (const Change& change : against.changes) {
-    std::snprintf(line, sizeof line, "%-14s %-16s", change.workload.c_str(), change.variant.c_str());
+    std::snprintf(line, sizeof line, "%-14s %-16s", change.workload.c_str(),
+                  change.variant.c_str());
     text += line;
     if (change.ratio) {
-      std::snprintf(line, sizeof line, " %.3f [%.3f, %.3f]  %s", change.ratio->estimate, change.ratio->low,
-                    change.ratio->high, VerdictName(change.verdict));
+      std::snprintf(line, sizeof line, " %.3f [%.3f, %.3f]  %s", change.ratio->estimate,
+                    change.ratio->low, change.ratio->high, VerdictName(change.verdict));
       text += line;
     } else {
       text += " too few rounds to say";

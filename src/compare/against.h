@@ -1,8 +1,8 @@
 // Room: src/compare. Whether something has become slower since older results: `--against old.json`.
 //
-// The two runs share no rounds, and often no machine. So a variant's figure is its ratio to the baseline of
-// its own run, where both runs have the same baseline; the baseline's own figure counts only if both runs
-// say that they were on the same kind of machine.
+// The two runs share no rounds, and often no machine. So a variant's figure is its ratio to the
+// baseline of its own run, where both runs have the same baseline; the baseline's own figure counts
+// only if both runs say that they were on the same kind of machine.
 #pragma once
 
 #include <string>

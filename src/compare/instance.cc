@@ -1,18 +1,17 @@
 #include "src/compare/instance.h"
 
 #include <arpa/inet.h>
+#include <atomic>
+#include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <future>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <cstring>
-#include <fstream>
-#include <future>
 
 #include <nlohmann/json.hpp>
 
@@ -52,7 +51,8 @@ void OnLoop(EventLoop& loop, const std::function<void()>& task) {
   done.get_future().wait();
 }
 
-// A port that nobody has just now; whoever takes it first in between makes the start fail, and say so.
+// A port that nobody has just now; whoever takes it first in between makes the start fail, and say
+// so.
 int FreePort() {
   const UniqueFd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -78,10 +78,10 @@ std::string LastLine(const std::string& file) {
   return last.substr(0, 300);
 }
 
-std::string WhyNoOriginal(const Plan& plan) {
+std::string WhyNotPackaged(const Plan& plan) {
   if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
   if (!plan.module.empty()) return "it runs scripts only; name the script in place of -m";
-  return "there is no original libdart_bridge.so; name one with FLETBRIDGE_ORIGINAL";
+  return "there is no such libdart_bridge.so; name flet-dev's with FLETBRIDGE_ORIGINAL, build ours";
 }
 
 // The line of ours that names a failed step stands above the control tree that it shows.
@@ -150,10 +150,10 @@ struct Instance::Impl {
     switch (variant.kind) {
       case Variant::Kind::kStage: {
         options.executable = plan.programs + "/fletbridge";
-        options.arguments = {"run",     "--ui",    "headless",      "--quiet",  "--no-fallback",
-                             "--stage", variant.stage, "--transport", variant.transport,
-                             "--steps", socket_path, "--report",     report_file,
-                             "--python", plan.python};
+        options.arguments = {
+            "run",       "--ui",        "headless",    "--quiet",         "--no-fallback",
+            "--stage",   variant.stage, "--transport", variant.transport, "--steps",
+            socket_path, "--report",    report_file,   "--python",        plan.python};
         if (!variant.hosting.empty()) {
           options.arguments.insert(options.arguments.end(), {"--hosting", variant.hosting});
         }
@@ -161,15 +161,17 @@ struct Instance::Impl {
       }
       case Variant::Kind::kFlet:
         return LaunchFlet(plan, std::move(app), folder, number);
-      case Variant::Kind::kOriginal:
-        if (plan.packaged_host.empty() || plan.original.empty() || !plan.module.empty()) {
-          return MakeError(Errc::kSetup, variant.name + ": " + WhyNoOriginal(plan));
+      case Variant::Kind::kPackaged: {
+        const std::string& library = variant.stage == "bridge" ? plan.bridge : plan.original;
+        if (plan.packaged_host.empty() || library.empty() || !plan.module.empty()) {
+          return MakeError(Errc::kSetup, variant.name + ": " + WhyNotPackaged(plan));
         }
         options.executable = plan.packaged_host;
-        options.arguments = {"--library", plan.original,    "--label", "original",
-                             "--python",  plan.python,      "--python-home", plan.python_home,
+        options.arguments = {"--library", library,     "--label",       variant.stage,
+                             "--python",  plan.python, "--python-home", plan.python_home,
                              "--steps",   socket_path};
         break;
+      }
     }
     options.arguments.insert(options.arguments.end(), app.begin(), app.end());
     if (!plan.arguments.empty()) {
@@ -180,8 +182,8 @@ struct Instance::Impl {
     return Launch(std::move(options));
   }
 
-  // As Flet itself does it, nothing of ours but the client: Python in embedded mode listens, the client
-  // comes to it.
+  // As Flet itself does it, nothing of ours but the client: Python in embedded mode listens, the
+  // client comes to it.
   Result<> LaunchFlet(const Plan& plan, std::vector<std::string> app, const std::string& folder,
                       int number) {
     ChildOptions python;
@@ -215,12 +217,15 @@ struct Instance::Impl {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (socket_path.size() >= sizeof address.sun_path) {
-      return MakeError(Errc::kSetup, "the path " + socket_path + " is too long for a socket; set TMPDIR to a shorter one");
+      return MakeError(Errc::kSetup, "the path " + socket_path +
+                                         " is too long for a socket; set TMPDIR to a shorter one");
     }
     std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-    if (!listener || ::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+    if (!listener ||
+        ::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
         ::listen(listener.get(), 1) != 0) {
-      return MakeError(Errc::kSetup, "cannot listen at " + socket_path + ": " + std::strerror(errno));
+      return MakeError(Errc::kSetup,
+                       "cannot listen at " + socket_path + ": " + std::strerror(errno));
     }
     return {};
   }
@@ -285,7 +290,8 @@ Result<std::unique_ptr<Instance>> Instance::Start(EventLoop& loop, const Plan& p
   impl.output.reset(
       ::open(impl.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!impl.output) {
-    return MakeError(Errc::kSetup, "cannot write " + impl.output_file + ": " + std::strerror(errno));
+    return MakeError(Errc::kSetup,
+                     "cannot write " + impl.output_file + ": " + std::strerror(errno));
   }
   if (Result<> ok = impl.Listen(); !ok) return ok.error();
   const Clock::time_point begin = Clock::now();
@@ -296,7 +302,8 @@ Result<std::unique_ptr<Instance>> Instance::Start(EventLoop& loop, const Plan& p
   impl.line_fd.reset(::accept4(impl.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   Result<nlohmann::json> line = impl.ReadLine(deadline, "its first frame");
   if (!line) return line.error();
-  if (!line->contains("first_frame_ns")) return impl.Failure("the app failed before its first frame");
+  if (!line->contains("first_frame_ns"))
+    return impl.Failure("the app failed before its first frame");
   impl.start_up = std::chrono::nanoseconds((*line)["first_frame_ns"].get<std::int64_t>()) -
                   begin.time_since_epoch();
   return made;

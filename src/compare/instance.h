@@ -1,9 +1,10 @@
-// Room: src/compare. One running app under our headless client, as one variant runs it: its processes, and
-// the line over which steps go in and samples come out. Made by the runner for each fresh start.
+// Room: src/compare. One running app under our headless client, as one variant runs it: its
+// processes, and the line over which steps go in and samples come out. Made by the runner for each
+// fresh start.
 //
-// Threads: everything on the thread that made it (the main one: the kernel ties the processes' lives to
-// it). Calls wait, for no longer than their deadline, and end early when the app ends or when
-// Interrupt's descriptor becomes readable.
+// Threads: everything on the thread that made it (the main one: the kernel ties the processes'
+// lives to it). Calls wait, for no longer than their deadline, and end early when the app ends or
+// when Interrupt's descriptor becomes readable.
 #pragma once
 
 #include <chrono>
@@ -19,12 +20,13 @@ namespace fletbridge::compare {
 
 class Instance {
  public:
-  // Starts the processes and waits for the first frame. `folder` is private, `number` makes names in it
-  // unique. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said last.
+  // Starts the processes and waits for the first frame. `folder` is private, `number` makes names
+  // in it unique. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said
+  // last.
   [[nodiscard]] static Result<std::unique_ptr<Instance>> Start(EventLoop& loop, const Plan& plan,
                                                                const Variant& variant,
-                                                               const std::string& folder, int number,
-                                                               int interrupt);
+                                                               const std::string& folder,
+                                                               int number, int interrupt);
   ~Instance();  // kills what still runs
 
   [[nodiscard]] std::chrono::nanoseconds start_up() const;

@@ -1,5 +1,6 @@
-// Room: src/compare. Ctrl-C and its like as a descriptor, so that a run ends in order and keeps its results.
-// Make one on the main thread before other threads start; while it lives the signals do nothing else.
+// Room: src/compare. Ctrl-C and its like as a descriptor, so that a run ends in order and keeps its
+// results. Make one on the main thread before other threads start; while it lives the signals do
+// nothing else.
 #pragma once
 
 #include <csignal>

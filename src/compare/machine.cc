@@ -1,17 +1,16 @@
 #include "src/compare/machine.h"
 
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <sched.h>
 #include <sstream>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -42,7 +41,8 @@ std::string ProcessorModel() {
   return {};
 }
 
-// Of all processors since the boot, in ticks: user, nice, system, idle, iowait, irq, softirq, steal.
+// Of all processors since the boot, in ticks: user, nice, system, idle, iowait, irq, softirq,
+// steal.
 std::vector<std::uint64_t> ProcessorTimes() {
   std::istringstream in(FirstLineOf("/proc/stat"));
   std::string name;
@@ -133,8 +133,7 @@ std::string Machine::Finish(std::vector<std::string>& warnings) const {
   const Noise after = MeasureNoise();
   const double spread = std::max(before_.spread, after.spread);
   const double lost = std::max(before_.lost, after.lost);
-  const std::string governor =
-      FirstLineOf("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  const std::string governor = FirstLineOf("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
 
   const bool busy = others > kOthersAtWork;
   const bool noisy = spread > kNoisySpread || lost > kNoisyLost || stolen > kStolen;

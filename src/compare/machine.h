@@ -1,5 +1,5 @@
-// Room: src/compare. The machine of a run: what it is, how it is set, and how much else went on. Read once
-// before and once after; Linux only. Any thread.
+// Room: src/compare. The machine of a run: what it is, how it is set, and how much else went on.
+// Read once before and once after; Linux only. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct Noise {
 class Machine {
  public:
   Machine();  // measures noise
-  // After the run, when all its processes have ended and were waited for: the facts as a JSON object.
-  // What a reader must know goes to `warnings`, in sentences.
+  // After the run, when all its processes have ended and were waited for: the facts as a JSON
+  // object. What a reader must know goes to `warnings`, in sentences.
   [[nodiscard]] std::string Finish(std::vector<std::string>& warnings) const;
 
  private:

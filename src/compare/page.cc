@@ -19,7 +19,8 @@ Result<std::string> Read(const std::string& path) {
 }
 
 void Replace(std::string& text, std::string_view mark, const std::string& by) {
-  if (const std::size_t at = text.find(mark); at != std::string::npos) text.replace(at, mark.size(), by);
+  if (const std::size_t at = text.find(mark); at != std::string::npos)
+    text.replace(at, mark.size(), by);
 }
 
 // JSON within a script element: its end tag, or a comment's begin, must not show.

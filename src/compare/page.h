@@ -1,5 +1,5 @@
-// Room: src/compare. Results as one HTML file: tables and plots, light or dark as the reader's system is,
-// printable, and with all that it needs inside.
+// Room: src/compare. Results as one HTML file: tables and plots, light or dark as the reader's
+// system is, printable, and with all that it needs inside.
 #pragma once
 
 #include <string>

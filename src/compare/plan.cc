@@ -7,8 +7,8 @@ namespace fletbridge::compare {
 namespace {
 
 constexpr std::string_view kForms =
-    "1:uds, 1:tcp, 2:uds, 2:tcp, 3, with a hosting such as 3@static, flet:uds, flet:tcp, or "
-    "original:ffi";
+    "1:uds, 1:tcp, 2:uds, 2:tcp, 3, with a hosting such as 3@static, flet:uds, flet:tcp, "
+    "original:ffi or bridge:ffi";
 
 Error Wrong(std::string_view text) {
   return MakeError(Errc::kUsage, "there is no variant '" + std::string(text) + "'; there are " +
@@ -54,8 +54,9 @@ Result<Variant> ParseVariant(std::string_view text) {
   const bool socket = variant.transport == "uds" || variant.transport == "tcp";
   if (variant.stage == "flet" && variant.hosting.empty() && socket) {
     variant.kind = Variant::Kind::kFlet;
-  } else if (variant.stage == "original" && variant.hosting.empty() && variant.transport == "ffi") {
-    variant.kind = Variant::Kind::kOriginal;
+  } else if ((variant.stage == "original" || variant.stage == "bridge") &&
+             variant.hosting.empty() && variant.transport == "ffi") {
+    variant.kind = Variant::Kind::kPackaged;
   } else if (variant.stage == "3") {
     if (colon != std::string_view::npos && variant.transport != "ffi") return Wrong(text);
     variant.transport = "ffi";
@@ -77,7 +78,8 @@ Result<std::vector<Variant>> ParseVariants(std::string_view text) {
     if (!variant) return variant.error();
     if (std::any_of(variants.begin(), variants.end(),
                     [&](const Variant& known) { return known.name == variant->name; })) {
-      return MakeError(Errc::kUsage, "the variant " + variant->name + " is named twice; name it once");
+      return MakeError(Errc::kUsage,
+                       "the variant " + variant->name + " is named twice; name it once");
     }
     variants.push_back(std::move(*variant));
     if (comma == std::string_view::npos) return variants;
@@ -110,14 +112,16 @@ const std::vector<Workload>& BuiltInWorkloads() {
       {.name = "type",
        .title = "a letter typed until what depends on it is there",
        .prepare = "click key=scene-type",
-       .unit = "type key=field \"a\"\ntype key=field \"ab\"\ntype key=field \"abc\"\ntype key=field \"ab\""},
+       .unit = "type key=field \"a\"\ntype key=field \"ab\"\ntype key=field \"abc\"\ntype "
+               "key=field \"ab\""},
       {.name = "busy",
        .title = "a click while the app computes in a thread",
        .prepare = "click key=scene-busy",
        .unit = "click key=plus 5s",
        .warm_up = 5},
       {.name = "draw",
-       .title = "60 movements of a pen a second, each from its intended time until its stroke is there",
+       .title =
+           "60 movements of a pen a second, each from its intended time until its stroke is there",
        .prepare = "click key=scene-draw",
        .unit = "drag key=pad from 0,0 to 300,200 steps 15 at 60/s 5s",
        .warm_up = 1,

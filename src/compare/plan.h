@@ -1,5 +1,5 @@
-// Room: src/compare. What is to be compared: variants (how an app runs), workloads (what is done to it and
-// what is read off), and the rules of a run. Values, made by tools/ from the command line.
+// Room: src/compare. What is to be compared: variants (how an app runs), workloads (what is done to
+// it and what is read off), and the rules of a run. Values, made by tools/ from the command line.
 #pragma once
 
 #include <chrono>
@@ -13,11 +13,12 @@
 
 namespace fletbridge::compare {
 
-// A way to run the app: `1:uds`, `2:tcp`, `3`, with a hosting where wanted (`3@static`); `flet:uds` and
-// `flet:tcp`, Flet alone with our headless client; `original:ffi`, flet-dev's own libdart_bridge. A delay
-// may be added at our end, before each input: `1:uds+100us`, to see whether it is found.
+// A way to run the app: `1:uds`, `2:tcp`, `3`, with a hosting where wanted (`3@static`); `flet:uds`
+// and `flet:tcp`, Flet alone with our headless client; `original:ffi` and `bridge:ffi`, as `flet
+// build` packages it, on flet-dev's libdart_bridge and on ours. A delay may be added at our end,
+// before each input: `1:uds+100us`, to see whether it is found.
 struct Variant {
-  enum class Kind { kStage, kFlet, kOriginal };
+  enum class Kind { kStage, kFlet, kPackaged };
   std::string name;  // as it was written
   Kind kind = Kind::kStage;
   std::string stage, transport, hosting;
@@ -43,9 +44,9 @@ struct Workload {
   std::string name;
   std::string title;
   Measure measure = Measure::kLatency;
-  // kLatency: steps before the first block in a fresh instance, unmeasured; the steps of one input or of
-  // one turn over several; how many such units are dropped as a warm-up, and stand in a block. 0: as
-  // many as fit into kBlockTime.
+  // kLatency: steps before the first block in a fresh instance, unmeasured; the steps of one input
+  // or of one turn over several; how many such units are dropped as a warm-up, and stand in a
+  // block. 0: as many as fit into kBlockTime.
   std::string prepare{};
   std::string unit{};
   std::size_t warm_up = 20;
@@ -72,10 +73,11 @@ struct Plan {
   std::string python;       // the interpreter's path
   std::string python_home;  // its sys.base_prefix
   std::string python_version, flet;
-  std::string programs;     // folder of fletbridge and flet
-  std::string parts;        // folder of the built-in app and of the page's parts
-  std::string packaged_host;  // runs original:ffi; empty: not installed
-  std::string original;     // flet-dev's libdart_bridge.so, for original:ffi
+  std::string programs;       // folder of fletbridge and flet
+  std::string parts;          // folder of the built-in app and of the page's parts
+  std::string packaged_host;  // runs original:ffi and bridge:ffi; empty: not installed
+  std::string original;       // flet-dev's libdart_bridge.so; empty: not there
+  std::string bridge;         // ours
   std::chrono::duration<double> time{90};
   double precision = 0.01;  // an interval is narrow enough when it ends so close to its estimate
   std::size_t max_rounds = 1000;

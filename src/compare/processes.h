@@ -1,5 +1,5 @@
-// Room: src/compare. What the kernel tells of processes: who belongs to whom, memory, processor time,
-// wake-ups. Of what has ended nothing is counted. Any thread.
+// Room: src/compare. What the kernel tells of processes: who belongs to whom, memory, processor
+// time, wake-ups. Of what has ended nothing is counted. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@ using Json = nlohmann::json;
 // Percentiles of a block mean something from so many values on.
 constexpr std::uint64_t kForP99 = 100;
 
-// How far apart idle apps are to be called different: a millisecond of processor time, or a wake-up, a second.
+// How far apart idle apps are to be called different: a millisecond of processor time, or a
+// wake-up, a second.
 double DifferenceMargin(Measure measure) { return measure == Measure::kIdleCpu ? 1e6 : 1; }
 
 // Round -> of its turns, the median of f(this block, the baseline's block of the same turn).
@@ -77,7 +78,10 @@ Json SeriesJson(const WorkloadResult& workload, std::size_t i, std::uint64_t see
                {"blocks", blocks},
                {"histogram", HistogramJson(all)}};
   for (const auto& [name, percent] : {std::pair<const char*, double>{"p50", 50},
-                                      {"p90", 90}, {"p99", 99}, {"p99_9", 99.9}, {"max", 100}}) {
+                                      {"p90", 90},
+                                      {"p99", 99},
+                                      {"p99_9", 99.9},
+                                      {"max", 100}}) {
     json[name] = all.count() == 0 ? Json() : Json(all.ValueAt(percent));
   }
   if (i == 0) return json;
@@ -167,9 +171,10 @@ Json ToJson(const Results& results) {
           {"complete", results.complete()},
           {"baseline", results.variants.empty() ? Json() : Json(results.variants[0].variant.name)},
           {"margin", kMargin},
-          {"histograms", {{"layout", "HdrHistogram"},
-                          {"significant_digits", Histogram::kSignificantDigits},
-                          {"bucket", "[smallest value, count]"}}},
+          {"histograms",
+           {{"layout", "HdrHistogram"},
+            {"significant_digits", Histogram::kSignificantDigits},
+            {"bucket", "[smallest value, count]"}}},
           {"machine", Json::parse(results.machine_json)},
           {"warnings", results.warnings},
           {"variants", variants},
@@ -198,9 +203,11 @@ std::string Said(const Comparison& comparison, Measure measure) {
   switch (comparison.verdict) {
     case Verdict::kFaster:
     case Verdict::kSlower: {
-      const std::string word = time ? (less ? "faster by " : "slower by ") : (less ? "less by " : "more by ");
+      const std::string word =
+          time ? (less ? "faster by " : "slower by ") : (less ? "less by " : "more by ");
       if (!comparison.ratio) return word + size;
-      return word + Format("%.1f %%", std::abs(comparison.ratio->estimate - 1) * 100) + " (" + size + ")";
+      return word + Format("%.1f %%", std::abs(comparison.ratio->estimate - 1) * 100) + " (" +
+             size + ")";
     }
     case Verdict::kTooFewRounds:
       return "too few rounds to say";

@@ -1,5 +1,6 @@
-// Room: src/compare. What a run has measured, block by block, what follows from it, and both as JSON (its
-// layout: docs/compare.md). Filled by the runner; read by the table, the page and --against.
+// Room: src/compare. What a run has measured, block by block, what follows from it, and both as
+// JSON (its layout: docs/compare.md). Filled by the runner; read by the table, the page and
+// --against.
 //
 // Values; not for two threads.
 #pragma once
@@ -24,8 +25,9 @@ struct Block {
 };
 
 struct Comparison {
-  std::optional<Interval> ratio;       // of the medians, to the baseline's
-  std::optional<Interval> ratio_p99;   // of the blocks' 99th percentiles, where a block has 100 values
+  std::optional<Interval> ratio;  // of the medians, to the baseline's
+  std::optional<Interval>
+      ratio_p99;  // of the blocks' 99th percentiles, where a block has 100 values
   std::optional<Interval> difference;  // of the medians, in the unit
   Verdict verdict = Verdict::kTooFewRounds;
   Verdict verdict_p99 = Verdict::kTooFewRounds;
@@ -46,7 +48,8 @@ struct WorkloadResult {
 
 struct VariantState {
   Variant variant;
-  std::string problem;  // why it is missing, or has no results after some round; empty: nothing is wrong
+  std::string
+      problem;  // why it is missing, or has no results after some round; empty: nothing is wrong
   std::string flet, python, hosting;  // what ran, where it is known
 };
 

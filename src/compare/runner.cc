@@ -46,7 +46,8 @@ class Runner {
     results_.app = plan.module.empty() ? plan.app : "-m " + plan.module;
     results_.started = Now();
     results_.seed = plan.seed;
-    for (const Variant& variant : plan.variants) results_.variants.push_back({variant, {}, plan.flet, plan.python_version, variant.hosting});
+    for (const Variant& variant : plan.variants)
+      results_.variants.push_back({variant, {}, plan.flet, plan.python_version, variant.hosting});
   }
 
   Result<Results> Run() {
@@ -91,7 +92,8 @@ class Runner {
 
   void AddWorkload(Workload&& workload) {
     WorkloadResult result;
-    for (const VariantState& state : results_.variants) result.series.push_back({state.variant.name, {}});
+    for (const VariantState& state : results_.variants)
+      result.series.push_back({state.variant.name, {}});
     result.workload = std::move(workload);
     results_.workloads.push_back(std::move(result));
   }
@@ -117,7 +119,8 @@ class Runner {
   }
 
   bool NarrowEnough() const {
-    if (static_cast<std::size_t>(results_.rounds) < kMinRounds || results_.variants.size() < 2) return false;
+    if (static_cast<std::size_t>(results_.rounds) < kMinRounds || results_.variants.size() < 2)
+      return false;
     for (const WorkloadResult& workload : results_.workloads) {
       if (ByDifference(workload.workload.measure)) continue;
       for (std::size_t i = 1; i < workload.series.size(); ++i) {
@@ -144,7 +147,10 @@ class Runner {
     const double seconds = Seconds();
     const double share = std::min(1.0, seconds / plan_.time.count());
     tell_({share,
-           (results_.rounds == 0 && !in_round_ ? "" : "round " + std::to_string(results_.rounds + 1) + ": ") + what,
+           (results_.rounds == 0 && !in_round_
+                ? ""
+                : "round " + std::to_string(results_.rounds + 1) + ": ") +
+               what,
            std::max(0.0, plan_.time.count() - seconds)});
   }
 
@@ -153,8 +159,8 @@ class Runner {
                            ++started_, interrupt_);
   }
 
-  // Each once: what cannot start is known before anything is measured, files are in the page cache, and
-  // Python has written its .pyc files.
+  // Each once: what cannot start is known before anything is measured, files are in the page cache,
+  // and Python has written its .pyc files.
   void TryVariants() {
     for (std::size_t i = 0; i < results_.variants.size() && results_.stopped_by.empty(); ++i) {
       Tell("first start of " + results_.variants[i].variant.name);
@@ -180,8 +186,8 @@ class Runner {
     return order;
   }
 
-  // Clicks each clickable control of the first page twice, in the baseline: those that answer both times
-  // can be clicked for ever.
+  // Clicks each clickable control of the first page twice, in the baseline: those that answer both
+  // times can be clicked for ever.
   Result<Workload> FindClicks() {
     Tell("looking for what can be clicked");
     const std::size_t variant = Shuffled().front();
@@ -214,13 +220,15 @@ class Runner {
       }
     } while (tried < all.size() && found < kMaxClicks);
     if (found == 0) {
-      return MakeError(Errc::kSetup,
-                       "no control on the first page answers a click twice, so no latency was measured; "
-                       "say what to do with --steps FILE");
+      return MakeError(
+          Errc::kSetup,
+          "no control on the first page answers a click twice, so no latency was measured; "
+          "say what to do with --steps FILE");
     }
-    workload.title = "a click until the patch that answers it, " +
-                     (found == 1 ? "the one control" : std::to_string(found) + " controls in turn") +
-                     " of the first page";
+    workload.title =
+        "a click until the patch that answers it, " +
+        (found == 1 ? "the one control" : std::to_string(found) + " controls in turn") +
+        " of the first page";
     return workload;
   }
 
@@ -319,9 +327,10 @@ class Runner {
   }
 
   void Together() {
-    const bool any = std::any_of(results_.workloads.begin(), results_.workloads.end(), [](const WorkloadResult& w) {
-      return w.workload.measure == Measure::kLatency && !w.workload.once;
-    });
+    const bool any = std::any_of(
+        results_.workloads.begin(), results_.workloads.end(), [](const WorkloadResult& w) {
+          return w.workload.measure == Measure::kLatency && !w.workload.once;
+        });
     if (!any) return;
     for (const std::size_t variant : Shuffled()) {
       Tell("starting " + results_.variants[variant].variant.name);
@@ -353,8 +362,8 @@ class Runner {
       slowest_ = std::max(slowest_, (Clock::now() - begin) / static_cast<int>(workload.warm_up));
     }
     if (workload.block == 0 && slowest_.count() > 0) {
-      workload.block = std::clamp<std::size_t>(
-          static_cast<std::size_t>(kBlockTime / slowest_), 1, kMaxBlock);
+      workload.block =
+          std::clamp<std::size_t>(static_cast<std::size_t>(kBlockTime / slowest_), 1, kMaxBlock);
     }
     slowest_ = {};
     for (int turn = 0; turn < kTurns && results_.stopped_by.empty(); ++turn) {
@@ -370,7 +379,9 @@ class Runner {
     std::erase_if(instances_, [](const Live& live) { return live.instance == nullptr; });
   }
 
-  const std::string& Name(const Live& live) const { return results_.variants[live.variant].variant.name; }
+  const std::string& Name(const Live& live) const {
+    return results_.variants[live.variant].variant.name;
+  }
 
   // Nothing if it failed: then the instance has gone, and its variant with it.
   std::optional<std::vector<std::uint64_t>> Do(Live& live, const std::string& steps) {

@@ -1,9 +1,10 @@
-// Room: src/compare. Carries out a plan: rounds of fresh instances, in which the variants take turns in
-// short blocks, in random order, until the intervals are narrow enough or the time is over.
+// Room: src/compare. Carries out a plan: rounds of fresh instances, in which the variants take
+// turns in short blocks, in random order, until the intervals are narrow enough or the time is
+// over.
 //
-// One round: alone, one variant after another, start-up, idleness and memory; then one instance of each
-// variant, all alive, and for each workload kTurns turns of one block each. What was measured before a
-// failure or an interrupt is kept. Main thread; waits.
+// One round: alone, one variant after another, start-up, idleness and memory; then one instance of
+// each variant, all alive, and for each workload kTurns turns of one block each. What was measured
+// before a failure or an interrupt is kept. Main thread; waits.
 #pragma once
 
 #include <functional>
@@ -21,8 +22,8 @@ struct Progress {
   double seconds_left = 0;
 };
 
-// `interrupt`: a descriptor that becomes readable when the person wants an end. Fails only when nothing
-// could be measured at all; later failures are in the results.
+// `interrupt`: a descriptor that becomes readable when the person wants an end. Fails only when
+// nothing could be measured at all; later failures are in the results.
 [[nodiscard]] Result<Results> RunPlan(const Plan& plan, int interrupt,
                                       const std::function<void(const Progress&)>& tell);
 

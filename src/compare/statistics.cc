@@ -7,7 +7,7 @@
 namespace fletbridge::compare {
 namespace {
 
-constexpr int kDraws = 4000;
+constexpr int kDraws = 2000;
 constexpr double kTail = 0.025;
 
 double MedianOfSorted(const std::vector<double>& sorted) {
@@ -85,8 +85,9 @@ std::optional<Interval> RatioOfGroups(const std::vector<double>& above,
     ratio = std::log(b > 0 && a > 0 ? a / b : estimate);
   }
   const auto [low, high] = Ends(ratios, kTail);
-  // A bootstrap takes the spread of n values for that of their source: too small by the square root of
-  // n / (n - 1), and its normal tails are Student's in truth (2.57 for 6 values in place of 1.96).
+  // A bootstrap takes the spread of n values for that of their source: too small by the square root
+  // of n / (n - 1), and its normal tails are Student's in truth (2.57 for 6 values in place
+  // of 1.96).
   const double n = static_cast<double>(std::min(above.size(), below.size()));
   const double wider = std::sqrt(n / (n - 1)) * (1 + 1.35 / (n - 1));
   const double middle = std::log(estimate);

@@ -25,7 +25,8 @@ std::string Ratio(const std::optional<Interval>& ratio) {
 // Where the tail goes another way than the middle, the reader must know.
 std::string TailNote(const Comparison& comparison) {
   if (comparison.verdict_p99 == comparison.verdict || !comparison.ratio_p99) return {};
-  if (comparison.verdict_p99 != Verdict::kFaster && comparison.verdict_p99 != Verdict::kSlower) return {};
+  if (comparison.verdict_p99 != Verdict::kFaster && comparison.verdict_p99 != Verdict::kSlower)
+    return {};
   char text[80];
   std::snprintf(text, sizeof text, "; p99 %s by %.0f %%", VerdictName(comparison.verdict_p99),
                 std::abs(comparison.ratio_p99->estimate - 1) * 100);
@@ -40,8 +41,8 @@ Row SeriesRow(const WorkloadResult& workload, std::size_t i, std::uint64_t seed)
     // A percentile that only the largest few values make is the maximum under another name.
     const bool known = percent == 50 || percent == 100 ||
                        static_cast<double>(all.count()) * (100 - percent) / 100 >= 1;
-    row.push_back(all.count() == 0 || !known ? "-"
-                                             : Shown(static_cast<double>(all.ValueAt(percent)), unit));
+    row.push_back(
+        all.count() == 0 || !known ? "-" : Shown(static_cast<double>(all.ValueAt(percent)), unit));
   }
   if (i == 0) {
     row.insert(row.end(), {"1", "(baseline)"});
@@ -49,8 +50,9 @@ Row SeriesRow(const WorkloadResult& workload, std::size_t i, std::uint64_t seed)
   }
   const Comparison comparison = workload.Compare(i, seed);
   row.push_back(Ratio(comparison.ratio));
-  row.push_back(all.count() == 0 ? "nothing was measured"
-                                 : Said(comparison, workload.workload.measure) + TailNote(comparison));
+  row.push_back(all.count() == 0
+                    ? "nothing was measured"
+                    : Said(comparison, workload.workload.measure) + TailNote(comparison));
   return row;
 }
 
@@ -105,18 +107,21 @@ std::string Environment(const Results& results) {
   }
   const nlohmann::json machine = nlohmann::json::parse(results.machine_json);
   char time[64];
-  std::snprintf(time, sizeof time, "%d rounds in %.0f s, ended by %s", results.rounds, results.seconds,
-                results.stopped_by.c_str());
+  std::snprintf(time, sizeof time, "%d rounds in %.0f s, ended by %s", results.rounds,
+                results.seconds, results.stopped_by.c_str());
   return text + std::to_string(machine.value("processors", 0)) + " x " +
-         machine.value("processor", std::string("?")) + ", " + machine.value("kernel", std::string()) +
-         "; " + time + ", seed " + std::to_string(results.seed);
+         machine.value("processor", std::string("?")) + ", " +
+         machine.value("kernel", std::string()) + "; " + time + ", seed " +
+         std::to_string(results.seed);
 }
 
 std::vector<std::string> Notes(const Results& results) {
   std::vector<std::string> notes;
-  if (!results.complete()) notes.push_back("THESE RESULTS ARE PARTIAL: the run was ended by " +
-                                           (results.stopped_by == "interrupt" ? std::string("an interrupt")
-                                                                              : std::string("a failure")) + " or lost a variant");
+  if (!results.complete())
+    notes.push_back("THESE RESULTS ARE PARTIAL: the run was ended by " +
+                    (results.stopped_by == "interrupt" ? std::string("an interrupt")
+                                                       : std::string("a failure")) +
+                    " or lost a variant");
   for (const VariantState& state : results.variants) {
     if (!state.problem.empty()) notes.push_back("left out: " + state.problem);
   }

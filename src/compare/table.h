@@ -1,4 +1,5 @@
-// Room: src/compare. Results for people: as a table for a terminal, or as Markdown for a pull request.
+// Room: src/compare. Results for people: as a table for a terminal, or as Markdown for a pull
+// request.
 #pragma once
 
 #include <string>

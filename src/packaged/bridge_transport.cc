@@ -266,7 +266,8 @@ class BridgeTransport final : public AppTransport {
   // A data channel's number is its port, and its messages have no type byte.
   int Enqueue(const Buffer& message) const {
     const std::byte* bytes = message.data();
-    if (PacketType{std::to_integer<std::uint16_t>(bytes[0])} != PacketType::kData || message.size() < 5)
+    if (PacketType{std::to_integer<std::uint16_t>(bytes[0])} != PacketType::kData ||
+        message.size() < 5)
       return library_.Enqueue(protocol_port_, bytes, message.size());
     Port port = 0;
     for (std::size_t i = 0; i < 4; ++i) port |= std::to_integer<Port>(bytes[1 + i]) << (8 * i);

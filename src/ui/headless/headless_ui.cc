@@ -36,10 +36,10 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
               .hung_up = [this](const Error& why) { End(why, why.code ? 70 : 0); }});
     }
     if (options.steps) {
-      runner = std::make_unique<StepRunner>(loop, client, std::move(*options.steps),
-                                            std::move(options.flet_package), paused,
-                                            [this](Buffer data) { OutData(std::move(data)); },
-                                            [this](int exit_code) { StepsEnded(exit_code); });
+      runner = std::make_unique<StepRunner>(
+          loop, client, std::move(*options.steps), std::move(options.flet_package), paused,
+          [this](Buffer data) { OutData(std::move(data)); },
+          [this](int exit_code) { StepsEnded(exit_code); });
     }
   }
 
@@ -126,6 +126,8 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         const bool expected = runner && runner->ClaimCrash(client.last_crash());
         Log(expected ? LogLevel::kDebug : LogLevel::kError,
             "the app raised: " + client.last_crash());
+        // Nobody would hear of it from the runner, which has nothing to do.
+        if (live && (waits_for_steps || !first_frame_told)) return End({}, 1);
         if (runner) runner->OnCrash(client.last_crash(), expected);
         return;
       }
@@ -156,7 +158,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void StepsEnded(int exit_code) {
     if (live) {
-      if (!std::exchange(first_frame_told, true)) {
+      if (!first_frame_told) {
+        if (!drawn) return End(app_gone, exit_code);  // it has ended, or takes too long
+        first_frame_told = true;
         live->TellFirstFrame(StepRunner::Clock::now());
       } else {
         live->TellResult(exit_code, runner->latencies());

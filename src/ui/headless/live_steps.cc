@@ -28,24 +28,23 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
     boost::system::error_code error;
     socket.connect(asio::local::stream_protocol::endpoint(path), error);
     if (error) {
-      return HangUp(
-          MakeError(Errc::kSetup, "cannot reach whoever gives the steps at " + path + ": " +
-                                      error.message()));
+      return HangUp(MakeError(Errc::kSetup, "cannot reach whoever gives the steps at " + path +
+                                                ": " + error.message()));
     }
     Read();
   }
 
   void Read() {
-    asio::async_read_until(socket, asio::dynamic_buffer(input, kMaxLine), '\n',
-                           [self = shared_from_this()](boost::system::error_code error,
-                                                       std::size_t size) {
-                             if (self->stopped) return;
-                             if (error) return self->HangUp({});
-                             const std::string line = self->input.substr(0, size - 1);
-                             self->input.erase(0, size);
-                             self->Handle(line);
-                             if (!self->stopped) self->Read();
-                           });
+    asio::async_read_until(
+        socket, asio::dynamic_buffer(input, kMaxLine), '\n',
+        [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
+          if (self->stopped) return;
+          if (error) return self->HangUp({});
+          const std::string line = self->input.substr(0, size - 1);
+          self->input.erase(0, size);
+          self->Handle(line);
+          if (!self->stopped) self->Read();
+        });
   }
 
   void Handle(const std::string& line) {

@@ -1,5 +1,6 @@
 // Room: src/ui/headless. Steps that come while the app runs: a connection to the Unix socket of
-// whoever drives us (`fletbridge compare`), which listens. Lines to us, one JSON object a line back:
+// whoever drives us (`fletbridge compare`), which listens. Lines to us, one JSON object a line
+// back:
 //
 //   -> steps, one a line
 //   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long
@@ -7,8 +8,8 @@
 //   -> clickables
 //   <- {"clickables":["type=Button index=0",…]}
 //
-// The first line back is {"first_frame_ns":…}, on the steady clock, which all processes share. When the
-// driver hangs up the window is closed.
+// The first line back is {"first_frame_ns":…}, on the steady clock, which all processes share. When
+// the driver hangs up the window is closed.
 //
 // Threads: the loop's. Destroy it there, or when the loop has ended.
 #pragma once

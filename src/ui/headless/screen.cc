@@ -4,8 +4,8 @@
 #include <array>
 #include <charconv>
 #include <fstream>
-#include <map>
 #include <functional>
+#include <map>
 
 #include <nlohmann/json.hpp>
 

@@ -344,7 +344,8 @@ void StepRunner::ContinueTimedDrag(const Step& step) {
     if (target == nullptr) return Fail("the control has gone while it was being dragged");
     const bool answers = DoDragPart(client_, step, *target, drag_part_);
     if (drag_part_ == 0) continue;  // puts the pointer down
-    if (!answers) return Fail("the app does not handle its movements, and a rate wants each answered");
+    if (!answers)
+      return Fail("the app does not handle its movements, and a rate wants each answered");
     due_.push_back(due_at(drag_part_));
   }
   Wait(State::kDragging, step.time);

@@ -28,7 +28,8 @@ class StepRunner {
   using Clock = std::chrono::steady_clock;
 
   // `finish` is given 0, or 1 for a failed step, which has then been printed. While `paused` no
-  // input is sent; call Resume() when that ends. `send_data` is given what goes through data channels.
+  // input is sent; call Resume() when that ends. `send_data` is given what goes through data
+  // channels.
   StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
              const std::atomic<bool>& paused, std::function<void(Buffer)> send_data,
              std::function<void(int exit_code)> finish);
@@ -36,8 +37,8 @@ class StepRunner {
   StepRunner(const StepRunner&) = delete;
   StepRunner& operator=(const StepRunner&) = delete;
 
-  // More steps, once those before are done: `finish` has been called with 0. Samples begin anew. Before
-  // each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
+  // More steps, once those before are done: `finish` has been called with 0. Samples begin anew.
+  // Before each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
   void RunMore(Steps steps, std::chrono::nanoseconds delay);
 
   void OnRegistered();
@@ -119,10 +120,11 @@ class StepRunner {
   std::int64_t drag_target_ = 0;
   std::size_t drag_part_ = 0;
   bool drag_answers_ = false;
-  std::deque<Clock::time_point> due_;  // movements of a drag with a rate that wait for their patches
-  std::uint32_t channel_ = 0;          // opened last
-  std::size_t stream_sent_ = 0;        // messages
-  std::size_t stream_missing_ = 0;     // bytes that have not come back
+  std::deque<Clock::time_point>
+      due_;                         // movements of a drag with a rate that wait for their patches
+  std::uint32_t channel_ = 0;       // opened last
+  std::size_t stream_sent_ = 0;     // messages
+  std::size_t stream_missing_ = 0;  // bytes that have not come back
   bool answered_ = false;
   Clock::time_point sent_at_;
   std::vector<Crash> crashes_;  // that have come and are expected by a later step

@@ -267,7 +267,8 @@ class LineParser {
       return ReadRepeat();
     } else {
       return Expected(
-          "click, type, submit, check, drag, channel, stream, dismiss, resize, route, expect, wait, "
+          "click, type, submit, check, drag, channel, stream, dismiss, resize, route, expect, "
+          "wait, "
           "tree, sleep" +
           std::string(repeated ? " or close" : ", repeat or close"));
     }

@@ -9,10 +9,11 @@
 //   sleep 200ms           close
 //
 // A FINDER is one or more of text="+", icon=ADD, key=save, type=Button, all of which must hold, and
-// index=N for the match number N, counted from 0. A drag with a rate is sent by the clock, whether or not
-// the app keeps up, and each of its movements must be answered by one patch: that one's latency counts
-// from the moment the movement was due. `channel` opens a data channel on a control; `stream` sends N
-// messages of so many bytes through it and waits until as many bytes have come back. Values are bare words or quoted, with the escapes
+// index=N for the match number N, counted from 0. A drag with a rate is sent by the clock, whether
+// or not the app keeps up, and each of its movements must be answered by one patch: that one's
+// latency counts from the moment the movement was due. `channel` opens a data channel on a control;
+// `stream` sends N messages of so many bytes through it and waits until as many bytes have come
+// back. Values are bare words or quoted, with the escapes
 // \" \\ \n \t. Durations end in ms or s; every step but sleep, repeat, tree and close takes one at
 // its end: how long an input waits for its control to come (2s) and for an answer (1s), a check for
 // its truth (2s; wait: 10s).

@@ -18,7 +18,8 @@ TEST(ParseVariant, ReadsStagesFletAndTheOriginal) {
   EXPECT_EQ(ParseVariant("1")->transport, "uds");
   EXPECT_EQ(ParseVariant("3")->transport, "ffi");
   EXPECT_EQ(ParseVariant("flet:uds")->kind, Variant::Kind::kFlet);
-  EXPECT_EQ(ParseVariant("original:ffi")->kind, Variant::Kind::kOriginal);
+  EXPECT_EQ(ParseVariant("original:ffi")->kind, Variant::Kind::kPackaged);
+  EXPECT_EQ(ParseVariant("bridge:ffi")->stage, "bridge");
 }
 
 TEST(ParseVariant, ReadsAnAddedDelay) {
@@ -30,12 +31,12 @@ TEST(ParseVariant, ReadsAnAddedDelay) {
 }
 
 TEST(ParseVariant, NamesWhatThereIsWhenThereIsNone) {
-  for (const char* wrong : {"", "4", "3:uds", "1:udp", "flet", "flet:ffi", "flet:uds@static", "original:uds",
-                            "1:uds@static", "2:uds@shared"}) {
+  for (const char* wrong : {"", "4", "3:uds", "1:udp", "flet", "flet:ffi", "flet:uds@static",
+                            "original:uds", "1:uds@static", "2:uds@shared"}) {
     const Result<Variant> variant = ParseVariant(wrong);
     ASSERT_FALSE(variant) << wrong;
     EXPECT_EQ(variant.error().code, Errc::kUsage);
-    EXPECT_THAT(variant.error().Line(), HasSubstr("original:ffi"));
+    EXPECT_THAT(variant.error().Line(), HasSubstr("bridge:ffi"));
   }
 }
 

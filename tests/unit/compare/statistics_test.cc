@@ -1,5 +1,6 @@
-// What an interval promises is tried out on rounds whose truth is known: with heavy tails, with a drift and
-// with rounds that resemble their neighbours, as on a machine with other work. The seeds are fixed.
+// What an interval promises is tried out on rounds whose truth is known: with heavy tails, with a
+// drift and with rounds that resemble their neighbours, as on a machine with other work. The seeds
+// are fixed.
 #include "src/compare/statistics.h"
 
 #include <cmath>
@@ -15,7 +16,7 @@ namespace {
 
 using Random = std::mt19937_64;
 
-constexpr int kTrials = 400;
+constexpr int kTrials = 200;
 
 // How often the interval of n differences, whose true median is `truth`, holds it.
 double Coverage(std::size_t n, double truth, const std::function<double(Random&)>& draw) {
@@ -53,7 +54,7 @@ TEST_P(EveryNumberOfRounds, CoversTheTruthOfRareSlowRounds) {
             0.94);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rounds, EveryNumberOfRounds, testing::Values(6, 7, 8, 9, 10, 15, 30));
+INSTANTIATE_TEST_SUITE_P(Rounds, EveryNumberOfRounds, testing::Values(6, 7, 9, 12, 25));
 
 TEST(MedianInterval, IsNotGivenForTooFewRounds) {
   EXPECT_FALSE(MedianInterval({1, 2, 3, 4, 5}, 1));
@@ -65,8 +66,9 @@ TEST(MedianInterval, OfTheSameSeedIsTheSame) {
   EXPECT_EQ(MedianInterval(values, 3)->low, MedianInterval(values, 3)->low);
 }
 
-// Rounds of two instances of the same thing on a machine that changes: each block has the machine's speed of
-// its moment, which drifts and resembles that of the moment before, and each instance a speed of its own.
+// Rounds of two instances of the same thing on a machine that changes: each block has the machine's
+// speed of its moment, which drifts and resembles that of the moment before, and each instance a
+// speed of its own.
 WorkloadResult RoundsOnAChangingMachine(Random& random, int rounds, double added_ns) {
   std::normal_distribution<double> step(0, 0.03), own(0, 0.01), noise(0, 0.02);
   WorkloadResult result;
@@ -78,7 +80,8 @@ WorkloadResult RoundsOnAChangingMachine(Random& random, int rounds, double added
     for (int turn = 0; turn < kTurns; ++turn) {
       const bool swapped = random() % 2 == 1;
       for (int k = 0; k < 2; ++k) {
-        const std::size_t which = swapped ? static_cast<std::size_t>(1 - k) : static_cast<std::size_t>(k);
+        const std::size_t which =
+            swapped ? static_cast<std::size_t>(1 - k) : static_cast<std::size_t>(k);
         speed = 0.9 * speed + step(random) + 0.0005;
         Block block{round, turn, 0, {}};
         for (int i = 0; i < 30; ++i) {
