@@ -1,7 +1,7 @@
 // Room: tests/bench. How often `fletbridge compare` finds a difference where there is none, from
 // recorded rounds:
 //
-//   fletbridge compare --self-test --workload click --precision 0.001 --time 165 --json a.json
+//   fletbridge compare --self-test --workload click --precision 0.01 --time 160 --json a.json
 //   false_positives RUNS ROUNDS a.json …
 //
 // Each of RUNS runs is made of ROUNDS consecutive rounds of one of the files, beginning anywhere,
