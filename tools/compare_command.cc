@@ -309,8 +309,12 @@ int WriteReports(const Toolbox& tools, const Options& options, const compare::Re
 
 int ExitCode(const compare::Results& results, const Options& options, int signal) {
   if (signal != 0) return 128 + signal;
+  if (results.stopped_by == "failure") return kExitFailure;
+  // Of the default list, what does not work on this machine is left out with a note.
   const bool asked = !options.stages.empty() || !options.baseline.empty() || options.self_test;
-  if (results.stopped_by == "failure" || (!results.complete() && asked)) return kExitFailure;
+  for (const compare::VariantState& state : results.variants) {
+    if (!state.problem.empty() && (asked || state.started)) return kExitFailure;
+  }
   if (!options.self_test) return 0;
   for (const compare::WorkloadResult& workload : results.workloads) {
     const compare::Verdict verdict = workload.Compare(1, results.seed).verdict;

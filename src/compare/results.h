@@ -51,6 +51,7 @@ struct VariantState {
   std::string
       problem;  // why it is missing, or has no results after some round; empty: nothing is wrong
   std::string flet, python, hosting;  // what ran, where it is known
+  bool started = false;               // at least once
 };
 
 struct Results {

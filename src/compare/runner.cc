@@ -47,7 +47,8 @@ class Runner {
     results_.started = Now();
     results_.seed = plan.seed;
     for (const Variant& variant : plan.variants)
-      results_.variants.push_back({variant, {}, plan.flet, plan.python_version, variant.hosting});
+      results_.variants.push_back(
+          {variant, {}, plan.flet, plan.python_version, variant.hosting, false});
   }
 
   Result<Results> Run() {
@@ -169,6 +170,7 @@ class Runner {
         Fail(i, instance.error());
         continue;
       }
+      results_.variants[i].started = true;
       (*instance)->Close();
       (*instance)->Join();
       if (const std::string hosting = (*instance)->Hosting(); !hosting.empty())

@@ -30,7 +30,7 @@ ft.run(main)
 """
 
 
-class Compare(E2E):
+class Comparing:
     def compare(self, *arguments, **more):
         argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
         return self.box.launch(argv, **more)
@@ -49,6 +49,8 @@ class Compare(E2E):
         found = next(w for w in results["workloads"] if w["name"] == workload)
         return next(s for s in found["results"] if s["variant"] == variant)
 
+
+class CompareApps(Comparing, E2E):
     def testMeasuresAnAppOfAnybodysOnTwoStages(self):
         out = self.box.name("out")
         run = self.finished("--stages", "1:uds,3", "--rounds", "1", "--json", out, "--markdown", f"{out}.md",
@@ -91,6 +93,8 @@ class Compare(E2E):
         for variant in ("flet:uds", "1:tcp"):
             self.assertEqual(self.series(self.results(out), "steps", variant)["count"], 7)
 
+
+class CompareBuiltIn(Comparing, E2E):
     def testMeasuresTheBuiltInApp(self):
         out = self.box.name("out")
         self.finished("--stages", "1:uds,3", "--rounds", "1", "--json", out,
@@ -100,6 +104,8 @@ class Compare(E2E):
             for variant in ("1:uds", "3"):
                 self.assertGreaterEqual(self.series(results, workload, variant)["count"], fewest, (workload, variant))
 
+
+class CompareFailures(Comparing, E2E):
     def testAVariantThatCrashesInTheMiddleIsToldAndTheOthersGoOn(self):
         out = self.box.name("out")
         run = self.finished("--stages", "1:uds,3,flet:uds", "--workload", "clicks", "--rounds", "1", "--json", out,
@@ -145,6 +151,8 @@ class Compare(E2E):
         self.assertEqual(self.results(kept)["rounds"], 1)
         kept.unlink()
 
+
+class CompareChecks(Comparing, E2E):
     def testComparesWithOlderResults(self):
         out = self.box.name("out")
         self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out, COUNTER)
