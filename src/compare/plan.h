@@ -51,12 +51,13 @@ struct Workload {
   std::string unit{};
   std::size_t warm_up = 20;
   std::size_t block = 0;
+  int turns = 12;     // blocks of each variant in a round
   bool once = false;  // the unit is a whole script: a fresh instance each time, nothing dropped
 };
 
-inline constexpr std::chrono::milliseconds kBlockTime{150};
+// Short, so that what a machine does for a second or two hits all variants alike.
+inline constexpr std::chrono::milliseconds kBlockTime{30};
 inline constexpr std::chrono::milliseconds kIdleTime{500};
-inline constexpr int kTurns = 3;  // blocks of each variant in a round
 
 // The workloads on the built-in app, in the order in which they are run.
 [[nodiscard]] const std::vector<Workload>& BuiltInWorkloads();

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Percentiles of a block mean something from so many values on.
+// The 99th percentile of a round means something from so many values on.
 constexpr std::uint64_t kForP99 = 100;
 
 // How far apart idle apps are to be called different: a millisecond of processor time, or a
@@ -49,6 +49,19 @@ std::optional<Interval> RatioAt(const Series& series, const Series& baseline, do
   const std::optional<Interval> interval = MedianInterval(logs, seed);
   if (!interval) return std::nullopt;
   return Interval{std::exp(interval->estimate), std::exp(interval->low), std::exp(interval->high)};
+}
+
+// One block for each round: a tail needs more values than a short block has.
+Series WholeRounds(const Series& series) {
+  std::map<int, Block> rounds;
+  for (const Block& block : series.blocks) {
+    Block& whole = rounds[block.round];
+    whole.round = block.round;
+    whole.values.Add(block.values);
+  }
+  Series merged{series.variant, {}};
+  for (auto& [round, block] : rounds) merged.blocks.push_back(std::move(block));
+  return merged;
 }
 
 Json IntervalJson(const std::optional<Interval>& interval) {
@@ -128,7 +141,7 @@ Comparison WorkloadResult::Compare(std::size_t i, std::uint64_t seed) const {
     return comparison;
   }
   comparison.ratio = RatioAt(series[i], baseline, 50, 1, seed);
-  comparison.ratio_p99 = RatioAt(series[i], baseline, 99, kForP99, seed);
+  comparison.ratio_p99 = RatioAt(WholeRounds(series[i]), WholeRounds(baseline), 99, kForP99, seed);
   comparison.verdict = Judge(comparison.ratio);
   comparison.verdict_p99 = Judge(comparison.ratio_p99);
   return comparison;

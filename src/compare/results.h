@@ -27,7 +27,7 @@ struct Block {
 struct Comparison {
   std::optional<Interval> ratio;  // of the medians, to the baseline's
   std::optional<Interval>
-      ratio_p99;  // of the blocks' 99th percentiles, where a block has 100 values
+      ratio_p99;  // of the rounds' 99th percentiles, where a round has 100 values
   std::optional<Interval> difference;  // of the medians, in the unit
   Verdict verdict = Verdict::kTooFewRounds;
   Verdict verdict_p99 = Verdict::kTooFewRounds;

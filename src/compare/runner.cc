@@ -368,7 +368,7 @@ class Runner {
           std::clamp<std::size_t>(static_cast<std::size_t>(kBlockTime / slowest_), 1, kMaxBlock);
     }
     slowest_ = {};
-    for (int turn = 0; turn < kTurns && results_.stopped_by.empty(); ++turn) {
+    for (int turn = 0; turn < workload.turns && results_.stopped_by.empty(); ++turn) {
       std::shuffle(instances_.begin(), instances_.end(), random_);
       for (Live& live : instances_) {
         if (live.instance == nullptr) continue;

@@ -3,7 +3,7 @@
 // over.
 //
 // One round: alone, one variant after another, start-up, idleness and memory; then one instance of
-// each variant, all alive, and for each workload kTurns turns of one block each. What was measured
+// each variant, all alive, and for each workload some turns of one block each. What was measured
 // before a failure or an interrupt is kept. Main thread; waits.
 #pragma once
 

@@ -77,7 +77,7 @@ WorkloadResult RoundsOnAChangingMachine(Random& random, int rounds, double added
   double speed = 0;
   for (int round = 0; round < rounds; ++round) {
     const double instance[2] = {own(random), own(random)};
-    for (int turn = 0; turn < kTurns; ++turn) {
+    for (int turn = 0; turn < 3; ++turn) {
       const bool swapped = random() % 2 == 1;
       for (int k = 0; k < 2; ++k) {
         const std::size_t which =
