@@ -67,33 +67,28 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-std::string LastLine(const std::string& file) {
-  std::ifstream in(file);
-  std::string line, last;
-  while (std::getline(in, line)) {
-    if (line.find_first_not_of(" \t\r^~") != std::string::npos) last = line;
-  }
-  constexpr std::string_view kOurs = "fletbridge: ";
-  if (last.starts_with(kOurs)) last.erase(0, kOurs.size());
-  return last.substr(0, 300);
-}
-
 std::string WhyNotPackaged(const Plan& plan) {
   if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
   if (!plan.module.empty()) return "it runs scripts only; name the script in place of -m";
   return "there is no such libdart_bridge.so; name flet-dev's with FLETBRIDGE_ORIGINAL, build ours";
 }
 
-// The line of ours that names a failed step stands above the control tree that it shows.
+// What was said last, or the line of ours that names a failed step, which stands above the control
+// tree that it shows. That the app ended is known: then its own words say more.
 std::string Complaint(const std::string& file) {
-  std::ifstream in(file);
-  std::string line;
   constexpr std::string_view kOurs = "fletbridge: ";
+  std::ifstream in(file);
+  std::string line, said, ours;
   while (std::getline(in, line)) {
-    if (line.starts_with(kOurs) && !line.starts_with("fletbridge: warning"))
-      return line.substr(kOurs.size(), 300);
+    if (line.find_first_not_of(" \t\r^~") == std::string::npos) continue;
+    if (!line.starts_with(kOurs)) {
+      if (ours.empty()) said = line;
+    } else if (ours.empty() && !line.starts_with("fletbridge: warning")) {
+      ours = line.substr(kOurs.size());
+    }
   }
-  return LastLine(file);
+  const bool known = ours.starts_with("the app ended before");
+  return (ours.empty() || (known && !said.empty()) ? said : ours).substr(0, 300);
 }
 
 }  // namespace
@@ -336,7 +331,8 @@ Result<std::vector<std::uint64_t>> Instance::Do(const std::string& steps,
   if (!answer) return answer.error();
   if (!answer->contains("samples_ns") || (*answer)["exit"] != 0) {
     // Its end comes next, and by then what it has to say is written.
-    static_cast<void>(impl_->Wait(-1, Clock::now() + kEndTime, "its end"));
+    const Result<> end = impl_->Wait(-1, Clock::now() + kEndTime, "the end of a block");
+    if (!end && impl_->ended->code.load() != 1) return end.error();
     return impl_->Failure("a step failed");
   }
   return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
