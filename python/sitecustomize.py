@@ -12,9 +12,37 @@ import sys
 from _frozen_importlib import ModuleSpec
 
 
+def _change_variables_by(host):
+    """os.environ no longer pulls the list away under a thread that reads it: a window has many."""
+    putenv, unsetenv = os.putenv, os.unsetenv
+
+    def is_plain(name):
+        return name and b"=" not in name and b"\0" not in name
+
+    def safe_putenv(name, value, /):
+        key, text = os.fsencode(name), os.fsencode(value)
+        if not is_plain(key) or b"\0" in text:
+            return putenv(name, value)  # which refuses it
+        sys.audit("os.putenv", key, text)
+        host.set_variable(key, text)
+
+    def safe_unsetenv(name, /):
+        key = os.fsencode(name)
+        if not is_plain(key):
+            return unsetenv(name)
+        sys.audit("os.unsetenv", key)
+        host.unset_variable(key)
+
+    for new, old in ((safe_putenv, putenv), (safe_unsetenv, unsetenv)):
+        new.__name__ = new.__qualname__ = old.__name__
+        new.__doc__ = old.__doc__
+    os.putenv, os.unsetenv = safe_putenv, safe_unsetenv
+
+
 def _install():
     try:
         import _fletbridge as host  # only in a hosted interpreter
+        _change_variables_by(host)
     except ImportError:
         host = None
 
@@ -36,15 +64,22 @@ def _install():
 
             host = create_dynamic(ModuleSpec("_fletbridge", None, origin=extension))
             sys.modules["_fletbridge"] = host
+            _change_variables_by(host)
             built_in = host.start(int(descriptor)).decode().split()
         except Exception as error:
             text = "fletbridge: cannot load %s: %s; choose another with --hosting\n" % (extension, error)
             os.write(2, text.encode(errors="backslashreplace"))
             os._exit(70)
 
+    # A pipe to the host, and for direct mode a socket for Flet's server, which listens already.
     ready = os.environ.pop("FLETBRIDGE_READY_FD", None)
+    listener = os.environ.pop("FLETBRIDGE_LISTENER_FD", None)
     if ready:
         os.write(int(ready), b"1")
+    if listener and ready:
+        os.set_inheritable(int(ready), False)
+        os.set_inheritable(int(listener), False)
+    elif ready:
         os.close(int(ready))
 
     if host:
@@ -80,7 +115,8 @@ def _install():
         import functools
         import signal
 
-        run_async = module.run_async
+        name = "run_async" if hasattr(module, "run_async") else "app_async"  # before Flet 0.70
+        run_async = getattr(module, name)
 
         @functools.wraps(run_async)
         async def run_until_asked(*args, **kwargs):
@@ -119,9 +155,44 @@ def _install():
                     host.watch_signals()
             return None if flet.cancelled() else flet.result()
 
-        module.run_async = run_until_asked
+        setattr(module, name, run_until_asked)
         # Without DISPLAY, Flet on Linux would make itself a web server, embedded or not.
         module.is_linux_server = lambda: False
+
+    def take_socket(module):
+        """flet.messaging.flet_socket_server: its server takes the socket that listens already, and at
+        which Flet's client may be waiting."""
+        import asyncio
+        import functools
+        import socket
+
+        start = module.FletSocketServer.start
+
+        @functools.wraps(start)
+        async def start_with_socket(self):
+            nonlocal listener
+            if listener is None:
+                return await start(self)
+            ours = socket.socket(fileno=int(listener))
+            listener = None
+            name = "start_unix_server" if ours.family == socket.AF_UNIX else "start_server"
+            starter = getattr(asyncio, name)
+
+            async def start_server(callback, *where):
+                setattr(asyncio, name, starter)  # nobody else has seen this one
+                server = await starter(callback, sock=ours)
+                os.write(int(ready), b"2")
+                os.close(int(ready))
+                return server
+
+            setattr(asyncio, name, start_server)
+            try:
+                return await start(self)
+            finally:
+                if getattr(asyncio, name) is start_server:
+                    setattr(asyncio, name, starter)
+
+        module.FletSocketServer.start = start_with_socket
 
     def use_own_loop(module):
         """flet.messaging.flet_dart_bridge_server: packets mostly come on the event loop's own thread, and
@@ -177,6 +248,8 @@ def _install():
     patches = {
         "flet.app": make_run_return,
         "flet.messaging.flet_dart_bridge_server": use_own_loop,
+        "flet.messaging.flet_socket_server": take_socket,
+        "flet.flet_socket_server": take_socket,  # before Flet 0.70
     }
 
     class BuiltIn:

@@ -40,6 +40,7 @@ struct SplitArguments {
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 
 }  // namespace fletbridge

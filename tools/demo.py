@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = ROOT / "build/release/bin/fletbridge"
 APP = ROOT / "examples/counter/main.py"
 PYTHON = ROOT / "build/venv/1.0.5"
+CLIENT = ROOT / "build/clients/0.82.2/flet"
 # Stage, transport, and how many processes there must be.
 VARIANTS = [("1", "uds", 2), ("1", "tcp", 2), ("2", "uds", 1), ("2", "tcp", 1), ("3", "ffi", 1)]
 RUN_DEADLINE_S = 120
@@ -95,10 +96,56 @@ def print_table(reports, rounds, clicks, seconds):
     print(f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release()}; {seconds:.0f} s.")
 
 
+def why_no_window():
+    """Why a run would open no window here, as the doctor says it; None if it would."""
+    doctor = subprocess.run([str(HOST), "doctor", "--json", "--python", str(PYTHON), *client_option()],
+                            capture_output=True, text=True, timeout=RUN_DEADLINE_S)
+    window = json.loads(doctor.stdout)["window"]
+    return next((window[part]["reason"] for part in ("display", "gtk", "client") if not window[part]["ok"]), None)
+
+
+def client_option():
+    return ["--flet-client", str(CLIENT)] if CLIENT.exists() else []
+
+
+def show_windows(seconds, folder):
+    """The counter in a window, for a moment on each stage."""
+    if why := why_no_window():
+        say(f"no window to show: {why}")
+        return
+    for stage, processes in (("1", 2), ("2", 1), ("3", 1)):
+        report = folder / "window.json"
+        command = [HOST, "run", "--ui", "desktop", "--stage", stage, "--python", PYTHON, "--report", report, "--quiet",
+                   *client_option(), APP]
+        with open(folder / "window.log", "w+") as log:  # GTK has much to say
+            process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=log, start_new_session=True)
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+            try:
+                process.wait(RUN_DEADLINE_S)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            if process.returncode not in (0, 128 + signal.SIGTERM):  # a person may have closed it
+                raise Failed(f"the window on stage {stage} ended with {process.returncode}:\n"
+                             f"{(folder / 'window.log').read_text()}")
+        result = json.loads(report.read_text())
+        if len(result["processes"]) != processes:
+            raise Failed(f"the window on stage {stage} has {len(result['processes'])} processes")
+        times = result["timeline_ms"]
+        say(f"a window on stage {stage}, {processes} process{'es' * (processes > 1)}: shown after "
+            f"{times['window_shown'] or 0:.0f} ms, drawn after {times['frame_drawn'] or 0:.0f} ms")
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="tools/demo.sh", description="Measures the counter on every stage.")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
     parser.add_argument("--clicks", type=int, default=500, help="clicks on each variant (default: 500)")
+    parser.add_argument("--window", type=float, default=3, metavar="SECONDS",
+                        help="how long a window is shown on each stage, where there is a display (default: 3; 0: none)")
     options = parser.parse_args()
     if not 1 <= options.rounds <= options.clicks:
         parser.error("--rounds must be at least 1 and at most --clicks")
@@ -120,6 +167,8 @@ def main():
                 reports[variant].append(report)
                 say(f"round {turn + 1} of {options.rounds}: stage {stage} over {transport}, "
                     f"{clicks} clicks, p50 {report['latency_us']['p50']:.0f} µs")
+        if options.window > 0:
+            show_windows(options.window, Path(folder))
     print_table(reports, options.rounds, clicks, time.monotonic() - begin)
 
 

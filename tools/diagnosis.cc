@@ -12,7 +12,6 @@ namespace fs = std::filesystem;
 
 constexpr int kOldestMinor = 10;
 constexpr int kNewestMinor = 14;
-constexpr int kOldestGeneration = 2;
 constexpr std::size_t kMaxSocketPath = 107;  // Linux's sun_path, without the NUL
 constexpr std::string_view kSocketName = "/app.sock";
 
@@ -84,12 +83,10 @@ std::string FindObstacle(const InterpreterFinding& finding) {
     return "Python " + FullVersion(python) + " is not supported; use 3.10 to 3.14 with --python";
   }
   if (python.flet_version.empty()) return "Flet is not installed; " + HowToInstallFlet(finding);
-  if (finding.generation < kOldestGeneration) {
-    const std::string speaks = finding.generation == 0
-                                   ? "speaks an unknown wire generation"
-                                   : "speaks wire generation " + std::to_string(finding.generation);
-    return "Flet " + python.flet_version + " " + speaks +
-           ", this version runs generations 2 and 3; " + HowToInstallFlet(finding);
+  if (finding.generation == 0) {
+    return "Flet " + python.flet_version +
+           " speaks an unknown wire generation, this version runs 1 to 3; " +
+           HowToInstallFlet(finding);
   }
   return {};
 }
@@ -123,7 +120,7 @@ void Examine(const Toolbox& tools, const std::string& hosting, InterpreterFindin
   finding.obstacle = FindObstacle(finding);
   const std::string unhosted = ExamineHosting(tools, hosting, finding);
   finding.stage_obstacles = {"", unhosted, unhosted};
-  if (finding.generation == 2) {
+  if (finding.generation == 1 || finding.generation == 2) {
     finding.stage_obstacles[2] =
         "Flet " + probed->flet_version +
         " speaks to sockets only, the bridge into one process came with 0.86; " +
@@ -144,7 +141,6 @@ void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
   } else {
     diagnosis.runtime_obstacle = dir.error().Line();
   }
-  diagnosis.display = Variable(tools, "DISPLAY");
   diagnosis.xdg_runtime_dir = Variable(tools, "XDG_RUNTIME_DIR");
   std::error_code error;
   if (diagnosis.xdg_runtime_dir.empty()) return;
@@ -176,7 +172,7 @@ bool Diagnosis::ok() const {
 }
 
 Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::string& source,
-                   const std::string& hosting) {
+                   const std::string& hosting, const std::string& flet_client) {
   Diagnosis diagnosis;
   diagnosis.hosting_asked = hosting;
   std::vector<InterpreterFinding> candidates;
@@ -203,6 +199,15 @@ Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::s
   }
   ExamineMachine(tools, diagnosis);
   for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
+  std::string flet_package;
+  for (const InterpreterFinding& finding : diagnosis.interpreters) {
+    if (!finding.obstacle.empty()) continue;
+    flet_package = finding.probed->flet_package;
+    diagnosis.window_generation = finding.generation;
+    break;
+  }
+  diagnosis.window =
+      tools.parts.look_for_window(flet_client, flet_package, diagnosis.window_generation);
   return diagnosis;
 }
 

@@ -39,16 +39,19 @@ struct Diagnosis {
   std::string runtime_dir;       // empty: none
   std::string runtime_obstacle;  // why there is none
   std::size_t socket_bytes = 0;  // of a socket's path below it
-  std::string xdg_runtime_dir, xdg_obstacle, display;
+  std::string xdg_runtime_dir, xdg_obstacle;
+  WindowFinding window;       // for the interpreter that a run takes
+  int window_generation = 0;  // of that one's Flet
 
   [[nodiscard]] bool ok() const;  // at least one stage works
 };
 
 // Asks each interpreter (deadline 20 s each). `python` is what was asked for, and then the only one
-// that is looked at; empty to look at all. `source` says by whom it was asked for. `hosting` is the
-// setting of that name.
+// that is looked at; empty to look at all. `source` says by whom it was asked for. `hosting` and
+// `flet_client` are the settings of these names.
 [[nodiscard]] Diagnosis Diagnose(const Toolbox& tools, const std::string& python,
-                                 const std::string& source, const std::string& hosting);
+                                 const std::string& source, const std::string& hosting,
+                                 const std::string& flet_client);
 
 [[nodiscard]] std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8);
 [[nodiscard]] std::string DiagnosisJson(const Diagnosis& diagnosis);

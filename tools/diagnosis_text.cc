@@ -51,7 +51,8 @@ Line InterpreterLine(const InterpreterFinding& finding) {
     if (!python.flet_version.empty()) {
       text += ", Flet " + python.flet_version;
       if (finding.generation != 0)
-        text += " (wire generation " + std::to_string(finding.generation) + ")";
+        text += " (wire generation " + std::to_string(finding.generation) +
+                (finding.generation == 1 ? ": in a window only)" : ")");
     }
     text += python.libpython.empty()
                 ? ", no libpython"
@@ -90,6 +91,51 @@ std::vector<Line> HostingLines(const InterpreterFinding& finding, const std::str
                      std::string(HostingName(kHostings[i])), text});
   }
   return lines;
+}
+
+std::string WindowTitle(const WindowFinding& window) {
+  if (window.ok()) return "Window: a run opens one";
+  return window.passed_over ? "Window: none, a run is headless"
+                            : "Window: none, and a run is refused; --ui headless needs none";
+}
+
+std::vector<Line> WindowLines(const Diagnosis& diagnosis) {
+  const WindowFinding& window = diagnosis.window;
+  const auto line = [](const char* name, const std::string& obstacle, const std::string& good) {
+    return Line{obstacle.empty() ? Mark::kGood : Mark::kBad, name,
+                obstacle.empty() ? good : obstacle};
+  };
+  std::string client = window.client + " (" + window.source + ")";
+  client += window.version.empty() ? "" : ", Flet " + window.version;
+  if (window.generation != 0) {
+    client += ", wire generation " + std::to_string(window.generation);
+    if (diagnosis.window_generation != 0 && diagnosis.window_generation != window.generation)
+      client += ", translated for the app's " + std::to_string(diagnosis.window_generation);
+  }
+  client += window.pinned ? ", pinned" : ", not pinned";
+  return {line("display", window.display_obstacle,
+               window.display + (window.toolkit_obstacle.empty() ? " answers" : "")),
+          line("GTK 3", window.toolkit_obstacle, "works"),
+          line("Flet client", window.client_obstacle, client)};
+}
+
+Json WindowJson(const WindowFinding& window) {
+  return {{"ok", window.ok()},
+          {"headless_instead", !window.ok() && window.passed_over},
+          {"display",
+           {{"ok", window.display_obstacle.empty()},
+            {"name", OrNull(window.display)},
+            {"reason", OrNull(window.display_obstacle)}}},
+          {"gtk",
+           {{"ok", window.toolkit_obstacle.empty()}, {"reason", OrNull(window.toolkit_obstacle)}}},
+          {"client",
+           {{"ok", window.client_obstacle.empty()},
+            {"path", OrNull(window.client)},
+            {"source", OrNull(window.source)},
+            {"version", OrNull(window.version)},
+            {"generation", window.generation == 0 ? Json() : Json(window.generation)},
+            {"pinned", window.pinned},
+            {"reason", OrNull(window.client_obstacle)}}}};
 }
 
 Json HostingJson(const std::optional<Hosting>& hosting) {
@@ -152,9 +198,6 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
     machine.push_back(
         {Mark::kBad, "XDG_RUNTIME_DIR", diagnosis.xdg_runtime_dir + ": " + diagnosis.xdg_obstacle});
   }
-  machine.push_back(
-      {Mark::kNote, "DISPLAY",
-       diagnosis.display.empty() ? "not set; headless and attach need none" : diagnosis.display});
 
   std::vector<Line> stages;
   for (std::size_t i = 0; i < kStages.size(); ++i) {
@@ -181,7 +224,8 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
                   HostingLines(*finding, diagnosis.hosting_asked), utf8) +
             "\n";
   }
-  return text + Block("Stages", stages, utf8);
+  return text + Block(WindowTitle(diagnosis.window), WindowLines(diagnosis), utf8) + "\n" +
+         Block("Stages", stages, utf8);
 }
 
 std::string DiagnosisJson(const Diagnosis& diagnosis) {
@@ -215,7 +259,8 @@ std::string DiagnosisJson(const Diagnosis& diagnosis) {
          {{"ok", diagnosis.xdg_obstacle.empty()},
           {"path", OrNull(diagnosis.xdg_runtime_dir)},
           {"reason", OrNull(diagnosis.xdg_obstacle)}}},
-        {"display", OrNull(diagnosis.display)}}},
+        {"display", OrNull(diagnosis.window.display)}}},
+      {"window", WindowJson(diagnosis.window)},
   };
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -22,7 +22,7 @@ int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   command.footer(std::string(kFooter));
   bool json = false;
   TextPairs typed;
-  AddSettings(command, typed, {"python", "hosting", "config"});
+  AddSettings(command, typed, {"python", "hosting", "flet-client", "config"});
   command.add_flag("--json", json, "Print one JSON object")->group("Options");
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   if (const std::optional<int> end = Parse(command, tools, args)) return *end;
@@ -35,7 +35,8 @@ int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   for (const std::string& warning : settings->warnings())
     PrintMessage(tools, "warning: " + warning);
   const SettingValue& python = settings->Get("python");
-  const Diagnosis diagnosis = Diagnose(tools, python.text, python.where, settings->text("hosting"));
+  const Diagnosis diagnosis = Diagnose(tools, python.text, python.where, settings->text("hosting"),
+                                       settings->text("flet-client"));
   tools.out << (json ? DiagnosisJson(diagnosis) : DiagnosisText(diagnosis, tools.utf8_terminal));
   return diagnosis.ok() ? 0 : 1;
 }

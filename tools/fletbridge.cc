@@ -20,12 +20,13 @@ constexpr std::array kSubcommands = {
     Subcommand{"compare", "Measure an app on several stages against one another", CompareCommand},
     Subcommand{"doctor", "Say what works on this machine, and how to get what does not",
                DoctorCommand},
+    Subcommand{"check", "Say what would change for an app on another stage", CheckCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
 };
 
 // Promised for later versions: known, so that asking for one is answered better than a typing
 // error.
-constexpr std::array<std::string_view, 5> kLater = {"check", "record", "replay", "diff", "rollout"};
+constexpr std::array<std::string_view, 4> kLater = {"record", "replay", "diff", "rollout"};
 
 std::string Help() {
   std::string text =
@@ -80,7 +81,8 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
     return PrintError(
         tools, MakeError(Errc::kUsage,
                          "the command " + name +
-                             " is not in this version; it has run, compare, doctor and client"));
+                             " is not in this version; it has run, compare, doctor, check and "
+                             "client"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

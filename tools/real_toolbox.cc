@@ -48,7 +48,9 @@ Toolbox RealToolbox() {
                 .probe_interpreter = ProbeInterpreter,
                 .hosting_obstacle = HostingObstacle,
                 .wire_generation = WireGeneration,
-                .try_runtime_dir = TryRuntimeDir},
+                .become_checker = BecomeChecker,
+                .try_runtime_dir = TryRuntimeDir,
+                .look_for_window = LookForWindow},
       .environment = ReadEnvironment(),
       .cwd = std::filesystem::current_path(error).string(),  // empty: it was deleted
       .utf8_terminal = IsUtf8Terminal(),

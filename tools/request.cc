@@ -24,6 +24,7 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   const std::size_t equals = ui.find('=');
   request.ui = ui.substr(0, equals);
   if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
+  request.mode = settings.text("mode");
   request.hosting = settings.text("hosting");
   request.flet_client = settings.text("flet-client");
   request.hidden = settings.flag("hidden");

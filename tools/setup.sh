@@ -10,7 +10,8 @@ packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libtomlplusplus-dev clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14
   python3 python3-dev python3-venv procps
   # A Flutter engine with Flet's own client, on a display that nobody sees; what its plugins need.
-  libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool imagemagick
+  libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
+  blackbox weston  # a small window manager, without which nothing is maximized; a Wayland compositor
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
   strace    # counts the wake-ups of an idle app
   chromium) # opens the page of `fletbridge compare --html`
@@ -105,6 +106,8 @@ plotly 5.24.1
 
 # Its Linux client holds a Flutter engine whose Dart VM libdart_bridge can be tried on.
 venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2
+# JSON on the wire; the light package's client is the one that needs no old libmpv.
+venv 0.28.3 flet==0.28.3 flet-desktop-light==0.28.3
 
 # client VERSION : Flet's own desktop client, out of the environment's package, whole or not at all.
 client() {
@@ -122,4 +125,5 @@ client() {
   mv "$dir.part" "$dir"
 }
 client 0.82.2
+client 0.28.3
 say "ready"

@@ -10,9 +10,11 @@
 
 #include "common/base/error.h"
 #include "common/config/settings.h"
+#include "common/python/checker.h"
 #include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "src/host/run.h"
+#include "src/host/ui_choice.h"
 
 namespace fletbridge {
 
@@ -29,7 +31,12 @@ struct Parts {
   std::function<Result<Interpreter>(const std::string& path)> probe_interpreter;
   std::function<std::string(Hosting, const Interpreter&)> hosting_obstacle;
   std::function<int(std::string_view flet_version)> wire_generation;
+  std::function<Error(const std::string& python, const std::string& request)>
+      become_checker;                                    // returns only if it could not
   std::function<Result<std::string>()> try_runtime_dir;  // makes one, removes it, tells its path
+  std::function<WindowFinding(const std::string& flet_client, const std::string& flet_package,
+                              int generation)>
+      look_for_window;
 };
 
 struct Toolbox {

@@ -107,14 +107,16 @@ FletClient LookAtClient(const std::string& folder, std::string source, std::stri
     client.obstacle = "it has no " + fs::path(part).lexically_relative(client.folder).string();
     return client;
   }
+  client.generation = GenerationOfVersion(client.version);
   if (client.version.empty()) {
-    // Where it was unpacked may tell.
+    // Where it was unpacked may tell people; but a name is soon given, and what the client speaks
+    // must be known for sure where it is to speak to the app itself.
     const fs::path place = client.folder;
     client.version =
         VersionInName((place.filename() == "flet" ? place.parent_path() : place).filename());
+    client.generation = GenerationOfCode(client.app());
+    if (client.generation == 0) client.generation = GenerationOfVersion(client.version);
   }
-  client.generation = GenerationOfVersion(client.version);
-  if (client.generation == 0) client.generation = GenerationOfCode(client.app());
   return client;
 }
 

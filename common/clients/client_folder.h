@@ -24,7 +24,7 @@ struct FletClient {
 };
 
 // The client in `folder`, or in its folder "flet" as Flet's archives have it. The version, if it is
-// given or the folder is named after it, tells the generation; else the compiled code does.
+// given, tells the generation; else the compiled code does (10 ms), or at last the folder's name.
 [[nodiscard]] FletClient LookAtClient(const std::string& folder, std::string source,
                                       std::string version = {});
 

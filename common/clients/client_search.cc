@@ -153,7 +153,7 @@ Result<std::vector<FletClient>> FindClients(const ClientSearch& search) {
   if (!pins) return pins.error();
   for (const ClientPin& pin : *pins) {
     FletClient client = LookAtClient(pin.folder, "added", pin.version);
-    if (client.generation == 0) client.generation = pin.generation;
+    if (pin.generation != 0) client.generation = pin.generation;
     found.push_back(std::move(client));
   }
   AddOfFletHome(search, found);
@@ -175,7 +175,7 @@ Result<FletClient> OpenClient(const ClientSearch& search, const std::string& pat
   return LookAtClient(path, source);
 }
 
-Result<FletClient> ChooseClient(const ClientSearch& search) {
+Result<FletClient> PickClient(const ClientSearch& search) {
   Result<std::vector<FletClient>> found = FindClients(search);
   if (!found) return found.error();
   const FletClient* best = nullptr;
@@ -202,7 +202,16 @@ Result<FletClient> ChooseClient(const ClientSearch& search) {
     return MakeError(Errc::kSetup,
                      "no Flet desktop client on this machine" + reasons + "; " + HowToGetOne());
   }
-  FletClient chosen = *best;
+  if (!best->folder.empty()) {
+    if (Result<> good = CheckPin(search, *best); !good) return good.error();
+  }
+  return *best;
+}
+
+Result<FletClient> ChooseClient(const ClientSearch& search) {
+  Result<FletClient> picked = PickClient(search);
+  if (!picked) return picked;
+  FletClient chosen = std::move(*picked);
   if (chosen.folder.empty()) {
     Result<FletClient> opened = OpenClient(search, chosen.archive, chosen.source);
     if (!opened) return opened.error();
@@ -216,8 +225,8 @@ Result<FletClient> ChooseClient(const ClientSearch& search) {
     if (!chosen.obstacle.empty())
       return MakeError(Errc::kSetup, "cannot take the client of " + chosen.archive + ": " +
                                          chosen.obstacle + "; " + HowToGetOne());
+    if (Result<> good = CheckPin(search, chosen); !good) return good.error();
   }
-  if (Result<> good = CheckPin(search, chosen); !good) return good.error();
   return chosen;
 }
 

@@ -33,6 +33,10 @@ struct ClientSearch {
 // All there are, those with an obstacle as well. Unpacks nothing.
 [[nodiscard]] Result<std::vector<FletClient>> FindClients(const ClientSearch& search);
 
+// The one to take, which may be an archive still; a pinned one has been checked. The error says
+// what to do.
+[[nodiscard]] Result<FletClient> PickClient(const ClientSearch& search);
+
 // The one to take, unpacked; a pinned one has been checked. The error says what to do.
 [[nodiscard]] Result<FletClient> ChooseClient(const ClientSearch& search);
 

@@ -59,6 +59,16 @@ Result<> CheckSettings(const Settings& settings) {
     return Usage(Named(settings, "stage") + " speaks over sockets, so no " +
                  Named(settings, "transport") + "; use --transport uds or tcp, or stage 3");
   }
+  if (settings.text("mode") == "direct") {
+    if (stage == "3") {
+      return Usage(Named(settings, "stage") + " has no socket that a client could use, so no " +
+                   Named(settings, "mode") + "; use stage 1 or 2, or --mode auto");
+    }
+    if (ui != "desktop" && ui != "auto") {
+      return Usage(Named(settings, "mode") + " is for Flet's own client in a window, not for " +
+                   Named(settings, "ui") + "; use --ui desktop, or --mode auto");
+    }
+  }
   if (!settings.text("steps").empty() && ui != "headless" && ui != "auto") {
     return Usage("steps (from " + settings.Get("steps").where +
                  ") are for the headless UI, not for " + Named(settings, "ui") +

@@ -60,6 +60,15 @@ const std::vector<SettingSpec>& Table() {
        .allowed = {"desktop", "webview", "web", "headless", "attach", "attach=unix:PATH",
                    "attach=tcp:HOST:PORT", "auto"},
        .not_built = {"webview", "web"}},
+      {.name = "mode",
+       .kind = SettingKind::kChoice,
+       .metavar = "auto|direct|relayed",
+       .initial = "auto",
+       .group = kStage,
+       .help = "desktop: direct gives the client the app's own socket, so that no packet passes "
+               "through us (stages 1 and 2, both of one wire generation); relayed carries them; "
+               "auto takes direct where that can be",
+       .allowed = {"auto", "direct", "relayed"}},
       {.name = "flet-client",
        .kind = SettingKind::kPath,
        .metavar = "DIR",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "common/base/environment.h"
 #include "common/python/api.h"
 
 namespace fletbridge {
@@ -102,8 +103,8 @@ void OnExit(int code, void*) {
 void OnFinalized() {
   if (!IsHost() || g_state.ending.load()) return;
   if (g_state.interrupted) ::_exit(End(128 + SIGINT));
-  // exit() is next. It begins with what was registered last: without this, with the end of libraries
-  // that were opened meanwhile and still run, such as the engine of a window.
+  // exit() is next. It begins with what was registered last: without this, with the end of
+  // libraries that were opened meanwhile and still run, such as the engine of a window.
   ::on_exit(OnExit, nullptr);
 }
 
@@ -147,6 +148,22 @@ bool SetEnvironment() {
   Py().Py_DecRef(environment);
   Py().Py_DecRef(os);
   return good;
+}
+
+// set_variable(b"NAME", b"value") and unset_variable(b"NAME"), of which the shim has seen to that
+// they are good.
+PyObject* PySetVariable(PyObject*, PyObject* args) {
+  const char* name = nullptr;
+  const char* value = nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "yy:set_variable", &name, &value) == 0) return nullptr;
+  SetVariable(name, value);
+  return None();
+}
+PyObject* PyUnsetVariable(PyObject*, PyObject* args) {
+  const char* name = nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "y:unset_variable", &name) == 0) return nullptr;
+  UnsetVariable(name);
+  return None();
 }
 
 // start(fd) -> the names of the modules that create() makes, in bytes, with blanks between them.
@@ -193,6 +210,8 @@ PyObject* PyCreate(PyObject*, PyObject* args) {
 PyMethodDef g_methods[] = {
     {"start", PyStart, METH_O, nullptr},
     {"create", PyCreate, METH_VARARGS, nullptr},
+    {"set_variable", PySetVariable, METH_VARARGS, nullptr},
+    {"unset_variable", PyUnsetVariable, METH_VARARGS, nullptr},
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
     {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
@@ -249,7 +268,7 @@ Result<int> RunHosted(HostedOptions options) {
     ::on_exit(OnExit, nullptr);
     return 0;
   }
-  for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : options.environment) SetVariable(name, value);
 
   Py().PyImport_AppendInittab("_fletbridge", InitFletbridge);
   Py().PyImport_AppendInittab("sitecustomize", InitShim);

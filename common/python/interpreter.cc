@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <unistd.h>
 #include <vector>
@@ -17,6 +18,7 @@
 #include <boost/process/v2/stdio.hpp>
 
 #include "common/python/hosting.h"
+#include "common/python/probe_memory.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;
@@ -73,7 +75,21 @@ print("prefix=" + sys.prefix)
 print("base_prefix=" + sys.base_prefix)
 print("soabi=%s" % var("SOABI"))
 print("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
+print("shim=" + ("" if sys.flags.ignore_environment or sys.flags.no_site else "1"))
 print("extension=" + extension(sys.argv[1]))
+# What the answers above may change with: see probe_memory.h.
+site = sys.modules.get("site")
+folders = sys.path + [getattr(site, "USER_SITE", None), var("LIBDIR"), var("LIBPL")]
+for folder in filter(None, folders):
+    print("depends=" + folder)
+    try:
+        for name in os.listdir(folder):
+            if name.endswith(".pth") or name in ("sitecustomize.py", "usercustomize.py"):
+                print("depends=" + os.path.join(folder, name))
+    except OSError:
+        pass
+print("depends=" + os.path.join(sys.prefix, "pyvenv.cfg"))
+print("depends=" + sys.argv[1])
 )py";
 
 bool IsExecutable(const fs::path& path) {
@@ -111,12 +127,17 @@ std::string Interpreter::Version() const {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(micro);
 }
 
-Result<Interpreter> ProbeInterpreter(const std::string& path) {
-  return ProbeInterpreterWithin(path, std::chrono::seconds(20));
+namespace {
+
+constexpr auto kAnswerDeadline = std::chrono::seconds(20);
+
+Error NoInterpreter(const std::string& path) {
+  return MakeError(Errc::kSetup,
+                   path + " is not a working Python interpreter; name another one with --python");
 }
 
-Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
-                                           std::chrono::milliseconds deadline) try {
+// What the interpreter answers to kProbe; an error also if it ends with one.
+Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadline) try {
   asio::io_context io;
   asio::readable_pipe out(io);
   std::string text;
@@ -158,7 +179,13 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
             << " s; name another one with --python";
     return MakeError(Errc::kSetup, message.str());
   }
+  if (code != 0) return NoInterpreter(path);
+  return text;
+} catch (const std::exception& error) {
+  return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + error.what());
+}
 
+Result<Interpreter> Understand(const std::string& path, const std::string& text) {
   std::map<std::string, std::string> answer;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -169,16 +196,14 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
   found.path = path;
   char dot = 0;
   std::istringstream(answer["version"]) >> found.major >> dot >> found.minor >> dot >> found.micro;
-  if (code != 0 || found.major == 0) {
-    return MakeError(Errc::kSetup,
-                     path + " is not a working Python interpreter; name another one with --python");
-  }
+  if (found.major == 0) return NoInterpreter(path);
   found.libpython = answer["libpython"];
   found.flet_version = answer["flet"];
   found.flet_package = answer["flet_package"];
   found.prefix = answer["prefix"];
   found.base_prefix = answer["base_prefix"];
   found.soabi = answer["soabi"];
+  found.loads_shim = !answer["shim"].empty();
   found.extension_obstacle = answer["extension"];
   if (answer["implementation"] != "cpython") {
     found.libpython.clear();
@@ -191,8 +216,31 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
                                : "apt install libpython" + minor;
   }
   return found;
-} catch (const std::exception& error) {
-  return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + error.what());
+}
+
+}  // namespace
+
+Result<Interpreter> ProbeInterpreter(const std::string& path) {
+  return ProbeInterpreterWithin(path, kAnswerDeadline);
+}
+
+Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
+                                           std::chrono::milliseconds deadline) {
+  const Result<std::string> text = Ask(path, deadline);
+  if (!text) return text.error();
+  return Understand(path, *text);
+}
+
+Result<Interpreter> RecallInterpreter(const std::string& path) {
+  const ProbeMemory memory = ProbeMemory::OfUser();
+  const std::string question = std::string(kProbe) + ExtensionPath();
+  if (const std::optional<std::string> known = memory.Recall(path, question))
+    return Understand(path, *known);
+  const Result<std::string> text = Ask(path, kAnswerDeadline);
+  if (!text) return text.error();
+  Result<Interpreter> found = Understand(path, *text);
+  if (found) memory.Keep(path, question, *text);
+  return found;
 }
 
 Result<std::string> FindInterpreter(const std::string& asked, const std::string& app_dir) {

@@ -20,6 +20,7 @@ struct Interpreter {
   std::string prefix;                // sys.prefix
   std::string base_prefix{};         // of the installation that a virtual environment belongs to
   std::string soabi{};               // "cpython-311-x86_64-linux-gnu"
+  bool loads_shim = true;            // it heeds PYTHONPATH and imports sitecustomize
   std::string extension_obstacle{};  // why it cannot load our extension; empty: it can
 
   [[nodiscard]] std::string Version() const;  // "3.11.2"
@@ -30,6 +31,8 @@ struct Interpreter {
 [[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
 [[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
                                                          std::chrono::milliseconds deadline);
+// As ProbeInterpreter(), but an answer that still holds is taken from the user's cache.
+[[nodiscard]] Result<Interpreter> RecallInterpreter(const std::string& path);
 
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
 // PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.

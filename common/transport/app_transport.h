@@ -73,6 +73,11 @@ class AppTransport : public PacketPort {
   // What the app speaks; kUnknown until it is told.
   [[nodiscard]] virtual Generation generation() const { return Generation::kG3; }
 
+  // Where Flet's own client can speak to the app without us, as Flet writes it: the path of a
+  // socket or tcp://HOST:PORT. Empty: packets go by way of this object, as all below says. Else
+  // Send() answers kClosed, and neither kConnected nor a lost session is told.
+  [[nodiscard]] virtual std::string direct_address() const { return {}; }
+
   // Begins to start the app and to connect to it; returns at once. `sink` and the EventLoop given
   // to the constructor must outlive this object. Call once, before RunOnMainThread().
   virtual void Start(AppSink& sink) = 0;
@@ -103,6 +108,11 @@ struct AppSpec {
   std::vector<std::pair<std::string, std::string>> environment;  // added to or replaced in ours
   Generation generation = Generation::kG3;                       // what its Flet speaks
   FlowLimits limits;
+  // A client of Flet's speaks to the app itself: direct_address(). For stages with sockets.
+  bool direct = false;
+  // Flet's server in this app takes a socket that listens already (the shim gives it): a client may
+  // connect before the app listens, and waits.
+  bool takes_socket = false;
   bool single_session = false;  // the UI never comes back for a second session (NewSession())
   std::chrono::milliseconds connect_deadline{60000};  // from start to the app listening
 };

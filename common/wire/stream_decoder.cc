@@ -34,6 +34,7 @@ std::span<std::byte> StreamDecoder::Room() {
       return bare_->Room();
     case Generation::kG3:
       return framed_->Room();
+    case Generation::kG1:  // never comes here
     case Generation::kUnknown:
       break;
   }
@@ -46,6 +47,7 @@ Result<> StreamDecoder::Consume(std::size_t n, FrameHandler& handler) {
       return bare_->Consume(n, handler);
     case Generation::kG3:
       return framed_->Consume(n, handler);
+    case Generation::kG1:  // never comes here
     case Generation::kUnknown:
       break;
   }

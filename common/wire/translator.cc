@@ -75,6 +75,8 @@ Error Malformed(const std::string& sender, const std::string& what) {
 
 const char* FletOf(Generation generation) noexcept {
   switch (generation) {
+    case Generation::kG1:
+      return "Flet 0.4 to 0.28";
     case Generation::kG2:
       return "Flet 0.70 to 0.85";
     case Generation::kG3:

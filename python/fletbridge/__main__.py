@@ -14,7 +14,7 @@ def program():
 def main():
     path = program()
     words = sys.argv[1:]
-    if words and words[0] in ("run", "doctor"):
+    if words and words[0] in ("run", "doctor", "check"):
         words[1:1] = ["--python", sys.executable]  # a later one, which the person named, wins
     try:
         os.execv(path, [path, *words])

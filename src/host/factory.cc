@@ -6,6 +6,7 @@
 
 #include "common/python/hosted.h"
 #include "common/python/interpreter.h"
+#include "src/stage1/attached_transport.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
 #include "src/stage3/ffi_transport.h"
@@ -48,7 +49,7 @@ const Stage kStages[] = {
     {"2",
      {"uds", "tcp"},
      true,
-     2,
+     1,
      [](EventLoop& loop, AppSpec spec, const Interpreter& python, const std::string& transport) {
        return stage2::MakeHostedSocketTransport(loop, std::move(spec), python.libpython,
                                                 KindOf(transport));
@@ -56,7 +57,7 @@ const Stage kStages[] = {
     {"1",
      {"uds", "tcp"},
      false,
-     2,
+     1,
      [](EventLoop& loop, AppSpec spec, const Interpreter&, const std::string& transport) {
        return stage1::MakeProcessTransport(loop, std::move(spec), KindOf(transport));
      }},
@@ -131,7 +132,9 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
     HostingChoice hosting;
     const int generation = WireGeneration(python.flet_version);
     const bool too_old = generation != 0 && generation < stage.generation;
-    if (too_old) {
+    if (request.mode == "direct" && stage.transports.front() == "ffi") {
+      hosting.obstacle = "it has no socket for mode direct";
+    } else if (too_old) {
       hosting.obstacle = "Flet " + python.flet_version +
                          " speaks to sockets only, the bridge into one process came with 0.86";
     } else if (stage.hosts_python) {
@@ -180,7 +183,8 @@ Result<> ReadSteps(RunRequest& request) {
 }
 
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
-                                           const std::string& flet_package, Generation app) {
+                                           const std::string& flet_package, Generation app,
+                                           const std::string& page_url) {
   if (request.shown_by == "desktop") {
     // Here, while no other thread runs that could read the environment.
     if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
@@ -188,6 +192,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     window.client = request.client_folder;
     window.client_generation = static_cast<Generation>(request.client_generation);
     window.app_generation = app;
+    window.page_url = page_url;
     window.assets = request.assets;
     window.limits = request.limits;
     return desktop::MakeDesktopUi(loop, std::move(window));
@@ -211,8 +216,8 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
   return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(options)));
 }
 
-Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLimits& limits,
-                                                   const std::string& page_url) {
+Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const RunRequest& request,
+                                                   const std::string& page_url, Generation app) {
   if (page_url.starts_with("http://") || page_url.starts_with("https://")) {
     return MakeError(Errc::kUsage, "cannot show " + page_url +
                                        ": this version connects to sockets, not to web servers");
@@ -221,7 +226,7 @@ Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const FlowLi
   if (page_url.starts_with("tcp://")) text = "tcp:" + page_url.substr(6);
   Result<SocketAddress> address = ParseSocketAddress(text);
   if (!address) return address.error();
-  return stage1::MakeAttachedTransport(loop, limits, *address);
+  return stage1::MakeAttachedTransport(loop, {*address, app, request.direct, request.limits});
 }
 
 }  // namespace fletbridge

@@ -37,14 +37,16 @@ struct ChosenStage {
 [[nodiscard]] Result<> ReadSteps(RunRequest& request);
 
 // `flet_package` is the app's `flet` folder, where the headless UI looks up icons; may be empty.
-// `app` is what the app speaks.
+// `app` is what the app speaks; `page_url` is where, in direct mode.
 [[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
                                                          const std::string& flet_package,
-                                                         Generation app);
+                                                         Generation app,
+                                                         const std::string& page_url = {});
 
 // The client of an app that has started us: `page_url` as Flet passes it to its own client.
 [[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop,
-                                                                 const FlowLimits& limits,
-                                                                 const std::string& page_url);
+                                                                 const RunRequest& request,
+                                                                 const std::string& page_url,
+                                                                 Generation app);
 
 }  // namespace fletbridge

@@ -17,14 +17,14 @@ namespace fletbridge {
 
 // For the library alone, which finds them by their types' namespace.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, ui, hosting, attach_address,
-                                   flet_client, hidden, assets, shown_by, client_folder,
-                                   client_generation, python, script, module, arguments,
-                                   environment, steps_file, steps, report_file, fallback, quiet,
-                                   limits)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, ui, hosting,
+                                   attach_address, flet_client, hidden, assets, shown_by,
+                                   client_folder, client_generation, python, script, module,
+                                   arguments, environment, steps_file, steps, report_file, fallback,
+                                   quiet, limits)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
                                    libpython_hint, flet_version, flet_package, prefix, base_prefix,
-                                   soabi, extension_obstacle)
+                                   soabi, loads_shim, extension_obstacle)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChosenStage, stage, transport, hostings, hosting_why, why,
                                    fallbacks)

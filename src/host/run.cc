@@ -9,8 +9,10 @@
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
 #include "common/python/interpreter.h"
+#include "common/python/running.h"
 #include "src/host/factory.h"
 #include "src/host/handover.h"
+#include "src/host/mode_choice.h"
 #include "src/host/session.h"
 #include "src/host/ui_choice.h"
 
@@ -33,17 +35,23 @@ std::string AppFolder(const RunRequest& request) {
   return folder.empty() ? "." : folder;
 }
 
-// What an app in this interpreter speaks; kUnknown if we do not speak it.
+// What an app in this interpreter speaks; kUnknown if it cannot be told.
 Generation GenerationOf(const Interpreter& python) {
-  const int generation = WireGeneration(python.flet_version);
-  return generation == 2 || generation == 3 ? static_cast<Generation>(generation)
-                                            : Generation::kUnknown;
+  return static_cast<Generation>(WireGeneration(python.flet_version));
+}
+
+// Whether the shim can give a socket to Flet's server in this interpreter.
+bool TakesSocket(const Interpreter& python) {
+  std::error_code error;
+  const fs::path flet = python.flet_package;
+  return python.loads_shim && (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
+                               fs::exists(flet / "flet_socket_server.py", error));
 }
 
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
-  Result<Interpreter> python = ProbeInterpreter(*path);
+  Result<Interpreter> python = RecallInterpreter(*path);
   if (!python) return python;
   if (python->major != 3 || python->minor < 10 || python->minor > 14) {
     return MakeError(Errc::kSetup, *path + " is Python " + python->Version() +
@@ -58,7 +66,7 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
     return MakeError(Errc::kSetup,
                      "Flet " + python->flet_version +
                          " speaks another wire format; this version of "
-                         "fletbridge runs Flet 0.70 and later: pip install --upgrade flet");
+                         "fletbridge runs Flet 0.4 and later: pip install --upgrade flet");
   }
   return python;
 }
@@ -80,7 +88,7 @@ RunReport BeginReport(const RunRequest& request) {
   report.version = Version();
   report.app = request.script.empty() ? request.module : request.script;
   report.requested = {request.stage, request.transport, request.ui, request.hosting};
-  report.used.mode = "relayed";
+  report.used.mode = request.direct ? "direct" : "relayed";
   return report;
 }
 
@@ -121,9 +129,6 @@ int RunHere(const Handover& run) {
   static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
   const RunRequest& request = run.request;
   auto loop = std::make_unique<EventLoop>();
-  Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(*loop, request, run.python.flet_package, GenerationOf(run.python));
-  if (!ui) return Fail(ui.error());
 
   AppSpec spec;
   spec.python = run.python.path;
@@ -131,10 +136,15 @@ int RunHere(const Handover& run) {
   spec.environment = request.environment;
   spec.generation = GenerationOf(run.python);
   spec.limits = request.limits;
-  spec.single_session = (*ui)->name() == "headless";
+  spec.single_session = request.shown_by == "headless";
+  spec.direct = request.direct;
+  spec.takes_socket = TakesSocket(run.python);
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
   if (!app) return Fail(app.error());
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(
+      *loop, request, run.python.flet_package, GenerationOf(run.python), (*app)->direct_address());
+  if (!ui) return Fail(ui.error());
 
   SessionParts parts;
   parts.report = BeginReport(request);
@@ -194,6 +204,10 @@ int Run(const RunRequest& request) {
   Result<ChosenStage> chosen = ChooseStage(request, run.python);
   if (!chosen) return Fail(chosen.error());
   run.chosen = std::move(*chosen);
+  const ModeFacts facts{run.python.flet_version, WireGeneration(run.python.flet_version),
+                        run.chosen.stage,        run.chosen.transport,
+                        TakesSocket(run.python), *no_window};
+  if (Result<> mode = ChooseMode(run.request, facts); !mode) return Fail(mode.error());
   Announce(run.request, run.python, run.chosen, *no_window);
 
   std::vector<Hosting>& hostings = run.chosen.hostings;
@@ -223,13 +237,30 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   static Timeline timeline;
   RunRequest request = asked;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
-  if (Result<std::string> no_window = ChooseUi(request, {}, 0); !no_window)
-    return Fail(no_window.error());
+  // Flet does not say which one it is.
+  Interpreter python;
+  if (Result<Interpreter> parent = ProbeRunning(::getppid()); parent) {
+    python = std::move(*parent);
+  } else {
+    Log(LogLevel::kDebug, parent.error().Line());
+  }
+  const int generation = WireGeneration(python.flet_version);
+  Result<std::string> no_window = ChooseUi(request, python.flet_package, generation);
+  if (!no_window) return Fail(no_window.error());
+  // The app listens already.
+  const ModeFacts facts{
+      python.flet_version, generation, "1", page_url.starts_with("tcp:") ? "tcp" : "uds", true,
+      *no_window};
+  if (Result<> chosen = ChooseMode(request, facts); !chosen) return Fail(chosen.error());
   auto loop = std::make_unique<EventLoop>();
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(*loop, request, {}, Generation::kG3);
-  if (!ui) return Fail(ui.error());
-  Result<std::unique_ptr<AppTransport>> app = MakeClientOf(*loop, request.limits, page_url);
+  Result<std::unique_ptr<AppTransport>> app =
+      MakeClientOf(*loop, request, page_url, GenerationOf(python));
   if (!app) return Fail(app.error());
+  // An unknown one is spoken to as the newest first, which the others are translated to.
+  Result<std::unique_ptr<UiEndpoint>> ui =
+      MakeUi(*loop, request, python.flet_package,
+             generation == 0 ? Generation::kG3 : GenerationOf(python), (*app)->direct_address());
+  if (!ui) return Fail(ui.error());
   if (!pid_file.empty()) {
     // Python kills the process whose number it finds here; it removes the file itself.
     std::ofstream out(pid_file);
@@ -239,6 +270,8 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   SessionParts parts;
   parts.report = BeginReport(request);
   parts.report.app = page_url;
+  parts.report.flet = python.flet_version;
+  if (!python.flet_version.empty()) parts.report.python = python.Version();
   parts.report.used.stage = (*app)->capabilities().stage;
   parts.report.used.transport = (*app)->capabilities().transport;
   parts.report.used.ui = (*ui)->name();

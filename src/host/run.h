@@ -17,6 +17,7 @@ struct RunRequest {
   std::string stage = "auto";    // "1", "2", "3" or "auto"
   std::string hosting = "auto";  // stages 2 and 3: "interpreter", "static", "library" or "auto"
   std::string transport;         // "uds", "tcp", "ffi", or empty for the stage's default
+  std::string mode = "auto";     // "direct": the client speaks to the app itself; "relayed", "auto"
   std::string ui = "auto";       // "desktop", "headless", "attach" or "auto"
   std::string attach_address;    // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
   std::string flet_client;       // desktop: folder or archive of Flet's client; empty to search
@@ -38,6 +39,7 @@ struct RunRequest {
   std::string shown_by;       // "desktop", "headless" or "attach"
   std::string client_folder;  // desktop: the client that was chosen
   int client_generation = 0;  // what it speaks; 0: it will show
+  bool direct = false;        // the client and the app's socket are joined without us
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for

@@ -258,8 +258,10 @@ class Session {
     for (const ProcessInfo& process : app_.processes())
       report.processes.push_back({process.role, process.pid});
     report.SetTimeline(*parts_.timeline);
-    report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
-    report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
+    if (app_.direct_address().empty()) {  // else none has passed through us
+      report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
+      report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
+    }
     report.latency = PercentilesOf(ui_.latencies());
     report.generation = static_cast<int>(app_.generation());
     report.client_generation = static_cast<int>(ui_.client_generation());

@@ -1,9 +1,12 @@
 #include "src/host/ui_choice.h"
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "common/clients/client_pins.h"
 #include "common/clients/client_search.h"
 #include "src/ui/desktop/desktop_ui.h"
+#include "src/ui/desktop/toolkit.h"
 
 namespace fletbridge {
 namespace {
@@ -13,22 +16,34 @@ std::string Variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
+ClientSearch SearchFor(const std::string& flet_client, const std::string& flet_package,
+                       int generation) {
+  ClientSearch search = SearchFrom(Variable);
+  search.asked = flet_client;
+  search.flet_package = flet_package;
+  search.generation = generation;
+  return search;
+}
+
 Result<> TakeDesktop(RunRequest& request, const std::string& flet_package, int generation) {
   if (const std::string why = desktop::NoDisplay(); !why.empty()) {
     return MakeError(Errc::kSetup, "no display for a window: " + why +
                                        "; set it to a display that runs, or use --ui headless or "
                                        "--ui attach");
   }
-  ClientSearch search = SearchFrom(Variable);
-  search.asked = request.flet_client;
-  search.flet_package = flet_package;
-  search.generation = generation;
+  ClientSearch search = SearchFor(request.flet_client, flet_package, generation);
+  if (generation == 1) search.served = {1};  // nothing translates to it
   Result<FletClient> client = ChooseClient(search);
   if (!client) return client.error();
   request.shown_by = "desktop";
   request.client_folder = client->folder;
   request.client_generation = client->generation;
   return {};
+}
+
+// What was named, or pinned, is not passed over in silence.
+bool IsPassedOver(const std::string& flet_client, const Error& why) {
+  return flet_client.empty() && why.code != Errc::kUntrusted;
 }
 
 }  // namespace
@@ -43,9 +58,35 @@ Result<std::string> ChooseUi(RunRequest& request, const std::string& flet_packag
   if (request.ui != "auto" || !request.steps_file.empty()) return std::string();
   Result<> taken = TakeDesktop(request, flet_package, generation);
   if (taken) return std::string();
-  // What was named, or pinned, is not passed over in silence.
-  if (!request.flet_client.empty() || taken.error().code == Errc::kUntrusted) return taken.error();
+  if (!IsPassedOver(request.flet_client, taken.error())) return taken.error();
   return taken.error().Line();
+}
+
+WindowFinding LookForWindow(const std::string& flet_client, const std::string& flet_package,
+                            int generation) {
+  WindowFinding finding;
+  const desktop::Toolkit toolkit = desktop::TryToolkit();
+  finding.display = toolkit.display;
+  finding.display_obstacle = toolkit.display_obstacle;
+  finding.toolkit_obstacle = toolkit.obstacle;
+  finding.passed_over = !desktop::NoDisplay().empty();
+  const ClientSearch search = SearchFor(flet_client, flet_package, generation);
+  Result<FletClient> client = PickClient(search);
+  if (!client) {
+    finding.client_obstacle = client.error().Line();
+    finding.passed_over = finding.passed_over || IsPassedOver(flet_client, client.error());
+    return finding;
+  }
+  finding.client = client->folder.empty() ? client->archive : client->folder;
+  finding.source = client->source;
+  finding.version = client->version;
+  finding.generation = client->generation;
+  if (Result<std::vector<ClientPin>> pins = ReadPins(search.pins); pins) {
+    finding.pinned = std::any_of(pins->begin(), pins->end(), [&](const ClientPin& pin) {
+      return pin.folder == client->folder;
+    });
+  }
+  return finding;
 }
 
 }  // namespace fletbridge

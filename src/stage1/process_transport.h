@@ -16,10 +16,4 @@ namespace fletbridge::stage1 {
                                                                          AppSpec spec,
                                                                          SocketAddress::Kind kind);
 
-// The other direction of start: the app runs already and has started us as its client. Its end is
-// seen as the end of the connection; Stop() only leaves.
-[[nodiscard]] std::unique_ptr<AppTransport> MakeAttachedTransport(EventLoop& loop,
-                                                                  const FlowLimits& limits,
-                                                                  SocketAddress address);
-
 }  // namespace fletbridge::stage1

@@ -6,10 +6,12 @@ that ends. Pictures are raw pixels; what is looked for in them is told by region
 
 import ctypes
 import os
+import re
 import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 WIDTH, HEIGHT = 1280, 720  # as large as the client's window: there is no window manager to place it
@@ -20,7 +22,7 @@ CLIENT_MESSAGE = 33
 
 def why_no_display():
     """Why there can be none on this machine, as one line; None if there can."""
-    for program in ("Xvfb", "xdotool", "import"):
+    for program in ("Xvfb", "xdotool", "xprop", "setxkbmap", "import", "blackbox", "weston"):
         if shutil.which(program) is None:
             return f"there is no {program}; run tools/setup.sh"
     return None
@@ -52,6 +54,11 @@ class Picture:
         left, top, right, bottom = box
         return b"".join(self.row(y, left, right) for y in range(top, bottom))
 
+    def blank(self, box):
+        """One colour only."""
+        part = self.part(box)
+        return part == part[:3] * (len(part) // 3)
+
     def pixel(self, x, y):
         return self.row(y, x, x + 1)
 
@@ -77,10 +84,18 @@ class Picture:
 
 
 class Display:
+    def __init__(self, *options, manager=None, keyboard=None):
+        """`options`: further ones of Xvfb; `manager`: the program that places the windows; `keyboard`: a layout
+        other than the US one."""
+        self.options, self.manager_name, self.keyboard = options, manager, keyboard
+        self.server = self.manager = None
+
     def __enter__(self):
         read, write = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"],
+            # Without -noreset the keyboard is the default one again when setxkbmap, its only client, has gone.
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset",
+             *self.options],
             pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
         os.close(write)
         with os.fdopen(read) as pipe:
@@ -92,11 +107,25 @@ class Display:
         self.environment = {"DISPLAY": self.name, "LIBGL_ALWAYS_SOFTWARE": "1", "GDK_BACKEND": "x11",
                             "MESA_SHADER_CACHE_DISABLE": "true", "GSETTINGS_BACKEND": "memory",
                             "NO_AT_BRIDGE": "1"}
+        if self.keyboard:
+            self._run("setxkbmap", self.keyboard)
+        if self.manager_name:
+            self._manage()
         return self
 
     def __exit__(self, *_):
-        self.server.terminate()
-        self.server.wait(30)
+        for program in (self.manager, self.server):
+            if program is not None:
+                program.terminate()
+                program.wait(30)
+
+    def _manage(self):
+        self.manager = subprocess.Popen([self.manager_name], env={**os.environ, "DISPLAY": self.name},
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        preexec_fn=_end_with_me(os.getpid()))
+        deadline = time.monotonic() + 30
+        while not re.search(r"window id # 0x", self.property_of("-root", "_NET_SUPPORTING_WM_CHECK")):
+            assert time.monotonic() < deadline, f"{self.manager_name} manages nothing"
 
     def _run(self, *argv):
         return subprocess.run(argv, env={**os.environ, "DISPLAY": self.name}, check=True, timeout=30,
@@ -118,15 +147,35 @@ class Display:
             if time.monotonic() > deadline or not alive():
                 return None
 
-    def click(self, box):
+    def click(self, box, button=1, times=1):
         left, top, right, bottom = box
-        self._run("xdotool", "mousemove", str((left + right) // 2), str((top + bottom) // 2), "click", "1")
+        self._run("xdotool", "mousemove", str((left + right) // 2), str((top + bottom) // 2),
+                  "click", "--repeat", str(times), str(button))
+
+    def focus(self, window):
+        """Where nobody manages windows, none has the keyboard by itself."""
+        self._run("xdotool", "windowfocus", "--sync", str(window))
 
     def type(self, text):
         self._run("xdotool", "type", text)
 
-    def windows(self):
-        found = subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "."], text=True,
+    def press(self, *keys):
+        self._run("xdotool", "key", *keys)
+
+    def property_of(self, window, *names):
+        """As xprop tells it; one that is not there says so."""
+        where = (window,) if window == "-root" else ("-id", str(window))
+        found = subprocess.run(["xprop", *where, *names], env={**os.environ, "DISPLAY": self.name},
+                               text=True, capture_output=True, timeout=30)
+        return found.stdout
+
+    def place_of(self, window):
+        """Its left and top on the screen, width and height."""
+        text = self._run("xdotool", "getwindowgeometry", "--shell", str(window)).decode()
+        return tuple(int(re.search(rf"^{name}=(-?\d+)", text, re.M)[1]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
+
+    def windows(self, *how):
+        found = subprocess.run(["xdotool", "search", "--onlyvisible", *(how or ("--name", "."))], text=True,
                                env={**os.environ, "DISPLAY": self.name}, capture_output=True, timeout=30)
         return [int(line) for line in found.stdout.split()]
 
@@ -152,3 +201,35 @@ class Display:
         message.data[0] = x11.XInternAtom(display, b"WM_DELETE_WINDOW", 0)
         x11.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
         x11.XCloseDisplay(display)
+
+
+class WaylandDisplay(Display):
+    """A Wayland compositor in such a display, as large as it: what comes to it goes to the one window."""
+
+    folder = None
+
+    def __enter__(self):
+        super().__enter__()
+        self.folder = tempfile.mkdtemp(prefix="fletbridge-weston-")
+        socket_path = os.path.join(self.folder, "wayland")
+        environment = {**os.environ, **self.environment, "XDG_RUNTIME_DIR": self.folder}
+        self.manager = subprocess.Popen(
+            ["weston", "--no-config", "--backend=x11-backend.so", "--shell=kiosk-shell.so", "--idle-time=0",
+             f"--width={WIDTH}", f"--height={HEIGHT}", "--socket=wayland"], env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
+        deadline = time.monotonic() + 30
+        while not (os.path.exists(socket_path) and self.windows()):
+            assert time.monotonic() < deadline and self.manager.poll() is None, "weston opens no display"
+        for name in ("DISPLAY", "GDK_BACKEND"):
+            del self.environment[name]
+        self.environment["WAYLAND_DISPLAY"] = socket_path
+        return self
+
+    def windows(self):
+        """The compositor's own: those in it are not X's."""
+        return super().windows("--class", "weston")
+
+    def __exit__(self, *_):
+        super().__exit__()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -3,114 +3,115 @@
 import signal
 import unittest
 
-from display import Display, why_no_display
-from harness import E2E, EXAMPLES, PATIENCE, ROOT, Variant, command_of, every_variant
+from display import WaylandDisplay
+from harness import E2E, EXAMPLES, Variant, command_of, every_variant
+from windowed import CLIENT, ECHO, FIELD, NUMBER, PLUS, ROWS, Windowed, both_pairs, why_no_window
 
-CLIENT = ROOT / "build/clients/0.82.2/flet"
-MIDDLE = (320, 400)  # the strip of the window where the counter's row is
-
-
-def why_no_window():
-    if not (CLIENT / "lib/libflutter_linux_gtk.so").exists():
-        return f"no client in {CLIENT.relative_to(ROOT)}; run tools/setup.sh"
-    return why_no_display()
+OWN_LINES = ("SHOWN", "FIELD", "PLUS", "SUBMIT", "EVENT", "AFTER")
 
 
-@unittest.skipIf(why_no_window(), why_no_window())
-class Windowed:
-    def setUp(self):
-        super().setUp()
-        self.display = Display().__enter__()
-        self.addCleanup(self.display.__exit__)
+class Used(Windowed):
+    keyboard = "de"  # it has an ö, without a dead key
 
-    def start(self, *app, options=(), env=None, **more):
-        return self.box.run(self.variant, *app, ui="desktop", options=["--flet-client", CLIENT, *options],
-                            env={**self.display.environment, **(env or {})}, **more)
+    def drawn(self, run):
+        drawn = self.see(run, lambda shot: not (shot.is_empty() or shot.blank(NUMBER) or shot.blank(ROWS)),
+                         "the app")
+        self.assertTrue(drawn.blank(ECHO))
+        return drawn
 
-    def see(self, run, wanted, what):
-        picture = self.display.wait(wanted, 40 * PATIENCE, run.alive)
-        if picture is None:
-            self.display.save("/tmp/fletbridge-test-desktop.png")
-            self.fail(f"{what} was never seen; see /tmp/fletbridge-test-desktop.png{run.shown()}")
-        return picture
+    def use(self, run, window, drawn):
+        """`window` is what gets the keys; `drawn` is how the app began."""
+        self.display.focus(window)
+        self.display.click(FIELD)
+        self.display.type("Ann")
+        run.wait_line("^FIELD 'Ann'$")
+        self.see(run, lambda shot: not shot.blank(ECHO), "what was typed")
+        self.display.press("odiaeresis")
+        run.wait_line(r"^FIELD 'Ann\\xf6'$")
+        self.display.press("ctrl+a", "ctrl+x")
+        run.wait_line("^FIELD ''$")
+        self.display.press("ctrl+v")
+        run.wait_line(r"^FIELD ''\n(?s:.*)^FIELD 'Ann\\xf6'$")
+        unfocused = self.display.picture().part(PLUS)
+        self.display.press("Tab")
+        self.see(run, lambda shot: shot.part(PLUS) != unfocused, "a button that has the focus")
+        self.display.press("Return")
+        run.wait_line("^PLUS 1$")
+        one = self.see(run, lambda shot: shot.part(NUMBER) != drawn.part(NUMBER), "another number")
+        self.display.click(PLUS)
+        run.wait_line("^PLUS 2$")
+        self.see(run, lambda shot: shot.part(NUMBER) not in (drawn.part(NUMBER), one.part(NUMBER)), "a third one")
+        self.display.click(FIELD)
+        self.display.press("Return")
+        run.wait_line("^SUBMIT$")
+        self.display.click(ROWS, button=5, times=3)
+        self.see(run, lambda shot: shot.part(ROWS) != drawn.part(ROWS), "other rows")
 
-    def counter(self, **more):
-        """A counter whose row is on the screen: the run, and its minus, number and plus."""
-        run = self.start(EXAMPLES / "counter/main.py", **more)
-        run.wait_line("ui first frame", 60)
-        picture = self.see(run, lambda shot: len(shot.things(*MIDDLE)) == 3, "the counter's row")
-        return run, picture, picture.things(*MIDDLE)
-
-    def window_titled(self, title):
-        titles = {self.display.title(window): window for window in self.display.windows()}
-        self.assertIn(title, titles)
-        return titles[title]
-
-
-class CounterInAWindow(Windowed):
-    def testAClickChangesTheNumberAndClosingEndsAll(self):
-        run, before, (minus, number, plus) = self.counter(options=["--log-level", "debug"])
-        self.assertFalse(before.is_empty())
-        pids = [pid for pid, command in self.box.processes().items() if "fletbridge" in command
-                or "main.py" in command]
-        self.assertEqual(len(pids), 1 if self.variant.in_process else 2, list(map(command_of, pids)))
-        self.display.click(plus)
-        after = self.see(run, lambda shot: shot.part(number) != before.part(number), "another number")
-        self.display.click(minus)
-        self.see(run, lambda shot: shot.part(number) == before.part(number), "the first number again")
-        self.assertNotEqual(after.part(number), before.part(number))
-
-        self.display.close_window(self.window_titled("Counter"))
-        self.assertEqual(run.wait(15), 0, run.shown())
-        self.assertEqual(self.display.windows(), [])
-        report = run.report()
+    def check(self, report):
         self.assertEqual(report["used"]["ui"], "desktop")
-        self.assertEqual(report["used"]["ui_leg"], "uds")
-        self.assertEqual(report["client_generation"], 2)
+        self.assertEqual((report["generation"], report["client_generation"]), (self.generation, 2))
         self.assertEqual(report["exit"]["code"], 0)
-        self.assertGreaterEqual(report["latency_us"]["count"], 2)
         times = report["timeline_ms"]
+        if report["used"]["mode"] == "direct":  # no packet is seen
+            times["registered"] = times["first_frame"] = times["frame_drawn"]
         self.assertTrue(all(value is not None for value in times.values()), times)
         self.assertLess(times["window_shown"], times["registered"])
 
-    def testTheAppsEndClosesTheWindow(self):
-        app = self.box.write("app.py", "import flet as ft, os, sys, threading\n"
-                             "def main(page):\n    page.add(ft.Text('bye'))\n"
-                             "    threading.Thread(target=lambda: (sys.stdin.readline(), os._exit(7))).start()\n"
-                             "    print('SHOWN', flush=True)\nft.run(main)\n")
-        run = self.start(app, stdin=-1)
-        run.wait_line("SHOWN", 60)
-        run.write(b"\n")
-        self.assertEqual(run.wait(15), 7, run.shown())
-        self.assertEqual(self.display.windows(), [])
 
-    def testATerminationEndsAppAndWindow(self):
-        run, _, _ = self.counter(options=["--log-level", "debug"])
+class AWindow(Used):
+    def testMouseAndKeyboardReachTheAppAndClosingEndsAll(self):
+        run = self.shown()
+        drawn = self.drawn(run)
+        pids = [pid for pid, command in self.box.processes().items() if "window.py" in command]
+        self.assertEqual(len(pids), 1 if self.variant.in_process else 2, list(map(command_of, pids)))
+        window = self.window_titled("Probe")
+        self.use(run, window, drawn)
+        self.display.close_window(window)
+        self.assertEqual(run.wait(15), 0, run.shown())
+        self.assertEqual(self.display.windows(), [])
+        lines = run.text[0].splitlines()
+        self.assertEqual(lines[-1], "AFTER")
+        self.assertEqual([line for line in lines if not line.startswith(OWN_LINES)], [], "lines of others")
+        self.check(run.report())
+
+
+both_pairs(AWindow,
+           [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("3", "ffi")],
+           [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds")])
+
+
+class OnWayland(Used):
+    generation = 3
+    kind_of_display = WaylandDisplay
+
+    def testMouseAndKeyboardReachTheAppAndItClosesItsWindow(self):
+        run = self.shown()
+        drawn = self.drawn(run)
+        (compositor,) = self.display.windows()
+        self.use(run, compositor, drawn)
+        run.write(b"await window.close()\n")
+        self.assertEqual(run.wait(15), 0, run.shown())
+        self.check(run.report())
+
+
+every_variant(OnWayland, [Variant("1", "uds"), Variant("3", "ffi")])
+
+
+class InTheSameProcess(Windowed):
+    def testAnAppMayChangeItsEnvironmentWhileTheWindowOpens(self):
+        app = self.box.write("app.py", "import os, time\nend = time.monotonic() + 1.5\n"
+                             "while time.monotonic() < end:\n"
+                             "    for i in range(500): os.environ[f'VARIABLE_{i}'] = 'x'\n"
+                             "    for i in range(500): del os.environ[f'VARIABLE_{i}']\n"
+                             "import flet as ft\ndef main(page):\n    page.add(ft.Text('here'))\n"
+                             "    print('SHOWN', flush=True)\nft.run(main)\n")
+        run = self.start(app)
+        run.wait_line("SHOWN", 60)
         run.signal(signal.SIGTERM)
         self.assertEqual(run.wait(15), 128 + signal.SIGTERM, run.shown())
-        self.assertEqual(self.display.windows(), [])
 
 
-every_variant(CounterInAWindow, [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"),
-                                 Variant("3", "ffi"), Variant("2", "uds", "library"),
-                                 Variant("3", "ffi", "static")])
-
-
-class OlderFletInAWindow(Windowed):
-    """Flet 0.82.2 on the client of its own."""
-
-    def testAClickChangesTheNumber(self):
-        run, before, (_, number, plus) = self.counter(python=ROOT / "build/venv/0.82.2/bin/python",
-                                                      options=["--log-level", "debug"])
-        self.display.click(plus)
-        self.see(run, lambda shot: shot.part(number) != before.part(number), "another number")
-        self.display.close_window(self.window_titled("Counter"))
-        self.assertEqual(run.wait(15), 0, run.shown())
-        report = run.report()
-        self.assertEqual((report["generation"], report["client_generation"]), (2, 2))
-
-
-every_variant(OlderFletInAWindow, [Variant("1", "uds"), Variant("2", "uds")])
+every_variant(InTheSameProcess, [Variant("2", "uds"), Variant("3", "ffi", "library")])
 
 
 class WithoutADisplay(E2E):
@@ -125,3 +126,22 @@ class WithoutADisplay(E2E):
                            options=["--flet-client", CLIENT], env={"DISPLAY": ":4999"})
         self.assertEqual(run.wait(30), 70, run.shown())
         self.one_line(run, "cannot open a window", "--ui headless")
+
+
+class WithoutOpenGl(Windowed, E2E):
+    def testItIsToldInOneLine(self):
+        for name, value in (("__EGL_VENDOR_LIBRARY_DIRS", "/nowhere"), ("GDK_GL", "disable")):
+            with self.subTest(name):
+                run = self.start(EXAMPLES / "counter/main.py", variant=Variant("2", "uds"), env={name: value})
+                self.assertEqual(run.wait(30), 70, run.shown())
+                self.one_line(run, "no window without OpenGL", "--ui headless")
+                self.assertEqual(self.display.windows(), [])
+
+
+class AnyUi(E2E):
+    def testWithoutADisplayTheAppRunsHeadlessAndIsToldWhy(self):
+        app = self.box.write("app.py", "import flet as ft, os\n"
+                             "def main(page):\n    page.add(ft.Text('x'))\n    os._exit(0)\nft.run(main)\n")
+        run = self.box.run(Variant("1", "uds"), app, ui="auto", report=False)
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.one_line(run, "no window, the app runs headless until Ctrl-C: no display for a window")

@@ -41,7 +41,8 @@ class PythonStartsFlet(E2E):
         file.write_text(steps)
         self.report = self.box.name("report")
         app = self.box.write("app.py", source)
-        return self.box.launch([self.python, app], stdin=subprocess.PIPE, env={
+        python = self.python if isinstance(self.python, list) else [self.python]
+        return self.box.launch([*python, app], stdin=subprocess.PIPE, env={
             "DISPLAY": ":77", "FLET_VIEW_PATH": BIN, "FLETBRIDGE_UI": "headless",
             "FLETBRIDGE_STEPS": file, "FLETBRIDGE_REPORT": self.report, **(env or {})})
 
@@ -72,6 +73,15 @@ class PythonStartsFlet(E2E):
                                             "s.close()\nft.run(main, port=p)"))
         self.assertEqual(run.wait(30), 0, run.shown())
         self.assertEqual(json.loads(self.report.read_text())["used"]["transport"], "tcp")
+
+    def testWhatAnUnknownInterpreterSpeaksIsFoundOut(self):
+        """Started under a name that leads nowhere; its Flet is on PYTHONPATH alone."""
+        (packages,) = (self.python.parent.parent / "lib").glob("python3*/site-packages")
+        self.python = ["bash", "-c", 'exec -a nobody "$0" "$@"', "/usr/bin/python3"]
+        run = self.start(env={"PYTHONPATH": packages})
+        self.assertEqual(run.wait(30), 0, run.shown())
+        report = json.loads(self.report.read_text())
+        self.assertEqual((report["generation"], report["flet"]), (self.generation, None))
 
     def testPidFileIsOursAndGoesAway(self):
         run = self.start(HOLD)

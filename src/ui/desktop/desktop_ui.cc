@@ -5,18 +5,29 @@
 #include <optional>
 #include <utility>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "common/base/log.h"
 #include "common/net/client_leg.h"
 #include "common/process/runtime_dir.h"
 #include "common/wire/peek.h"
+#include "src/ui/desktop/trim.h"
 #include "src/ui/desktop/window.h"
 
 namespace fletbridge::desktop {
+namespace asio = boost::asio;
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFailureCode = 70;
+// The client writes its number there for those who have started it: that is this process.
+constexpr const char* kNobody = "/dev/null";
+constexpr auto kLastAnswersDeadline = std::chrono::milliseconds(300);
+// In direct mode nobody sees whether the app waits for an answer: each end waits so long.
+constexpr auto kUnseenAnswersDeadline = std::chrono::milliseconds(100);
 
 SocketAddress AddressIn(const RuntimeDir& dir) {
   SocketAddress address;
@@ -28,22 +39,31 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
  public:
   DesktopUi(EventLoop& loop, DesktopOptions options, RuntimeDir dir)
       : loop_(loop),
+        generation_(options.client_generation),
         dir_(std::move(dir)),
-        leg_(loop, options.limits, AddressIn(dir_), options.app_generation, *this,
-             options.client_generation),
-        window_(Of(options), Events()) {}
+        last_answers_(loop.io()),
+        window_(Of(options), Events()) {
+    if (!options.page_url.empty()) return;
+    leg_ =
+        std::make_unique<ClientLeg>(loop, options.limits, AddressIn(dir_), options.app_generation,
+                                    static_cast<ClientLegSink&>(*this), options.client_generation);
+  }
 
   std::string name() const override { return "desktop"; }
-  std::string leg() const override { return "uds"; }
-  Generation client_generation() const override { return leg_.client_generation(); }
+  std::string leg() const override { return leg_ ? "uds" : std::string(); }
+  Generation client_generation() const override {
+    return leg_ ? leg_->client_generation() : generation_;
+  }
   LatencySamples latencies() const override { return latencies_; }
 
   void Start(UiSink& sink) override {
     sink_ = &sink;
     loop_.Post([this] {
-      if (Result<> listens = leg_.Listen(); !listens) {
-        Finish(listens.error());
-        return;
+      if (leg_) {
+        if (Result<> listens = leg_->Listen(); !listens) {
+          Finish(listens.error());
+          return;
+        }
       }
       window_.Open();
       sink_->OnUiEvent({UiState::kReady, {}, 0});
@@ -51,20 +71,25 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   }
 
   SendResult Send(Packet&& packet) override {
-    if (!leg_.has_client()) return leg_.Send(std::move(packet));
+    if (!leg_) return SendResult::kClosed;
+    if (!leg_->has_client()) return leg_->Send(std::move(packet));
     const Action action = PeekAction(packet);
-    const SendResult result = leg_.Send(std::move(packet));
+    const SendResult result = leg_->Send(std::move(packet));
     if (result == SendResult::kAccepted) Observe(action);
     return result;
   }
-  std::size_t queued_bytes() const override { return leg_.queued_bytes(); }
-  void PauseReceiving() override { leg_.PauseReceiving(); }
-  void ResumeReceiving() override { leg_.ResumeReceiving(); }
+  std::size_t queued_bytes() const override { return leg_ ? leg_->queued_bytes() : 0; }
+  void PauseReceiving() override {
+    if (leg_) leg_->PauseReceiving();
+  }
+  void ResumeReceiving() override {
+    if (leg_) leg_->ResumeReceiving();
+  }
 
   // The client connects again by itself, and so gets another session.
   bool EndSession(const Error& why) override {
     loop_.Post([this, why] {
-      if (leg_.DisconnectClient()) OnDisconnected(why);
+      if (leg_ && leg_->DisconnectClient()) OnDisconnected(why);
     });
     return true;
   }
@@ -72,7 +97,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   void Close(const Error& why) override {
     loop_.Post([this, why] {
       if (!close_why_) close_why_ = why;
-      leg_.Close();
+      if (leg_) leg_->Close();
       window_.Close();
     });
   }
@@ -81,7 +106,8 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   WindowOptions Of(const DesktopOptions& options) const {
     WindowOptions window;
     window.client = options.client;
-    window.arguments = {dir_.File("ui.sock"), dir_.File("client.pid")};
+    window.arguments = {options.page_url.empty() ? AddressIn(dir_).path : options.page_url,
+                        kNobody};
     if (!options.assets.empty()) window.arguments.push_back(options.assets);
     return window;
   }
@@ -94,8 +120,9 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     events.on_frame_drawn = [this, at = &loop_] {
       at->Post([this, now = Clock::now()] { Tell(&UiSink::OnFrameDrawn, now); });
     };
+    events.on_rest = [this, at = &loop_] { at->Post([this] { trim_.AtRest(); }); };
     events.on_closed = [this, at = &loop_](const Error& why) {
-      at->Post([this, why] { Finish(why); });
+      at->Post([this, why] { OnWindowClosed(why); });
     };
     return events;
   }
@@ -103,10 +130,27 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     if (!finished_) (sink_->*what)(when);
   }
 
-  // The window has gone, or never came.
+  // The window has gone, or never came. An app that has asked for that (`await window.destroy()`)
+  // gets its answer.
+  void OnWindowClosed(const Error& why) {
+    if (why.code || close_why_ || (leg_ && calls_ == 0)) {
+      Finish(why);
+      return;
+    }
+    window_closed_ = true;
+    last_answers_.expires_after(leg_ ? kLastAnswersDeadline : kUnseenAnswersDeadline);
+    last_answers_.async_wait([this](boost::system::error_code error) {
+      if (!error) Finish({});
+    });
+  }
+
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
-    leg_.Close();
+    last_answers_.cancel();
+    if (leg_) {
+      leg_->Close();
+      window_.Close();
+    }  // else the client may still have an answer for the app: it rests when the app has ended
     dir_.Remove();
     if (why.code) {
       sink_->OnUiEvent({UiState::kClosed, why, kFailureCode});
@@ -121,6 +165,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     registered_ = false;
     first_frame_ = false;
     waits_for_answer_.reset();
+    calls_ = 0;
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
   }
   void OnDisconnected(const Error& why) override {
@@ -128,18 +173,26 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     left_ = why;
   }
   void OnPacket(Packet&& packet) override {
-    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_)
-      waits_for_answer_ = Clock::now();
+    const Action action = PeekAction(packet);
+    if (action == Action::kControlEvent && !waits_for_answer_) waits_for_answer_ = Clock::now();
+    const bool answered = action == Action::kInvokeMethod && calls_ > 0 && --calls_ == 0;
     sink_->OnPacket(std::move(packet));
+    if (answered && window_closed_) Finish({});
   }
   void OnWritable() override { sink_->OnWritable(); }
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
 
   // To the client; any thread.
   void Observe(Action action) {
-    if (action != Action::kRegisterClient && action != Action::kPatchControl) return;
+    if (action != Action::kRegisterClient && action != Action::kPatchControl &&
+        action != Action::kInvokeMethod)
+      return;
     loop_.Post([this, action, now = Clock::now()] {
       if (finished_) return;
+      if (action == Action::kInvokeMethod) {
+        ++calls_;
+        return;
+      }
       if (action == Action::kRegisterClient) {
         if (!std::exchange(registered_, true)) sink_->OnUiEvent({UiState::kRegistered, {}, 0});
         return;
@@ -153,16 +206,21 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   }
 
   EventLoop& loop_;
+  const Generation generation_;
   UiSink* sink_ = nullptr;  // set in Start()
   // loop's thread only
   RuntimeDir dir_;
-  ClientLeg leg_;
+  Trim trim_;
+  std::unique_ptr<ClientLeg> leg_;  // none in direct mode
   LatencySamples latencies_;
   std::optional<Clock::time_point> waits_for_answer_;
   std::optional<Error> left_;       // the last client has gone, and no other has come
   std::optional<Error> close_why_;  // why the host closed it
+  asio::steady_timer last_answers_;
+  int calls_ = 0;  // of the client's methods, not answered yet
   bool registered_ = false;
   bool first_frame_ = false;
+  bool window_closed_ = false;
   bool finished_ = false;
   Window window_;
 };
@@ -180,10 +238,14 @@ std::string NoDisplay() {
 }
 
 Result<std::unique_ptr<UiEndpoint>> MakeDesktopUi(EventLoop& loop, DesktopOptions options) {
-  Result<RuntimeDir> dir = RuntimeDir::Create();
-  if (!dir) return dir.error();
+  RuntimeDir dir;
+  if (options.page_url.empty()) {
+    Result<RuntimeDir> made = RuntimeDir::Create();
+    if (!made) return made.error();
+    dir = std::move(*made);
+  }
   return std::unique_ptr<UiEndpoint>(
-      std::make_unique<DesktopUi>(loop, std::move(options), std::move(*dir)));
+      std::make_unique<DesktopUi>(loop, std::move(options), std::move(dir)));
 }
 
 }  // namespace fletbridge::desktop

@@ -1,7 +1,8 @@
 // Room: src/ui/desktop. The app in a window of this process: Flet's own desktop client, run by the
 // Flutter engine that belongs to it. The client is reached by a private socket of ours, since it
 // has no other way to speak; if it speaks another wire generation than the app, what passes is
-// translated. Used by src/host.
+// translated. Used by src/host. In direct mode the client is given the app's own address, and no
+// packet comes this way: of the session only the window's life is known.
 //
 // The window appears at once, while the app's interpreter starts. Closed by a person or by the app,
 // it ends the UI; the app's end closes it.
@@ -23,7 +24,8 @@ struct DesktopOptions {
   std::string client;                                   // the folder of Flet's desktop client
   Generation client_generation = Generation::kUnknown;  // if it is known
   Generation app_generation = Generation::kUnknown;
-  std::string assets;  // the app's folder of assets; empty: it has none
+  std::string page_url;  // direct mode: where the app listens, as Flet writes it; else empty
+  std::string assets;    // the app's folder of assets; empty: it has none
   FlowLimits limits;
 };
 

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <chrono>
 #include <clocale>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,16 +22,37 @@ namespace fletbridge::desktop {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
 // GTK's and the engine's objects, of which only addresses are known here.
 using Object = void*;
+
+struct GlibError {  // GError
+  std::uint32_t domain;
+  int code;
+  const char* message;
+};
 
 constexpr int kNonUnique = 1 << 5;  // G_APPLICATION_NON_UNIQUE: each run is a program of its own
 constexpr int kAfter = 1;           // G_CONNECT_AFTER
 constexpr const char* kApplicationId = "com.appveyor.flet";  // as Flet's own runner has it
 constexpr int kWidth = 1280;
 constexpr int kHeight = 720;
+constexpr std::chrono::milliseconds kRest{1000};
 constexpr std::string_view kRegister = "_register_with_registrar";
+// Does nothing but print a line, into what is the app's own stdout here.
+constexpr std::string_view kGreeter = "media_kit_libs_linux_plugin_register_with_registrar";
+
+// What a taskbar knows the window by: the name of the client's own runner, or, as with Flet 1.0 on
+// its own client, the one that the app's environment gives it.
+std::string ProgramName() {
+  const char* id = std::getenv("FLET_APP_ID");
+  const std::string name = id != nullptr ? id : "";
+  const bool usable = !name.empty() && std::none_of(name.begin(), name.end(), [](char c) {
+    return c == '/' || std::iscntrl(static_cast<unsigned char>(c)) != 0;
+  });
+  return usable ? name : "flet";
+}
 
 // "url_launcher_plugin" -> "UrlLauncherPlugin", the name by which the client's own runner asks.
 std::string PluginName(std::string_view function) {
@@ -67,10 +91,19 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     Object (*gtk_application_window_new)(Object);
     void (*gtk_window_set_title)(Object, const char*);
     void (*gtk_window_set_default_size)(Object, int, int);
+    Object (*gtk_window_get_screen)(Object);
+    void (*gtk_window_set_titlebar)(Object, Object);
+    Object (*gtk_header_bar_new)();
+    void (*gtk_header_bar_set_title)(Object, const char*);
+    void (*gtk_header_bar_set_show_close_button)(Object, int);
     void (*gtk_container_add)(Object, Object);
     void (*gtk_widget_show)(Object);
     void (*gtk_widget_grab_focus)(Object);
     void (*gtk_widget_hide)(Object);
+    Object (*gtk_widget_get_window)(Object);
+    Object (*gdk_window_create_gl_context)(Object, GlibError**);
+    int (*gdk_gl_context_realize)(Object, GlibError**);
+    void (*gdk_gl_context_clear_current)();
     Object (*gdk_display_get_default)();
     void (*gdk_display_flush)(Object);
     int (*g_application_run)(Object, int, char**);
@@ -80,7 +113,9 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     void (*g_object_add_weak_pointer)(Object, Object*);
     void (*g_object_unref)(Object);
     unsigned (*g_idle_add)(int (*)(void*), void*);
-    const char* (*g_get_prgname)();
+    unsigned (*g_timeout_add)(unsigned, int (*)(void*), void*);
+    Object (*gtk_widget_get_frame_clock)(Object);
+    int (*g_type_check_instance_is_a)(Object, std::size_t);
     void (*g_set_prgname)(const char*);
     Object (*fl_dart_project_new)();
     void (*fl_dart_project_set_assets_path)(Object, const char*);
@@ -114,10 +149,19 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     FLETBRIDGE_GET(gtk, gtk_application_window_new);
     FLETBRIDGE_GET(gtk, gtk_window_set_title);
     FLETBRIDGE_GET(gtk, gtk_window_set_default_size);
+    FLETBRIDGE_GET(gtk, gtk_window_get_screen);
+    FLETBRIDGE_GET(gtk, gtk_window_set_titlebar);
+    FLETBRIDGE_GET(gtk, gtk_header_bar_new);
+    FLETBRIDGE_GET(gtk, gtk_header_bar_set_title);
+    FLETBRIDGE_GET(gtk, gtk_header_bar_set_show_close_button);
     FLETBRIDGE_GET(gtk, gtk_container_add);
     FLETBRIDGE_GET(gtk, gtk_widget_show);
     FLETBRIDGE_GET(gtk, gtk_widget_grab_focus);
     FLETBRIDGE_GET(gtk, gtk_widget_hide);
+    FLETBRIDGE_GET(gtk, gtk_widget_get_window);
+    FLETBRIDGE_GET(gtk, gdk_window_create_gl_context);
+    FLETBRIDGE_GET(gtk, gdk_gl_context_realize);
+    FLETBRIDGE_GET(gtk, gdk_gl_context_clear_current);
     FLETBRIDGE_GET(gtk, gdk_display_get_default);
     FLETBRIDGE_GET(gtk, gdk_display_flush);
     FLETBRIDGE_GET(gtk, g_application_run);
@@ -127,7 +171,9 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     FLETBRIDGE_GET(gtk, g_object_add_weak_pointer);
     FLETBRIDGE_GET(gtk, g_object_unref);
     FLETBRIDGE_GET(gtk, g_idle_add);
-    FLETBRIDGE_GET(gtk, g_get_prgname);
+    FLETBRIDGE_GET(gtk, g_timeout_add);
+    FLETBRIDGE_GET(gtk, gtk_widget_get_frame_clock);
+    FLETBRIDGE_GET(gtk, g_type_check_instance_is_a);
     FLETBRIDGE_GET(gtk, g_set_prgname);
     FLETBRIDGE_GET(engine, fl_dart_project_new);
     FLETBRIDGE_GET(engine, fl_dart_project_set_assets_path);
@@ -138,29 +184,49 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     FLETBRIDGE_GET(engine, fl_view_get_type);
     FLETBRIDGE_GET(engine, fl_plugin_registry_get_registrar_for_plugin);
 #undef FLETBRIDGE_GET
+    // A GDK without X11 has neither.
+    using ScreenType = std::size_t();
+    using ManagerName = const char*(Object);
+    x11_screen_type = reinterpret_cast<ScreenType*>(gtk->Find("gdk_x11_screen_get_type"));
+    x11_manager =
+        reinterpret_cast<ManagerName*>(gtk->Find("gdk_x11_screen_get_window_manager_name"));
     if (missing.empty()) return {};
     return MakeError(Errc::kSetup, "the client in " + options.client + " has an engine without " +
                                        missing + "; name another one with --flet-client");
   }
 
-  // A client that cannot be asked anything never draws, so each plugin that can be had is.
-  void RegisterPlugins(Object view) {
+  struct Plugin {
+    std::string name;
+    Result<Library> library;
+  };
+
+  // Each with all that it needs, such as a media player. Done beside the engine's start, and not
+  // before the window is shown: the loader serves one thread at a time.
+  static std::vector<Plugin> LoadPlugins(const std::string& client) {
     std::vector<fs::path> files;
     std::error_code error;
-    for (fs::directory_iterator at(options.client + "/lib", error);
+    for (fs::directory_iterator at(client + "/lib", error);
          !error && at != fs::directory_iterator(); at.increment(error))
       files.push_back(at->path());
     std::sort(files.begin(), files.end());
+    std::vector<Plugin> plugins;
     for (const fs::path& file : files) {
       const std::string name = file.filename();
-      if (!name.ends_with("_plugin.so")) continue;
-      Result<Library> library = Library::Open(file);
+      if (name.ends_with("_plugin.so")) plugins.push_back({name, Library::Open(file)});
+    }
+    return plugins;
+  }
+
+  // A client that cannot be asked anything never draws, so each plugin that can be had is.
+  void RegisterPlugins(Object view) {
+    for (const auto& [name, library] : plugins.get()) {
       if (!library) {
         Log(LogLevel::kWarning, "Flet's client goes without " + name + ": " +
                                     library.error().Line() + "; install that library");
         continue;
       }
       for (const std::string& function : library->NamesEndingWith(kRegister)) {
+        if (function == kGreeter) continue;
         auto* add = reinterpret_cast<void (*)(Object)>(library->Find(function.c_str()));
         Object registrar =
             f.fl_plugin_registry_get_registrar_for_plugin(view, PluginName(function).c_str());
@@ -170,13 +236,59 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
+  // Why nothing can be drawn, which the engine and libepoxy would end the process for; empty if it
+  // can.
+  std::string NoOpenGl() {
+    constexpr int kExtensions = 0x3055;  // EGL_EXTENSIONS
+    Result<Library> egl = Library::Open("libEGL.so.1");
+    if (!egl) return egl.error().Line();
+    auto* query = reinterpret_cast<const char* (*)(void*, int)>(egl->Find("eglQueryString"));
+    const char* has = query != nullptr ? query(nullptr, kExtensions) : nullptr;
+    if (has == nullptr || std::string_view(has).find("EGL_EXT_platform_base") == std::string::npos)
+      return "libEGL has no driver";
+    GlibError* error = nullptr;
+    Object context = f.gdk_window_create_gl_context(f.gtk_widget_get_window(window), &error);
+    if (context != nullptr && error == nullptr) f.gdk_gl_context_realize(context, &error);
+    if (context != nullptr) {
+      f.gdk_gl_context_clear_current();
+      f.g_object_unref(context);
+    }
+    return error != nullptr ? error->message : "";
+  }
+
+  // As the client's own runner has it: where windows bring their own title bar, and not where the
+  // window manager of an X display draws it.
+  bool WantsHeaderBar() {
+    if (x11_screen_type == nullptr || x11_manager == nullptr) return true;
+    Object screen = f.gtk_window_get_screen(window);
+    if (f.g_type_check_instance_is_a(screen, x11_screen_type()) == 0) return true;
+    return std::string_view(x11_manager(screen)) == "GNOME Shell";
+  }
+
+  void AddHeaderBar() {
+    Object bar = f.gtk_header_bar_new();
+    f.gtk_widget_show(bar);
+    f.gtk_header_bar_set_title(bar, options.title.c_str());
+    f.gtk_header_bar_set_show_close_button(bar, 1);
+    f.gtk_window_set_titlebar(window, bar);
+  }
+
   void Activate() {
     window = f.gtk_application_window_new(application);
     f.g_object_add_weak_pointer(window, &window);
+    if (WantsHeaderBar()) AddHeaderBar();
     f.gtk_window_set_title(window, options.title.c_str());
     f.gtk_window_set_default_size(window, kWidth, kHeight);
     f.gtk_widget_show(window);
     events.on_shown();
+    plugins = std::async(std::launch::async, LoadPlugins, options.client);
+    if (const std::string why = NoOpenGl(); !why.empty()) {
+      failure = MakeError(Errc::kSetup, "no window without OpenGL: " + why +
+                                            "; install a driver (Debian: apt install libegl1 "
+                                            "libgl1-mesa-dri), or use --ui headless");
+      f.g_application_quit(application);
+      return;
+    }
     Object project = f.fl_dart_project_new();
     f.fl_dart_project_set_assets_path(project, (options.client + "/data/flutter_assets").c_str());
     f.fl_dart_project_set_icu_data_path(project, (options.client + "/data/icudtl.dat").c_str());
@@ -194,6 +306,10 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     f.gtk_widget_show(view);
     f.gtk_container_add(window, view);
     RegisterPlugins(view);
+    if (Object clock = f.gtk_widget_get_frame_clock(window); clock != nullptr) {
+      f.g_signal_connect_data(clock, "after-paint", reinterpret_cast<void (*)()>(&OnPainted), this,
+                              nullptr, 0);
+    }
     // After all others, of which one may keep the window open: the app wants to ask first.
     f.g_signal_connect_data(window, "delete-event", reinterpret_cast<void (*)()>(&OnDelete), this,
                             nullptr, kAfter);
@@ -205,10 +321,31 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     auto* impl = static_cast<Impl*>(data);
     if (!std::exchange(impl->drawn, true)) impl->events.on_frame_drawn();
   }
-  // A person or the app closes the window. 1: GTK is not to destroy it.
-  static int OnDelete(Object, void*, void* data) {
+  // A frame is on the screen. Without one there is no timer.
+  static void OnPainted(Object, void* data) {
     auto* impl = static_cast<Impl*>(data);
-    impl->f.g_application_quit(impl->application);
+    impl->painted = Clock::now();
+    if (!std::exchange(impl->awaits_rest, true)) impl->AwaitRest(kRest);
+  }
+  void AwaitRest(std::chrono::milliseconds time) {
+    f.g_timeout_add(static_cast<unsigned>(time.count()), &OnTime, this);
+  }
+  static int OnTime(void* data) {
+    auto* impl = static_cast<Impl*>(data);
+    const auto rested =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - impl->painted);
+    if (rested < kRest) {
+      impl->AwaitRest(kRest - rested);
+    } else {
+      impl->awaits_rest = false;
+      impl->events.on_rest();
+    }
+    return 0;
+  }
+  // A person or the app closes the window. 1: GTK is not to destroy it. The client goes on until
+  // Close(): what the app has asked it is still answered.
+  static int OnDelete(Object, void*, void* data) {
+    static_cast<Impl*>(data)->End({});
     return 1;
   }
   // On the window's thread, since GTK is only called there.
@@ -223,24 +360,28 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     // Text input wants the person's locale; the process's own is the app's.
     ::uselocale(::newlocale(LC_CTYPE_MASK | LC_MESSAGES_MASK, "", nullptr));
     f.gtk_disable_setlocale();
+    f.g_set_prgname(ProgramName().c_str());
     if (f.gtk_init_check(nullptr, nullptr) == 0) {
       return MakeError(Errc::kSetup,
                        "cannot open a window: no display answers at DISPLAY or WAYLAND_DISPLAY; "
                        "set it to one that runs, or use --ui headless");
     }
-    const char* id = std::getenv("FLET_APP_ID");
-    if (f.g_get_prgname() == nullptr)
-      f.g_set_prgname(id != nullptr && *id != '\0' ? id : "flet");  // what a taskbar knows it by
     // A client that wants to quit ends this; without one the engine would end the process.
     application = f.gtk_application_new(kApplicationId, kNonUnique);
     f.g_signal_connect_data(application, "activate", reinterpret_cast<void (*)()>(&OnActivate),
                             this, nullptr, 0);
     f.g_application_run(application, 0, nullptr);
-    // Hidden and not destroyed: the engine does not survive its view, and would end the process. It
-    // rests from now on, since nobody turns its loop.
+    return failure;
+  }
+
+  // Tells once that the window has gone. It is hidden and not destroyed: the engine does not
+  // survive its view, and would end the process.
+  void End(const Error& why) {
+    if (std::exchange(told, true)) return;
     if (window != nullptr) f.gtk_widget_hide(window);
-    f.gdk_display_flush(f.gdk_display_get_default());
-    return {};
+    if (application != nullptr) f.gdk_display_flush(f.gdk_display_get_default());
+    ended.store(application == nullptr);
+    events.on_closed(why);
   }
 
   void Run() {
@@ -252,11 +393,10 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
       loaded_.store(true);
       if (!closing_.load()) why = Show();
     }
-    const bool engine = application != nullptr;
-    ended.store(!engine);
-    events.on_closed(why);
-    // The engine takes this thread for its own: what it keeps for each thread must not go.
-    while (engine) ::pause();
+    End(why);
+    // The engine takes this thread for its own: what it keeps for each thread must not go. It
+    // rests, since nobody turns its loop.
+    while (application != nullptr) ::pause();
   }
 
   WindowOptions options;
@@ -266,10 +406,17 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   std::atomic<bool> loaded_{false};  // `f` is complete
   // window's thread only
   Functions f{};
+  std::size_t (*x11_screen_type)() = nullptr;
+  const char* (*x11_manager)(Object) = nullptr;
   std::string missing;
+  Error failure;  // why no view was made
   Object application = nullptr;
   Object window = nullptr;  // GTK clears it when the window goes
+  std::future<std::vector<Plugin>> plugins;
   bool drawn = false;
+  Clock::time_point painted;
+  bool awaits_rest = false;
+  bool told = false;  // on_closed
   // the owner's
   std::thread thread;
 };

@@ -24,9 +24,11 @@ struct WindowOptions {
 struct WindowEvents {
   std::function<void()> on_shown;        // the window is on the screen
   std::function<void()> on_frame_drawn;  // the engine has drawn its first frame
+  std::function<void()> on_rest;         // a second has passed without a frame; after each last one
   // The window has gone, closed by a person, the app or Close(); or `why` says why there was none.
-  // The engine rests from now on: this thread and its own stay until the process ends, which must
-  // be by _exit(), for they do not survive the end of the libraries. Once, last.
+  // Once, last. The client still answers until Close(); then the engine rests. This thread and its
+  // own stay until the process ends, which must be by _exit(), for they do not survive the end of
+  // the libraries.
   std::function<void(const Error& why)> on_closed;
 };
 
@@ -37,7 +39,8 @@ class Window {
   ~Window();
 
   void Open();
-  // Closes the window without asking it; later calls do nothing.
+  // Closes the window without asking it, or lets the client of a closed one rest; later calls do
+  // nothing.
   void Close();
 
  private:

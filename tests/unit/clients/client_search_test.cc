@@ -76,6 +76,11 @@ TEST_F(ClientSearchTest, TakesTheOneThatIsAskedForBeforeAllOthers) {
   EXPECT_EQ(client->generation, 3);
 }
 
+TEST_F(ClientSearchTest, BelievesTheCompiledCodeMoreThanAFoldersName) {
+  const FletClient client = LookAtClient(MakeUpClient(folder_, "flet-0.82.2", 3), "--flet-client");
+  EXPECT_EQ(client.generation, 3);
+}
+
 TEST_F(ClientSearchTest, RefusesToReplaceTheOneThatIsAskedFor) {
   MakeUpClient(folder_, ".flet/client/flet-desktop-0.82.2");
   ClientSearch search = Search();

@@ -86,6 +86,16 @@ TEST_F(SettingsTest, MergeKeyByKey) {
   EXPECT_TRUE(settings.flag("quiet"));
 }
 
+TEST_F(SettingsTest, RefuseModeDirectWhereThereIsNoSocketOrNoWindow) {
+  input_.command_line = {{"mode", "direct"}, {"stage", "3"}};
+  EXPECT_THAT(CheckSettings(Merged()).error().Line(),
+              HasSubstr("stage 3 (from --stage) has no socket that a client could use"));
+  input_.command_line = {{"mode", "direct"}, {"ui", "headless"}};
+  EXPECT_THAT(CheckSettings(Merged()).error().Line(), HasSubstr("not for ui headless"));
+  input_.command_line = {{"mode", "direct"}};
+  EXPECT_TRUE(CheckSettings(Merged()));
+}
+
 TEST_F(SettingsTest, ReadTheNearestPyprojectAlone) {
   folder_.Write("pyproject.toml", "[tool.fletbridge]\nstage = '1'\n");
   EXPECT_EQ(Merged().text("stage"), "1");

@@ -37,7 +37,8 @@ TEST(Fletbridge, RefusesUnknownCommandsInOneLine) {
             "fletbridge: unknown command shop.py; to run an app: fletbridge run shop.py\n");
   EXPECT_EQ(refused("--json"), "fletbridge: unknown option --json; see fletbridge --help\n");
   EXPECT_EQ(refused("rollout"),
-            "fletbridge: the command rollout is not in this version; it has run, compare, doctor and client\n");
+            "fletbridge: the command rollout is not in this version; it has run, compare, doctor, "
+            "check and client\n");
 }
 
 TEST(FletClient, TakesItsSettingsFromTheEnvironment) {

@@ -18,7 +18,10 @@ struct MadeUpToolbox {
   std::ostringstream err;
   std::vector<RunRequest> runs;
   std::vector<std::string> client_arguments;
+  TextPairs checks;                                 // interpreter, request
   std::map<std::string, Interpreter> interpreters;  // by path; others cannot be asked
+  WindowFinding window;
+  std::vector<std::string> looked_for_window;  // client asked for, package, generation
   Toolbox tools{
       .parts = {
           .run =
@@ -52,10 +55,21 @@ struct MadeUpToolbox {
           },
           .wire_generation =
               [](std::string_view version) {
+                if (version.starts_with("0.1.")) return 0;
                 return version.starts_with("1.") ? 3 : version.starts_with("0.8") ? 2 : 1;
+              },
+          .become_checker =
+              [this](const std::string& python, const std::string& request) {
+                checks.emplace_back(python, request);
+                return MakeError(Errc::kSetup, "this toolbox becomes nothing");
               },
           .try_runtime_dir =
               [] { return Result<std::string>(std::string("/run/user/1/fletbridge-abc123")); },
+          .look_for_window =
+              [this](const std::string& asked, const std::string& package, int generation) {
+                looked_for_window = {asked, package, std::to_string(generation)};
+                return window;
+              },
       },
       .environment = {},
       .cwd = folder.path(),

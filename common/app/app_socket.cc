@@ -1,0 +1,77 @@
+#include "common/app/app_socket.h"
+
+#include <arpa/inet.h>
+#include <charconv>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/net/listen.h"
+
+namespace fletbridge {
+namespace {
+
+bool LeadsTo(int fd, const SocketAddress& address) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
+  if (address.kind == SocketAddress::Kind::kUnix) {
+    const auto& at = reinterpret_cast<const sockaddr_un&>(peer);
+    return peer.ss_family == AF_UNIX && address.path == at.sun_path;
+  }
+  const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
+  return peer.ss_family == AF_INET && ntohs(v4.sin_port) == address.port &&
+         v4.sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+}
+
+}  // namespace
+
+Result<AppSocket> MakeAppSocket(const AppSpec& spec, SocketAddress::Kind kind, bool wants_folder) {
+  AppSocket made;
+  made.app.kind = kind;
+  const bool has_path = kind == SocketAddress::Kind::kUnix;
+  if (has_path || wants_folder) {
+    Result<RuntimeDir> dir = RuntimeDir::Create();
+    if (!dir) return dir.error();
+    made.dir = std::move(*dir);
+  }
+  if (has_path) made.app.path = made.dir.File("app.sock");
+  if (spec.direct && spec.takes_socket) {
+    made.client = made.app;
+    // Flet removes what lies at the path it is given.
+    if (has_path) made.client.path = made.dir.File("client.sock");
+    made.client.host = "127.0.0.1";
+    Result<UniqueFd> listener = Listen(made.client);
+    if (!listener) return listener.error();
+    made.listener = std::move(*listener);
+    made.app.port = made.client.port;
+  } else if (!has_path) {
+    Result<std::uint16_t> port = FreeTcpPort();
+    if (!port) return port.error();
+    made.app.port = *port;
+  }
+  if (!has_path) made.app.host = "localhost";
+  if (!made.listener) made.client = made.app;
+  return made;
+}
+
+std::string PageUrl(const SocketAddress& address) {
+  if (address.kind == SocketAddress::Kind::kUnix) return address.path;
+  return "tcp://" + address.host + ":" + std::to_string(address.port);
+}
+
+void HangUp(const SocketAddress& address) {
+  DIR* folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) return;
+  while (const dirent* entry = ::readdir(folder)) {
+    const std::string_view name = entry->d_name;
+    int fd = -1;
+    std::from_chars(name.data(), name.data() + name.size(), fd);
+    if (fd >= 0 && LeadsTo(fd, address)) ::shutdown(fd, SHUT_RDWR);
+  }
+  ::closedir(folder);
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,30 @@
+"""Looks for what a page tells or does that depends on the way to it. Room: python/fletbridge/check."""
+
+import ast
+
+from .findings import Finding
+
+
+def look(app):
+    for module in app.modules:
+        for node in module.of(ast.Attribute):
+            if not isinstance(node.ctx, ast.Load):
+                continue
+            if node.attr == "url" and app.contexts.is_page(node.value):
+                yield Finding("FB301", module.source, "page.url is read", node)
+            elif node.attr in ("client_ip", "client_user_agent") and app.contexts.is_page(node.value):
+                yield Finding("FB302", module.source, f"page.{node.attr} is read", node,
+                              stages=app.web_stages("differs"), why=app.web_reason("the client's address"))
+            elif node.attr == "get_upload_url" and app.contexts.is_page(node.value):
+                yield Finding("FB303", module.source, "page.get_upload_url() raises NotImplementedError", node,
+                              stages=app.web_stages("breaks"), why=app.web_reason("uploads"))
+            elif node.attr == "upload" and is_picker(app, node.value):
+                yield Finding("FB303", module.source, "FilePicker.upload() needs an address to upload to", node,
+                              stages=app.web_stages("breaks"), why=app.web_reason("uploads"))
+            elif node.attr == "login" and app.contexts.is_page(node.value):
+                yield Finding("FB304", module.source, "page.login() raises NotImplementedError", node,
+                              stages=app.web_stages("breaks"), why=app.web_reason("the OAuth callback"))
+
+
+def is_picker(app, node):
+    return app.names.is_a(app.names.value(node), "flet.FilePicker")

@@ -1,0 +1,161 @@
+#include "src/stage1/attached_transport.h"
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "common/app/app_socket.h"
+#include "common/base/log.h"
+#include "common/net/socket_leg.h"
+#include "src/stage1/parent_watch.h"
+
+namespace fletbridge::stage1 {
+namespace {
+
+constexpr std::chrono::seconds kConnectDeadline{10};
+
+// Where nothing says which generation the app speaks: it never speaks first, so it is spoken to as
+// generation 3, beginning with a data packet for a channel that nobody has: Flet of that generation
+// drops it, one of generation 2 finds no message in it and closes the connection before it has
+// begun a session. Then the same is said again, without the packet, as generation 2.
+class AttachedTransport final : public AppTransport, private SocketLegSink {
+ public:
+  AttachedTransport(EventLoop& loop, AttachedOptions options)
+      : loop_(loop),
+        address_(options.address),
+        parent_(loop),
+        generation_(options.generation),
+        is_told_(options.generation != Generation::kUnknown) {
+    if (options.direct) return;
+    leg_ = std::make_unique<SocketLeg>(
+        loop, options.limits, address_, [this](int fd) { return Verify(fd); },
+        static_cast<SocketLegSink&>(*this), is_told_ ? options.generation : Generation::kG3);
+    if (!is_told_)
+      (void)leg_->port().Send(Packet{PacketType::kData, Buffer(std::string_view("\0\0\0\0", 4))});
+  }
+
+  Capabilities capabilities() const override {
+    return {"1", address_.kind == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
+  }
+  Generation generation() const override { return generation_.load(); }
+  std::string direct_address() const override { return leg_ ? std::string() : PageUrl(address_); }
+  std::vector<ProcessInfo> processes() const override {
+    return {{"host", ::getpid()}, {"app", parent_.pid()}};
+  }
+
+  void Start(AppSink& sink) override {
+    sink_ = &sink;
+    loop_.Post([this] {
+      sink_->OnAppEvent({AppState::kStarting, {}, 0});
+      if (leg_) {
+        leg_->Connect(kConnectDeadline);
+      } else {
+        sink_->OnAppEvent({AppState::kListening, {}, 0});
+      }
+      parent_.Start([this] { Finish(MakeError(Errc::kPeerGone, "the app has ended")); });
+    });
+  }
+  int RunOnMainThread(std::function<int(int)> at_end) override {
+    return at_end(exited_.get_future().get());
+  }
+
+  SendResult Send(Packet&& packet) override {
+    if (!leg_) return SendResult::kClosed;
+    if (is_told_) return leg_->port().Send(std::move(packet));
+    Packet copy{packet.type, Buffer(packet.payload.span())};
+    const SendResult result = leg_->port().Send(std::move(packet));
+    const std::lock_guard lock(mutex_);
+    if (result == SendResult::kAccepted) said_.push_back(std::move(copy));
+    return result;
+  }
+  std::size_t queued_bytes() const override { return leg_ ? leg_->port().queued_bytes() : 0; }
+  void PauseReceiving() override {
+    if (leg_) leg_->port().PauseReceiving();
+  }
+  void ResumeReceiving() override {
+    if (leg_) leg_->port().ResumeReceiving();
+  }
+  void NewSession() override {
+    if (!leg_) return;
+    leg_->MarkNewSession();
+    loop_.Post([this] { leg_->NewSession(kConnectDeadline); });
+  }
+  void Signal(int) override {}
+  void Stop(const StopDeadlines&) override {
+    loop_.Post([this] { Finish(MakeError(Errc::kClosed, "")); });
+  }
+
+ private:
+  Result<> Verify(int fd) const {
+    if (address_.kind == SocketAddress::Kind::kTcp) return CheckTcpPeer(fd, 0);
+    if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
+    return {};
+  }
+  void OnPacket(Packet&& packet) override {
+    if (!is_told_) Told(Generation::kG3);
+    sink_->OnPacket(std::move(packet));
+  }
+  void OnWritable() override { sink_->OnWritable(); }
+  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
+  void OnConnected() override {
+    if (std::exchange(connected_once_, true)) return;
+    sink_->OnAppEvent({AppState::kListening, {}, 0});
+    sink_->OnAppEvent({AppState::kConnected, {}, 0});
+  }
+  void OnSessionLost(const Error& why) override {
+    if (is_told_ || why.code != Errc::kPeerGone) {
+      Finish(why);
+      return;
+    }
+    lost_ = why;
+    leg_->port().Disconnect();
+    leg_->port().SetGeneration(Generation::kG2);
+    for (Packet& packet : Told(Generation::kG2)) (void)leg_->port().Send(std::move(packet));
+    leg_->Connect(std::chrono::seconds(0));  // an app that has ended does not listen any more
+  }
+  void OnConnectFailed(const Error& why) override { Finish(lost_.value_or(why)); }
+  // What was said before the app's generation was known.
+  std::vector<Packet> Told(Generation generation) {
+    Log(LogLevel::kDebug,
+        "the app speaks wire generation " + std::to_string(static_cast<int>(generation)));
+    const std::lock_guard lock(mutex_);
+    is_told_ = true;
+    generation_.store(generation);
+    return std::exchange(said_, {});
+  }
+  void Finish(const Error& why) {
+    if (std::exchange(finished_, true)) return;
+    parent_.Close();
+    if (leg_) leg_->Close();
+    const int code = why.code == Errc::kClosed || why.code == Errc::kPeerGone ? 0 : 70;
+    sink_->OnAppEvent({AppState::kClosed, why, 0});
+    sink_->OnAppEvent({AppState::kExited, {}, code});
+    exited_.set_value(code);
+  }
+
+  EventLoop& loop_;
+  const SocketAddress address_;
+  AppSink* sink_ = nullptr;  // set in Start()
+  std::promise<int> exited_;
+  ParentWatch parent_;
+  std::atomic<Generation> generation_;
+  std::atomic<bool> is_told_;  // written under mutex_
+  std::mutex mutex_;
+  std::vector<Packet> said_;        // under mutex_
+  std::unique_ptr<SocketLeg> leg_;  // none in direct mode
+  std::optional<Error> lost_;
+  bool connected_once_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<AppTransport> MakeAttachedTransport(EventLoop& loop, AttachedOptions options) {
+  return std::make_unique<AttachedTransport>(loop, std::move(options));
+}
+
+}  // namespace fletbridge::stage1

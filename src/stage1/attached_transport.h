@@ -1,0 +1,25 @@
+// Room: src/stage1. The other direction of start: the app runs already and has started us as its
+// client. Its end is seen as the end of the connection or of its process, our parent; Stop() only
+// leaves. Created by src/host. Contract and threads: common/transport/app_transport.h.
+#pragma once
+
+#include <memory>
+
+#include "common/base/event_loop.h"
+#include "common/net/address.h"
+#include "common/transport/app_transport.h"
+
+namespace fletbridge::stage1 {
+
+struct AttachedOptions {
+  SocketAddress address;                         // where the app listens
+  Generation generation = Generation::kUnknown;  // what it speaks; kUnknown: it is found out
+  bool direct = false;                           // Flet's own client connects there, not we
+  FlowLimits limits;
+};
+
+// Connects to nothing yet. `loop` must outlive it.
+[[nodiscard]] std::unique_ptr<AppTransport> MakeAttachedTransport(EventLoop& loop,
+                                                                  AttachedOptions options);
+
+}  // namespace fletbridge::stage1

@@ -1,0 +1,2 @@
+def Process(name):
+    return name

@@ -1,0 +1,100 @@
+"""The same app on Flet's own runner and on ours, side by side: what the X server says of the window."""
+
+import re
+import time
+
+from harness import PATIENCE, PYTHON_OF_2, E2E, Variant
+from windowed import APP, CLIENT, Windowed
+
+ABOVE_ALL = ("WM_NAME", "_NET_WM_NAME", "WM_CLASS", "WM_PROTOCOLS", "WM_NORMAL_HINTS", "_NET_WM_WINDOW_TYPE",
+             "_NET_WM_ICON", "_NET_WM_STATE", "WM_STATE", "_MOTIF_WM_HINTS", "_NET_WM_WINDOW_OPACITY",
+             "WM_WINDOW_ROLE", "_GTK_APPLICATION_ID", "_GTK_THEME_VARIANT")
+# What the app does, and by what it is seen to have happened.
+STEPS = [
+    ("window.title_bar_hidden = False", lambda seen: seen["place"][2:] == (1280, 720)),
+    ("window.width = 800; window.height = 600", lambda seen: seen["place"][2:] == (800, 600)),
+    ("page.title = 'Öther'", lambda seen: "Öther" in seen["properties"]),
+    ("window.left = 100; window.top = 50", lambda seen: seen["place"][0] > 90),
+    ("await window.center()", lambda seen: seen["place"][0] > 200),
+    ("window.min_width = 500; window.min_height = 300", lambda seen: "500 by 300" in seen["properties"]),
+    ("window.resizable = False", lambda seen: "maximum size" in seen["properties"]),
+    ("window.resizable = True", lambda seen: "maximum size" not in seen["properties"]),
+    ("window.maximized = True", lambda seen: "MAXIMIZED" in seen["properties"]),
+    ("window.maximized = False", lambda seen: "MAXIMIZED" not in seen["properties"]),
+    ("window.full_screen = True", lambda seen: "FULLSCREEN" in seen["properties"]),
+    ("window.full_screen = False", lambda seen: "FULLSCREEN" not in seen["properties"]),
+    ("window.minimized = True", lambda seen: "Iconic" in seen["properties"]),
+    ("window.minimized = False", lambda seen: "Iconic" not in seen["properties"]),
+    ("window.skip_task_bar = True", lambda seen: "SKIP_TASKBAR" in seen["properties"]),
+    ("window.visible = False", lambda seen: not seen["visible"]),
+    ("window.visible = True", lambda seen: seen["visible"]),
+    ("window.always_on_top = True", lambda seen: True),  # this window manager does not heed it
+    ("await window.to_front()", lambda seen: True),
+    ("window.icon = 'nothing.ico'", lambda seen: True),
+    ("window.opacity = 0.5", lambda seen: "2155905152" in seen["properties"]),
+    ("window.frameless = True", lambda seen: "_MOTIF_WM_HINTS(" in seen["properties"]),
+    ("window.prevent_close = True", lambda seen: True),
+    ("await window.close()", lambda seen: "close" in seen["events"]),
+]
+
+
+class Side:
+    """One run, on a display of its own."""
+
+    def __init__(self, test, start):
+        self.display = test.another_display(manager="blackbox")
+        self.run = start(self.display)
+
+    def begin(self):
+        self.run.wait_line("^SHOWN", 60)
+        (self.window,) = self.display.windows()
+
+    def seen(self):
+        return {"properties": self.display.property_of(self.window, *ABOVE_ALL),
+                "place": self.display.place_of(self.window), "visible": self.window in self.display.windows(),
+                "events": {line.split()[1] for line in self.run.text[0].splitlines() if line.startswith("EVENT")}}
+
+    def do(self, line):
+        self.run.write(line.encode() + b"\n")
+        self.run.wait_line(f"^DONE {re.escape(line)}$", 20)
+
+    def wait(self, wanted):
+        deadline = time.monotonic() + 20 * PATIENCE
+        while True:
+            seen = self.seen()
+            if wanted(seen) or time.monotonic() > deadline:
+                return seen
+
+
+class AsFletsOwnRunner(Windowed, E2E):
+    python = PYTHON_OF_2
+
+    def flets(self, display):
+        return self.box.launch([PYTHON_OF_2, APP], stdin=-1, env={**display.environment, "FLET_VIEW_PATH": CLIENT})
+
+    def ours(self, variant):
+        return lambda display: self.start(APP, variant=variant, display=display, stdin=-1)
+
+    def testTheWindowAndItsCallsAreTheSame(self):
+        flets = Side(self, self.flets)
+        ours = [Side(self, self.ours(Variant("1", "uds"))), Side(self, self.ours(Variant("2", "uds")))]
+        for side in (flets, *ours):
+            side.begin()
+        for line, happened in STEPS:
+            for side in (flets, *ours):
+                side.do(line)
+            expected = flets.wait(happened)
+            self.assertTrue(happened(expected), f"Flet's own after {line}: {expected}")
+            for side in ours:
+                def same(seen):
+                    nonlocal expected
+                    if seen != expected:
+                        expected = flets.seen()  # which may not have come to rest yet
+                    return seen == expected
+                seen = side.wait(same)
+                self.assertEqual(seen, expected, f"after {line}{side.run.shown()}")
+        for side in (flets, *ours):
+            side.do("await window.destroy()")
+            self.assertEqual(side.run.wait(15), 0, side.run.shown())
+            self.assertEqual(side.run.text[0].splitlines()[-1], "AFTER")
+            self.assertEqual(side.display.windows(), [])
