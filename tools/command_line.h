@@ -57,6 +57,7 @@ struct RunVariant {
 
 // The subcommands: `args` is what follows their name.
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int RecordCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args);

@@ -17,6 +17,7 @@ struct Subcommand {
 
 constexpr std::array kSubcommands = {
     Subcommand{"run", "Run a Flet app on the stage of your choice", RunCommand},
+    Subcommand{"compare", "Measure an app on several stages against one another", CompareCommand},
     Subcommand{"record", "Run an app and record its session to a file", RecordCommand},
     Subcommand{"replay", "Give a recorded session's input to the app again, on any stage",
                ReplayCommand},
@@ -28,10 +29,6 @@ constexpr std::array kSubcommands = {
     Subcommand{"check", "Say what would change for an app on another stage", CheckCommand},
     Subcommand{"client", "Show, add and verify Flet's desktop clients", ClientCommand},
 };
-
-// Promised for later versions: known, so that asking for one is answered better than a typing
-// error.
-constexpr std::array<std::string_view, 1> kLater = {"compare"};
 
 std::string Help() {
   std::string text =
@@ -48,6 +45,7 @@ std::string Help() {
          "\nExamples:\n"
          "  fletbridge run app.py                         the highest stage that works here\n"
          "  fletbridge run --stage 3 --ui headless app.py\n"
+         "  fletbridge compare app.py                     what another stage would give it\n"
          "  fletbridge doctor                             what works on this machine\n";
 }
 
@@ -80,11 +78,6 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   for (const Subcommand& command : kSubcommands) {
     if (command.name == name) return command.run(tools, {args.begin() + 1, args.end()});
-  }
-  if (std::find(kLater.begin(), kLater.end(), name) != kLater.end()) {
-    return PrintError(
-        tools, MakeError(Errc::kUsage,
-                         "the command " + name + " is not in this version; see fletbridge --help"));
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

@@ -13,7 +13,8 @@ packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
   blackbox weston  # a small window manager, without which nothing is maximized; a Wayland compositor
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
-  strace)  # counts the wake-ups of an idle app
+  strace    # counts the wake-ups of an idle app
+  chromium) # opens the page of `fletbridge compare --html`
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -90,6 +91,19 @@ venv() {
   echo "$*" > "$stamp"
 }
 venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5
+# The plotting library of `fletbridge compare --html`, out of the Python package that brings it.
+plotly() {
+  local version=$1 dir=build/deps/plotly
+  [ "$(cat "$dir/version" 2>/dev/null)" != "$version" ] || return 0
+  say "fetching plotly.js out of the package plotly $version"
+  build/venv/1.0.5/bin/pip download -q --disable-pip-version-check --no-deps -d "$scratch/plotly" "plotly==$version"
+  rm -rf "$dir" && mkdir -p "$dir"
+  python3 -m zipfile -e "$scratch"/plotly/plotly-*.whl "$scratch/plotly/unpacked"
+  cp "$scratch/plotly/unpacked/plotly/package_data/plotly.min.js" "$dir/"
+  echo "$version" > "$dir/version"
+}
+plotly 5.24.1
+
 # Its Linux client holds a Flutter engine whose Dart VM libdart_bridge can be tried on.
 venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2
 # JSON on the wire; the light package's client is the one that needs no old libmpv.

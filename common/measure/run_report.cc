@@ -45,8 +45,7 @@ Json PacketsJson(const RunReport::Packets& packets) {
 }
 
 Error CannotWrite(const std::string& path, const std::string& why, Errc code = Errc::kUsage) {
-  return MakeError(
-      code, "cannot write the report " + path + ": " + why + "; choose another file with --report");
+  return MakeError(code, "cannot write the report " + path + ": " + why + "; choose another file");
 }
 
 Error CannotWrite(const std::string& path, int why) {
@@ -148,7 +147,10 @@ Result<> CheckReportPath(const std::string& path) {
 }
 
 Result<> WriteReport(const std::string& path, const RunReport& report) {
-  const std::string text = ToJson(report);
+  return WriteReportText(path, ToJson(report));
+}
+
+Result<> WriteReportText(const std::string& path, std::string_view text) {
   std::error_code error;
   if (Result<> possible = CheckReportPath(path); !possible) return possible.error();
   if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/error.h"
@@ -70,5 +71,7 @@ struct RunReport {
 // Writes the report whole or not at all: a reader never sees half of it, and a full disk leaves
 // what was there. A device or a pipe is written to directly. Waits for the disk.
 [[nodiscard]] Result<> WriteReport(const std::string& path, const RunReport& report);
+// The same for a report of another kind.
+[[nodiscard]] Result<> WriteReportText(const std::string& path, std::string_view text);
 
 }  // namespace fletbridge

@@ -1,17 +1,16 @@
 #include "common/process/child.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
+#include <map>
 #include <signal.h>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <map>
-#include <string_view>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -66,12 +65,21 @@ std::vector<std::string> Environment(
 // Runs in the child between fork and exec: only calls that are safe there.
 struct ExecSetup {
   pid_t parent;
+  int output;
+  bool own_session;
 
   template <class Launcher>
   process::error_code on_exec_setup(Launcher&, const process::filesystem::path&,
                                     const char* const*(&)) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);  // the host died in between
+    if (own_session) ::setsid();
+    if (output >= 0) {
+      const int nothing = ::open("/dev/null", O_RDONLY);
+      ::dup2(nothing, STDIN_FILENO);
+      ::dup2(output, STDOUT_FILENO);
+      ::dup2(output, STDERR_FILENO);
+    }
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -111,6 +119,7 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   asio::io_context launch_io;
   process::posix::default_launcher launcher;
   for (const int fd : InheritableDescriptors()) launcher.fd_whitelist.push_back(fd);
+  if (options.output >= 0) launcher.fd_whitelist.push_back(options.output);
   std::sort(launcher.fd_whitelist.begin(), launcher.fd_whitelist.end());
   const std::vector<std::string> environment = Environment(options.environment);
   std::vector<const char*> pointers;
@@ -121,7 +130,7 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   process::error_code error;
   auto started =
       launcher(launch_io.get_executor(), error, process::filesystem::path(options.executable),
-               options.arguments, ExecSetup{::getpid()});
+               options.arguments, ExecSetup{::getpid(), options.output, options.own_session});
   if (error) {
     return Error{error, "cannot start " + options.executable + ": " + error.message() +
                             "; name another interpreter with --python"};

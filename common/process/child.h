@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/event_loop.h"
 #include "common/base/error.h"
+#include "common/base/event_loop.h"
 
 namespace fletbridge {
 
@@ -22,14 +22,19 @@ struct ChildOptions {
   std::vector<std::string> arguments;
   std::vector<std::pair<std::string, std::string>>
       environment;  // added to ours; the last value counts
+  // Where standard output and error go, and then no standard input either; -1: they are inherited.
+  int output = -1;
+  // A session, and with it a process group, of its own: a terminal's Ctrl-C does not reach it.
+  bool own_session = false;
 };
 
 class Child {
  public:
-  // Starts it. It inherits standard input, output and error, every other descriptor that is not
-  // close-on-exec, the folder and the process group; no signal is blocked in it, whatever the host
-  // has blocked for itself. `on_exit` is called once on the loop's thread with the exit code as a
-  // shell has it (128 + signal for a killed one), but not after the destructor.
+  // Starts it. Unless asked otherwise it inherits standard input, output and error, every other
+  // descriptor that is not close-on-exec, the folder and the process group; no signal is blocked in
+  // it, whatever the host has blocked for itself. `on_exit` is called once on the loop's thread
+  // with the exit code as a shell has it (128 + signal for a killed one), but not after the
+  // destructor.
   [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop,
                                                             const ChildOptions& options,
                                                             std::function<void(int code)> on_exit);

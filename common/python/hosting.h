@@ -17,7 +17,7 @@ enum class Hosting {
   kLibrary,      // this process, which opens the interpreter's shared library
 };
 
-// In the order in which `auto` tries them: by the figures of tests/bench/click_patch.py.
+// In the order in which `auto` tries them: by the figures of `fletbridge compare`.
 inline constexpr std::array kHostings = {Hosting::kInterpreter, Hosting::kStatic,
                                          Hosting::kLibrary};
 // "interpreter", "static", "library": as --hosting has them.

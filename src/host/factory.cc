@@ -1,5 +1,6 @@
 #include "src/host/factory.h"
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -16,6 +17,12 @@
 
 namespace fletbridge {
 namespace {
+
+// Steps then come over it, from whoever listens there.
+bool IsSocket(const std::string& steps_file) {
+  std::error_code error;
+  return std::filesystem::is_socket(steps_file, error);
+}
 
 using Kind = SocketAddress::Kind;
 
@@ -174,6 +181,7 @@ Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const ChosenSta
 
 Result<> ReadSteps(RunRequest& request) {
   if (request.steps_file.empty() || !request.steps.empty()) return {};
+  if (IsSocket(request.steps_file)) return {};
   std::ifstream in(request.steps_file);
   request.steps.assign(std::istreambuf_iterator<char>(in), {});
   if (in.is_open() && !in.bad()) return {};
@@ -214,7 +222,9 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
   HeadlessOptions options;
   options.flet_package = flet_package;
   options.limits = request.limits;
-  if (!request.steps_file.empty()) {
+  if (IsSocket(request.steps_file)) {
+    options.live_steps = request.steps_file;
+  } else if (!request.steps_file.empty()) {
     Result<Steps> steps = ParseSteps(request.steps);
     if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
     options.steps = std::move(*steps);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""libdart_bridge.so, ours against the original, and both against Flet's own sockets.
+"""libdart_bridge.so, ours against the original.
 
-    tests/bench/bridge.py [echo|enqueue|click|workloads] [--rounds N] [--json FILE] [--only TEXT]
+    tests/bench/bridge.py [echo|enqueue] [--rounds N] [--json FILE] [--only TEXT]
 
 echo       Asyncio echo, the Python side as Flet's: round trips of 64 B, 1 MiB and 16 MiB, and bytes per
            second one way. On three Dart VMs: `real`, the one of a Flutter engine; `fake`, which treats
@@ -15,17 +15,11 @@ enqueue    How long DartBridge_EnqueueMessage keeps its caller, a thread that is
            it has missed. `slept`: calls in which the thread had to wait; `preempted`: calls in which
            another thread took the processor away, without which `undisturbed` is; `clock` is what the
            same thread sees between two readings of the clock: the machine's own noise.
-click      Click -> patch of the counter, unmodified Flet, the same headless client: Flet's own socket,
-           stages 1 and 3, and the two libraries in the way of a packaged app (tests/bench/bridge_app).
-workloads  Ten thousand controls in one update: click -> patch. And 1,000 events in a burst: the client
-           sends a drag of 1,000 moves without waiting; the app handles each and changes one text at
-           the end; the figure is from the first event sent to the patch that answers the last. One
-           sample is one burst, p99 of a run so few samples is nearly its worst.
 
 Both libraries run with libpython opened in global scope, or the original's asyncio and MessagePack would
 lack their C parts. The original: ../shared/baseline/libdart_bridge.so beside the source folder, or
 FLETBRIDGE_ORIGINAL. Ours: build/release/lib/libdart_bridge.so, or FLETBRIDGE_BRIDGE. What is missing is
-left out by name. Method: rounds.py.
+left out by name. Method: rounds.py. Whole apps on the original: `fletbridge compare --stages 3,original:ffi`.
 """
 
 import argparse
@@ -34,11 +28,8 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
-import tempfile
 
-import click_patch
 import rounds
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -48,8 +39,6 @@ sys.dont_write_bytecode = True
 import vm_host  # noqa: E402
 
 MIB = 1 << 20
-VENV = ROOT / "build/venv/1.0.5"
-APPS = pathlib.Path(__file__).with_name("apps")
 LIBRARIES = {"original": vm_host.ORIGINAL, "bridge": vm_host.OURS}
 
 # scenario, VM, bytes of a message, messages
@@ -157,88 +146,13 @@ def enqueue(options, out):
     out["enqueue"] = results
 
 
-def python_home(venv):
-    return subprocess.run([venv / "bin/python", "-c", "import sys; print(sys.base_prefix)"],
-                          capture_output=True, text=True, check=True).stdout.strip()
-
-
-def run_app(variant, app, steps):
-    """One run under the headless client; its report."""
-    python = VENV / "bin/python"
-    with tempfile.TemporaryDirectory(prefix="fletbridge-bench-") as name:
-        folder = pathlib.Path(name)
-        (folder / "steps.txt").write_text(steps)
-        where = (app, folder / "steps.txt", folder / "report.json")
-        label = variant.partition(":")[0]
-        if label in LIBRARIES:
-            subprocess.run([str(part) for part in (
-                vm_host.BIN / "bridge_app", "--library", LIBRARIES[label], "--label", label, "--python", python,
-                "--python-home", python_home(VENV), "--steps", where[1], "--report", where[2], app)],
-                check=True, timeout=300, cwd=folder)
-        elif label == "flet":
-            click_patch.run_flet(variant, python, *where, folder)
-        else:
-            click_patch.run_stage(variant, python, *where, folder)
-        return json.loads(where[2].read_text())
-
-
-def app_variants(options):
-    variants = ["flet:uds", "1:uds", "3", *(f"{name}:ffi" for name in libraries())]
-    return [variant for variant in variants if variant == "flet:uds" or options.only in variant]
-
-
-def latencies(options, out, name, app, steps, count, variants):
-    def measure(variant):
-        latency = run_app(variant, app, steps)["latency_us"]
-        if latency["count"] < count:
-            sys.exit(f"{variant}: {latency['count']} answers to {count} inputs")
-        return latency
-
-    results, disturbed = rounds.interleave(variants, options.rounds, measure)
-
-    def all_of(variant, key):
-        return [run[key] for run in results[variant]]
-
-    print(f"{name:16} {'p50 us':>9} {'p99 us':>9}   ratios to {variants[0]}, median of {options.rounds} rounds [95 %]: "
-          "p50, p99")
-    for variant in variants:
-        line = f"{variant:16} " + " ".join(f"{statistics.median(all_of(variant, key)):9.0f}" for key in ("p50", "p99"))
-        line += "  "
-        for key in ("p50", "p99"):
-            line += f" {rounds.shown(rounds.ratio(all_of(variant, key), all_of(variants[0], key)))}"
-        print(line)
-    if "original:ffi" in variants and "original:ffi" != variants[0]:
-        for variant in (v for v in ("3", "bridge:ffi") if v in variants):
-            against_it = rounds.ratio(all_of(variant, "p50"), all_of("original:ffi", "p50"))
-            print(f"{variant} / original:ffi, p50: {rounds.shown(against_it)}")
-    print(rounds.note(disturbed, options.rounds))
-    out[name] = results
-
-
-def click(options, out):
-    app = ROOT / "examples/counter/main.py"
-    latencies(options, out, "click -> patch", app, f'repeat {options.clicks} click text="+"\nclose\n', options.clicks,
-              app_variants(options))
-
-
-def workloads(options, out):
-    variants = app_variants(options)
-    latencies(options, out, "10,000 controls", APPS / "ten_thousand.py",
-              f'repeat {options.samples} click text="fill" 60s\nclose\n', options.samples, variants)
-    latencies(options, out, "1,000 events", APPS / "burst.py",
-              f"repeat {options.samples} drag key=pad from 0,0 to 1000,0 steps 1000 60s\n"
-              f'expect text="{1000 * options.samples}"\nclose\n', options.samples, variants)
-
-
-BENCHES = {"echo": echo, "enqueue": enqueue, "click": click, "workloads": workloads}
+BENCHES = {"echo": echo, "enqueue": enqueue}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", nargs="*", help=", ".join(BENCHES) + "; all if none is named")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--clicks", type=int, default=400)
-    parser.add_argument("--samples", type=int, default=8, help="updates or bursts in a run of the workloads")
     parser.add_argument("--only", default="", help="cases or variants whose name contains this")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()

@@ -4,7 +4,7 @@
     tests/bench/idle.py [--seconds 10] [--app FILE] [VARIANT ...]
 
 A variant is `3` (the default), `2:uds`, `1:uds`, or `original`, `bridge`: the two libraries in the way of a
-packaged app (tests/bench/bridge_app). The app has drawn its first frame and its threads have rested for half
+packaged app (tools/packaged_host.cc). The app has drawn its first frame and its threads have rested for half
 a second before strace is attached for so many seconds. A thread that sleeps through has no line.
 The second count is the kernel's own, in another such time without strace: how often a thread left the
 processor by itself. Ends with 1 if anything woke at all.
@@ -37,7 +37,7 @@ ATTACHING = 0.5
 
 def start(variant, app):
     if variant in LIBRARIES:
-        command = [vm_host.BIN / "bridge_app", "--debug", "--library", LIBRARIES[variant], "--label", variant,
+        command = [vm_host.BIN.parent / "lib/fletbridge/fletbridge-packaged-host", "--debug", "--library", LIBRARIES[variant], "--label", variant,
                    "--python", PYTHON, "--python-home", vm_host.PYTHON_HOME, app]
     else:
         stage, _, transport = variant.partition(":")

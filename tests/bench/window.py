@@ -4,7 +4,7 @@
     tests/bench/window.py [--rounds 10] [--clicks 0] [--idle 0] [--json FILE] [VARIANT ...]
 
 A variant is `flet` (`python app.py`, Flet's own client in a process of its own), `view` (the same, with
-FLET_VIEW_PATH naming our `flet`), or a stage and a hosting as in click_patch.py (`1:uds`, `2:uds`,
+FLET_VIEW_PATH naming our `flet`), or a stage and a hosting as `fletbridge compare` names them (`1:uds`, `2:uds`,
 `2:uds@library`, `3`). All have Flet 0.82.2 and its client, but for `3`: a bridge into one process came with
 0.86, so that there Flet is 1.0.5, and what it says is translated for the same client. A version may be
 named: `2:uds/1.0.5`. The first variant is the baseline.

@@ -11,7 +11,7 @@
 #include <span>
 #include <string>
 
-#include "tests/dart_vm/dart_api.h"
+#include "src/packaged/dart_api.h"
 
 namespace fletbridge::dart_vm {
 

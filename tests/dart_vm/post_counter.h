@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "tests/dart_vm/dart_api.h"
+#include "src/packaged/dart_api.h"
 
 namespace fletbridge::dart_vm {
 

@@ -191,6 +191,17 @@ void Client::SendEventAlways(const Map& control, std::string_view name, Value da
   out_(wire::EncodeEvent(wire::ControlId(control), name, std::move(data)));
 }
 
+std::uint32_t Client::OpenChannel(const Map& control) {
+  const std::uint32_t id = channels_ + 1;
+  if (!SendEvent(control, "data_channel_open",
+                 Value::MapOf({{"channel_name", "fletbridge"},
+                               {"channel_id", static_cast<std::int64_t>(id)}}))) {
+    return 0;
+  }
+  channels_ = id;
+  return id;
+}
+
 void Client::SendRoute(const std::string& route) {
   SendProps(tree_.page(), {{"route", route}});
   SendEventAlways(tree_.page(), "route_change", Value::MapOf({{"route", route}}));

@@ -41,6 +41,8 @@ class Client {
 
   void SendRoute(const std::string& route);
   void SendSize(double width, double height);
+  // A data channel of the control's, if the app wants to hear of it; its number, or 0.
+  std::uint32_t OpenChannel(const wire::Map& control);
   // The person closes the window: true if it closes, false if the app has asked to be asked.
   bool CloseWindow();
   // What a button does by itself, in the client (Flet's ClientAction): the app is not asked.
@@ -65,6 +67,7 @@ class Client {
   Services services_;
   std::set<std::int64_t> open_dialogs_;
   bool registered_ = false;
+  std::uint32_t channels_ = 0;  // opened so far
   std::string last_crash_;
 };
 

@@ -7,12 +7,14 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "src/ui/headless/client.h"
+#include "src/ui/headless/live_steps.h"
 #include "src/ui/headless/step_runner.h"
 
 namespace fletbridge {
 
 using headless::Client;
 using headless::Heard;
+using headless::LiveSteps;
 using headless::StepRunner;
 
 // A packet costs memory even if it has no payload.
@@ -23,10 +25,21 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       : loop(event_loop),
         limits(options.limits),
         client(options.width, options.height, [this](Buffer message) { Out(std::move(message)); }) {
+    if (!options.live_steps.empty()) {
+      options.steps.emplace();
+      live = std::make_unique<LiveSteps>(
+          loop, std::move(options.live_steps),
+          LiveSteps::Calls{
+              .run = [this](Steps steps,
+                            std::chrono::nanoseconds delay) { RunLive(std::move(steps), delay); },
+              .clickables = [this] { return headless::Clickables(client.tree()); },
+              .hung_up = [this](const Error& why) { End(why, why.code ? 70 : 0); }});
+    }
     if (options.steps) {
-      runner = std::make_unique<StepRunner>(loop, client, std::move(*options.steps),
-                                            std::move(options.flet_package), paused,
-                                            [this](int exit_code) { StepsEnded(exit_code); });
+      runner = std::make_unique<StepRunner>(
+          loop, client, std::move(*options.steps), std::move(options.flet_package), paused,
+          [this](Buffer data) { OutData(std::move(data)); },
+          [this](int exit_code) { StepsEnded(exit_code); });
     }
   }
 
@@ -38,6 +51,8 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     begun = true;
     Tell({UiState::kReady, {}, 0});
     Tell({UiState::kConnected, {}, 0});
+    if (live) live->Start();
+    if (ended) return;
     client.SendRegister();
     if (gone_early) return AppGone(*gone_early);
     const std::lock_guard lock(mutex);
@@ -89,8 +104,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void Handle(Packet packet) {
     const auto at = StepRunner::Clock::now();
-    // Data channels are opened by the client, which opens none; and Flet drops unknown types.
-    if (packet.type != PacketType::kControl) return;
+    if (packet.type == PacketType::kData) {
+      if (runner) runner->OnData(packet.payload.span(), at);
+      return;
+    }
+    if (packet.type != PacketType::kControl) return;  // Flet drops unknown types
     const Result<Heard> heard = client.Handle(packet.payload.span());
     if (!heard) return End(heard.error(), 70);
     switch (*heard) {
@@ -108,11 +126,13 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         const bool expected = runner && runner->ClaimCrash(client.last_crash());
         Log(expected ? LogLevel::kDebug : LogLevel::kError,
             "the app raised: " + client.last_crash());
+        // Nobody would hear of it from the runner, which has nothing to do.
+        if (live && (waits_for_steps || !first_frame_told)) return End({}, 1);
         if (runner) runner->OnCrash(client.last_crash(), expected);
         return;
       }
       case Heard::kWindowClosed:
-        if (!runner) return End({}, 0);
+        if (Idle()) return End({}, 0);
         return runner->OnWindowClosed();
     }
   }
@@ -124,17 +144,40 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       return;
     }
     app_gone = why;
-    if (!runner) return End(why, 0);
+    if (Idle()) return End(why, 0);
     runner->OnAppGone();
   }
 
+  // Nothing is to be done now that the end of the app could leave undone.
+  bool Idle() const { return !runner || (live && waits_for_steps); }
+
+  void RunLive(Steps steps, std::chrono::nanoseconds delay) {
+    waits_for_steps = false;
+    runner->RunMore(std::move(steps), delay);
+  }
+
   void StepsEnded(int exit_code) {
+    if (live) {
+      if (!first_frame_told) {
+        if (!drawn) return End(app_gone, exit_code);  // it has ended, or takes too long
+        first_frame_told = true;
+        live->TellFirstFrame(StepRunner::Clock::now());
+      } else {
+        live->TellResult(exit_code, runner->latencies());
+      }
+      waits_for_steps = exit_code == 0;
+      if (waits_for_steps) return;
+    }
     // A failed step has been printed: there is nothing more to say.
     End(exit_code == 0 ? app_gone : Error(), exit_code);
   }
 
   void Out(Buffer message) {
     if (!ended) sink->OnPacket(Packet{PacketType::kControl, std::move(message)});
+  }
+
+  void OutData(Buffer data) {
+    if (!ended) sink->OnPacket(Packet{PacketType::kData, std::move(data)});
   }
 
   void Tell(const UiEvent& event) {
@@ -164,6 +207,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // loop only
   Client client;
   std::unique_ptr<StepRunner> runner;
+  std::unique_ptr<LiveSteps> live;
+  bool first_frame_told = false;
+  bool waits_for_steps = false;  // live: all that came have been done
   bool begun = false;
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;

@@ -26,7 +26,8 @@ namespace fletbridge {
 class EventLoop;
 
 struct HeadlessOptions {
-  std::optional<Steps> steps;  // none: stay connected and do nothing
+  std::optional<Steps> steps;  // none: stay connected and do nothing; or
+  std::string live_steps;      // a Unix socket over which they come (live_steps.h)
   double width = 800;          // of the window, in logical pixels
   double height = 600;
   FlowLimits limits;

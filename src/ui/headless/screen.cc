@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fstream>
 #include <functional>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -349,6 +350,20 @@ Map* Enclosing(Map& control, std::string_view type) {
     if (ControlType(*c) == type) return c;
   }
   return nullptr;
+}
+
+std::vector<std::string> Clickables(const ControlTree& tree) {
+  std::vector<std::string> finders;
+  std::map<std::string, std::size_t, std::less<>> of_type;
+  Walk(Hidden::kSkip, [&](Map& control) {
+    const std::string type(ControlType(control));
+    const std::size_t index = of_type[type]++;
+    if (Handles(control, "click") && IsEnabled(control)) {
+      finders.push_back("type=" + type + " index=" + std::to_string(index));
+    }
+    return true;
+  }).Screen(tree);
+  return finders;
 }
 
 std::vector<std::string> VisibleTexts(const ControlTree& tree, std::size_t limit) {

@@ -52,6 +52,8 @@ enum class Hidden {
 [[nodiscard]] bool Handles(const wire::Map& control, std::string_view event);
 // The control itself or the nearest one that holds it with this type; null if there is none.
 [[nodiscard]] wire::Map* Enclosing(wire::Map& control, std::string_view type);
+// Finders of what a person can click, as steps write them; of those with a handler only.
+[[nodiscard]] std::vector<std::string> Clickables(const wire::ControlTree& tree);
 // The texts on the screen, for messages; at most `limit`.
 [[nodiscard]] std::vector<std::string> VisibleTexts(const wire::ControlTree& tree,
                                                     std::size_t limit);

@@ -1,6 +1,7 @@
 #include "src/ui/headless/step_runner.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include <boost/asio/steady_timer.hpp>
@@ -29,6 +30,7 @@ bool IsInput(StepKind kind) {
     case StepKind::kSubmit:
     case StepKind::kCheck:
     case StepKind::kDrag:
+    case StepKind::kChannel:
     case StepKind::kDismiss:
     case StepKind::kResize:
     case StepKind::kRoute:
@@ -40,6 +42,7 @@ bool IsInput(StepKind kind) {
 
 bool HasFinder(StepKind kind) {
   switch (kind) {
+    case StepKind::kStream:
     case StepKind::kResize:
     case StepKind::kRoute:
     case StepKind::kExpectCrash:
@@ -70,11 +73,13 @@ struct StepRunner::Timer {
 };
 
 StepRunner::StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
-                       const std::atomic<bool>& paused, std::function<void(int exit_code)> finish)
+                       const std::atomic<bool>& paused, std::function<void(Buffer)> send_data,
+                       std::function<void(int exit_code)> finish)
     : client_(client),
       steps_(std::move(steps.steps)),
       flet_package_(std::move(flet_package)),
       paused_(paused),
+      send_data_(std::move(send_data)),
       finish_(std::move(finish)),
       loop_(loop),
       timer_(std::make_unique<Timer>(loop)) {
@@ -82,6 +87,16 @@ StepRunner::StepRunner(EventLoop& loop, Client& client, Steps steps, std::string
 }
 
 StepRunner::~StepRunner() = default;
+
+void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
+  steps_ = std::move(steps.steps);
+  delay_ = delay;
+  at_ = 0;
+  rounds_left_ = steps_.empty() ? 1 : steps_[0].repeat;
+  latencies_.clear();
+  state_ = State::kReady;
+  Advance();
+}
 
 void StepRunner::OnRegistered() {
   if (state_ == State::kFirstFrame) Wait(State::kFirstFrame, kFirstFrameTime);
@@ -95,9 +110,12 @@ void StepRunner::OnPatch(Clock::time_point at) {
       break;
     case State::kAnswer:
     case State::kDragging:
+      if (state_ == State::kDragging && current().rate > 0) {
+        OnTimedAnswer(at);
+        break;
+      }
       if (!answered_) {
-        const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(at - sent_at_);
-        latencies_.push_back(static_cast<std::uint64_t>(time.count()));
+        Measured(sent_at_, at);
         answered_ = true;
       }
       if (state_ == State::kAnswer) StepDone();
@@ -163,6 +181,7 @@ void StepRunner::Resume() {
   if (paused_) return;
   if (state_ == State::kTarget) TryInput(current());
   if (state_ == State::kDragging) ContinueDrag(current());
+  if (state_ == State::kStreaming) ContinueStream(current());
   Advance();
 }
 
@@ -195,6 +214,14 @@ void StepRunner::Begin(const Step& step) {
   if (HasFinder(step.kind) && !MakeQuery(step)) return;
   if (IsInput(step.kind)) return BeginInput(step);
   switch (step.kind) {
+    case StepKind::kStream:
+      if (channel_ == 0) return Fail("no data channel is open; open one with channel FINDER");
+      sent_at_ = Clock::now();
+      Delay();
+      stream_sent_ = 0;
+      stream_missing_ = step.bytes * step.count;
+      Wait(State::kStreaming, step.time);
+      return ContinueStream(step);
     case StepKind::kTree:
       return WriteTree(step);
     case StepKind::kSleep:
@@ -255,7 +282,10 @@ void StepRunner::TryInput(const Step& step) {
   Map* target = Choose(step);
   if (target == nullptr) return;
   sent_at_ = Clock::now();
+  Delay();
+  if (step.kind == StepKind::kChannel) return OpenChannel(*target);
   if (step.kind == StepKind::kDrag) {
+    due_.clear();
     drag_target_ = wire::ControlId(*target);
     drag_part_ = 0;
     drag_answers_ = false;
@@ -263,6 +293,13 @@ void StepRunner::TryInput(const Step& step) {
     return ContinueDrag(step);
   }
   Sent(step, DoInput(client_, step, *target));
+}
+
+// A processor's own time, since a timer would come tens of microseconds late.
+void StepRunner::Delay() const {
+  if (delay_.count() == 0) return;
+  while (Clock::now() - sent_at_ < delay_) {
+  }
 }
 
 // The control for an input, or null and why_not_.
@@ -294,7 +331,72 @@ void StepRunner::Sent(const Step& step, bool may_answer) {
   Wait(State::kAnswer, step.time);
 }
 
+// Sends what is due by the clock. An app or a loop that is late makes the next ones no later.
+void StepRunner::ContinueTimedDrag(const Step& step) {
+  const auto due_at = [&](std::size_t part) {
+    return sent_at_ + std::chrono::duration_cast<Clock::duration>(
+                          std::chrono::duration<double>(static_cast<double>(part) / step.rate));
+  };
+  for (; drag_part_ <= step.count; ++drag_part_) {
+    if (paused_) return;
+    if (due_at(drag_part_) > Clock::now()) return WaitUntil(State::kDragging, due_at(drag_part_));
+    Map* target = client_.tree().Find(drag_target_);
+    if (target == nullptr) return Fail("the control has gone while it was being dragged");
+    const bool answers = DoDragPart(client_, step, *target, drag_part_);
+    if (drag_part_ == 0) continue;  // puts the pointer down
+    if (!answers)
+      return Fail("the app does not handle its movements, and a rate wants each answered");
+    due_.push_back(due_at(drag_part_));
+  }
+  Wait(State::kDragging, step.time);
+}
+
+void StepRunner::OnTimedAnswer(Clock::time_point at) {
+  if (due_.empty()) return;
+  Measured(due_.front(), at);
+  due_.pop_front();
+  const Step& step = current();
+  if (!due_.empty() || drag_part_ <= step.count) return;
+  if (Map* target = client_.tree().Find(drag_target_); target != nullptr)
+    static_cast<void>(DoDragPart(client_, step, *target, drag_part_));
+  StepDone();
+}
+
+void StepRunner::Measured(Clock::time_point from, Clock::time_point to) {
+  const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(to - from);
+  latencies_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())));
+}
+
+void StepRunner::OpenChannel(const Map& target) {
+  channel_ = client_.OpenChannel(target);
+  if (channel_ == 0) return Fail("the control has no on_data_channel_open");
+  StepDone();
+}
+
+void StepRunner::ContinueStream(const Step& step) {
+  for (; stream_sent_ < step.count && !paused_; ++stream_sent_) {
+    Buffer message(4 + step.bytes);
+    std::memset(message.data(), static_cast<int>(stream_sent_), message.size());
+    for (std::size_t i = 0; i < 4; ++i)
+      message.data()[i] = static_cast<std::byte>(channel_ >> (8 * i));
+    send_data_(std::move(message));
+  }
+}
+
+void StepRunner::OnData(std::span<const std::byte> packet, Clock::time_point at) {
+  if (state_ != State::kStreaming || packet.size() < 4) return;
+  std::uint32_t id = 0;
+  for (std::size_t i = 0; i < 4; ++i) id |= std::to_integer<std::uint32_t>(packet[i]) << (8 * i);
+  if (id != channel_) return;
+  stream_missing_ -= std::min(stream_missing_, packet.size() - 4);
+  if (stream_missing_ != 0) return;
+  Measured(sent_at_, at);
+  StepDone();
+  Advance();
+}
+
 void StepRunner::ContinueDrag(const Step& step) {
+  if (step.rate > 0) return ContinueTimedDrag(step);
   for (; drag_part_ <= step.count + 1; ++drag_part_) {
     if (paused_) return;
     Map* target = client_.tree().Find(drag_target_);
@@ -347,6 +449,13 @@ void StepRunner::OnTimer() {
       Log(LogLevel::kError,
           "the app has drawn nothing within " + Shown(kFirstFrameTime) + "; no step was run");
       return Finish(1);
+    case State::kDragging:
+      if (drag_part_ <= current().count) return ContinueDrag(current());
+      return Fail(std::to_string(due_.size()) + " of " + std::to_string(current().count) +
+                  " movements were not answered after " + Shown(current().time));
+    case State::kStreaming:
+      return Fail(std::to_string(stream_missing_) + " bytes have not come back after " +
+                  Shown(current().time));
     case State::kAnswer:
     case State::kSleeping:
       StepDone();
@@ -369,10 +478,12 @@ void StepRunner::StepDone() {
   --rounds_left_;
 }
 
-void StepRunner::Wait(State state, milliseconds time) {
+void StepRunner::Wait(State state, milliseconds time) { WaitUntil(state, Clock::now() + time); }
+
+void StepRunner::WaitUntil(State state, Clock::time_point when) {
   state_ = state;
   const std::uint64_t serial = ++timer_->serial;
-  timer_->timer.expires_after(time);
+  timer_->timer.expires_at(when);
   timer_->timer.async_wait(
       [this, serial, alive = std::weak_ptr(timer_->alive)](boost::system::error_code aborted) {
         if (aborted || alive.expired() || serial != timer_->serial) return;

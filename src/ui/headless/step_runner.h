@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,15 +28,22 @@ class StepRunner {
   using Clock = std::chrono::steady_clock;
 
   // `finish` is given 0, or 1 for a failed step, which has then been printed. While `paused` no
-  // input is sent; call Resume() when that ends.
+  // input is sent; call Resume() when that ends. `send_data` is given what goes through data
+  // channels.
   StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
-             const std::atomic<bool>& paused, std::function<void(int exit_code)> finish);
+             const std::atomic<bool>& paused, std::function<void(Buffer)> send_data,
+             std::function<void(int exit_code)> finish);
   ~StepRunner();
   StepRunner(const StepRunner&) = delete;
   StepRunner& operator=(const StepRunner&) = delete;
 
+  // More steps, once those before are done: `finish` has been called with 0. Samples begin anew.
+  // Before each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
+  void RunMore(Steps steps, std::chrono::nanoseconds delay);
+
   void OnRegistered();
   void OnPatch(Clock::time_point at);  // the first one is the first frame
+  void OnData(std::span<const std::byte> packet, Clock::time_point at);
   // True if a later step expects this crash and now owns it. Then, or if not, call OnCrash().
   [[nodiscard]] bool ClaimCrash(const std::string& text);
   void OnCrash(const std::string& text, bool claimed);
@@ -50,6 +59,7 @@ class StepRunner {
     kReady,       // the next step may begin
     kTarget,      // an input waits for its control to come
     kDragging,    // a drag is being sent
+    kStreaming,   // messages go through a data channel, and come back
     kAnswer,      // an input was sent; its answer may come
     kCondition,   // a check waits to become true
     kSleeping,
@@ -69,16 +79,23 @@ class StepRunner {
   wire::Map* Choose(const Step& step);
   void Sent(const Step& step, bool may_answer);
   void ContinueDrag(const Step& step);
+  void ContinueTimedDrag(const Step& step);
+  void OnTimedAnswer(Clock::time_point at);
+  void OpenChannel(const wire::Map& target);
+  void ContinueStream(const Step& step);
   void Check(const Step& step);
   bool Holds(const Step& step);
   void WriteTree(const Step& step);
   void OnTimer();
   void StepDone();
   void SkipEmptyRepeats();
+  void Delay() const;
   void AdvanceLater();
 
   bool MakeQuery(const Step& step);
   void Wait(State state, std::chrono::milliseconds time);
+  void WaitUntil(State state, Clock::time_point when);
+  void Measured(Clock::time_point from, Clock::time_point to);
   void Fail(const std::string& why);
   void FailBefore(const std::string& what);
   void Finish(int exit_code);
@@ -86,9 +103,10 @@ class StepRunner {
   [[nodiscard]] std::string Named(std::size_t step) const;
 
   Client& client_;
-  const std::vector<Step> steps_;
+  std::vector<Step> steps_;
   const std::string flet_package_;
   const std::atomic<bool>& paused_;
+  std::function<void(Buffer)> send_data_;
   std::function<void(int)> finish_;
   EventLoop& loop_;
   std::unique_ptr<Timer> timer_;
@@ -102,10 +120,16 @@ class StepRunner {
   std::int64_t drag_target_ = 0;
   std::size_t drag_part_ = 0;
   bool drag_answers_ = false;
+  std::deque<Clock::time_point>
+      due_;                         // movements of a drag with a rate that wait for their patches
+  std::uint32_t channel_ = 0;       // opened last
+  std::size_t stream_sent_ = 0;     // messages
+  std::size_t stream_missing_ = 0;  // bytes that have not come back
   bool answered_ = false;
   Clock::time_point sent_at_;
   std::vector<Crash> crashes_;  // that have come and are expected by a later step
   LatencySamples latencies_;
+  std::chrono::nanoseconds delay_{0};
 };
 
 }  // namespace fletbridge::headless

@@ -13,6 +13,7 @@ constexpr milliseconds kExpectTime{2000};
 constexpr milliseconds kWaitTime{10000};
 constexpr std::size_t kMaxCount = 1'000'000'000;
 constexpr std::size_t kMaxDragSteps = 100'000;
+constexpr std::size_t kMaxStreamBytes = (64 << 20) - 4;  // with its channel's number a packet
 
 // A bare word, a quoted text, or NAME=VALUE with a value of either form.
 struct Token {
@@ -234,6 +235,10 @@ class LineParser {
     } else if (Take("drag")) {
       ok = WithFinder(step, StepKind::kDrag);
       if (ok) ok = ReadDrag(step);
+    } else if (Take("channel")) {
+      ok = WithFinder(step, StepKind::kChannel);
+    } else if (Take("stream")) {
+      ok = ReadStream(step);
     } else if (Take("dismiss")) {
       ok = WithFinder(step, StepKind::kDismiss);
     } else if (Take("resize")) {
@@ -262,7 +267,9 @@ class LineParser {
       return ReadRepeat();
     } else {
       return Expected(
-          "click, type, submit, check, drag, dismiss, resize, route, expect, wait, tree, sleep" +
+          "click, type, submit, check, drag, channel, stream, dismiss, resize, route, expect, "
+          "wait, "
+          "tree, sleep" +
           std::string(repeated ? " or close" : ", repeat or close"));
     }
     if (!ok) return ok.error();
@@ -342,6 +349,42 @@ class LineParser {
     if (!count || *count == 0 || *count > kMaxDragSteps) {
       if (token != nullptr) --at_;
       return Expected("a number from 1 to 100000 after steps");
+    }
+    step.count = *count;
+    return ReadRate(step);
+  }
+
+  Result<> ReadRate(Step& step) {
+    if (!Take("at")) return {};
+    const Token* token = TakeValue();
+    std::string_view text = token == nullptr ? std::string_view() : token->value;
+    const bool per_second = text.ends_with("/s");
+    if (per_second) text.remove_suffix(2);
+    const auto rate = per_second ? Length(text) : std::nullopt;
+    if (!rate || *rate <= 0 || *rate > 100'000) {
+      if (token != nullptr) --at_;
+      return Expected("a rate such as 60/s after at");
+    }
+    step.rate = *rate;
+    return {};
+  }
+
+  Result<> ReadStream(Step& step) {
+    step.kind = StepKind::kStream;
+    const Token* token = TakeValue();
+    const auto bytes = token == nullptr ? std::nullopt : Count(token->value);
+    if (!bytes || *bytes == 0 || *bytes > kMaxStreamBytes) {
+      if (token != nullptr) --at_;
+      return Expected("a number of bytes from 1 to 67108860 after stream");
+    }
+    step.bytes = *bytes;
+    step.count = 1;
+    if (!Take("count")) return {};
+    token = TakeValue();
+    const auto count = token == nullptr ? std::nullopt : Count(token->value);
+    if (!count || *count == 0) {
+      if (token != nullptr) --at_;
+      return Expected("a number from 1 after count");
     }
     step.count = *count;
     return {};

@@ -2,13 +2,18 @@
 // begins a comment:
 //
 //   click FINDER          type FINDER "Ann"      submit FINDER          check FINDER true|false
-//   drag FINDER from X,Y to X,Y steps N          dismiss FINDER         resize W H
+//   drag FINDER from X,Y to X,Y steps N [at R/s] dismiss FINDER         resize W H
+//   channel FINDER        stream BYTES count N
 //   route "/x"            expect FINDER          expect no FINDER       expect count=N FINDER
 //   expect crash "text"   wait FINDER 5s         repeat N STEP          tree FILE.json
 //   sleep 200ms           close
 //
 // A FINDER is one or more of text="+", icon=ADD, key=save, type=Button, all of which must hold, and
-// index=N for the match number N, counted from 0. Values are bare words or quoted, with the escapes
+// index=N for the match number N, counted from 0. A drag with a rate is sent by the clock, whether
+// or not the app keeps up, and each of its movements must be answered by one patch: that one's
+// latency counts from the moment the movement was due. `channel` opens a data channel on a control;
+// `stream` sends N messages of so many bytes through it and waits until as many bytes have come
+// back. Values are bare words or quoted, with the escapes
 // \" \\ \n \t. Durations end in ms or s; every step but sleep, repeat, tree and close takes one at
 // its end: how long an input waits for its control to come (2s) and for an answer (1s), a check for
 // its truth (2s; wait: 10s).
@@ -39,6 +44,8 @@ enum class StepKind {
   kSubmit,
   kCheck,
   kDrag,
+  kChannel,
+  kStream,
   kDismiss,
   kResize,
   kRoute,
@@ -63,7 +70,9 @@ struct Step {
   Finder finder;
   std::string text;       // type, expect crash: the text; route: the route; tree: the file
   bool on = false;        // check
-  std::size_t count = 0;  // expect count; drag: the number of updates
+  std::size_t count = 0;  // expect count; drag: the number of updates; stream: of messages
+  std::size_t bytes = 0;  // stream: of a message
+  double rate = 0;        // drag: updates a second; 0: as fast as they can be sent
   double x1 = 0, y1 = 0;  // drag: from; resize: width and height
   double x2 = 0, y2 = 0;  // drag: to
 };

@@ -72,6 +72,10 @@ TEST(Steps, ReadEveryStep) {
   EXPECT_EQ(drag.y2, 4);
   EXPECT_EQ(drag.count, 7u);
   EXPECT_EQ(One("drag key=pad from 1,2 to 3,4").count, 10u);
+  EXPECT_EQ(One("drag key=pad from 1,2 to 3,4 steps 5 at 60/s 3s").rate, 60);
+  EXPECT_EQ(One("stream 4096 count 8").bytes, 4096u);
+  EXPECT_EQ(One("stream 4096 count 8").count, 8u);
+  EXPECT_EQ(One("channel key=echo").kind, StepKind::kChannel);
 
   const Step resize = One("resize 640 480.5");
   EXPECT_EQ(resize.x1, 640);
@@ -97,7 +101,8 @@ TEST(Steps, ReadDurationsAndHaveDefaults) {
 
 TEST(Steps, NameTheLineAndWhatWasExpected) {
   EXPECT_EQ(Why("\n\njump text=x"),
-            "steps, line 3: expected click, type, submit, check, drag, dismiss, resize, route, "
+            "steps, line 3: expected click, type, submit, check, drag, channel, stream, dismiss, "
+            "resize, route, "
             "expect, wait, tree, sleep, repeat or close, found 'jump'");
   EXPECT_EQ(Why("click"),
             "steps, line 1: expected a finder: text=\"...\", icon=NAME, key=NAME or type=NAME, "
@@ -124,6 +129,10 @@ TEST(Steps, NameTheLineAndWhatWasExpected) {
             "steps, line 1: expected the text to type, found the end of the line");
   EXPECT_EQ(Why("check key=n yes"), "steps, line 1: expected true or false, found 'yes'");
   EXPECT_EQ(Why("drag key=n"), "steps, line 1: expected from X,Y, found the end of the line");
+  EXPECT_EQ(Why("drag key=n from 1,2 to 3,4 steps 5 at 60"),
+            "steps, line 1: expected a rate such as 60/s after at, found '60'");
+  EXPECT_EQ(Why("stream 0"),
+            "steps, line 1: expected a number of bytes from 1 to 67108860 after stream, found '0'");
   EXPECT_EQ(Why("drag key=n from 1"), "steps, line 1: expected a point X,Y, found '1'");
   EXPECT_EQ(Why("drag key=n from 1,2 at"), "steps, line 1: expected to X,Y, found 'at'");
   EXPECT_EQ(Why("drag key=n from 1,2 to 1,nan"),
@@ -150,7 +159,8 @@ TEST(Steps, NameTheLineAndWhatWasExpected) {
   EXPECT_EQ(Why("repeat click text=a"),
             "steps, line 1: expected a number after repeat, found 'click'");
   EXPECT_EQ(Why("repeat 2 repeat 2 click text=a"),
-            "steps, line 1: expected click, type, submit, check, drag, dismiss, resize, route, "
+            "steps, line 1: expected click, type, submit, check, drag, channel, stream, dismiss, "
+            "resize, route, "
             "expect, wait, tree, sleep or close, found 'repeat'");
   EXPECT_EQ(Why("close now"), "steps, line 1: expected the end of the line, found 'now'");
 }

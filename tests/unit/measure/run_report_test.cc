@@ -132,7 +132,7 @@ TEST(WriteReport, SaysInOneLineThatTheFolderIsMissing) {
   const Result<> written = WriteReport(path, FullReport());
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().Line(), "cannot write the report " + path + ": there is no folder " +
-                                        folder.path() + "/none; choose another file with --report");
+                                        folder.path() + "/none; choose another file");
   EXPECT_FALSE(CheckReportPath(path));
   EXPECT_FALSE(CheckReportPath(folder.path()));
   EXPECT_TRUE(CheckReportPath(folder.path() + "/report.json"));
@@ -143,7 +143,7 @@ TEST(WriteReport, SaysInOneLineThatTheDiskIsFull) {
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().Line(),
             "cannot write the report /dev/full: No space left on device; "
-            "choose another file with --report");
+            "choose another file");
 }
 
 }  // namespace

@@ -36,8 +36,6 @@ TEST(Fletbridge, RefusesUnknownCommandsInOneLine) {
   EXPECT_EQ(refused("shop.py"),
             "fletbridge: unknown command shop.py; to run an app: fletbridge run shop.py\n");
   EXPECT_EQ(refused("--json"), "fletbridge: unknown option --json; see fletbridge --help\n");
-  EXPECT_EQ(refused("compare"),
-            "fletbridge: the command compare is not in this version; see fletbridge --help\n");
 }
 
 TEST(FletClient, TakesItsSettingsFromTheEnvironment) {

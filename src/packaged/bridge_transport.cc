@@ -1,4 +1,4 @@
-#include "tests/bench/bridge_transport.h"
+#include "src/packaged/bridge_transport.h"
 
 #include <charconv>
 #include <condition_variable>
@@ -13,7 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "tests/dart_vm/bridge_library.h"
+#include "src/packaged/bridge_library.h"
 
 namespace fletbridge {
 namespace {
@@ -181,7 +181,7 @@ class BridgeTransport final : public AppTransport {
     {
       const std::lock_guard lock(mutex_);
       const bool known = letter.port == protocol_port_ || letter.port == exit_port_ ||
-                         letter.port == completion_port_;
+                         letter.port == completion_port_ || IsDataChannel(letter.port);
       if (!known || exit_code_) return false;
       letters_.push_back(std::move(letter));
       post = !std::exchange(delivery_posted_, true);
@@ -222,6 +222,13 @@ class BridgeTransport final : public AppTransport {
       std::from_chars(text.data(), text.data() + text.size(), code);
       return Finish(code);
     }
+    if (IsDataChannel(letter.port)) {
+      Buffer payload(4 + bytes.size());
+      for (std::size_t i = 0; i < 4; ++i)
+        payload.data()[i] = static_cast<std::byte>(letter.port >> (8 * i));
+      if (!bytes.empty()) std::memcpy(payload.data() + 4, bytes.data(), bytes.size());
+      return sink_->OnPacket(Packet{PacketType::kData, std::move(payload)});
+    }
     if (bytes.empty()) return;
     sink_->OnPacket(
         Packet{PacketType{std::to_integer<std::uint16_t>(bytes[0])}, Buffer(bytes.subspan(1))});
@@ -236,7 +243,7 @@ class BridgeTransport final : public AppTransport {
         message = std::move(waiting_.front());
         waiting_.pop_front();
       }
-      if (library_.Enqueue(protocol_port_, message.data(), message.size()) != 0) {
+      if (Enqueue(message) != 0) {
         const std::lock_guard lock(mutex_);
         waiting_.push_front(std::move(message));
         return RetryLater();
@@ -255,6 +262,19 @@ class BridgeTransport final : public AppTransport {
       if (writable) sink_->OnWritable();
     }
   }
+
+  // A data channel's number is its port, and its messages have no type byte.
+  int Enqueue(const Buffer& message) const {
+    const std::byte* bytes = message.data();
+    if (PacketType{std::to_integer<std::uint16_t>(bytes[0])} != PacketType::kData ||
+        message.size() < 5)
+      return library_.Enqueue(protocol_port_, bytes, message.size());
+    Port port = 0;
+    for (std::size_t i = 0; i < 4; ++i) port |= std::to_integer<Port>(bytes[1 + i]) << (8 * i);
+    return library_.Enqueue(port, bytes + 5, message.size() - 5);
+  }
+
+  static bool IsDataChannel(Port port) { return port > 0 && port < kFirstPort; }
 
   void RetryLater() {
     retry_.expires_after(kRetry);

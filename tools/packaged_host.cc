@@ -1,6 +1,5 @@
-// Room: tests/bench. Runs a Flet app on a libdart_bridge.so under the headless UI, as `fletbridge
-// run
-// --ui headless` runs it on a stage; for tests/bench/bridge.py.
+// Room: tools. Runs a Flet app on a libdart_bridge.so under the headless UI, as `fletbridge run
+// --ui headless` runs it on a stage; for `fletbridge compare` and tests/bench.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -15,8 +14,8 @@
 #include "common/config/version.h"
 #include "common/python/interpreter.h"
 #include "src/host/session.h"
+#include "src/packaged/bridge_transport.h"
 #include "src/ui/headless/headless_ui.h"
-#include "tests/bench/bridge_transport.h"
 
 namespace fletbridge {
 namespace {
@@ -39,7 +38,10 @@ int RunApp(const Options& options) {
 
   HeadlessOptions headless;
   headless.flet_package = python->flet_package;
-  if (!options.steps.empty()) {
+  std::error_code error;
+  if (std::filesystem::is_socket(options.steps, error)) {
+    headless.live_steps = options.steps;
+  } else if (!options.steps.empty()) {
     std::ifstream in(options.steps);
     Result<Steps> steps = ParseSteps(std::string{std::istreambuf_iterator<char>(in), {}});
     if (!steps) return Fail(steps.error());

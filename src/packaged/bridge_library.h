@@ -1,4 +1,4 @@
-// Room: tests/dart_vm. A libdart_bridge.so, opened as Dart opens it; ours or the original. Used by
+// Room: src/packaged. A libdart_bridge.so, opened as Dart opens it; ours or the original. Used by
 // the hosts of tests/dart_vm and tests/bench. The functions are the library's own: see its ABI.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/dart_vm/dart_api.h"
+#include "src/packaged/dart_api.h"
 
 namespace fletbridge::dart_vm {
 

@@ -1,4 +1,4 @@
-// Room: tests/dart_vm. What Dart_InitializeApiDL takes and what Dart_PostCObject posts, as Dart's
+// Room: src/packaged. What Dart_InitializeApiDL takes and what Dart_PostCObject posts, as Dart's
 // dart_native_api.h (API 2.x) lays it out; only the parts that a message bridge touches.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "tests/dart_vm/bridge_library.h"
+#include "src/packaged/bridge_library.h"
 
 #include <dlfcn.h>
 #include <stdexcept>

@@ -1,0 +1,38 @@
+// Room: common/measure. A histogram in the layout of HdrHistogram with three significant digits:
+// values keep a relative error below 0.1 % whatever their size, and adding a value costs no
+// allocation once the largest has been seen. For `fletbridge compare`, whose samples come in blocks
+// and are merged.
+//
+// A value; not for two threads.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace fletbridge {
+
+class Histogram {
+ public:
+  static constexpr int kSignificantDigits = 3;
+
+  void Record(std::uint64_t value, std::uint64_t count = 1);
+  void Add(const Histogram& other);
+
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+  [[nodiscard]] std::uint64_t min() const noexcept { return min_; }  // 0 if there is none
+  [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
+  // The largest value, within the resolution, that `percent` of the values do not exceed; 0 if
+  // there is none, never above max().
+  [[nodiscard]] std::uint64_t ValueAt(double percent) const;
+  // (smallest value of a bucket, values in it), those with values only, ascending.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> Buckets() const;
+
+ private:
+  std::vector<std::uint64_t> counts_;
+  std::uint64_t count_ = 0;
+  std::uint64_t min_ = 0;
+  std::uint64_t max_ = 0;
+};
+
+}  // namespace fletbridge

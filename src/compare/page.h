@@ -1,0 +1,15 @@
+// Room: src/compare. Results as one HTML file: tables and plots, light or dark as the reader's
+// system is, printable, and with all that it needs inside.
+#pragma once
+
+#include <string>
+
+#include "common/base/error.h"
+#include "src/compare/results.h"
+
+namespace fletbridge::compare {
+
+// `parts` is the folder with page.html, page.js and plotly.min.js. kSetup if one is missing.
+[[nodiscard]] Result<std::string> PageHtml(const Results& results, const std::string& parts);
+
+}  // namespace fletbridge::compare

@@ -1,0 +1,182 @@
+#include "src/compare/plan.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace fletbridge::compare {
+namespace {
+
+constexpr std::string_view kForms =
+    "1:uds, 1:tcp, 2:uds, 2:tcp, 3, with a hosting such as 3@static, flet:uds, flet:tcp, "
+    "original:ffi or bridge:ffi";
+
+Error Wrong(std::string_view text) {
+  return MakeError(Errc::kUsage, "there is no variant '" + std::string(text) + "'; there are " +
+                                     std::string(kForms));
+}
+
+// "+100us"
+bool TakeDelay(std::string_view text, std::chrono::nanoseconds& delay) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number < 0 || number > 1'000'000) return false;
+  if (std::string_view(end, static_cast<std::size_t>(text.data() + text.size() - end)) != "us") {
+    return false;
+  }
+  delay = std::chrono::microseconds(number);
+  return true;
+}
+
+}  // namespace
+
+Result<Variant> ParseVariant(std::string_view text) {
+  Variant variant;
+  variant.name = text;
+  std::string_view rest = text;
+  if (const std::size_t plus = rest.find('+'); plus != std::string_view::npos) {
+    if (!TakeDelay(rest.substr(plus + 1), variant.delay)) {
+      return MakeError(Errc::kUsage, "the delay of '" + std::string(text) +
+                                         "' is not like +100us, of at most a second");
+    }
+    rest = rest.substr(0, plus);
+  }
+  if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
+    variant.hosting = rest.substr(at + 1);
+    rest = rest.substr(0, at);
+    if (variant.hosting != "interpreter" && variant.hosting != "static" &&
+        variant.hosting != "library") {
+      return Wrong(text);
+    }
+  }
+  const std::size_t colon = rest.find(':');
+  variant.stage = rest.substr(0, colon);
+  if (colon != std::string_view::npos) variant.transport = rest.substr(colon + 1);
+  const bool socket = variant.transport == "uds" || variant.transport == "tcp";
+  if (variant.stage == "flet" && variant.hosting.empty() && socket) {
+    variant.kind = Variant::Kind::kFlet;
+  } else if ((variant.stage == "original" || variant.stage == "bridge") &&
+             variant.hosting.empty() && variant.transport == "ffi") {
+    variant.kind = Variant::Kind::kPackaged;
+  } else if (variant.stage == "3") {
+    if (colon != std::string_view::npos && variant.transport != "ffi") return Wrong(text);
+    variant.transport = "ffi";
+  } else if (variant.stage == "1" || variant.stage == "2") {
+    if (colon == std::string_view::npos) variant.transport = "uds";
+    if (!socket && colon != std::string_view::npos) return Wrong(text);
+    if (variant.stage == "1" && !variant.hosting.empty()) return Wrong(text);
+  } else {
+    return Wrong(text);
+  }
+  return variant;
+}
+
+Result<std::vector<Variant>> ParseVariants(std::string_view text) {
+  std::vector<Variant> variants;
+  while (true) {
+    const std::size_t comma = text.find(',');
+    Result<Variant> variant = ParseVariant(text.substr(0, comma));
+    if (!variant) return variant.error();
+    if (std::any_of(variants.begin(), variants.end(),
+                    [&](const Variant& known) { return known.name == variant->name; })) {
+      return MakeError(Errc::kUsage,
+                       "the variant " + variant->name + " is named twice; name it once");
+    }
+    variants.push_back(std::move(*variant));
+    if (comma == std::string_view::npos) return variants;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+const char* UnitOf(Measure measure) {
+  switch (measure) {
+    case Measure::kMemoryStart:
+    case Measure::kMemoryEnd:
+      return "bytes";
+    case Measure::kWakeUps:
+      return "1/s";
+    default:
+      return "ns";
+  }
+}
+
+bool ByDifference(Measure measure) {
+  return measure == Measure::kIdleCpu || measure == Measure::kWakeUps;
+}
+
+const std::vector<Workload>& BuiltInWorkloads() {
+  static const std::vector<Workload> workloads = {
+      {.name = "click",
+       .title = "a click until the patch that answers it",
+       .prepare = "click key=scene-click",
+       .unit = "click key=plus"},
+      {.name = "type",
+       .title = "a letter typed until what depends on it is there",
+       .prepare = "click key=scene-type",
+       .unit = "type key=field \"a\"\ntype key=field \"ab\"\ntype key=field \"abc\"\ntype "
+               "key=field \"ab\""},
+      {.name = "busy",
+       .title = "a click while the app computes in a thread",
+       .prepare = "click key=scene-busy",
+       .unit = "click key=plus 5s",
+       .warm_up = 5},
+      {.name = "draw",
+       .title =
+           "60 movements of a pen a second, each from its intended time until its stroke is there",
+       .prepare = "click key=scene-draw",
+       .unit = "drag key=pad from 0,0 to 300,200 steps 15 at 60/s 5s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 4},
+      {.name = "burst",
+       .title = "1,000 events sent at once, until the patch that answers the last",
+       .prepare = "click key=scene-burst",
+       .unit = "drag key=pad from 0,0 to 1000,0 steps 1000 60s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 3},
+      {.name = "channel",
+       .title = "1 MiB through a data channel to the app and back, 8 of them under way",
+       .prepare = "click key=scene-channel\nchannel key=echo\nwait text=\"open\" 10s",
+       .unit = "stream 1048576 count 8 30s",
+       .warm_up = 2,
+       .turns = 6},
+      {.name = "thousand",
+       .title = "1,000 controls in one update",
+       .prepare = "click key=scene-fill",
+       .unit = "click key=thousand 30s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 4},
+      {.name = "ten-thousand",
+       .title = "10,000 controls in one update",
+       .prepare = "click key=scene-fill",
+       .unit = "click key=ten-thousand 60s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 3},
+  };
+  return workloads;
+}
+
+const std::vector<Workload>& AnyAppWorkloads() {
+  static const std::vector<Workload> workloads = {
+      {.name = "start-up",
+       .title = "start of the first process until the first frame",
+       .measure = Measure::kStartUp},
+      {.name = "memory",
+       .title = "memory of all processes after the first frame (PSS)",
+       .measure = Measure::kMemoryStart},
+      {.name = "memory-after",
+       .title = "memory of all processes after inputs (PSS)",
+       .measure = Measure::kMemoryEnd},
+      {.name = "idle-cpu",
+       .title = "processor time in a second in which nobody touches the app",
+       .measure = Measure::kIdleCpu},
+      {.name = "wake-ups",
+       .title = "wake-ups in a second in which nobody touches the app",
+       .measure = Measure::kWakeUps},
+  };
+  return workloads;
+}
+
+}  // namespace fletbridge::compare

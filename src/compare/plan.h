@@ -1,0 +1,89 @@
+// Room: src/compare. What is to be compared: variants (how an app runs), workloads (what is done to
+// it and what is read off), and the rules of a run. Values, made by tools/ from the command line.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/error.h"
+
+namespace fletbridge::compare {
+
+// A way to run the app: `1:uds`, `2:tcp`, `3`, with a hosting where wanted (`3@static`); `flet:uds`
+// and `flet:tcp`, Flet alone with our headless client; `original:ffi` and `bridge:ffi`, as `flet
+// build` packages it, on flet-dev's libdart_bridge and on ours. A delay may be added at our end,
+// before each input: `1:uds+100us`, to see whether it is found.
+struct Variant {
+  enum class Kind { kStage, kFlet, kPackaged };
+  std::string name;  // as it was written
+  Kind kind = Kind::kStage;
+  std::string stage, transport, hosting;
+  std::chrono::nanoseconds delay{0};
+};
+[[nodiscard]] Result<Variant> ParseVariant(std::string_view text);
+// A list with commas; no variant twice.
+[[nodiscard]] Result<std::vector<Variant>> ParseVariants(std::string_view text);
+
+enum class Measure {
+  kLatency,      // ns from an input to its answer
+  kStartUp,      // ns from the start of the first process to the first frame
+  kMemoryStart,  // bytes, PSS of all processes, after the first frame
+  kMemoryEnd,    // the same after inputs
+  kIdleCpu,      // ns of processor time in a second, nobody touching the app
+  kWakeUps,      // how often a thread left the processor by itself, in such a second
+};
+[[nodiscard]] const char* UnitOf(Measure measure);  // "ns", "bytes" or "1/s"
+// Judged by difference, since the baseline may be 0; else by ratio.
+[[nodiscard]] bool ByDifference(Measure measure);
+
+struct Workload {
+  std::string name;
+  std::string title;
+  Measure measure = Measure::kLatency;
+  // kLatency: steps before the first block in a fresh instance, unmeasured; the steps of one input
+  // or of one turn over several; how many such units are dropped as a warm-up, and stand in a
+  // block. 0: as many as fit into kBlockTime.
+  std::string prepare{};
+  std::string unit{};
+  std::size_t warm_up = 20;
+  std::size_t block = 0;
+  int turns = 12;     // blocks of each variant in a round
+  bool once = false;  // the unit is a whole script: a fresh instance each time, nothing dropped
+};
+
+// Short, so that what a machine does for a second or two hits all variants alike.
+inline constexpr std::chrono::milliseconds kBlockTime{30};
+inline constexpr std::chrono::milliseconds kIdleTime{500};
+
+// The workloads on the built-in app, in the order in which they are run.
+[[nodiscard]] const std::vector<Workload>& BuiltInWorkloads();
+// Start-up, memory and idleness: of any app.
+[[nodiscard]] const std::vector<Workload>& AnyAppWorkloads();
+
+struct Plan {
+  std::vector<Variant> variants;  // the baseline is the first
+  std::vector<Workload> workloads;
+  bool find_clicks = false;  // the workload `clicks` is found by looking at the app
+  std::string app;           // a script, or
+  std::string module;
+  std::vector<std::string> arguments;
+  std::string python;       // the interpreter's path
+  std::string python_home;  // its sys.base_prefix
+  std::string python_version, flet;
+  std::string programs;       // folder of fletbridge and flet
+  std::string parts;          // folder of the built-in app and of the page's parts
+  std::string packaged_host;  // runs original:ffi and bridge:ffi; empty: not installed
+  std::string original;       // flet-dev's libdart_bridge.so; empty: not there
+  std::string bridge;         // ours
+  std::chrono::duration<double> time{90};
+  double precision = 0.01;  // an interval is narrow enough when it ends so close to its estimate
+  std::size_t max_rounds = 1000;
+  std::uint64_t seed = 1;
+  std::vector<int> cpus;  // pinned to these; empty: not pinned
+};
+
+}  // namespace fletbridge::compare

@@ -1,0 +1,79 @@
+// Room: src/compare. What a run has measured, block by block, what follows from it, and both as
+// JSON (its layout: docs/compare.md). Filled by the runner; read by the table, the page and
+// --against.
+//
+// Values; not for two threads.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/measure/histogram.h"
+#include "src/compare/plan.h"
+#include "src/compare/statistics.h"
+
+namespace fletbridge::compare {
+
+struct Block {
+  int round = 0;
+  int turn = 0;
+  double at_seconds = 0;  // since the run began
+  Histogram values;
+};
+
+struct Comparison {
+  std::optional<Interval> ratio;  // of the medians, to the baseline's
+  std::optional<Interval>
+      ratio_p99;  // of the rounds' 99th percentiles, where a round has 100 values
+  std::optional<Interval> difference;  // of the medians, in the unit
+  Verdict verdict = Verdict::kTooFewRounds;
+  Verdict verdict_p99 = Verdict::kTooFewRounds;
+};
+
+struct Series {
+  std::string variant;
+  std::vector<Block> blocks;
+  [[nodiscard]] Histogram All() const;
+};
+
+struct WorkloadResult {
+  Workload workload;
+  std::vector<Series> series;  // in the order of the variants
+  // Of series[i] to series[0]; compare it with itself and nothing is known.
+  [[nodiscard]] Comparison Compare(std::size_t i, std::uint64_t seed) const;
+};
+
+struct VariantState {
+  Variant variant;
+  std::string
+      problem;  // why it is missing, or has no results after some round; empty: nothing is wrong
+  std::string flet, python, hosting;  // what ran, where it is known
+  bool started = false;               // at least once
+};
+
+struct Results {
+  std::string version, app, started;
+  double seconds = 0;
+  int rounds = 0;
+  std::uint64_t seed = 0;
+  std::string stopped_by;  // "precision", "time", "rounds", "interrupt" or "failure"
+  std::vector<VariantState> variants;
+  std::vector<WorkloadResult> workloads;
+  std::vector<std::string> warnings;  // a noisy machine, what was left out
+  std::string machine_json = "{}";    // machine.h
+
+  [[nodiscard]] bool complete() const;  // each variant has been there to the end
+};
+
+inline constexpr int kSchemaVersion = 1;
+[[nodiscard]] nlohmann::json ToJson(const Results& results);
+
+// "612 µs", "1.24 s", "53.1 MiB", "0.0 /s"; `unit` as UnitOf() has it.
+[[nodiscard]] std::string Shown(double value, std::string_view unit);
+// "faster by 5.1 % (31 µs)", "no difference shown: −1.2 % to +3.4 %", …
+[[nodiscard]] std::string Said(const Comparison& comparison, Measure measure);
+
+}  // namespace fletbridge::compare

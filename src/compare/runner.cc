@@ -1,0 +1,422 @@
+#include "src/compare/runner.h"
+
+#include <algorithm>
+#include <ctime>
+#include <poll.h>
+#include <random>
+
+#include "common/config/version.h"
+#include "common/process/runtime_dir.h"
+#include "src/compare/instance.h"
+#include "src/compare/machine.h"
+
+namespace fletbridge::compare {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kBlockDeadline = 120s;
+constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
+constexpr std::size_t kMaxBlock = 1000;
+constexpr std::size_t kMaxClicks = 8;  // controls of the first page that are clicked
+
+std::string Repeated(const std::string& steps, std::size_t times) {
+  if (times > 1 && steps.find('\n') == std::string::npos)
+    return "repeat " + std::to_string(times) + " " + steps + "\n";
+  std::string text;
+  for (std::size_t i = 0; i < times; ++i) text += steps + "\n";
+  return text;
+}
+
+std::string Now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+class Runner {
+ public:
+  Runner(const Plan& plan, int interrupt, const std::function<void(const Progress&)>& tell)
+      : plan_(plan), interrupt_(interrupt), tell_(tell), random_(plan.seed) {
+    results_.version = Version();
+    results_.app = plan.module.empty() ? plan.app : "-m " + plan.module;
+    results_.started = Now();
+    results_.seed = plan.seed;
+    for (const Variant& variant : plan.variants)
+      results_.variants.push_back(
+          {variant, {}, plan.flet, plan.python_version, variant.hosting, false});
+  }
+
+  Result<Results> Run() {
+    Result<RuntimeDir> folder = RuntimeDir::Create();
+    if (!folder) return folder.error();
+    folder_ = std::move(*folder);
+    loop_.Start();
+    const Machine machine;
+    begin_ = Clock::now();
+    TryVariants();
+    if (Left() == 0) return first_problem_;
+    std::vector<Workload> workloads = plan_.workloads;
+    if (plan_.find_clicks && !Over()) {
+      Result<Workload> clicks = FindClicks();
+      if (clicks) {
+        workloads.insert(workloads.begin(), std::move(*clicks));
+      } else if (clicks.error().code != Errc::kClosed) {
+        results_.warnings.push_back(clicks.error().Line());
+      }
+    }
+    for (Workload& workload : workloads) AddWorkload(std::move(workload));
+    while (!Over()) Round();
+    results_.seconds = Seconds();
+    instances_.clear();
+    results_.machine_json = machine.Finish(results_.warnings);
+    return std::move(results_);
+  }
+
+ private:
+  struct Live {
+    std::size_t variant;
+    std::unique_ptr<Instance> instance;
+  };
+
+  double Seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+
+  std::size_t Left() const {
+    return static_cast<std::size_t>(
+        std::count_if(results_.variants.begin(), results_.variants.end(),
+                      [](const VariantState& state) { return state.problem.empty(); }));
+  }
+
+  void AddWorkload(Workload&& workload) {
+    WorkloadResult result;
+    for (const VariantState& state : results_.variants)
+      result.series.push_back({state.variant.name, {}});
+    result.workload = std::move(workload);
+    results_.workloads.push_back(std::move(result));
+  }
+
+  // Whether the run is to end here; says why in the results.
+  bool Over() {
+    if (!results_.stopped_by.empty()) return true;
+    pollfd fd{interrupt_, POLLIN, 0};
+    const double seconds = Seconds();
+    const double a_round = results_.rounds == 0 ? 0 : (seconds - first_round_at_) / results_.rounds;
+    if (::poll(&fd, 1, 0) > 0) {
+      results_.stopped_by = "interrupt";
+    } else if (Left() == 0 || (Left() < 2 && results_.variants.size() > 1 && results_.rounds > 0)) {
+      results_.stopped_by = "failure";
+    } else if (static_cast<std::size_t>(results_.rounds) >= plan_.max_rounds) {
+      results_.stopped_by = "rounds";
+    } else if (results_.rounds > 0 && seconds + a_round > plan_.time.count()) {
+      results_.stopped_by = "time";
+    } else if (NarrowEnough()) {
+      results_.stopped_by = "precision";
+    }
+    return !results_.stopped_by.empty();
+  }
+
+  bool NarrowEnough() const {
+    if (static_cast<std::size_t>(results_.rounds) < kMinRounds || results_.variants.size() < 2)
+      return false;
+    for (const WorkloadResult& workload : results_.workloads) {
+      if (ByDifference(workload.workload.measure)) continue;
+      for (std::size_t i = 1; i < workload.series.size(); ++i) {
+        if (!results_.variants[i].problem.empty()) continue;
+        const std::optional<Interval> ratio = workload.Compare(i, plan_.seed).ratio;
+        if (!ratio) return false;
+        const double reach = std::max(ratio->high / ratio->estimate, ratio->estimate / ratio->low);
+        if (reach > 1 + plan_.precision) return false;
+      }
+    }
+    return true;
+  }
+
+  void Fail(std::size_t variant, const Error& why) {
+    if (why.code == Errc::kClosed) {
+      results_.stopped_by = "interrupt";
+    } else if (results_.variants[variant].problem.empty()) {
+      results_.variants[variant].problem = why.Line();
+      if (first_problem_.context.empty()) first_problem_ = why;
+    }
+  }
+
+  void Tell(const std::string& what) {
+    const double seconds = Seconds();
+    const double share = std::min(1.0, seconds / plan_.time.count());
+    tell_({share,
+           (results_.rounds == 0 && !in_round_
+                ? ""
+                : "round " + std::to_string(results_.rounds + 1) + ": ") +
+               what,
+           std::max(0.0, plan_.time.count() - seconds)});
+  }
+
+  Result<std::unique_ptr<Instance>> Start(std::size_t variant) {
+    return Instance::Start(loop_, plan_, results_.variants[variant].variant, folder_.path(),
+                           ++started_, interrupt_);
+  }
+
+  // Each once: what cannot start is known before anything is measured, files are in the page cache,
+  // and Python has written its .pyc files.
+  void TryVariants() {
+    for (std::size_t i = 0; i < results_.variants.size() && results_.stopped_by.empty(); ++i) {
+      Tell("first start of " + results_.variants[i].variant.name);
+      Result<std::unique_ptr<Instance>> instance = Start(i);
+      if (!instance) {
+        Fail(i, instance.error());
+        continue;
+      }
+      results_.variants[i].started = true;
+      (*instance)->Close();
+      (*instance)->Join();
+      if (const std::string hosting = (*instance)->Hosting(); !hosting.empty())
+        results_.variants[i].hosting = hosting;
+    }
+    first_round_at_ = Seconds();
+  }
+
+  std::vector<std::size_t> Shuffled() {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < results_.variants.size(); ++i) {
+      if (results_.variants[i].problem.empty()) order.push_back(i);
+    }
+    std::shuffle(order.begin(), order.end(), random_);
+    return order;
+  }
+
+  // Clicks each clickable control of the first page twice, in the baseline: those that answer both
+  // times can be clicked for ever.
+  Result<Workload> FindClicks() {
+    Tell("looking for what can be clicked");
+    const std::size_t variant = Shuffled().front();
+    std::unique_ptr<Instance> instance;
+    Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}};
+    std::vector<std::string> all;
+    std::size_t found = 0;
+    std::size_t tried = 0;
+    do {
+      if (instance == nullptr) {
+        Result<std::unique_ptr<Instance>> started = Start(variant);
+        if (!started) return started.error();
+        instance = std::move(*started);
+        if (all.empty()) {
+          Result<std::vector<std::string>> listed = instance->Clickables();
+          if (!listed) return listed.error();
+          all = std::move(*listed);
+          if (all.empty()) break;
+        }
+      }
+      const std::string step = "click " + all[tried++];
+      Result<std::vector<std::uint64_t>> samples =
+          instance->Do("repeat 2 " + step + "\n", kBlockDeadline);
+      if (!samples) {
+        if (samples.error().code == Errc::kClosed) return samples.error();
+        instance.reset();
+      } else if (samples->size() == 2) {
+        workload.unit += (workload.unit.empty() ? "" : "\n") + step;
+        ++found;
+      }
+    } while (tried < all.size() && found < kMaxClicks);
+    if (found == 0) {
+      return MakeError(
+          Errc::kSetup,
+          "no control on the first page answers a click twice, so no latency was measured; "
+          "say what to do with --steps FILE");
+    }
+    workload.title =
+        "a click until the patch that answers it, " +
+        (found == 1 ? "the one control" : std::to_string(found) + " controls in turn") +
+        " of the first page";
+    return workload;
+  }
+
+  void Record(std::size_t workload, std::size_t variant, int turn,
+              const std::vector<std::uint64_t>& values) {
+    Block block{results_.rounds, turn, Seconds(), {}};
+    for (const std::uint64_t value : values) block.values.Record(value);
+    results_.workloads[workload].series[variant].blocks.push_back(std::move(block));
+  }
+
+  bool Wants(Measure measure) const { return Find(measure) != results_.workloads.size(); }
+  std::size_t Find(Measure measure) const {
+    std::size_t i = 0;
+    while (i < results_.workloads.size() && results_.workloads[i].workload.measure != measure) ++i;
+    return i;
+  }
+  void RecordIf(Measure measure, std::size_t variant, std::uint64_t value) {
+    if (Wants(measure)) Record(Find(measure), variant, 0, {value});
+  }
+
+  const Workload* Once() const {
+    for (const WorkloadResult& workload : results_.workloads) {
+      if (workload.workload.once) return &workload.workload;
+    }
+    return nullptr;
+  }
+
+  void Round() {
+    in_round_ = true;
+    for (const std::size_t variant : Shuffled()) {
+      Alone(variant);
+      if (!results_.stopped_by.empty()) return;
+    }
+    Together();
+    if (results_.stopped_by.empty()) ++results_.rounds;
+  }
+
+  // What is measured with no other variant alive: PSS divides pages that are shared.
+  void Alone(std::size_t variant) {
+    const bool memory = Wants(Measure::kMemoryStart) || Wants(Measure::kMemoryEnd);
+    const bool idle = Wants(Measure::kIdleCpu) || Wants(Measure::kWakeUps);
+    if (!memory && !idle && !Wants(Measure::kStartUp) && Once() == nullptr) return;
+    Tell(results_.variants[variant].variant.name + ", start-up, idleness and memory");
+    Result<std::unique_ptr<Instance>> started = Start(variant);
+    if (!started) return Fail(variant, started.error());
+    Instance& instance = **started;
+    RecordIf(Measure::kStartUp, variant, static_cast<std::uint64_t>(instance.start_up().count()));
+    if ((memory || idle) && !Rest(kRestTime)) return;
+    if (memory) RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
+    if (idle && !Idle(instance, variant)) return;
+    if (!Inputs(instance, variant)) return;
+    if (memory) RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+    instance.Close();
+    instance.Join();
+  }
+
+  // False if the person wants an end meanwhile.
+  bool Rest(std::chrono::milliseconds time) {
+    pollfd fd{interrupt_, POLLIN, 0};
+    if (::poll(&fd, 1, static_cast<int>(time.count())) <= 0) return true;
+    results_.stopped_by = "interrupt";
+    return false;
+  }
+
+  bool Idle(const Instance& instance, std::size_t variant) {
+    const std::vector<pid_t> pids = instance.processes();
+    const Usage before = UsedBy(pids);
+    const Clock::time_point begin = Clock::now();
+    if (!Rest(kIdleTime)) return false;
+    const Usage after = UsedBy(pids);
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const auto a_second = [&](std::uint64_t from, std::uint64_t to) {
+      return static_cast<std::uint64_t>(static_cast<double>(to > from ? to - from : 0) / seconds);
+    };
+    RecordIf(Measure::kIdleCpu, variant, a_second(before.cpu_ns, after.cpu_ns));
+    RecordIf(Measure::kWakeUps, variant, a_second(before.wake_ups, after.wake_ups));
+    return true;
+  }
+
+  // The inputs before the second look at the memory: the script, or some of the first workload.
+  bool Inputs(Instance& instance, std::size_t variant) {
+    for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
+      const Workload& workload = results_.workloads[i].workload;
+      if (workload.measure != Measure::kLatency) continue;
+      const std::string steps =
+          workload.once ? workload.unit : workload.prepare + "\n" + Repeated(workload.unit, 50);
+      Result<std::vector<std::uint64_t>> samples = instance.Do(steps, kBlockDeadline);
+      if (!samples) {
+        Fail(variant, samples.error());
+        return false;
+      }
+      if (workload.once) Record(i, variant, 0, *samples);
+      return true;
+    }
+    return true;
+  }
+
+  void Together() {
+    const bool any = std::any_of(
+        results_.workloads.begin(), results_.workloads.end(), [](const WorkloadResult& w) {
+          return w.workload.measure == Measure::kLatency && !w.workload.once;
+        });
+    if (!any) return;
+    for (const std::size_t variant : Shuffled()) {
+      Tell("starting " + results_.variants[variant].variant.name);
+      Result<std::unique_ptr<Instance>> started = Start(variant);
+      if (started) {
+        instances_.push_back({variant, std::move(*started)});
+      } else {
+        Fail(variant, started.error());
+        if (!results_.stopped_by.empty()) break;
+      }
+    }
+    for (std::size_t i = 0; i < results_.workloads.size() && results_.stopped_by.empty(); ++i) {
+      const Workload& workload = results_.workloads[i].workload;
+      if (workload.measure == Measure::kLatency && !workload.once) InTurns(i);
+    }
+    for (Live& live : instances_) live.instance->Close();
+    for (Live& live : instances_) live.instance->Join();
+    instances_.clear();
+  }
+
+  void InTurns(std::size_t index) {
+    Workload& workload = results_.workloads[index].workload;
+    for (Live& live : instances_) {
+      Tell(workload.name + ", " + Name(live) + ", warm-up");
+      const std::string steps = workload.prepare + "\n";
+      if (!workload.prepare.empty() && !Do(live, steps)) continue;
+      const Clock::time_point begin = Clock::now();
+      if (!Do(live, Repeated(workload.unit, workload.warm_up))) continue;
+      slowest_ = std::max(slowest_, (Clock::now() - begin) / static_cast<int>(workload.warm_up));
+    }
+    if (workload.block == 0 && slowest_.count() > 0) {
+      workload.block =
+          std::clamp<std::size_t>(static_cast<std::size_t>(kBlockTime / slowest_), 1, kMaxBlock);
+    }
+    slowest_ = {};
+    for (int turn = 0; turn < workload.turns && results_.stopped_by.empty(); ++turn) {
+      std::shuffle(instances_.begin(), instances_.end(), random_);
+      for (Live& live : instances_) {
+        if (live.instance == nullptr) continue;
+        Tell(workload.name + ", " + Name(live));
+        if (const auto samples = Do(live, Repeated(workload.unit, workload.block)))
+          Record(index, live.variant, turn, *samples);
+        if (!results_.stopped_by.empty()) break;
+      }
+    }
+    std::erase_if(instances_, [](const Live& live) { return live.instance == nullptr; });
+  }
+
+  const std::string& Name(const Live& live) const {
+    return results_.variants[live.variant].variant.name;
+  }
+
+  // Nothing if it failed: then the instance has gone, and its variant with it.
+  std::optional<std::vector<std::uint64_t>> Do(Live& live, const std::string& steps) {
+    if (live.instance == nullptr || !results_.stopped_by.empty()) return std::nullopt;
+    Result<std::vector<std::uint64_t>> samples = live.instance->Do(steps, kBlockDeadline);
+    if (samples) return std::move(*samples);
+    Fail(live.variant, samples.error());
+    live.instance.reset();
+    return std::nullopt;
+  }
+
+  const Plan& plan_;
+  const int interrupt_;
+  const std::function<void(const Progress&)>& tell_;
+  std::mt19937_64 random_;
+  EventLoop loop_;
+  RuntimeDir folder_;
+  Results results_;
+  Clock::time_point begin_;
+  double first_round_at_ = 0;
+  bool in_round_ = false;
+  int started_ = 0;
+  Error first_problem_;
+  std::vector<Live> instances_;  // of this round; they go before the loop
+  Clock::duration slowest_{0};   // unit in a warm-up
+};
+
+}  // namespace
+
+Result<Results> RunPlan(const Plan& plan, int interrupt,
+                        const std::function<void(const Progress&)>& tell) {
+  if (Result<> pinned = PinTo(plan.cpus); !pinned) return pinned.error();
+  return Runner(plan, interrupt, tell).Run();
+}
+
+}  // namespace fletbridge::compare

@@ -1,0 +1,30 @@
+// Room: src/compare. Carries out a plan: rounds of fresh instances, in which the variants take
+// turns in short blocks, in random order, until the intervals are narrow enough or the time is
+// over.
+//
+// One round: alone, one variant after another, start-up, idleness and memory; then one instance of
+// each variant, all alive, and for each workload some turns of one block each. What was measured
+// before a failure or an interrupt is kept. Main thread; waits.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "src/compare/plan.h"
+#include "src/compare/results.h"
+
+namespace fletbridge::compare {
+
+// Where the run is: share of it that is done, what runs, seconds that are left at most.
+struct Progress {
+  double share = 0;
+  std::string what;
+  double seconds_left = 0;
+};
+
+// `interrupt`: a descriptor that becomes readable when the person wants an end. Fails only when
+// nothing could be measured at all; later failures are in the results.
+[[nodiscard]] Result<Results> RunPlan(const Plan& plan, int interrupt,
+                                      const std::function<void(const Progress&)>& tell);
+
+}  // namespace fletbridge::compare

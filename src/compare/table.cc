@@ -1,0 +1,156 @@
+#include "src/compare/table.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+namespace fletbridge::compare {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::size_t Columns(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string Ratio(const std::optional<Interval>& ratio) {
+  if (!ratio) return "-";
+  char text[80];
+  std::snprintf(text, sizeof text, "%.3f [%.3f, %.3f]", ratio->estimate, ratio->low, ratio->high);
+  return text;
+}
+
+// Where the tail goes another way than the middle, the reader must know.
+std::string TailNote(const Comparison& comparison) {
+  if (comparison.verdict_p99 == comparison.verdict || !comparison.ratio_p99) return {};
+  if (comparison.verdict_p99 != Verdict::kFaster && comparison.verdict_p99 != Verdict::kSlower)
+    return {};
+  char text[80];
+  std::snprintf(text, sizeof text, "; p99 %s by %.0f %%", VerdictName(comparison.verdict_p99),
+                std::abs(comparison.ratio_p99->estimate - 1) * 100);
+  return text;
+}
+
+Row SeriesRow(const WorkloadResult& workload, std::size_t i, std::uint64_t seed) {
+  const Histogram all = workload.series[i].All();
+  const char* unit = UnitOf(workload.workload.measure);
+  Row row{workload.series[i].variant, std::to_string(all.count())};
+  for (const double percent : {50.0, 90.0, 99.0, 99.9, 100.0}) {
+    // A percentile that only the largest few values make is the maximum under another name.
+    const bool known = percent == 50 || percent == 100 ||
+                       static_cast<double>(all.count()) * (100 - percent) / 100 >= 1;
+    row.push_back(
+        all.count() == 0 || !known ? "-" : Shown(static_cast<double>(all.ValueAt(percent)), unit));
+  }
+  if (i == 0) {
+    row.insert(row.end(), {"1", "(baseline)"});
+    return row;
+  }
+  const Comparison comparison = workload.Compare(i, seed);
+  row.push_back(Ratio(comparison.ratio));
+  row.push_back(all.count() == 0
+                    ? "nothing was measured"
+                    : Said(comparison, workload.workload.measure) + TailNote(comparison));
+  return row;
+}
+
+std::vector<Row> Rows(const WorkloadResult& workload, const Results& results) {
+  std::vector<Row> rows = {
+      {"", "n", "p50", "p90", "p99", "p99.9", "max", "ratio of p50 [95 %]", "verdict"}};
+  for (std::size_t i = 0; i < workload.series.size(); ++i)
+    rows.push_back(SeriesRow(workload, i, results.seed));
+  return rows;
+}
+
+std::string Aligned(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Columns(row[i]));
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - Columns(row[i]), ' ');
+      const bool left = i == 0 || i + 2 >= row.size();
+      line += (i == 0 ? "" : "  ") + (left ? row[i] + space : space + row[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string Piped(const std::vector<Row>& rows) {
+  std::string text;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    text += "|";
+    for (const std::string& cell : rows[r]) text += " " + cell + " |";
+    text += "\n";
+    if (r != 0) continue;
+    text += "|";
+    for (std::size_t i = 0; i < rows[r].size(); ++i)
+      text += i == 0 || i + 2 >= rows[r].size() ? "---|" : "--:|";
+    text += "\n";
+  }
+  return text;
+}
+
+std::string Environment(const Results& results) {
+  std::string text;
+  for (const VariantState& state : results.variants) {
+    if (state.flet.empty()) continue;
+    text = "Flet " + state.flet + ", Python " + state.python + "; ";
+    break;
+  }
+  const nlohmann::json machine = nlohmann::json::parse(results.machine_json);
+  char time[64];
+  std::snprintf(time, sizeof time, "%d rounds in %.0f s, ended by %s", results.rounds,
+                results.seconds, results.stopped_by.c_str());
+  return text + std::to_string(machine.value("processors", 0)) + " x " +
+         machine.value("processor", std::string("?")) + ", " +
+         machine.value("kernel", std::string()) + "; " + time + ", seed " +
+         std::to_string(results.seed);
+}
+
+std::vector<std::string> Notes(const Results& results) {
+  std::vector<std::string> notes;
+  if (!results.complete())
+    notes.push_back("THESE RESULTS ARE PARTIAL: the run was ended by " +
+                    (results.stopped_by == "interrupt" ? std::string("an interrupt")
+                                                       : std::string("a failure")) +
+                    " or lost a variant");
+  for (const VariantState& state : results.variants) {
+    if (!state.problem.empty()) notes.push_back("left out: " + state.problem);
+  }
+  notes.insert(notes.end(), results.warnings.begin(), results.warnings.end());
+  return notes;
+}
+
+}  // namespace
+
+std::string TableText(const Results& results) {
+  std::string text = results.app + "\n";
+  for (const WorkloadResult& workload : results.workloads) {
+    text += "\n" + workload.workload.name + ": " + workload.workload.title + "\n" +
+            Aligned(Rows(workload, results));
+  }
+  text += "\n" + Environment(results) + "\n";
+  for (const std::string& note : Notes(results)) text += "note: " + note + "\n";
+  return text;
+}
+
+std::string MarkdownText(const Results& results) {
+  std::string text = "**" + results.app + "**, compared by fletbridge " + results.version + "\n";
+  for (const WorkloadResult& workload : results.workloads) {
+    text += "\n**" + workload.workload.name + "**: " + workload.workload.title + "\n\n" +
+            Piped(Rows(workload, results));
+  }
+  text += "\n" + Environment(results) + "\n";
+  for (const std::string& note : Notes(results)) text += "\n> " + note + "\n";
+  return text;
+}
+
+}  // namespace fletbridge::compare

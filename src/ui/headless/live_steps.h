@@ -1,0 +1,51 @@
+// Room: src/ui/headless. Steps that come while the app runs: a connection to the Unix socket of
+// whoever drives us (`fletbridge compare`), which listens. Lines to us, one JSON object a line
+// back:
+//
+//   -> steps, one a line
+//   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long
+//   <- {"exit":0,"samples_ns":[…]} their latencies; exit is 1 if a step failed, after which we end
+//   -> clickables
+//   <- {"clickables":["type=Button index=0",…]}
+//
+// The first line back is {"first_frame_ns":…}, on the steady clock, which all processes share. When
+// the driver hangs up the window is closed.
+//
+// Threads: the loop's. Destroy it there, or when the loop has ended.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/ui/headless/steps.h"
+
+namespace fletbridge {
+class EventLoop;
+}
+
+namespace fletbridge::headless {
+
+class LiveSteps {
+ public:
+  struct Calls {
+    std::function<void(Steps steps, std::chrono::nanoseconds delay)> run;
+    std::function<std::vector<std::string>()> clickables;
+    std::function<void(const Error& why)> hung_up;  // once; an empty error when it just closed
+  };
+  LiveSteps(EventLoop& loop, std::string socket, Calls calls);
+  ~LiveSteps();
+
+  // Connects and reads; waits no longer than a local connect() does.
+  void Start();
+  void TellFirstFrame(std::chrono::steady_clock::time_point at);
+  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace fletbridge::headless

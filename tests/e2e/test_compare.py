@@ -1,0 +1,199 @@
+"""`fletbridge compare`: real runs of real apps, as short as they can be, and what it does when something
+goes wrong in the middle."""
+
+import json
+import re
+import unittest
+from pathlib import Path
+
+from browser import Browser, find_browser
+from harness import BIN, EXAMPLES, PATIENCE, PYTHON, E2E
+
+COUNTER = EXAMPLES / "counter/main.py"
+# Ends by itself on stage 3 after some clicks, and nowhere else.
+CRASHES = """
+import os, sys
+import flet as ft
+
+def main(page):
+    number = ft.Text("0")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+        if number.value == "22" and os.environ.get("FLET_DART_BRIDGE_PORT"):
+            print("the stove is on fire", file=sys.stderr, flush=True)
+            os._exit(5)
+
+    page.add(number, ft.Button("+", on_click=plus))
+
+ft.run(main)
+"""
+
+
+class Comparing:
+    def compare(self, *arguments, **more):
+        argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
+        return self.box.launch(argv, **more)
+
+    def finished(self, *arguments, code=0, timeout=100, **more):
+        run = self.compare(*arguments, **more)
+        self.assertEqual(run.wait(timeout), code, run.shown())
+        return run
+
+    def results(self, path):
+        results = json.loads(Path(path).read_text())
+        self.assertEqual((results["schema"], results["schema_version"]), ("fletbridge-compare", 1))
+        return results
+
+    def series(self, results, workload, variant):
+        found = next(w for w in results["workloads"] if w["name"] == workload)
+        return next(s for s in found["results"] if s["variant"] == variant)
+
+
+class CompareApps(Comparing, E2E):
+    def testMeasuresAnAppOfAnybodysOnTwoStages(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds,3", "--rounds", "1", "--json", out, "--markdown", f"{out}.md",
+                            COUNTER)
+        results = self.results(out)
+        self.assertTrue(results["complete"])
+        self.assertEqual(results["stopped_by"], "rounds")
+        self.assertEqual([w["name"] for w in results["workloads"]],
+                         ["clicks", "start-up", "memory", "memory-after", "idle-cpu", "wake-ups"])
+        for variant in ("1:uds", "3"):
+            clicks = self.series(results, "clicks", variant)
+            self.assertGreaterEqual(clicks["count"], 6)
+            self.assertEqual(len(clicks["blocks"]), 12)
+            self.assertEqual(sum(count for _, count in clicks["histogram"]), clicks["count"])
+            # A click takes tens of microseconds at least; Python with Flet starts in no hundredth of a second
+            # and does not fit into a few MiB.
+            self.assertGreater(clicks["p50"], 50_000)
+            self.assertGreater(self.series(results, "start-up", variant)["p50"], 50_000_000)
+            self.assertGreater(self.series(results, "memory", variant)["p50"], 10 << 20)
+        self.assertTrue(any(v["hosting"] for v in results["variants"]), results["variants"])
+        self.assertTrue(results["machine"]["processors"])
+        self.assertIn("2 controls in turn", run.text[0])
+        self.assertIn("too few rounds to say", run.text[0])
+        self.assertEqual(run.err, b"", run.shown())  # no progress where there is no terminal
+        self.assertIn("| 1:uds |", Path(f"{out}.md").read_text())
+
+    def testFindsADelay(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds,1:uds+5000us", "--workload", "clicks", "--rounds", "6", "--json", out,
+                            COUNTER)
+        delayed = self.series(self.results(out), "clicks", "1:uds+5000us")
+        self.assertEqual(delayed["verdict"], "slower", run.shown())
+        # Its size to some per cent needs a quiet machine: here it may only not be missed.
+        self.assertGreater(delayed["difference"]["estimate"], 4e6)
+
+    def testDoesTheStepsOfAFile(self):
+        out = self.box.name("out")
+        self.finished("--stages", "flet:uds,1:tcp", "--workload", "steps", "--rounds", "1", "--json", out,
+                      "--steps", EXAMPLES / "counter/steps.txt", COUNTER)
+        for variant in ("flet:uds", "1:tcp"):
+            self.assertEqual(self.series(self.results(out), "steps", variant)["count"], 7)
+
+
+class CompareBuiltIn(Comparing, E2E):
+    def testMeasuresTheBuiltInApp(self):
+        out = self.box.name("out")
+        self.finished("--stages", "1:uds,3", "--rounds", "1", "--json", out,
+                      "--workload", "type,busy,draw,burst,channel,thousand")
+        results = self.results(out)
+        for workload, fewest in (("type", 12), ("busy", 3), ("draw", 60), ("burst", 3), ("channel", 3), ("thousand", 4)):
+            for variant in ("1:uds", "3"):
+                self.assertGreaterEqual(self.series(results, workload, variant)["count"], fewest, (workload, variant))
+
+
+class CompareFailures(Comparing, E2E):
+    def testAVariantThatCrashesInTheMiddleIsToldAndTheOthersGoOn(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds,3,flet:uds", "--workload", "clicks", "--rounds", "1", "--json", out,
+                            self.box.write("app.py", CRASHES), code=70)
+        results = self.results(out)
+        self.assertFalse(results["complete"])
+        problem = next(v["problem"] for v in results["variants"] if v["name"] == "3")
+        self.assertRegex(problem, "exit code 5.*the stove is on fire")
+        self.assertGreater(self.series(results, "clicks", "flet:uds")["count"], 0)
+        self.assertIn("PARTIAL", run.text[0])
+
+    def testAStageThatCannotStartIsToldAndTheOthersAreMeasured(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds,original:ffi", "--workload", "clicks", "--rounds", "1", "--json", out,
+                            COUNTER, code=70, env={"FLETBRIDGE_ORIGINAL": "/nowhere/libdart_bridge.so"})
+        results = self.results(out)
+        self.assertGreater(self.series(results, "clicks", "1:uds")["count"], 0)
+        self.assertIn("/nowhere/libdart_bridge.so", run.text[0])
+
+    def testAnAppThatDrawsNothingIsOneLine(self):
+        for source, why in (("raise SystemExit('no flour')", "no flour"),
+                            ("import flet as ft\ndef main(page): raise OSError('no yeast')\nft.run(main)", "no yeast")):
+            with self.subTest(why):
+                run = self.finished("--stages", "1:uds,3", self.box.write("app.py", source), code=70)
+                self.one_line(run, f"1:uds: .*{why}")
+
+    def testCtrlCKeepsWhatWasMeasured(self):
+        out = self.box.name("out")
+        run = self.compare("--stages", "1:uds,3", "--workload", "clicks", "--json", out, COUNTER, tty=True)
+        run.wait_line("round 2: clicks", 60)
+        run.type(b"\x03")
+        self.assertEqual(run.wait(20), 130, run.shown())
+        results = self.results(out)
+        self.assertEqual((results["stopped_by"], results["complete"]), ("interrupt", False))
+        self.assertGreater(self.series(results, "clicks", "3")["count"], 0)
+        self.assertIn("PARTIAL", run.text[0])
+
+    def testAFullDiskCostsNoResults(self):
+        run = self.finished("--stages", "1:uds,3", "--workload", "clicks", "--rounds", "1", "--json", "/dev/full",
+                            COUNTER, code=70)
+        self.assertIn("clicks: ", run.text[0])
+        kept = Path(re.search(r"No space left.*it was kept in (\S+)", self.one_line(run))[1])
+        self.assertEqual(self.results(kept)["rounds"], 1)
+        kept.unlink()
+
+
+class CompareChecks(Comparing, E2E):
+    def testComparesWithOlderResults(self):
+        out = self.box.name("out")
+        self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out, COUNTER)
+        run = self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--against", out, COUNTER)
+        self.assertIn(f"Since {out}", run.text[0])
+        run = self.finished("--against", COUNTER, COUNTER, code=2)
+        self.one_line(run, "cannot compare with .*it holds no results")
+
+    def testRefusesWhatCannotBe(self):
+        for arguments, why in ((["--stages", "4", COUNTER], "no variant '4'"),
+                               (["--workload", "dance", COUNTER], "no workload 'dance'.*start-up"),
+                               (["--ui", "desktop", COUNTER], "--ui headless alone"),
+                               (["/nowhere/app.py"], "no such file"),
+                               (["--json", "/nowhere/out.json", COUNTER], "no folder /nowhere")):
+            with self.subTest(why):
+                self.one_line(self.finished(*arguments, code=2), why)
+
+
+@unittest.skipUnless(find_browser(), "there is no Chromium; tools/setup.sh installs it")
+class ComparePage(E2E):
+    def testARealBrowserShowsItWithoutErrorsOrRequests(self):
+        page = self.box.name("page").with_suffix(".html")
+        run = self.box.launch([BIN / "fletbridge", "compare", "--python", PYTHON, "--stages", "1:uds,3", "--workload",
+                               "clicks,start-up", "--rounds", "2", "--html", page, COUNTER])
+        self.assertEqual(run.wait(100), 0, run.shown())
+        browser = Browser(self.box.home / "browser", 60 * PATIENCE)
+        self.addCleanup(browser.close)
+        for dark, back in ((False, "rgb(255, 255, 255)"), (True, "rgb(22, 24, 26)")):
+            browser.open(page, dark)
+            self.assertEqual(browser.evaluate("document.body.dataset.plots"), "5")
+            # Each plot has drawn something of each variant, with a size.
+            self.assertEqual(browser.evaluate(
+                "[...document.querySelectorAll('.plot')].filter(p => p.querySelector('.main-svg') && "
+                "p.querySelectorAll('.scatterlayer .trace, .barlayer .trace').length >= 2 && "
+                "p.getBoundingClientRect().height > 200).length"), 5)
+            self.assertEqual(browser.evaluate("getComputedStyle(document.body).backgroundColor"), back)
+            self.assertIn("start-up", browser.evaluate("document.body.innerText"))
+        self.assertGreater(len(browser.pdf(self.box.home / "page.pdf")), 10_000)
+        self.assertEqual(browser.errors, [])
+        self.assertEqual([url for url in browser.requests if not url.startswith("data:")], [f"file://{page}"] * 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

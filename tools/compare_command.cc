@@ -1,0 +1,417 @@
+// Room: tools. `fletbridge compare [options] [SCRIPT [ARGS…] | -m MODULE [ARGS…]]`: from the
+// command line to a plan, and from its results to what people read. The measuring is src/compare.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/measure/run_report.h"
+#include "src/compare/against.h"
+#include "src/compare/interrupt.h"
+#include "src/compare/page.h"
+#include "src/compare/runner.h"
+#include "src/compare/table.h"
+#include "tools/command_line.h"
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFooter =
+    "VARIANT: 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); flet:uds, "
+    "flet:tcp: Flet\n"
+    "alone, with our headless client; original:ffi, bridge:ffi: as `flet build` packages it, on "
+    "flet-dev's\n"
+    "libdart_bridge.so or on ours.\n"
+    "Exit code 0; 1 if a threshold was passed or a self-test found a difference; 2 for wrong "
+    "usage; 70 if a\n"
+    "variant failed or a report could not be written: what was measured is still shown; 130 after "
+    "Ctrl-C.\n"
+    "\n"
+    "Examples:\n"
+    "  fletbridge compare app.py --html report.html        what can be clicked on its first page\n"
+    "  fletbridge compare app.py --steps steps.txt --stages flet:uds,3\n"
+    "  fletbridge compare --workload click,draw            the built-in app\n"
+    "  fletbridge compare --self-test                      a stage with itself\n";
+
+constexpr const char* kDefaultStages = "1:uds,1:tcp,2:uds,3";
+
+struct Options {
+  std::string stages, baseline, workload, json, html, markdown, against;
+  double seconds = 0;
+  double precision = 1;
+  double threshold = 5;
+  std::uint64_t seed = 0;
+  std::size_t rounds = 0;
+  std::vector<int> cpus;
+  bool self_test = false;
+};
+
+void AddOptions(CLI::App& command, Options& options) {
+  command
+      .add_option("--stages", options.stages,
+                  std::string("What to compare (default ") + kDefaultStages + ")")
+      ->option_text("VARIANT,…")
+      ->group("What");
+  command
+      .add_option("--baseline", options.baseline,
+                  "What the others are compared with (default: the first)")
+      ->option_text("VARIANT")
+      ->group("What");
+  command
+      .add_option(
+          "--workload", options.workload,
+          "Measure these alone: start-up, memory, idle of any app; without SCRIPT also those of "
+          "the built-in app: click, type, busy, draw, burst, channel, thousand, ten-thousand")
+      ->option_text("NAME,…")
+      ->group("What");
+  command
+      .add_flag("--self-test", options.self_test,
+                "Compare the first variant with itself; a difference is a failure")
+      ->group("What");
+  command.add_option("--time", options.seconds, "Measure for at most so many seconds (default 90)")
+      ->option_text("SECONDS")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->group("How");
+  command
+      .add_option("--precision", options.precision,
+                  "End when all ratios are known within so many per cent (default 1)")
+      ->option_text("PERCENT")
+      ->check(CLI::Range(0.01, 100.0))
+      ->group("How");
+  command.add_option("--rounds", options.rounds, "End after so many rounds")
+      ->option_text("N")
+      ->check(CLI::Range(1, 100000))
+      ->group("How");
+  command
+      .add_option("--seed", options.seed, "Repeat an order of the variants (default: a new one)")
+      ->option_text("N")
+      ->group("How");
+  command.add_option("--cpus", options.cpus, "Pin everything to these processors")
+      ->option_text("N,…")
+      ->delimiter(',')
+      ->group("How");
+  command.add_option("--json", options.json, "Write all figures with their histograms")
+      ->option_text("FILE")
+      ->group("Results");
+  command.add_option("--html", options.html, "Write a page with plots, in one file")
+      ->option_text("FILE")
+      ->group("Results");
+  command.add_option("--markdown", options.markdown, "Write tables for a pull request")
+      ->option_text("FILE")
+      ->group("Results");
+  command
+      .add_option("--against", options.against, "Tell what has become slower since an older --json")
+      ->option_text("OLD.json")
+      ->group("Results");
+  command
+      .add_option("--threshold", options.threshold,
+                  "With --against: more than so many per cent is a failure (default 5)")
+      ->option_text("PERCENT")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->group("Results");
+}
+
+std::vector<std::string> Names(const std::string& list) {
+  std::vector<std::string> names;
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const std::size_t comma = rest.find(',');
+    names.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  return names;
+}
+
+Result<> ChooseVariants(const Options& options, compare::Plan& plan) {
+  Result<std::vector<compare::Variant>> variants =
+      compare::ParseVariants(options.stages.empty() ? kDefaultStages : options.stages);
+  if (!variants) return variants.error();
+  plan.variants = std::move(*variants);
+  if (!options.baseline.empty()) {
+    Result<compare::Variant> baseline = compare::ParseVariant(options.baseline);
+    if (!baseline) return baseline.error();
+    std::erase_if(plan.variants,
+                  [&](const compare::Variant& v) { return v.name == baseline->name; });
+    plan.variants.insert(plan.variants.begin(), std::move(*baseline));
+  }
+  if (!options.self_test) return {};
+  const compare::Variant first = plan.variants[0];
+  plan.variants = {first, first};
+  plan.variants[1].name += " again";
+  return {};
+}
+
+// `idle` and `memory` stand for two each.
+bool IsNamed(const compare::Workload& workload, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return workload.name == name || (name == "memory" && workload.name == "memory-after") ||
+           (name == "idle" && (workload.name == "idle-cpu" || workload.name == "wake-ups"));
+  });
+}
+
+Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool built_in,
+                         compare::Plan& plan) {
+  const std::vector<std::string> names = Names(options.workload);
+  std::vector<compare::Workload> known;
+  if (built_in) {
+    known = compare::BuiltInWorkloads();
+  } else if (!steps.empty()) {
+    known.push_back({.name = "steps",
+                     .title = "the inputs of the steps file, each until the patch that answers it",
+                     .unit = steps,
+                     .once = true});
+  } else {
+    plan.find_clicks =
+        names.empty() || std::find(names.begin(), names.end(), "clicks") != names.end();
+  }
+  for (const compare::Workload& workload : compare::AnyAppWorkloads()) {
+    // The same thing twice needs no start-up and no memory, unless that is what is asked about.
+    if (!options.self_test || !names.empty()) known.push_back(workload);
+  }
+  for (const std::string& name : names) {
+    const bool there = std::any_of(known.begin(), known.end(),
+                                   [&](const compare::Workload& w) { return IsNamed(w, {name}); });
+    if (there || (plan.find_clicks && name == "clicks")) continue;
+    std::string all = plan.find_clicks || (!built_in && steps.empty()) ? "clicks" : "";
+    for (const compare::Workload& w : known) all += (all.empty() ? "" : ", ") + w.name;
+    return MakeError(Errc::kUsage,
+                     "there is no workload '" + name + "' for this app; there are " + all);
+  }
+  for (compare::Workload& workload : known) {
+    if (names.empty() || IsNamed(workload, names)) plan.workloads.push_back(std::move(workload));
+  }
+  return {};
+}
+
+// The steps without `close`: the session is closed when it has been measured.
+Result<std::string> ReadStepsFile(const std::string& path) {
+  std::ifstream in(path);
+  std::string steps, line;
+  while (std::getline(in, line)) {
+    if (line.find_first_not_of(" \t\r") != std::string::npos &&
+        line.substr(0, line.find('#')).find("close") == line.find_first_not_of(" \t"))
+      continue;
+    steps += line + "\n";
+  }
+  if (in.bad() || !in.eof())
+    return MakeError(Errc::kUsage, "cannot read the steps in " + path + "; name a readable file");
+  return steps;
+}
+
+// flet-dev's library: FLETBRIDGE_ORIGINAL, or where a source tree has it beside itself; empty if
+// nowhere.
+std::string Original(const Toolbox& tools, const fs::path& programs) {
+  for (const auto& [name, value] : tools.environment) {
+    if (name == "FLETBRIDGE_ORIGINAL" && !value.empty()) return value;
+  }
+  std::error_code error;
+  const fs::path beside =
+      (programs / "../../../../shared/baseline/libdart_bridge.so").lexically_normal();
+  return fs::exists(beside, error) ? beside.string() : "";
+}
+
+Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Settings& settings,
+                   const std::string& app_folder, compare::Plan& plan) {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  plan.programs = self.parent_path();
+  const fs::path parts = self.parent_path().parent_path() / "lib/fletbridge";
+  plan.parts = parts / "compare";
+  plan.module = split.module;
+  plan.arguments = split.app;
+  if (!split.script.empty()) {
+    plan.app = (fs::path(tools.cwd) / split.script).lexically_normal();
+    if (fs::is_directory(plan.app, error)) plan.app += "/main.py";
+  } else if (split.module.empty()) {
+    plan.app = plan.parts + "/app.py";
+  }
+  if (plan.module.empty() && !fs::exists(plan.app, error)) {
+    return MakeError(Errc::kUsage,
+                     "cannot open " + plan.app + ": there is no such file; check the path");
+  }
+  Result<std::string> python = tools.parts.find_interpreter(settings.text("python"), app_folder);
+  if (!python) return python.error();
+  Result<Interpreter> probed = tools.parts.probe_interpreter(*python);
+  if (!probed) return probed.error();
+  if (probed->flet_version.empty()) {
+    return MakeError(Errc::kSetup,
+                     "no flet in " + probed->prefix + "; run " + *python +
+                         " -m pip install flet, or name another environment with --python");
+  }
+  plan.flet = probed->flet_version;
+  plan.python_version = std::to_string(probed->major) + "." + std::to_string(probed->minor) + "." +
+                        std::to_string(probed->micro);
+  if (const fs::path host = parts / "fletbridge-packaged-host"; fs::exists(host, error))
+    plan.packaged_host = host;
+  plan.original = Original(tools, self.parent_path());
+  if (const fs::path bridge = parts.parent_path() / "libdart_bridge.so"; fs::exists(bridge, error))
+    plan.bridge = bridge;
+  plan.python = *python;
+  plan.python_home = probed->base_prefix;
+  return {};
+}
+
+// A line on the terminal that is written over and over; nothing where there is no terminal.
+class ProgressLine {
+ public:
+  ProgressLine() : shown_(::isatty(STDERR_FILENO) == 1) {}
+  ~ProgressLine() {
+    if (shown_) std::fprintf(stderr, "\r\x1b[K");
+  }
+  void Tell(const compare::Progress& progress) const {
+    if (!shown_) return;
+    const int full = static_cast<int>(progress.share * 20);
+    std::fprintf(stderr, "\r\x1b[K[%.*s%.*s] %3.0f %%  at most %.0f s  %s", full,
+                 "####################", 20 - full, "....................", progress.share * 100,
+                 progress.seconds_left, progress.what.c_str());
+    std::fflush(stderr);
+  }
+
+ private:
+  const bool shown_;
+};
+
+// Where a report cannot be written its text is kept elsewhere, since an hour of measuring is in it.
+int WriteOrKeep(const Toolbox& tools, const std::string& path, const std::string& text) {
+  Result<> written = WriteReportText(path, text);
+  if (written) return 0;
+  std::error_code error;
+  const std::string kept =
+      fs::temp_directory_path(error) /
+      ("fletbridge-compare-" + std::to_string(::getpid()) + fs::path(path).extension().string());
+  const bool saved = !error && WriteReportText(kept, text).has_value();
+  PrintMessage(tools, written.error().Line() + (saved ? "; it was kept in " + kept : ""));
+  return kExitFailure;
+}
+
+int WriteReports(const Toolbox& tools, const Options& options, const compare::Results& results,
+                 const std::string& parts) {
+  int failed = 0;
+  if (!options.json.empty()) {
+    const std::string text =
+        compare::ToJson(results).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+    failed = std::max(failed, WriteOrKeep(tools, options.json, text + "\n"));
+  }
+  if (!options.markdown.empty())
+    failed = std::max(failed, WriteOrKeep(tools, options.markdown, compare::MarkdownText(results)));
+  if (options.html.empty()) return failed;
+  const Result<std::string> page = compare::PageHtml(results, parts);
+  if (!page) return PrintError(tools, page.error());
+  return std::max(failed, WriteOrKeep(tools, options.html, *page));
+}
+
+int ExitCode(const compare::Results& results, const Options& options, int signal) {
+  if (signal != 0) return 128 + signal;
+  if (results.stopped_by == "failure") return kExitFailure;
+  // Of the default list, what does not work on this machine is left out with a note.
+  const bool asked = !options.stages.empty() || !options.baseline.empty() || options.self_test;
+  for (const compare::VariantState& state : results.variants) {
+    if (!state.problem.empty() && (asked || state.started)) return kExitFailure;
+  }
+  if (!options.self_test) return 0;
+  for (const compare::WorkloadResult& workload : results.workloads) {
+    const compare::Verdict verdict = workload.Compare(1, results.seed).verdict;
+    if (verdict == compare::Verdict::kFaster || verdict == compare::Verdict::kSlower) return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Measures an app on several stages against one another.", "compare");
+  command.formatter(HelpShape("fletbridge compare [options] [SCRIPT [ARGS…] | -m MODULE [ARGS…]]"));
+  command.footer(std::string(kFooter));
+  Options options;
+  TextPairs typed;
+  AddSettings(command, typed, {"python", "steps", "ui", "config", "log-level"});
+  AddOptions(command, options);
+  command.set_help_flag("-h,--help", "Show this text")->group("Other");
+
+  const Result<SplitArguments> split = SplitAtApp(command, args);
+  if (!split) return PrintError(tools, split.error());
+  if (const std::optional<int> end = Parse(command, tools, split->ours)) return *end;
+  const std::string app_folder =
+      split->script.empty()
+          ? tools.cwd
+          : (fs::path(tools.cwd) / split->script).lexically_normal().parent_path().string();
+  const Result<Settings> settings = MergeSettings({.command_line = typed,
+                                                   .environment = tools.environment,
+                                                   .cwd = tools.cwd,
+                                                   .app_folder = app_folder});
+  if (!settings) return PrintError(tools, settings.error());
+  if (const auto& ui = settings->Get("ui");
+      ui.source == SettingSource::kCommandLine && ui.text != "headless" && ui.text != "auto") {
+    return PrintError(tools, MakeError(Errc::kUsage,
+                                       "compare measures with --ui headless alone: what a "
+                                       "window adds is its engine's, not the stage's"));
+  }
+  for (const std::string& path : {options.json, options.html, options.markdown}) {
+    if (path.empty()) continue;
+    if (const Result<> good = CheckReportPath(path); !good) return PrintError(tools, good.error());
+  }
+
+  Result<nlohmann::json> old = nlohmann::json();
+  if (!options.against.empty()) {
+    old = compare::ReadResults(options.against);
+    if (!old) return PrintError(tools, old.error());
+  }
+
+  compare::Plan plan;
+  std::string steps;
+  const bool built_in = split->script.empty() && split->module.empty();
+  if (settings->Get("steps").source == SettingSource::kCommandLine) {
+    Result<std::string> read = ReadStepsFile(settings->text("steps"));
+    if (!read) return PrintError(tools, read.error());
+    steps = std::move(*read);
+  }
+  if (built_in && !steps.empty()) {
+    return PrintError(
+        tools,
+        MakeError(Errc::kUsage,
+                  "--steps needs the app they are for: fletbridge compare SCRIPT --steps FILE"));
+  }
+  if (const Result<> good = ChooseVariants(options, plan); !good)
+    return PrintError(tools, good.error());
+  if (const Result<> good = ChooseWorkloads(options, steps, built_in, plan); !good)
+    return PrintError(tools, good.error());
+  if (const Result<> good = ChooseApp(tools, *split, *settings, app_folder, plan); !good)
+    return PrintError(tools, good.error());
+  if (options.seconds > 0) plan.time = std::chrono::duration<double>(options.seconds);
+  if (options.rounds > 0) plan.max_rounds = options.rounds;
+  plan.precision = options.precision / 100;
+  plan.seed = options.seed != 0 ? options.seed : std::random_device()();
+  plan.cpus = options.cpus;
+
+  const compare::Interrupt interrupt;
+  Result<compare::Results> results = MakeError(Errc::kSetup, "");
+  {
+    const ProgressLine line;
+    results =
+        compare::RunPlan(plan, interrupt.fd(), [&](const compare::Progress& p) { line.Tell(p); });
+  }
+  if (!results) {
+    const int signal = interrupt.signal();
+    if (signal != 0) return 128 + signal;
+    return PrintError(tools, results.error());
+  }
+  tools.out << compare::TableText(*results) << std::flush;
+  const int failed = WriteReports(tools, options, *results, plan.parts);
+  int code = ExitCode(*results, options, interrupt.signal());
+  if (!options.against.empty()) {
+    const compare::Against against =
+        compare::CompareWithOld(compare::ToJson(*results), *old, options.threshold / 100);
+    tools.out << compare::AgainstText(against, options.against) << std::flush;
+    if (code == 0 && against.past_threshold()) code = 1;
+  }
+  return failed != 0 && code <= 1 ? failed : code;
+}
+
+}  // namespace fletbridge
