@@ -64,8 +64,7 @@ int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   for (const auto& [name, one] : {std::pair(file_a, &*a), std::pair(file_b, &*b)}) {
     for (const std::string& flaw : one->flaws()) PrintMessage(tools, name + ": " + flaw);
   }
-  const diff::Comparison comparison =
-      diff::Compare(diff::TrackOf(*a), diff::TrackOf(*b), *mask);
+  const diff::Comparison comparison = diff::Compare(diff::TrackOf(*a), diff::TrackOf(*b), *mask);
   const diff::Side side_a{file_a, a->info()};
   const diff::Side side_b{file_b, b->info()};
   tools.out << (json ? diff::JsonReport(comparison, side_a, side_b)

@@ -87,12 +87,12 @@ std::string Milliseconds(double seconds) {
   return text;
 }
 
-std::string Mean(const Histogram& histogram) {
+std::string Mean(const BucketCounts& histogram) {
   if (histogram.count() == 0) return "-";
   return Milliseconds(histogram.sum() / static_cast<double>(histogram.count()));
 }
 
-Json HistogramJson(const Histogram& histogram) {
+Json HistogramJson(const BucketCounts& histogram) {
   Json buckets = Json::array();
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {

@@ -45,10 +45,10 @@ void Counts(std::string& text, const std::vector<FigureRow>& rows, const std::st
 }
 
 void Histograms(std::string& text, const std::vector<FigureRow>& rows, const std::string& name,
-                const char* help, Histogram StageFigures::*which) {
+                const char* help, BucketCounts StageFigures::*which) {
   Head(text, name, "histogram", help);
   for (const FigureRow& row : rows) {
-    const Histogram& histogram = row.figures->*which;
+    const BucketCounts& histogram = row.figures->*which;
     const std::string labels = Labels(row);
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
@@ -65,7 +65,7 @@ void Histograms(std::string& text, const std::vector<FigureRow>& rows, const std
 
 }  // namespace
 
-void Histogram::Add(double seconds) {
+void BucketCounts::Add(double seconds) {
   if (!(seconds >= 0) || !std::isfinite(seconds)) return;
   std::size_t bucket = 0;
   while (bucket < bounds_.size() && seconds > bounds_[bucket]) ++bucket;
@@ -73,11 +73,11 @@ void Histogram::Add(double seconds) {
   sum_ += seconds;
 }
 
-std::uint64_t Histogram::count() const {
+std::uint64_t BucketCounts::count() const {
   return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
 }
 
-void Histogram::Restore(std::vector<std::uint64_t> counts, double sum) {
+void BucketCounts::Restore(std::vector<std::uint64_t> counts, double sum) {
   if (counts.size() != counts_.size() || !(sum >= 0)) return;
   counts_ = std::move(counts);
   sum_ = sum;

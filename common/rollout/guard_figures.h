@@ -18,9 +18,9 @@ inline constexpr std::array kFirstFrameBounds = {0.1, 0.25, 0.5, 1.0,  1.5,
 inline constexpr std::array kClickBounds = {0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01,
                                             0.02,    0.05,   0.1,   0.25,  1.0};
 
-class Histogram {
+class BucketCounts {
  public:
-  explicit Histogram(std::span<const double> bounds)
+  explicit BucketCounts(std::span<const double> bounds)
       : bounds_(bounds), counts_(bounds.size() + 1) {}
   void Add(double seconds);
   [[nodiscard]] std::span<const double> bounds() const { return bounds_; }
@@ -41,8 +41,8 @@ struct StageFigures {
   std::uint64_t starts = 0;
   std::uint64_t failures = 0;
   std::uint64_t fallbacks = 0;  // from this stage to a lower one
-  Histogram first_frame{kFirstFrameBounds};
-  Histogram click{kClickBounds};  // input to the first patch that answers it
+  BucketCounts first_frame{kFirstFrameBounds};
+  BucketCounts click{kClickBounds};  // input to the first patch that answers it
 };
 
 // One app's one stage, for the text file.

@@ -62,7 +62,7 @@ Result<UniqueFd> Lock(const std::string& folder) {
 
 // ------------------------------------------------------------------ the book's file
 
-Json HistogramJson(const Histogram& histogram) {
+Json HistogramJson(const BucketCounts& histogram) {
   return {{"counts", histogram.counts()}, {"sum", histogram.sum()}};
 }
 
@@ -90,7 +90,7 @@ Json BookJson(const Book& book) {
   return {{"format", 1}, {"app", book.app}, {"stages", stages}, {"last", last}};
 }
 
-void RestoreHistogram(const Json& from, const char* key, Histogram& histogram) {
+void RestoreHistogram(const Json& from, const char* key, BucketCounts& histogram) {
   const auto found = from.find(key);
   if (found == from.end()) return;
   histogram.Restore(found->at("counts").get<std::vector<std::uint64_t>>(),

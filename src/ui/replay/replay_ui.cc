@@ -62,8 +62,7 @@ class ReplayUi final : public UiEndpoint {
 
  private:
   struct Impl : std::enable_shared_from_this<Impl> {
-    Impl(EventLoop& event_loop, ReplayOptions&& options, Recording&& recorded,
-         diff::Mask&& given)
+    Impl(EventLoop& event_loop, ReplayOptions&& options, Recording&& recorded, diff::Mask&& given)
         : loop(event_loop),
           file(options.file),
           limits(options.limits),

@@ -33,8 +33,8 @@ std::size_t KindOf(PacketType type, std::span<const std::byte> payload) {
 
 }  // namespace
 
-Script::Script(const recording::Recording& recorded, const diff::Mask& mask,
-               ScriptOptions options, Out out)
+Script::Script(const recording::Recording& recorded, const diff::Mask& mask, ScriptOptions options,
+               Out out)
     : recording_(recorded),
       mask_(mask),
       options_(options),
@@ -307,7 +307,7 @@ diff::Comparison Script::Verdict() const {
   const auto gap = std::find_if(entries.begin(), entries.end(),
                                 [](const Entry& entry) { return entry.kind == Entry::Kind::kGap; });
   return diff::Compare({entries.first(static_cast<std::size_t>(gap - entries.begin())), {}},
-                          {trace_, {}}, mask_);
+                       {trace_, {}}, mask_);
 }
 
 }  // namespace fletbridge::replay

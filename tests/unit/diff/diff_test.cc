@@ -1,8 +1,7 @@
-#include "common/diff/compare.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/diff/compare.h"
 #include "common/diff/control_path.h"
 #include "common/diff/report.h"
 #include "tests/unit/recording/made_up_session.h"

@@ -6,7 +6,7 @@ namespace fletbridge {
 namespace {
 
 TEST(GuardFigures, PutEachTimeIntoItsBucket) {
-  Histogram histogram(kFirstFrameBounds);
+  BucketCounts histogram(kFirstFrameBounds);
   for (const double seconds : {0.1, 0.11, 31.0, -1.0}) histogram.Add(seconds);
   EXPECT_EQ(histogram.count(), 3U);
   EXPECT_EQ(histogram.counts().front(), 1U);
@@ -15,7 +15,7 @@ TEST(GuardFigures, PutEachTimeIntoItsBucket) {
 }
 
 TEST(GuardFigures, RestoreTakesNoListOfAnotherLength) {
-  Histogram histogram(kClickBounds);
+  BucketCounts histogram(kClickBounds);
   histogram.Add(0.001);
   histogram.Restore({1, 2, 3}, 5);
   EXPECT_EQ(histogram.count(), 1U);
