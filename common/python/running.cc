@@ -31,7 +31,7 @@ Result<Interpreter> ProbeRunning(pid_t process) {
                                        std::to_string(process) + " is, started as \"" + name +
                                        "\"");
   }
-  return ProbeInterpreter(*path);
+  return RecallInterpreter(*path);
 }
 
 }  // namespace fletbridge

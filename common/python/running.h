@@ -10,7 +10,7 @@
 namespace fletbridge {
 
 // Finds the executable as Python itself does, by its first argument, so that a virtual environment
-// is seen; then asks it as ProbeInterpreter() does. What an app has done to sys.path is not seen.
+// is seen; then asks it as RecallInterpreter() does. What an app has done to sys.path is not seen.
 [[nodiscard]] Result<Interpreter> ProbeRunning(pid_t process);
 
 }  // namespace fletbridge
