@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s FILE\n", argv[0]);
     return 2;
   }
-  for (const std::size_t size : {64, 4096, 65536}) {
+  for (const std::size_t size : {std::size_t{64}, std::size_t{4096}, std::size_t{65536}}) {
     recording::RecorderOptions options;
     options.file = argv[1];
     Result<std::unique_ptr<recording::Recorder>> recorder =
