@@ -71,7 +71,7 @@ List TakeList(Texts& texts, std::size_t room) {
 // A list that readers hold may grow at its end, but must never lose a place: some count first and
 // read then.
 void Publish(Texts& texts, const List& list) {
-  if (environ == texts.list.places && environ != nullptr) {
+  if (texts.list.places != nullptr) {  // the environment's, or once it was
     texts.list.retired = Clock::now();
     texts.retired_places += texts.list.room;
     texts.retired.push_back(texts.list);

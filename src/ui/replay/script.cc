@@ -98,6 +98,15 @@ Result<> Script::Take(Packet packet, Clock::time_point now) {
   return live_.Apply(Direction::kToUi, std::move(*message));
 }
 
+// A damaged recording may say any times.
+static std::int64_t GapBetween(std::int64_t before_ns, std::int64_t after_ns) {
+  constexpr std::uint64_t kLongest = std::uint64_t{24} * 3600 * 1'000'000'000;  // a day
+  if (after_ns <= before_ns) return 0;
+  const std::uint64_t gap =
+      static_cast<std::uint64_t>(after_ns) - static_cast<std::uint64_t>(before_ns);
+  return static_cast<std::int64_t>(std::min(gap, kLongest));
+}
+
 std::optional<Clock::time_point> Script::Advance(Clock::time_point now) {
   const std::vector<Entry>& entries = recording_.entries();
   while (next_ < entries.size()) {
@@ -106,7 +115,7 @@ std::optional<Clock::time_point> Script::Advance(Clock::time_point now) {
     if (entry.kind == Entry::Kind::kPacket && entry.direction == Direction::kToUi) {
       TakeExpected(entry);
     } else if (entry.kind != Entry::Kind::kState) {
-      if (auto later = Wait(now, entry.at_ns - last_recorded_ns_)) return later;
+      if (auto later = Wait(now, GapBetween(last_recorded_ns_, entry.at_ns))) return later;
       if (entry.kind == Entry::Kind::kSession) {
         BeginSession(now);
       } else {
