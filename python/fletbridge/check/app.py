@@ -27,6 +27,10 @@ def installed_flet(python):
     return ""
 
 
+class WrongUsage(Exception):
+    """Says what, why and what to do, in one line."""
+
+
 class NoSuchApp(Exception):
     """Says what, why and what to do, in one line."""
 

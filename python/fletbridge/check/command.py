@@ -12,15 +12,11 @@ import sys
 import traceback
 
 from . import report_json, report_sarif
-from .app import App, NoSuchApp
+from .app import App, NoSuchApp, WrongUsage
 from .report_text import text
 from .rules import RULES, STAGES, WEIGHT
 
 USAGE, FAILURE = 2, 70
-
-
-class WrongUsage(Exception):
-    """Says what, why and what to do, in one line."""
 
 
 def main(request):

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .app import WrongUsage
+
 WATCH = Path(__file__).resolve().parent / "watch"
 KINDS = {  # in the order of the report
     "process": "processes started",
@@ -98,10 +100,8 @@ def observe(app, request):
     if script.is_dir():
         script = script / "main.py"
         if not script.is_file():
-            from .command import WrongUsage
             raise WrongUsage(f"--run needs a script, and there is no {script}; name the script")
     if request.get("steps") and not Path(request["steps"]).is_file():
-        from .command import WrongUsage
         raise WrongUsage(f"cannot open {request['steps']}: there is no such file; check --steps")
     return Comparison(*(run(app, request, script, request[which]) for which in ("from", "to")))
 
