@@ -170,8 +170,8 @@ std::uint64_t StartTicks(long pid) {
 
 struct Record {
   std::string path, stage, versions, boot;
-  long pid = 0;
-  std::uint64_t ticks = 0, pid_namespace = 0;
+  long pid = 0, watcher = 0;  // of who waits for it and takes it along; 0: nobody
+  std::uint64_t ticks = 0, watcher_ticks = 0, pid_namespace = 0;
   std::int64_t started = 0;
   std::vector<StageChange> changes;
   std::optional<double> first_frame;  // seconds
@@ -190,6 +190,8 @@ std::optional<Record> ReadRecord(const std::string& path) try {
   record.boot = json.value("boot", "");
   record.pid = json.at("pid").get<long>();
   record.ticks = json.at("ticks").get<std::uint64_t>();
+  record.watcher = json.value("watcher", 0L);
+  record.watcher_ticks = json.value("watcher_ticks", std::uint64_t{0});
   record.pid_namespace = json.value("pid_namespace", std::uint64_t{0});
   record.started = json.at("started").get<std::int64_t>();
   for (const Json& change : json.at("changes"))
@@ -216,6 +218,8 @@ enum class Fate { kRuns, kGone, kGoneWithTheMachine, kUnknown };
 Fate FateOf(const Record& record) {
   if (record.boot != BootId()) return Fate::kGoneWithTheMachine;
   if (record.pid_namespace != PidNamespace()) return Fate::kUnknown;
+  // It is killed with its watcher, which may take a moment longer than the next start.
+  if (record.watcher != 0 && StartTicks(record.watcher) != record.watcher_ticks) return Fate::kGone;
   return StartTicks(record.pid) == record.ticks ? Fate::kRuns : Fate::kGone;
 }
 
@@ -233,9 +237,10 @@ struct Ended {
   std::string why;
 };
 
+constexpr const char* kOutcomes[] = {"clean", "failed", "neutral"};
+
 void Enter(Book& book, const BookOptions& options, const Record& record, const Ended& ended,
            std::int64_t now) {
-  static constexpr const char* kOutcomes[] = {"clean", "failed", "neutral"};
   StageBook& stage = book.stages[record.stage];
   ++stage.figures.starts;
   for (const StageChange& change : record.changes) ++book.stages[change.from].figures.fallbacks;
@@ -329,7 +334,7 @@ Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
   bool changed = book.app != options.app;
   book.app = options.app;
   const std::vector<Record> running = Sweep(book, options, now, changed);
-  Advice advice{asked, {}};
+  Advice advice{asked, {}, false};
   auto at = std::find(ladder.begin(), ladder.end(), asked);
   while (options.may_lower && at != ladder.end() && at + 1 != ladder.end()) {
     const Breaker& breaker = book.stages[*at].breaker;
@@ -350,6 +355,9 @@ Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
     ++at;
     advice.stage = *at;
   }
+  const StageBook& taken = book.stages[advice.stage];
+  advice.doubtful = taken.breaker.failures > 0 ||
+                    (!advice.changes.empty() && taken.figures.starts == taken.figures.failures);
   if (changed) {
     if (Result<> saved = SaveBook(AppFolder(options), book); !saved) return saved.error();
     WriteMetricsOf(options, now);
@@ -358,15 +366,19 @@ Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
 }
 
 Result<std::string> BeginStart(const BookOptions& options, const std::string& stage,
-                               const std::vector<StageChange>& changes, std::int64_t now) {
+                               const std::vector<StageChange>& changes, std::int64_t now,
+                               bool watched) {
   const std::string folder = AppFolder(options) + "/starts";
   if (Result<> made = MakeFolder(folder); !made) return made.error();
   const long pid = ::getpid();
   Json list = Json::array();
   for (const StageChange& change : changes)
     list.push_back({change.from, change.to, change.why.substr(0, 500)});
+  const long watcher = watched ? ::getppid() : 0;
   const Json json = {{"stage", stage},
                      {"started", now},
+                     {"watcher", watcher},
+                     {"watcher_ticks", watched ? StartTicks(watcher) : 0},
                      {"pid", pid},
                      {"ticks", StartTicks(pid)},
                      {"pid_namespace", PidNamespace()},
@@ -397,6 +409,8 @@ Result<> EndStart(const BookOptions& options, const std::string& record, StartOu
   Book book = LoadBook(AppFolder(options));
   book.app = options.app;
   Enter(book, options, *read, {outcome, why}, now);
+  // For who watches: this file is all that the watcher has of it.
+  Append(record, "\nended " + std::string(kOutcomes[static_cast<int>(outcome)]) + "\n");
   for (const std::uint64_t click : clicks_ns)
     book.stages[read->stage].figures.click.Add(static_cast<double>(click) / 1e9);
   if (Result<> saved = SaveBook(AppFolder(options), book); !saved) {
@@ -407,6 +421,15 @@ Result<> EndStart(const BookOptions& options, const std::string& record, StartOu
   ::unlink(record.c_str());
   WriteMetricsOf(options, now);
   return {};
+}
+
+bool FailedUnseen(int record) {
+  std::string text(kMaxRecordBytes, '\0');
+  const ssize_t size = ::pread(record, text.data(), text.size(), 0);
+  text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  if (text.find("\nfirst_frame ") != std::string::npos) return false;
+  return text.find("\nended ") == std::string::npos ||
+         text.find("\nended failed\n") != std::string::npos;
 }
 
 std::vector<Book> ReadBooks(const std::string& folder) {

@@ -62,15 +62,18 @@ struct Book {
 struct Advice {
   std::string stage;
   std::vector<StageChange> changes;  // how it came from `asked` to `stage`
+  // It has failed last, or it stands in for one that has and has never worked itself.
+  bool doubtful = false;
 };
 [[nodiscard]] Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
                                          const std::vector<std::string>& ladder, std::int64_t now);
 
 // Leaves the record of a start of this process; returns its path. It stays with the process through
-// execve, since number and start time do.
+// execve, since number and start time do. A process that is `watched` dies with its parent, and
+// counts as gone as soon as that is.
 [[nodiscard]] Result<std::string> BeginStart(const BookOptions& options, const std::string& stage,
                                              const std::vector<StageChange>& changes,
-                                             std::int64_t now);
+                                             std::int64_t now, bool watched = false);
 // Appends to the record that the first frame came after so long.
 void MarkFirstFrame(const std::string& record, double seconds) noexcept;
 
@@ -83,6 +86,10 @@ enum class StartOutcome {
 Result<> EndStart(const BookOptions& options, const std::string& record, StartOutcome outcome,
                   const std::string& why, const std::vector<std::uint64_t>& clicks_ns,
                   std::int64_t now);
+
+// Whether a start whose process is gone has failed before anything was seen of it. `record` is its
+// file, opened while it ran: it can be read when the start has been booked.
+[[nodiscard]] bool FailedUnseen(int record);
 
 // All books of a state folder, for people; changes nothing. At most 200.
 [[nodiscard]] std::vector<Book> ReadBooks(const std::string& folder);

@@ -22,6 +22,7 @@ struct ChosenStage {
   std::string hosting_why;        // why this one comes first
   std::string why;                // for `auto` and after a fallback: why this stage; else empty
   std::vector<RunReport::Fallback> fallbacks;
+  bool doubtful = false;  // by the book of starts it may well fail: watch it
 };
 
 // All stages, highest first.

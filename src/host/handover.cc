@@ -31,7 +31,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpy
                                    soabi, loads_shim, extension_obstacle)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChosenStage, stage, transport, hostings, hosting_why, why,
-                                   fallbacks)
+                                   fallbacks, doubtful)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, chosen, start_ns, log_level)
 
 namespace {

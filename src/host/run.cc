@@ -18,6 +18,7 @@
 #include "src/host/session.h"
 #include "src/host/start_guard.h"
 #include "src/host/ui_choice.h"
+#include "src/host/watch.h"
 
 namespace fletbridge {
 namespace {
@@ -239,7 +240,16 @@ int Run(const RunRequest& request) {
                           TakesSocket(run.python), *no_window};
     if (Result<> mode = ChooseMode(run.request, facts); !mode) return Fail(mode.error());
     Announce(run.request, run.python, run.chosen, *no_window);
-    NoteStart(run.request, run.chosen);
+    if (!run.chosen.doubtful) {
+      NoteStart(run.request, run.chosen);
+    } else if (const std::optional<WatchedEnd> end = WatchStart(run.request, run.chosen)) {
+      if (!end->start_failed) return EndLike(*end);
+      BookEnded(run.request);
+      chosen = ChooseLowerStage(run.request, run.python, run.chosen,
+                                MakeError(Errc::kSetup, Describe(*end)));
+      if (!chosen) return EndLike(*end);
+      continue;
+    }
     const std::optional<Error> why = BecomeHost(run);
     if (!why) return End(run.request, RunHere(run));
     NoteNoStart(run.request, *why, StartOutcome::kFailed);

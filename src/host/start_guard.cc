@@ -20,6 +20,11 @@ std::int64_t Now() { return std::time(nullptr); }
 
 bool HasBook(const RunRequest& request) { return !request.book.folder.empty(); }
 
+// Whether a run may go on below `stage`.
+bool MayLower(const RunRequest& request, const std::string& stage) {
+  return request.fallback && stage != StageNames().back();
+}
+
 // `request` for the stage `stage` and what is below it.
 Result<ChosenStage> ChooseFrom(const RunRequest& request, const Interpreter& python,
                                const std::string& stage) {
@@ -49,39 +54,50 @@ Result<ChosenStage> ChooseGuardedStage(const RunRequest& request, const Interpre
     Complain(advice.error());
     return chosen;
   }
-  if (advice->stage == chosen->stage) return chosen;
+  if (advice->stage == chosen->stage) {
+    chosen->doubtful = advice->doubtful && MayLower(request, chosen->stage);
+    return chosen;
+  }
   Result<ChosenStage> lower = ChooseFrom(request, python, advice->stage);
   if (!lower) return lower;
   std::vector<RunReport::Fallback> changes = chosen->fallbacks;
   for (const StageChange& change : advice->changes)
     changes.push_back({change.from, change.to, change.why});
+  lower->doubtful = advice->doubtful && MayLower(request, lower->stage);
   return After(std::move(changes), advice->changes.front().why, std::move(*lower));
 }
 
 Result<ChosenStage> ChooseLowerStage(const RunRequest& request, const Interpreter& python,
                                      const ChosenStage& chosen, const Error& why) {
+  if (!MayLower(request, chosen.stage)) return why;
   const std::vector<std::string> names = StageNames();
   const auto at = std::find(names.begin(), names.end(), chosen.stage);
-  if (!request.fallback || at == names.end() || at + 1 == names.end()) return why;
   Result<ChosenStage> lower = ChooseFrom(request, python, *(at + 1));
   if (!lower) return lower;
   std::vector<RunReport::Fallback> changes = chosen.fallbacks;
   changes.push_back({chosen.stage, *(at + 1), why.Line()});
+  lower->doubtful = chosen.doubtful && MayLower(request, lower->stage);
   return After(std::move(changes), "stage " + chosen.stage + " cannot run: " + why.Line(),
                std::move(*lower));
 }
 
-void NoteStart(RunRequest& request, const ChosenStage& chosen) {
+void NoteStart(RunRequest& request, const ChosenStage& chosen, bool watched) {
   if (!HasBook(request)) return;
   std::vector<StageChange> changes;
   for (const RunReport::Fallback& fallback : chosen.fallbacks)
     changes.push_back({fallback.from, fallback.to, fallback.why});
-  Result<std::string> record = BeginStart(request.book, chosen.stage, changes, Now());
+  Result<std::string> record = BeginStart(request.book, chosen.stage, changes, Now(), watched);
   if (record) {
     request.start_record = *record;
   } else {
     Complain(record.error());
   }
+}
+
+void BookEnded(const RunRequest& request) {
+  const std::string lowest = StageNames().back();
+  if (const Result<Advice> swept = AdviseStart(request.book, lowest, {lowest}, Now()); !swept)
+    Complain(swept.error());
 }
 
 void NoteNoStart(RunRequest& request, const Error& why, StartOutcome outcome) {

@@ -20,7 +20,10 @@ namespace fletbridge {
                                                    const ChosenStage& chosen, const Error& why);
 
 // Leaves the record of this start in the request. Before anything that may take the process down.
-void NoteStart(RunRequest& request, const ChosenStage& chosen);
+// `watched`: by the parent process, which this one does not outlive.
+void NoteStart(RunRequest& request, const ChosenStage& chosen, bool watched = false);
+// Books the starts whose processes have gone, as the next start would.
+void BookEnded(const RunRequest& request);
 // The start came to nothing: the stage's failure, or something that says nothing about it.
 void NoteNoStart(RunRequest& request, const Error& why, StartOutcome outcome);
 // Has the session tell the book of its first frame and its end. Both outlive the session.

@@ -9,28 +9,16 @@ import resource
 import signal
 import ssl
 import subprocess
-import sysconfig
 import threading
 import time
 
 import test_hosting
-from harness import BIN, PATIENCE, PYTHON, E2E
+from harness import BIN, PATIENCE, PYTHON, E2E, parent_of, wait_gone
 
 APP = "import flet as ft\nft.run(lambda page: page.add(ft.Text('shown')))\n"
 SHOWN = 'wait text="shown" 20s\nclose\n'
 # Stage 3 alone sets it; so these break there and nowhere else.
 ON_STAGE_3 = "import os\nif os.environ.get('FLET_DART_BRIDGE_PORT'):\n"
-
-CRASHING = r"""
-#include <Python.h>
-#include <cstdlib>
-extern "C" PyObject* PyInit_fragile() {
-  static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "fragile", nullptr, -1, nullptr,
-                                   nullptr, nullptr, nullptr, nullptr};
-  if (std::getenv("FLET_DART_BRIDGE_PORT") != nullptr) __builtin_trap();
-  return PyModule_Create(&definition);
-}
-"""
 
 
 def flag(targeting=None, default="one", state="ENABLED"):
@@ -164,37 +152,6 @@ class WayBack(RolloutBase):
         self.assertRegex(used["fallbacks"][0]["why"], why)
         self.one_line(run, f"on stage {to}", why)
 
-    def crash(self, app, code):
-        run = self.start(app=app, report=False)
-        self.assertEqual(run.wait(30), code, run.shown())
-
-    def testTheWholeStoryWithAnExtensionThatCrashesAtImport(self):
-        source = self.box.write("fragile.cc", CRASHING)
-        subprocess.run(["g++", "-shared", "-fPIC", "-o", self.box.app / "fragile.abi3.so", source,
-                        "-I" + sysconfig.get_paths()["include"]], check=True)
-        self.box.write("app.py", "import fragile\n" + APP)
-        trapped = 128 + signal.SIGILL
-        for _ in range(2):
-            self.crash("app.py", trapped)
-        self.fell_back()
-        status = self.status()
-        self.assertEqual(status["stages"]["3"]["breaker"]["state"], "open")
-        self.assertEqual(status["stages"]["3"]["failures"], 2)
-        self.assertEqual(status["stages"]["3"]["fallbacks"], 1)
-        self.assertEqual(status["stages"]["2"]["starts"], 1)
-
-        # The kill switch leads back to stage 1.
-        self.box.write("flags.json", flags(default="three", kill="on"))
-        self.assertEqual(self.used()[0]["stage"], "1")
-        self.box.write("flags.json", flags(default="three"))
-        self.fell_back()
-
-        # A new version of the app is tried on the higher stage, and works there.
-        self.box.write("app.py", "# without the extension\n" + APP)
-        used, run = self.used()
-        self.assertEqual((used["stage"], used["fallbacks"]), ("3", []))
-        self.assertEqual(self.status()["stages"]["3"]["breaker"]["state"], "closed")
-
     def testKilledBeforeTheFirstFrameAndTriedAgainAfterTheBackoff(self):
         self.box.write("app.py", ON_STAGE_3 + "    import signal\n    print('held', flush=True)\n"
                        "    if not os.path.exists('mended'): signal.pause()\n" + APP)
@@ -215,18 +172,57 @@ class WayBack(RolloutBase):
             self.assertLess(time.monotonic(), deadline)
 
     def testKilledAfterTheFirstFrameCountsTooButACleanEndBetweenDoesNot(self):
-        # What it prints after a click, it prints after the first frame.
-        self.box.write("app.py", "import flet as ft\nft.run(lambda page: page.add(ft.Text('shown'), "
-                       "ft.Button('tell', on_click=lambda e: print('held', flush=True))))\n")
-        hold = 'wait text="shown" 20s\nclick text="tell"\nwait text="no" 60s\n'
+        self.box.write("app.py", self.TELLS)
         for kill in (True, False, True, True):
-            run = self.start(steps=hold if kill else SHOWN, report=False)
+            run = self.start(steps=self.HOLD if kill else SHOWN, report=False)
             if kill:
                 run.wait_line("held")
                 run.signal(signal.SIGKILL)
             self.assertEqual(run.wait(30), 128 + signal.SIGKILL if kill else 0, run.shown())
         self.fell_back(why="killed or crashed")
         self.assertEqual(self.status()["stages"]["3"]["failures"], 3)
+
+    # What it prints after a click, it prints after the first frame.
+    TELLS = ("import flet as ft\nft.run(lambda page: page.add(ft.Text('shown'), "
+             "ft.Button('tell', on_click=lambda e: print('held', flush=True))))\n")
+    HOLD = 'wait text="shown" 20s\nclick text="tell"\nwait text="no" 60s\n'
+
+    def after_a_failure(self, tty=False):
+        """A start of the stage that has just failed, so that a process of ours watches it; once it is shown."""
+        self.box.write("app.py", "import os\nif not os.path.exists('mended'): os._exit(7)\n" + self.TELLS)
+        run = self.start(report=False)
+        self.assertEqual(run.wait(30), 7, run.shown())
+        (self.box.app / "mended").touch()
+        run = self.start(steps=self.HOLD, tty=tty)
+        run.wait_line("held")
+        [app] = [pid for pid in self.box.processes() if parent_of(pid) == run.pid]
+        return run, app
+
+    def testAWatchedStartEndsAsTheAppDoesAndIsAskedToEndLikeIt(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                run, _ = self.after_a_failure()
+                run.signal(number)
+                self.assertEqual(run.wait(30), 128 + number, run.shown())
+                self.assertEqual(run.report()["used"]["stage"], "3")
+                (self.box.app / "mended").unlink()
+                self.assertEqual(self.status()["stages"]["3"]["breaker"]["state"], "closed")
+        run, _ = self.after_a_failure(tty=True)
+        run.type(b"\x03")
+        self.assertEqual(run.wait(30), 130, run.shown())
+
+    def testAWatchedStartAndItsWatcherDieTogether(self):
+        run, app = self.after_a_failure()
+        run.signal(signal.SIGKILL)
+        self.assertEqual(run.wait(10), 128 + signal.SIGKILL)
+        self.assertEqual(wait_gone([app], 10 * PATIENCE), [])
+        self.used()
+        self.assertEqual(self.status()["stages"]["3"]["failures"], 2)
+        (self.box.app / "mended").unlink()
+        run, app = self.after_a_failure()
+        os.kill(app, signal.SIGSEGV)
+        # It was seen: so the person is told by its end, and no other stage goes on.
+        self.assertEqual(run.wait(10), 128 + signal.SIGSEGV, run.shown())
 
     def testTheAppsOwnEndIsNoFailureOfTheStage(self):
         self.box.write("app.py", "import sys, flet as ft\ndef main(page):\n"

@@ -1,11 +1,15 @@
 #include "common/rollout/start_book.h"
 
+#include <csignal>
+#include <fcntl.h>
 #include <functional>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
+#include "common/base/unique_fd.h"
 #include "tests/unit/config/temp_folder.h"
 
 namespace fletbridge {
@@ -101,6 +105,60 @@ TEST_F(StartBook, TriesAgainAfterTheBackoffAndOneAtATime) {
   ASSERT_TRUE(EndStart(options, *record, StartOutcome::kClean, "the UI closed", {}, now));
   CrashOn("3");
   EXPECT_EQ(Ask("3").stage, "3");  // closed again: one failure is none
+}
+
+TEST_F(StartBook, DoubtsWhatHasFailedLastAndWhatStandsInAndHasNeverWorked) {
+  EXPECT_FALSE(Ask("3").doubtful);
+  CrashOn("3");
+  EXPECT_TRUE(Ask("3").doubtful);
+  CrashOn("3");
+  EXPECT_EQ(Ask("3").stage, "2");
+  EXPECT_TRUE(Ask("3").doubtful);
+  const Result<std::string> record = BeginStart(options, "2", {}, now);
+  ASSERT_TRUE(record);
+  ASSERT_TRUE(EndStart(options, *record, StartOutcome::kClean, "the UI closed", {}, now));
+  EXPECT_FALSE(Ask("3").doubtful);
+}
+
+TEST_F(StartBook, TellsTheWatcherWhatItHasNotSeen) {
+  const auto unseen = [&](const std::function<void(const std::string&)>& what) {
+    const Result<std::string> record = BeginStart(options, "3", {}, now);
+    if (!record) return false;
+    const UniqueFd file(::open(record->c_str(), O_RDONLY | O_CLOEXEC));
+    what(*record);
+    return FailedUnseen(file.get());
+  };
+  EXPECT_TRUE(unseen([](const std::string&) {}));
+  EXPECT_FALSE(unseen([](const std::string& record) { MarkFirstFrame(record, 0.5); }));
+  for (const StartOutcome outcome :
+       {StartOutcome::kClean, StartOutcome::kFailed, StartOutcome::kNeutral}) {
+    EXPECT_EQ(unseen([&](const std::string& record) {
+                ASSERT_TRUE(EndStart(options, record, outcome, "so", {}, now));
+              }),
+              outcome == StartOutcome::kFailed);
+  }
+}
+
+TEST_F(StartBook, TakesAWatchedStartForGoneWithItsWatcher) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  InAnotherProcess([&] {
+    if (::fork() == 0) {
+      (void)BeginStart(options, "3", {}, now, true);
+      const pid_t self = ::getpid();
+      (void)!::write(ends[1], &self, sizeof self);
+      ::pause();
+    }
+    pollfd noted{ends[0], POLLIN, 0};
+    ::poll(&noted, 1, 10'000);
+  });
+  pid_t start = 0;
+  ASSERT_EQ(::read(ends[0], &start, sizeof start), static_cast<ssize_t>(sizeof start));
+  (void)Ask("3");
+  EXPECT_EQ(Read().stages["3"].figures.failures, 1U);
+  EXPECT_EQ(::kill(start, SIGKILL), 0) << "it still ran";
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_F(StartBook, TriesAgainWithANewVersion) {
