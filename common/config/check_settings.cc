@@ -60,7 +60,8 @@ Result<> CheckSettings(const Settings& settings) {
                  Named(settings, "transport") + "; use --transport uds or tcp, or stage 3");
   }
   if (settings.text("mode") == "direct") {
-    if (stage == "3") {
+    // With a fallback, as in a rollout, the run takes the next stage that has a socket.
+    if (stage == "3" && !settings.flag("fallback")) {
       return Usage(Named(settings, "stage") + " has no socket that a client could use, so no " +
                    Named(settings, "mode") + "; use stage 1 or 2, or --mode auto");
     }

@@ -11,9 +11,10 @@ import ssl
 import subprocess
 import threading
 import time
+import unittest
 
 import test_hosting
-from harness import BIN, PATIENCE, PYTHON, E2E, parent_of, wait_gone
+from harness import BIN, PATIENCE, PYTHON, PYTHON_OF_2, E2E, parent_of, wait_gone
 
 APP = "import flet as ft\nft.run(lambda page: page.add(ft.Text('shown')))\n"
 SHOWN = 'wait text="shown" 20s\nclose\n'
@@ -252,6 +253,13 @@ class WayBack(RolloutBase):
         self.assertEqual([f["from"] for f in used["fallbacks"]], ["3", "2"])
         self.one_line(run, "on stage 1", "libpython")
         self.assertEqual(self.status()["stages"]["3"]["fallbacks"], 1)
+
+    @unittest.skipUnless(PYTHON_OF_2.exists(), "no build/venv/0.82.2: run tools/setup.sh")
+    def testAStageThatTheAppsFletCannotHaveIsReplacedInTheSameRun(self):
+        used, run = self.used(python=PYTHON_OF_2)
+        self.assertEqual((used["stage"], used["fallbacks"][0]["from"]), ("2", "3"))
+        self.one_line(run, "on stage 2 .*stage 3 cannot run: Flet 0.82.2 speaks to sockets only")
+        self.assertEqual(self.status()["stages"]["3"]["failures"], 0)
 
     def testTwoStartsAtOnceAreBothBooked(self):
         runs = [self.start() for _ in range(2)]

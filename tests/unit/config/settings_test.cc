@@ -90,6 +90,8 @@ TEST_F(SettingsTest, RefuseModeDirectWhereThereIsNoSocketOrNoWindow) {
   input_.command_line = {{"mode", "direct"}, {"stage", "3"}};
   EXPECT_THAT(CheckSettings(Merged()).error().Line(),
               HasSubstr("stage 3 (from --stage) has no socket that a client could use"));
+  input_.command_line.push_back({"fallback", "true"});
+  EXPECT_TRUE(CheckSettings(Merged())) << "the run will take stage 2";
   input_.command_line = {{"mode", "direct"}, {"ui", "headless"}};
   EXPECT_THAT(CheckSettings(Merged()).error().Line(), HasSubstr("not for ui headless"));
   input_.command_line = {{"mode", "direct"}};
