@@ -224,6 +224,9 @@ class Reports(Folder):
         self.assertEqual([rule["id"] for rule in rules], [rule.id for rule in TABLE])
         for rule in rules:
             self.assertTrue(rule["help"]["text"] and rule["shortDescription"]["text"])
+            verdicts = " | ".join(RULES[rule["id"]].stages.values())
+            self.assertIn(f"| {verdicts} |", rule["help"]["markdown"])
+            self.assertIn(f"MIGRATION.md#{rule['id'].lower()}", rule["help"]["markdown"])
         self.assertEqual([result["level"] for result in run["results"]], ["error", "warning"])
         for result in run["results"]:
             self.assertEqual(rules[result["ruleIndex"]]["id"], result["ruleId"])

@@ -44,11 +44,16 @@ def document(app, findings, facts, stages=STAGES):
 
 def described(rule):
     text = f"{rule.title}: {rule.why}. What to do: {rule.do}. MIGRATION.md has a section on {rule.id}."
+    # No helpUri: the schema wants an absolute one, and the text lies beside the program, not at a host.
+    markdown = (f"**{rule.title}**\n\n| stage | {' | '.join(STAGES)} |\n|---|{'---|' * len(STAGES)}\n"
+                f"| | {' | '.join(rule.stages[stage] for stage in STAGES)} |\n\n{rule.why}.\n\n"
+                f"What to do: {rule.do}.\n\nAn example: `MIGRATION.md#{rule.id.lower()}` of fletbridge. "
+                f"Silenced on its line by `# fletbridge: ignore[{rule.id}]`.\n")
     return {
         "id": rule.id, "name": rule.name,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": f"{rule.title}: {rule.why}."},
-        "help": {"text": text},
+        "help": {"text": text, "markdown": markdown},
         "defaultConfiguration": {"level": LEVELS[max(rule.stages.values(), key=list(LEVELS).index)]},
     }
 
