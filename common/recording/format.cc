@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include <boost/crc.hpp>
 #include <nlohmann/json.hpp>
@@ -18,7 +19,37 @@ constexpr std::size_t kFrameBytes = 8;   // length and checksum
 constexpr std::size_t kFixedBytes = 9;   // kind and time
 constexpr std::size_t kPacketBytes = 4;  // direction, type, flags
 
-using Crc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
+using TableCrc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
+
+#if defined(__x86_64__)
+// The processor's own instruction: the table took most of the writer's time for large packets.
+__attribute__((target("sse4.2"))) std::uint32_t FastCrc32c(std::uint32_t crc,
+                                                           std::span<const std::byte> bytes) {
+  std::uint64_t wide = crc;
+  while (bytes.size() >= sizeof wide) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    wide = __builtin_ia32_crc32di(wide, word);
+    bytes = bytes.subspan(sizeof word);
+  }
+  crc = static_cast<std::uint32_t>(wide);
+  for (const std::byte byte : bytes)
+    crc = __builtin_ia32_crc32qi(crc, std::to_integer<std::uint8_t>(byte));
+  return crc;
+}
+#endif
+
+// Of a record's length and of what follows the checksum.
+std::uint32_t Checksum(std::span<const std::byte> length, std::span<const std::byte> body) {
+#if defined(__x86_64__)
+  static const bool fast = __builtin_cpu_supports("sse4.2") != 0;
+  if (fast) return ~FastCrc32c(FastCrc32c(0xFFFFFFFF, length), body);
+#endif
+  TableCrc32c crc;
+  crc.process_bytes(length.data(), length.size());
+  crc.process_bytes(body.data(), body.size());
+  return static_cast<std::uint32_t>(crc.checksum());
+}
 
 template <class T>
 void Put(std::string& out, T value) {
@@ -105,11 +136,9 @@ void AppendRecord(std::string& out, RecordKind kind, std::int64_t at_ns, std::st
   Put(out, at_ns);
   out.append(content);
   out.append(reinterpret_cast<const char*>(payload.data()), payload.size());
-  Crc32c crc;
-  crc.process_bytes(out.data() + begin, 4);
-  crc.process_bytes(out.data() + begin + kFrameBytes, out.size() - begin - kFrameBytes);
+  const auto record = std::as_bytes(std::span(out).subspan(begin));
   std::string checksum;
-  Put(checksum, static_cast<std::uint32_t>(crc.checksum()));
+  Put(checksum, Checksum(record.first(4), record.subspan(kFrameBytes)));
   out.replace(begin + 4, 4, checksum);
 }
 
@@ -185,10 +214,8 @@ std::optional<Record> RecordReader::Next() {
     const std::size_t length = Get<std::uint32_t>(rest);
     if (length > rest.size() - kFrameBytes) return cut(), std::nullopt;
     const std::span<const std::byte> body = rest.subspan(kFrameBytes, length);
-    Crc32c crc;
-    crc.process_bytes(rest.data(), 4);
-    crc.process_bytes(body.data(), body.size());
-    if (length < kFixedBytes || crc.checksum() != Get<std::uint32_t>(rest.subspan(4))) {
+    if (length < kFixedBytes ||
+        Checksum(rest.first(4), body) != Get<std::uint32_t>(rest.subspan(4))) {
       damage_ = "it is damaged at byte " + std::to_string(offset_);
       return std::nullopt;
     }

@@ -30,6 +30,11 @@ using namespace std::chrono_literals;
 
 // Packets of one moment are written together; a kill costs at most what came in this time.
 constexpr auto kGather = 10ms;
+constexpr std::size_t kEnough = std::size_t{1}
+                                << 20;  // bytes that are written without waiting for more
+// So long the writer looks for more by itself, since to wake it costs who sends a packet some 10
+// us. Then it sleeps until it is woken: an idle app costs nothing.
+constexpr int kLingerTurns = 50;
 // So many files share the limit.
 constexpr std::uint64_t kFiles = 8;
 constexpr std::size_t kItemOverhead = 128;
@@ -130,17 +135,20 @@ struct Recorder::Writer {
   void Run() noexcept try {
     AppendRecord(text, RecordKind::kInfo, 0, InfoJson(info));
     if (!Write()) return Stop();
+    int idle_turns = kLingerTurns;
     for (bool more = true; more;) {
       std::deque<Item> items;
       {
         std::unique_lock lock(mutex);
-        if (waiting.empty() && !closing && !stopped) {
+        const auto ends = [this] { return closing || stopped; };
+        if (waiting.empty() && idle_turns >= kLingerTurns && !ends()) {
           asleep = true;
-          changed.wait(lock, [this] { return !waiting.empty() || closing || stopped; });
+          changed.wait(lock, [&] { return !waiting.empty() || ends(); });
           asleep = false;
-          // What belongs together comes together.
-          changed.wait_for(lock, kGather, [this] { return closing || stopped; });
         }
+        // What belongs together comes together.
+        changed.wait_for(lock, kGather, [&] { return waiting_bytes > kEnough || ends(); });
+        idle_turns = waiting.empty() ? idle_turns + 1 : 0;
         if (stopped) break;
         items.swap(waiting);
         waiting_bytes = 0;

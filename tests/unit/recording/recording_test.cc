@@ -1,5 +1,9 @@
 #include "common/recording/recording.h"
 
+#include <cstdint>
+#include <cstring>
+
+#include <boost/crc.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +74,19 @@ TEST(Recording, IsReadUpToAByteThatWasChanged) {
     const Recording recording = Read(file);
     EXPECT_FALSE(recording.flaws().empty()) << at;
     EXPECT_LE(recording.packets(), 5u) << at;
+  }
+}
+
+TEST(Recording, HasTheChecksumThatIsDocumentedWhateverTheProcessorOffers) {
+  for (std::size_t size = 0; size < 40; ++size) {
+    std::string record;
+    AppendRecord(record, RecordKind::kInfo, 7, std::string(size, 'x'));
+    boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+    crc.process_bytes(record.data(), 4);
+    crc.process_bytes(record.data() + 8, record.size() - 8);
+    std::uint32_t written = 0;
+    std::memcpy(&written, record.data() + 4, sizeof written);
+    EXPECT_EQ(written, crc.checksum()) << size;
   }
 }
 
