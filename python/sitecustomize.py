@@ -93,6 +93,16 @@ def _install():
 
         os._exit = _exit
 
+        excepthook = sys.excepthook
+
+        def hook(kind, value, traceback):
+            # An app that the host ends before it came to ft.run() has made no error.
+            if not (kind is KeyboardInterrupt and os.getpid() == pid and host.host_interrupts()):
+                excepthook(kind, value, traceback)
+
+        # Both: packages that bring a hook look whether the two are still the same.
+        sys.excepthook = sys.__excepthook__ = hook
+
         def tell_of_interrupt():
             # What the interpreter printed last, if anything, is what ended the program.
             if getattr(sys, "last_type", None) is KeyboardInterrupt and os.getpid() == pid:

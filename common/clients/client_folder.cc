@@ -1,9 +1,11 @@
 #include "common/clients/client_folder.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string_view>
 #include <sys/mman.h>
@@ -43,6 +45,14 @@ int GenerationOfCode(const std::string& path) {
   }
   ::munmap(mapped, size);
   return generation;
+}
+
+// Without its data about letters the engine ends the process with a word that helps nobody. ICU's
+// files begin with the length of their header and two marks (ICU, MappedData).
+bool IsIcuData(const std::string& path) {
+  std::array<char, 4> begin{};
+  std::ifstream(path, std::ios::binary).read(begin.data(), begin.size());
+  return begin[2] == '\xda' && begin[3] == '\x27';
 }
 
 // Calls `add` with a line for each file, sorted by name.
@@ -105,6 +115,10 @@ FletClient LookAtClient(const std::string& folder, std::string source, std::stri
   for (const std::string& part : {client.engine(), client.app(), client.assets(), client.icu()}) {
     if (fs::exists(part, error)) continue;
     client.obstacle = "it has no " + fs::path(part).lexically_relative(client.folder).string();
+    return client;
+  }
+  if (!IsIcuData(client.icu())) {
+    client.obstacle = "its data/icudtl.dat is damaged";
     return client;
   }
   client.generation = GenerationOfVersion(client.version);

@@ -39,6 +39,7 @@ State g_state;
 
 // A thread that is told "to this thread" below must not tell the host what the host just said.
 std::atomic<int> g_own_signals{0};
+std::atomic<bool> g_host_interrupts{false};  // the host has raised a KeyboardInterrupt
 
 void OnSignal(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
@@ -121,6 +122,10 @@ PyObject* PyWatchSignals(PyObject*, PyObject*) {
 PyObject* PyInterrupted(PyObject*, PyObject*) {
   g_state.interrupted = true;
   return None();
+}
+
+PyObject* PyHostInterrupts(PyObject*, PyObject*) {
+  return Py().PyBool_FromLong(g_host_interrupts.load() ? 1 : 0);
 }
 
 PyObject* PyExitNow(PyObject*, PyObject* argument) {
@@ -215,6 +220,7 @@ PyMethodDef g_methods[] = {
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
     {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
+    {"host_interrupts", PyHostInterrupts, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
@@ -299,6 +305,7 @@ PyObject* InitGuest(int (*run)(int fd)) noexcept try {
 
 void SignalHosted(int signal) {
   if (!g_state.running.load()) return;  // nobody is there to take it
+  if (signal == SIGINT) g_host_interrupts.store(true);
   struct sigaction now {};
   ::sigaction(signal, nullptr, &now);
   const bool watched = (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal;

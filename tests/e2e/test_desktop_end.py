@@ -1,10 +1,11 @@
 """The end of a window and of its app, whichever goes first and however: nothing is left of the other."""
 
 import os
+import shutil
 import signal
 
 from harness import PATIENCE, Variant, command_of, every_variant, wait_gone
-from windowed import APP, Windowed
+from windowed import APP, CLIENT, Windowed
 
 
 class TheEnd(Windowed):
@@ -58,6 +59,25 @@ class AKilledApp(Windowed):
 
 
 every_variant(AKilledApp, [Variant("1", "uds"), Variant("1", "tcp")])
+
+
+class AWindowThatCannotBe(Windowed):
+    """An engine that cannot be loaded, while the app has not come to ft.run() yet."""
+
+    def testEndsTheAppWithOneLine(self):
+        client = self.box.name("client")
+        for part in ("data", "lib"):
+            shutil.copytree(CLIENT / part, client / part, copy_function=os.symlink)
+        engine = client / "lib/libflutter_linux_gtk.so"
+        engine.unlink()
+        engine.touch()
+        app = self.box.write("app.py", "import time\n\ntime.sleep(60)\n")
+        run = self.start(app, options=["--flet-client", client])
+        self.assertEqual(run.wait(15), 70, run.shown())
+        self.one_line(run, "cannot load the engine of Flet's client")
+
+
+every_variant(AWindowThatCannotBe, [Variant("1", "uds"), Variant("2", "uds"), Variant("2", "uds", "library")])
 
 
 class ManyInARow(Windowed):

@@ -91,6 +91,16 @@ TEST_F(ClientSearchTest, RefusesToReplaceTheOneThatIsAskedFor) {
                                                ": it has no lib/libflutter_linux_gtk.so"));
 }
 
+TEST_F(ClientSearchTest, RefusesOneWhoseDataAboutLettersAreDamaged) {
+  ClientSearch search = Search();
+  search.asked = MakeUpClient(folder_, "client");
+  ASSERT_TRUE(ChooseClient(search));
+  folder_.Write("client/data/icudtl.dat");
+  const Result<FletClient> client = ChooseClient(search);
+  ASSERT_FALSE(client);
+  EXPECT_THAT(client.error().Line(), HasSubstr("its data/icudtl.dat is damaged"));
+}
+
 TEST_F(ClientSearchTest, FollowsTheViewPathButNeverToOurOwnFlet) {
   view_path_ = MakeUpClient(folder_, "view");
   EXPECT_EQ(ChooseClient(Search())->source, "FLET_VIEW_PATH");

@@ -25,7 +25,7 @@ inline std::string MakeUpClient(const TempFolder& folder, const std::string& nam
   folder.Write(name + "/flet", "a program");
   folder.Write(name + "/lib/libflutter_linux_gtk.so", "an engine");
   folder.Write(name + "/lib/libapp.so", std::string("code ") + TraceOf(generation));
-  folder.Write(name + "/data/icudtl.dat", "letters");
+  folder.Write(name + "/data/icudtl.dat", std::string("\x20\0\xda\x27 letters", 12));
   folder.Write(name + "/data/flutter_assets/version.json", "{}");
   return folder.path() + "/" + name;
 }
