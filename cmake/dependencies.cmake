@@ -32,6 +32,16 @@ target_compile_definitions(fletbridge_python_headers INTERFACE Py_LIMITED_API=0x
 
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 
+# X's protocol, for `fletbridge compare --ui desktop`. Static: a machine without a display need not
+# have it.
+add_library(fletbridge_xcb INTERFACE)
+add_library(fletbridge::xcb ALIAS fletbridge_xcb)
+foreach(part IN ITEMS xcb-damage xcb-xfixes xcb-xtest xcb Xau Xdmcp)
+  string(TOUPPER "${part}_library" variable)
+  find_library(${variable} lib${part}.a REQUIRED)
+  target_link_libraries(fletbridge_xcb INTERFACE ${${variable}})
+endforeach()
+
 # The static library of the machine's own CPython, for --hosting static. Where there is none, the
 # rest is built without it. STATIC_PYTHON_*: which interpreter it is the inside of.
 set(STATIC_PYTHON_LIBRARY "")

@@ -25,15 +25,6 @@ constexpr std::string_view kUsage =
     "Options:\n"
     "  -h, --help     Show this text\n";
 
-ClientSearch SearchOf(const Toolbox& tools) {
-  return SearchFrom([&](const char* name) {
-    for (const auto& [key, value] : tools.environment) {
-      if (key == name) return value;
-    }
-    return std::string();
-  });
-}
-
 std::string Named(const FletClient& client) {
   std::string text = client.version.empty() ? "?" : client.version;
   text.resize(std::max<std::size_t>(text.size() + 2, 10), ' ');

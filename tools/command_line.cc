@@ -222,4 +222,13 @@ std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
   return std::nullopt;
 }
 
+ClientSearch SearchOf(const Toolbox& tools) {
+  return SearchFrom([&](const char* name) {
+    for (const auto& [key, value] : tools.environment) {
+      if (key == name) return value;
+    }
+    return std::string();
+  });
+}
+
 }  // namespace fletbridge

@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/clients/client_search.h"
 #include "common/config/settings.h"
 #include "tools/toolbox.h"
 
@@ -66,5 +67,8 @@ struct RunVariant {
 [[nodiscard]] int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args);
+
+// Where Flet's desktop clients may be, by the environment.
+[[nodiscard]] ClientSearch SearchOf(const Toolbox& tools);
 
 }  // namespace fletbridge

@@ -12,6 +12,7 @@
 
 #include "common/measure/run_report.h"
 #include "src/compare/against.h"
+#include "src/compare/display_steps.h"
 #include "src/compare/interrupt.h"
 #include "src/compare/page.h"
 #include "src/compare/runner.h"
@@ -29,6 +30,9 @@ constexpr std::string_view kFooter =
     "alone, with our headless client; original:ffi, bridge:ffi: as `flet build` packages it, on "
     "flet-dev's\n"
     "libdart_bridge.so or on ours.\n"
+    "--ui desktop measures windows from outside, at a display of its own, flet:… with Flet's own "
+    "client. Its\n"
+    "steps are `click at X,Y watch X,Y,WIDTH,HEIGHT`: until something changes there.\n"
     "Exit code 0; 1 if a threshold was passed or a self-test found a difference; 2 for wrong "
     "usage; 70 if a\n"
     "variant failed or a report could not be written: what was measured is still shown; 130 after "
@@ -38,9 +42,12 @@ constexpr std::string_view kFooter =
     "  fletbridge compare app.py --html report.html        what can be clicked on its first page\n"
     "  fletbridge compare app.py --steps steps.txt --stages flet:uds,3\n"
     "  fletbridge compare --workload click,draw            the built-in app\n"
+    "  fletbridge compare app.py --ui desktop --stages flet:uds,1:uds,2:uds\n"
     "  fletbridge compare --self-test                      a stage with itself\n";
 
 constexpr const char* kDefaultStages = "1:uds,1:tcp,2:uds,3";
+// A round of four variants takes most of a minute there, and there must be six for an interval.
+constexpr std::chrono::duration<double> kTimeAtDisplay{420};
 
 struct Options {
   std::string stages, baseline, workload, json, html, markdown, against;
@@ -75,7 +82,9 @@ void AddOptions(CLI::App& command, Options& options) {
       .add_flag("--self-test", options.self_test,
                 "Compare the first variant with itself; a difference is a failure")
       ->group("What");
-  command.add_option("--time", options.seconds, "Measure for at most so many seconds (default 90)")
+  command
+      .add_option("--time", options.seconds,
+                  "Measure for at most so many seconds (default 90; with --ui desktop 420)")
       ->option_text("SECONDS")
       ->check(CLI::Range(0.1, 86400.0))
       ->group("How");
@@ -156,33 +165,45 @@ bool IsNamed(const compare::Workload& workload, const std::vector<std::string>& 
   });
 }
 
+// `desktop`: at the display, where nothing but the screen is known of the app.
 Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool built_in,
-                         compare::Plan& plan) {
+                         bool desktop, compare::Plan& plan) {
   const std::vector<std::string> names = Names(options.workload);
   std::vector<compare::Workload> known;
-  if (built_in) {
-    known = compare::BuiltInWorkloads();
-  } else if (!steps.empty()) {
+  if (!steps.empty()) {
     known.push_back({.name = "steps",
-                     .title = "the inputs of the steps file, each until the patch that answers it",
+                     .title = desktop ? "the clicks of the steps file, each until the watched part "
+                                        "of the screen changes"
+                                      : "the inputs of the steps file, each until the patch that "
+                                        "answers it",
                      .unit = steps,
                      .once = true});
+  } else if (desktop) {
+    // The screen does not say what can be clicked.
+  } else if (built_in) {
+    known = compare::BuiltInWorkloads();
   } else {
     plan.find_clicks =
         names.empty() || std::find(names.begin(), names.end(), "clicks") != names.end();
   }
-  for (const compare::Workload& workload : compare::AnyAppWorkloads()) {
+  for (const compare::Workload& workload : compare::AnyAppWorkloads(desktop)) {
     // The same thing twice needs no start-up and no memory, unless that is what is asked about.
-    if (!options.self_test || !names.empty()) known.push_back(workload);
+    if (options.self_test && names.empty() && !desktop) continue;
+    // Without steps there are no inputs at a display.
+    if (desktop && steps.empty() && workload.measure == compare::Measure::kMemoryEnd) continue;
+    known.push_back(workload);
   }
   for (const std::string& name : names) {
     const bool there = std::any_of(known.begin(), known.end(),
                                    [&](const compare::Workload& w) { return IsNamed(w, {name}); });
     if (there || (plan.find_clicks && name == "clicks")) continue;
-    std::string all = plan.find_clicks || (!built_in && steps.empty()) ? "clicks" : "";
+    std::string all =
+        !desktop && (plan.find_clicks || (!built_in && steps.empty())) ? "clicks" : "";
     for (const compare::Workload& w : known) all += (all.empty() ? "" : ", ") + w.name;
     return MakeError(Errc::kUsage,
-                     "there is no workload '" + name + "' for this app; there are " + all);
+                     "there is no workload '" + name + "' for this app" +
+                         (desktop ? " at a display" : "") + "; there are " + all +
+                         (desktop && steps.empty() ? ", and with --steps FILE clicks" : ""));
   }
   for (compare::Workload& workload : known) {
     if (names.empty() || IsNamed(workload, names)) plan.workloads.push_back(std::move(workload));
@@ -217,8 +238,22 @@ std::string Original(const Toolbox& tools, const fs::path& programs) {
   return fs::exists(beside, error) ? beside.string() : "";
 }
 
+// The client in whose window all variants show the app.
+Result<> ChooseWindow(const Toolbox& tools, const Settings& settings, const Interpreter& python,
+                      compare::Plan& plan) {
+  ClientSearch search = SearchOf(tools);
+  search.asked = settings.text("flet-client");
+  search.flet_package = python.flet_package;
+  search.generation = tools.parts.wire_generation(python.flet_version);
+  const Result<FletClient> client = ChooseClient(search);
+  if (!client) return client.error();
+  plan.client = client->folder;
+  plan.client_is_of_the_app = client->generation == search.generation;
+  return {};
+}
+
 Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Settings& settings,
-                   const std::string& app_folder, compare::Plan& plan) {
+                   const std::string& app_folder, bool desktop, compare::Plan& plan) {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   plan.programs = self.parent_path();
@@ -255,7 +290,7 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Sett
     plan.bridge = bridge;
   plan.python = *python;
   plan.python_home = probed->base_prefix;
-  return {};
+  return desktop ? ChooseWindow(tools, settings, *probed, plan) : Result<>();
 }
 
 // A line on the terminal that is written over and over; nothing where there is no terminal.
@@ -331,7 +366,7 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   command.footer(std::string(kFooter));
   Options options;
   TextPairs typed;
-  AddSettings(command, typed, {"python", "steps", "ui", "config", "log-level"});
+  AddSettings(command, typed, {"python", "steps", "ui", "flet-client", "config", "log-level"});
   AddOptions(command, options);
   command.set_help_flag("-h,--help", "Show this text")->group("Other");
 
@@ -347,11 +382,14 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
                                                    .cwd = tools.cwd,
                                                    .app_folder = app_folder});
   if (!settings) return PrintError(tools, settings.error());
-  if (const auto& ui = settings->Get("ui");
-      ui.source == SettingSource::kCommandLine && ui.text != "headless" && ui.text != "auto") {
+  const std::string ui =
+      settings->Get("ui").source == SettingSource::kCommandLine ? settings->text("ui") : "headless";
+  const bool desktop = ui == "desktop";
+  if (!desktop && ui != "headless" && ui != "auto") {
     return PrintError(tools, MakeError(Errc::kUsage,
-                                       "compare measures with --ui headless alone: what a "
-                                       "window adds is its engine's, not the stage's"));
+                                       "compare measures with --ui headless or "
+                                       "--ui desktop, not with --ui " +
+                                           ui));
   }
   for (const std::string& path : {options.json, options.html, options.markdown}) {
     if (path.empty()) continue;
@@ -362,6 +400,12 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (!options.against.empty()) {
     old = compare::ReadResults(options.against);
     if (!old) return PrintError(tools, old.error());
+    if (const std::string before = old->value("ui", "headless");
+        before != (desktop ? "desktop" : "headless")) {
+      return PrintError(tools, MakeError(Errc::kUsage, "cannot compare with " + options.against +
+                                                           ": it was measured with --ui " + before +
+                                                           "; measure so again"));
+    }
   }
 
   compare::Plan plan;
@@ -371,6 +415,10 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     Result<std::string> read = ReadStepsFile(settings->text("steps"));
     if (!read) return PrintError(tools, read.error());
     steps = std::move(*read);
+    if (desktop) {
+      if (const auto parsed = compare::ParseDisplaySteps(steps); !parsed)
+        return PrintError(tools, parsed.error());
+    }
   }
   if (built_in && !steps.empty()) {
     return PrintError(
@@ -380,10 +428,11 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   if (const Result<> good = ChooseVariants(options, plan); !good)
     return PrintError(tools, good.error());
-  if (const Result<> good = ChooseWorkloads(options, steps, built_in, plan); !good)
+  if (const Result<> good = ChooseWorkloads(options, steps, built_in, desktop, plan); !good)
     return PrintError(tools, good.error());
-  if (const Result<> good = ChooseApp(tools, *split, *settings, app_folder, plan); !good)
+  if (const Result<> good = ChooseApp(tools, *split, *settings, app_folder, desktop, plan); !good)
     return PrintError(tools, good.error());
+  if (desktop) plan.time = kTimeAtDisplay;
   if (options.seconds > 0) plan.time = std::chrono::duration<double>(options.seconds);
   if (options.rounds > 0) plan.max_rounds = options.rounds;
   plan.precision = options.precision / 100;

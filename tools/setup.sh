@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libboost1.81-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libxcb1-dev libxcb-damage0-dev libxcb-xfixes0-dev libxcb-xtest0-dev libxau-dev libxdmcp-dev
   libtomlplusplus-dev libssl-dev openssl clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14
   python3 python3-dev python3-venv procps
   # A Flutter engine with Flet's own client, on a display that nobody sees; what its plugins need.

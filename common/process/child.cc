@@ -67,11 +67,12 @@ struct ExecSetup {
   pid_t parent;
   int output;
   bool own_session;
+  int death_signal;
 
   template <class Launcher>
   process::error_code on_exec_setup(Launcher&, const process::filesystem::path&,
                                     const char* const*(&)) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_PDEATHSIG, death_signal);
     if (::getppid() != parent) ::_exit(1);  // the host died in between
     if (own_session) ::setsid();
     if (output >= 0) {
@@ -130,7 +131,8 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   process::error_code error;
   auto started =
       launcher(launch_io.get_executor(), error, process::filesystem::path(options.executable),
-               options.arguments, ExecSetup{::getpid(), options.output, options.own_session});
+               options.arguments,
+               ExecSetup{::getpid(), options.output, options.own_session, options.death_signal});
   if (error) {
     return Error{error, "cannot start " + options.executable + ": " + error.message() +
                             "; name another interpreter with --python"};

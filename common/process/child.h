@@ -5,6 +5,7 @@
 // to it: use the main thread); the rest on the EventLoop's thread.
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@ struct ChildOptions {
   int output = -1;
   // A session, and with it a process group, of its own: a terminal's Ctrl-C does not reach it.
   bool own_session = false;
+  int death_signal = SIGKILL;  // what the kernel sends it when this process dies
 };
 
 class Child {

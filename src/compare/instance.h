@@ -1,6 +1,6 @@
-// Room: src/compare. One running app under our headless client, as one variant runs it: its
-// processes, and the line over which steps go in and samples come out. Made by the runner for each
-// fresh start.
+// Room: src/compare. One running app as one variant runs it, and the two ways to look at it: under
+// our headless client, which is told what to do and answers with samples, and in a window, at the
+// display. Made by the runner for each fresh start.
 //
 // Threads: everything on the thread that made it (the main one: the kernel ties the processes'
 // lives to it). Calls wait, for no longer than their deadline, and end early when the app ends or
@@ -20,30 +20,34 @@ namespace fletbridge::compare {
 
 class Instance {
  public:
-  // Starts the processes and waits for the first frame. `folder` is private, `number` makes names
-  // in it unique. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said
-  // last.
-  [[nodiscard]] static Result<std::unique_ptr<Instance>> Start(EventLoop& loop, const Plan& plan,
-                                                               const Variant& variant,
-                                                               const std::string& folder,
-                                                               int number, int interrupt);
-  ~Instance();  // kills what still runs
+  virtual ~Instance() = default;  // kills what still runs
 
-  [[nodiscard]] std::chrono::nanoseconds start_up() const;
+  [[nodiscard]] virtual std::chrono::nanoseconds start_up() const = 0;
   // Runs steps; the latencies of their inputs in nanoseconds.
-  [[nodiscard]] Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                                      std::chrono::seconds deadline);
-  [[nodiscard]] Result<std::vector<std::string>> Clickables();
-  [[nodiscard]] std::vector<pid_t> processes() const;  // that live
+  [[nodiscard]] virtual Result<std::vector<std::uint64_t>> Do(const std::string& steps,
+                                                              std::chrono::seconds deadline) = 0;
+  // What can be clicked, as steps name it; at a display nothing is known of it.
+  [[nodiscard]] virtual Result<std::vector<std::string>> Clickables() = 0;
+  [[nodiscard]] virtual std::vector<pid_t> processes() const = 0;  // that live
   // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
-  [[nodiscard]] std::string Hosting() const;
-  void Close();  // the window closes; returns at once
-  void Join();   // waits for the end of all processes, at most some seconds, then kills
-
- private:
-  struct Impl;
-  explicit Instance(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  [[nodiscard]] virtual std::string Hosting() const = 0;
+  virtual void Close() = 0;  // the window closes; returns at once
+  virtual void Join() = 0;   // waits for the end of all processes, at most some seconds, then kills
 };
+
+// Starts instances of a plan's variants, all looked at in one way.
+class Starter {
+ public:
+  virtual ~Starter() = default;
+  // Starts the processes and waits for the first frame, at a display until the screen is as it
+  // stays. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said last.
+  [[nodiscard]] virtual Result<std::unique_ptr<Instance>> Start(const Variant& variant) = 0;
+};
+
+// `folder` is private. All three must outlive it and its instances.
+[[nodiscard]] std::unique_ptr<Starter> HeadlessStarter(EventLoop& loop, const Plan& plan,
+                                                       const std::string& folder, int interrupt);
+[[nodiscard]] std::unique_ptr<Starter> DesktopStarter(EventLoop& loop, const Plan& plan,
+                                                      const std::string& folder, int interrupt);
 
 }  // namespace fletbridge::compare

@@ -158,13 +158,15 @@ const std::vector<Workload>& BuiltInWorkloads() {
   return workloads;
 }
 
-const std::vector<Workload>& AnyAppWorkloads() {
-  static const std::vector<Workload> workloads = {
+std::vector<Workload> AnyAppWorkloads(bool at_display) {
+  return {
       {.name = "start-up",
-       .title = "start of the first process until the first frame",
+       .title = at_display ? "start of the first process until the app is on the screen as it stays"
+                           : "start of the first process until the first frame",
        .measure = Measure::kStartUp},
       {.name = "memory",
-       .title = "memory of all processes after the first frame (PSS)",
+       .title = at_display ? "memory of all processes once the app is on the screen (PSS)"
+                           : "memory of all processes after the first frame (PSS)",
        .measure = Measure::kMemoryStart},
       {.name = "memory-after",
        .title = "memory of all processes after inputs (PSS)",
@@ -176,7 +178,6 @@ const std::vector<Workload>& AnyAppWorkloads() {
        .title = "wake-ups in a second in which nobody touches the app",
        .measure = Measure::kWakeUps},
   };
-  return workloads;
 }
 
 }  // namespace fletbridge::compare

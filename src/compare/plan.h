@@ -29,8 +29,9 @@ struct Variant {
 [[nodiscard]] Result<std::vector<Variant>> ParseVariants(std::string_view text);
 
 enum class Measure {
-  kLatency,      // ns from an input to its answer
-  kStartUp,      // ns from the start of the first process to the first frame
+  kLatency,  // ns from an input to its answer
+  kStartUp,  // ns from the start of the first process to the first frame, or to the screen as it
+             // stays
   kMemoryStart,  // bytes, PSS of all processes, after the first frame
   kMemoryEnd,    // the same after inputs
   kIdleCpu,      // ns of processor time in a second, nobody touching the app
@@ -62,7 +63,7 @@ inline constexpr std::chrono::milliseconds kIdleTime{500};
 // The workloads on the built-in app, in the order in which they are run.
 [[nodiscard]] const std::vector<Workload>& BuiltInWorkloads();
 // Start-up, memory and idleness: of any app.
-[[nodiscard]] const std::vector<Workload>& AnyAppWorkloads();
+[[nodiscard]] std::vector<Workload> AnyAppWorkloads(bool at_display);
 
 struct Plan {
   std::vector<Variant> variants;  // the baseline is the first
@@ -79,6 +80,9 @@ struct Plan {
   std::string packaged_host;  // runs original:ffi and bridge:ffi; empty: not installed
   std::string original;       // flet-dev's libdart_bridge.so; empty: not there
   std::string bridge;         // ours
+  std::string client;         // the folder of Flet's desktop client, in whose window everything is
+                              // shown and looked at; empty: under our headless client
+  bool client_is_of_the_app = true;  // speaks what the app's Flet speaks
   std::chrono::duration<double> time{90};
   double precision = 0.01;  // an interval is narrow enough when it ends so close to its estimate
   std::size_t max_rounds = 1000;

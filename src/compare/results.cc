@@ -176,6 +176,7 @@ Json ToJson(const Results& results) {
           {"schema_version", kSchemaVersion},
           {"version", results.version},
           {"app", results.app},
+          {"ui", results.ui},
           {"started", results.started},
           {"seconds", results.seconds},
           {"rounds", results.rounds},

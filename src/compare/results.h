@@ -56,6 +56,7 @@ struct VariantState {
 
 struct Results {
   std::string version, app, started;
+  std::string ui = "headless";  // or "desktop": at the display
   double seconds = 0;
   int rounds = 0;
   std::uint64_t seed = 0;

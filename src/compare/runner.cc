@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kBlockDeadline = 120s;
 constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
+// A window's engine has more to do then, and frees some of its memory after a second.
+constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
 constexpr std::size_t kMaxClicks = 8;  // controls of the first page that are clicked
 
@@ -43,6 +45,7 @@ class Runner {
   Runner(const Plan& plan, int interrupt, const std::function<void(const Progress&)>& tell)
       : plan_(plan), interrupt_(interrupt), tell_(tell), random_(plan.seed) {
     results_.version = Version();
+    results_.ui = plan.client.empty() ? "headless" : "desktop";
     results_.app = plan.module.empty() ? plan.app : "-m " + plan.module;
     results_.started = Now();
     results_.seed = plan.seed;
@@ -56,6 +59,8 @@ class Runner {
     if (!folder) return folder.error();
     folder_ = std::move(*folder);
     loop_.Start();
+    starter_ = (plan_.client.empty() ? HeadlessStarter : DesktopStarter)(
+        loop_, plan_, folder_.path(), interrupt_);
     const Machine machine;
     begin_ = Clock::now();
     TryVariants();
@@ -156,8 +161,7 @@ class Runner {
   }
 
   Result<std::unique_ptr<Instance>> Start(std::size_t variant) {
-    return Instance::Start(loop_, plan_, results_.variants[variant].variant, folder_.path(),
-                           ++started_, interrupt_);
+    return starter_->Start(results_.variants[variant].variant);
   }
 
   // Each once: what cannot start is known before anything is measured, files are in the page cache,
@@ -278,11 +282,15 @@ class Runner {
     if (!started) return Fail(variant, started.error());
     Instance& instance = **started;
     RecordIf(Measure::kStartUp, variant, static_cast<std::uint64_t>(instance.start_up().count()));
-    if ((memory || idle) && !Rest(kRestTime)) return;
+    const bool display = !plan_.client.empty();
+    if ((memory || idle) && !Rest(display ? kRestTimeAtDisplay : kRestTime)) return;
     if (memory) RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
     if (idle && !Idle(instance, variant)) return;
     if (!Inputs(instance, variant)) return;
-    if (memory) RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+    if (Wants(Measure::kMemoryEnd)) {
+      if (display && !Rest(kRestTimeAtDisplay)) return;
+      RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+    }
     instance.Close();
     instance.Join();
   }
@@ -405,7 +413,7 @@ class Runner {
   Clock::time_point begin_;
   double first_round_at_ = 0;
   bool in_round_ = false;
-  int started_ = 0;
+  std::unique_ptr<Starter> starter_;
   Error first_problem_;
   std::vector<Live> instances_;  // of this round; they go before the loop
   Clock::duration slowest_{0};   // unit in a warm-up

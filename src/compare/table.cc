@@ -115,6 +115,10 @@ std::string Environment(const Results& results) {
          std::to_string(results.seed);
 }
 
+std::string AtDisplay(const Results& results) {
+  return results.ui == "desktop" ? " (in a window, measured at the display)" : "";
+}
+
 std::vector<std::string> Notes(const Results& results) {
   std::vector<std::string> notes;
   if (!results.complete())
@@ -132,7 +136,7 @@ std::vector<std::string> Notes(const Results& results) {
 }  // namespace
 
 std::string TableText(const Results& results) {
-  std::string text = results.app + "\n";
+  std::string text = results.app + AtDisplay(results) + "\n";
   for (const WorkloadResult& workload : results.workloads) {
     text += "\n" + workload.workload.name + ": " + workload.workload.title + "\n" +
             Aligned(Rows(workload, results));
@@ -143,7 +147,8 @@ std::string TableText(const Results& results) {
 }
 
 std::string MarkdownText(const Results& results) {
-  std::string text = "**" + results.app + "**, compared by fletbridge " + results.version + "\n";
+  std::string text = "**" + results.app + "**" + AtDisplay(results) + ", compared by fletbridge " +
+                     results.version + "\n";
   for (const WorkloadResult& workload : results.workloads) {
     text += "\n**" + workload.workload.name + "**: " + workload.workload.title + "\n\n" +
             Piped(Rows(workload, results));

@@ -164,7 +164,7 @@ class CompareChecks(Comparing, E2E):
     def testRefusesWhatCannotBe(self):
         for arguments, why in ((["--stages", "4", COUNTER], "no variant '4'"),
                                (["--workload", "dance", COUNTER], "no workload 'dance'.*start-up"),
-                               (["--ui", "desktop", COUNTER], "--ui headless alone"),
+                               (["--ui", "attach", COUNTER], "--ui headless or --ui desktop"),
                                (["/nowhere/app.py"], "no such file"),
                                (["--json", "/nowhere/out.json", COUNTER], "no folder /nowhere")):
             with self.subTest(why):

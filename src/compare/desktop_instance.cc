@@ -1,0 +1,311 @@
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "src/compare/app_run.h"
+#include "src/compare/display_steps.h"
+#include "src/compare/instance.h"
+
+namespace fletbridge::compare {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using Clock = AppRun::Clock;
+
+// A first showing has settled when it has stood still for so long; it has, once there is something,
+// so long for that.
+constexpr auto kSettled = 2s;
+constexpr auto kSettlingTime = 10s;
+// How long the screen must be as it was at the first showing, to be taken for it and not for a
+// likeness on its way.
+constexpr auto kStays = 300ms;
+// After an input, and before the next: nothing was drawn for so long.
+constexpr auto kQuiet = 100ms;
+constexpr auto kQuietTime = 10s;
+// Fewer is an empty window on an empty screen.
+constexpr std::size_t kFewestColours = 3;
+
+bool ShowsSomething(const Picture& picture) {
+  std::set<std::uint32_t> colours;
+  for (const std::uint32_t pixel : picture) {
+    if (colours.insert(pixel).second && colours.size() >= kFewestColours) return true;
+  }
+  return false;
+}
+
+// What a variant keeps from one start to the next.
+struct Place {
+  std::string folder;  // of its caches, settings and temporary files
+  Picture settled;     // how its first showing ended; empty before that
+};
+
+class DesktopInstance final : public Instance {
+ public:
+  DesktopInstance(EventLoop& loop, const Variant& variant, const std::string& folder, int number,
+                  int interrupt, Place& place)
+      : variant_(variant),
+        report_file_(folder + "/r" + std::to_string(number)),
+        screen_folder_(folder + "/d" + std::to_string(number)),
+        place_(place),
+        run_(loop, variant.name, folder + "/o" + std::to_string(number), interrupt) {}
+
+  ~DesktopInstance() override {
+    // After a failure as well, so that they clean up.
+    DesktopInstance::Close();
+    DesktopInstance::Join();
+    std::error_code ignored;
+    fs::remove(report_file_, ignored);
+  }
+
+  Result<> Start(EventLoop& loop, const Plan& plan) {
+    Result<ChildOptions> command = Command(plan);
+    if (!command) return command.error();
+    Result<std::unique_ptr<Display>> display = Display::Start(loop, screen_folder_);
+    if (!display) return display.error();
+    display_ = std::move(*display);
+    command->environment.emplace_back("DISPLAY", display_->name());
+    begin_ = Clock::now();
+    if (Result<> ok = run_.Launch(std::move(*command)); !ok) return ok;
+    const Result<Clock::time_point> shown = place_.settled.empty() ? Learn() : Recognize();
+    if (!shown) return shown.error();
+    start_up_ = *shown - begin_;
+    return {};
+  }
+
+  std::chrono::nanoseconds start_up() const override { return start_up_; }
+  std::vector<pid_t> processes() const override { return run_.processes(); }
+  std::string Hosting() const override { return HostingIn(report_file_); }
+
+  // Flet's Python heeds no SIGTERM, but ends with its client, once it has one.
+  void Close() override {
+    if (variant_.kind != Variant::Kind::kFlet) return run_.Signal(SIGTERM);
+    const std::vector<pid_t> all = run_.processes();
+    if (all.size() == 1) return run_.Signal(SIGKILL);
+    for (std::size_t i = 1; i < all.size(); ++i) ::kill(all[i], SIGTERM);
+  }
+  void Join() override { run_.Join(0); }
+
+  Result<std::vector<std::uint64_t>> Do(const std::string& text, std::chrono::seconds) override {
+    const Result<std::vector<DisplayStep>> steps = ParseDisplaySteps(text);
+    if (!steps) return steps.error();
+    std::vector<std::uint64_t> samples;
+    for (const DisplayStep& step : *steps) {
+      const Result<std::uint64_t> sample = step.x < 0 ? Sleep(step) : Click(step);
+      if (!sample) return sample.error();
+      if (step.watch) samples.push_back(*sample);
+    }
+    return samples;
+  }
+
+  Result<std::vector<std::string>> Clickables() override {
+    return MakeError(Errc::kSetup,
+                     "what can be clicked is not known at a display; name it with "
+                     "--steps FILE");
+  }
+
+ private:
+  Error Failure(const std::string& what) const {
+    return MakeError(Errc::kSetup, variant_.name + ": " + what);
+  }
+
+  Result<ChildOptions> Command(const Plan& plan) const {
+    ChildOptions options;
+    switch (variant_.kind) {
+      case Variant::Kind::kStage:
+        options =
+            StageCommand(plan, variant_, "desktop", report_file_, {"--flet-client", plan.client});
+        break;
+      case Variant::Kind::kFlet:
+        if (!plan.client_is_of_the_app) {
+          return Failure("Flet's own needs a client of the app's Flet " + plan.flet + ", and " +
+                         plan.client +
+                         " is of another one; name one with --flet-client, or an environment with "
+                         "another Flet with --python");
+        }
+        options = PythonCommand(plan);
+        // Its own client where it is, in place of a copy below ~/.flet.
+        options.environment = {
+            {"FLET_VIEW_PATH", plan.client},
+            {"FLET_SERVER_PORT", std::to_string(variant_.transport == "tcp" ? FreePort() : 0)},
+            {"TMPDIR", place_.folder}};  // for what it leaves
+        break;
+      case Variant::Kind::kPackaged:
+        return Failure("it is measured with --ui headless alone");
+    }
+    for (const char* kind : {"CACHE", "CONFIG", "DATA", "STATE"})
+      options.environment.emplace_back("XDG_" + std::string(kind) + "_HOME", place_.folder);
+    options.environment.insert(options.environment.end(), {{"GDK_BACKEND", "x11"},
+                                                           {"LIBGL_ALWAYS_SOFTWARE", "1"},
+                                                           {"MESA_SHADER_CACHE_DISABLE", "false"},
+                                                           {"GSETTINGS_BACKEND", "memory"},
+                                                           {"NO_AT_BRIDGE", "1"}});
+    return options;
+  }
+
+  // Waits for drawing within the box, until then; false if there was none.
+  Result<bool> Drawing(const Box& box, Clock::time_point until, const char* for_what) {
+    while (true) {
+      const Result<bool> drawn = display_->Drawn(box);
+      if (!drawn || *drawn) return drawn;
+      const Result<bool> readable = run_.Readable(display_->fd(), until, for_what);
+      if (!readable || !*readable) return readable;
+    }
+  }
+
+  // The first showing: how the screen is when it stays as it is.
+  Result<Clock::time_point> Learn() {
+    constexpr const char* kWhat = "its window";
+    const Clock::time_point deadline = begin_ + kFirstFrameTime;
+    Clock::time_point changed = begin_;
+    bool something = false;
+    Clock::time_point since;  // there is something
+    Picture last;
+    while (true) {
+      const Clock::time_point until = something ? changed + kSettled : deadline;
+      const Result<bool> drawn = Drawing(Display::kScreen, until, kWhat);
+      if (!drawn) return drawn.error();
+      const Clock::time_point now = Clock::now();
+      if (*drawn && (last.empty() || !display_->Looks(Display::kScreen, last))) {
+        last = display_->Look(Display::kScreen);
+        changed = now;
+        if (!ShowsSomething(last)) {
+          something = false;
+        } else if (!something) {
+          something = true;
+          since = now;
+        }
+      } else if (something && now >= changed + kSettled) {
+        place_.settled = std::move(last);
+        return changed;
+      }
+      if (something && now > since + kSettlingTime)
+        return Failure("its first page does not come to rest within " +
+                       std::to_string(std::chrono::seconds(kSettlingTime).count()) +
+                       " s, so nobody can tell when it is there; take away what moves, or measure "
+                       "with --ui headless");
+      if (!something && now >= deadline)
+        return run_.Failure("no window with something in it within " +
+                            std::to_string(kFirstFrameTime.count()) + " s");
+    }
+  }
+
+  // A later one: since when the screen is as it was then.
+  Result<Clock::time_point> Recognize() {
+    const Clock::time_point deadline = begin_ + kFirstFrameTime;
+    bool alike = false;
+    Clock::time_point since;
+    while (true) {
+      const Result<bool> drawn =
+          Drawing(Display::kScreen, alike ? since + kStays : deadline, "its window");
+      if (!drawn) return drawn.error();
+      const Clock::time_point now = Clock::now();
+      if (!display_->Looks(Display::kScreen, place_.settled)) {
+        alike = false;
+      } else if (!alike) {
+        alike = true;
+        since = now;
+      }
+      if (alike && now >= since + kStays) return since;
+      if (!alike && now >= deadline)
+        return run_.Failure("the screen was not as at its first showing within " +
+                            std::to_string(kFirstFrameTime.count()) +
+                            " s: its first page must look the same at each start");
+    }
+  }
+
+  // Waits until nothing is drawn any more.
+  Result<> Rest(const DisplayStep& step) {
+    const Clock::time_point deadline = Clock::now() + kQuietTime;
+    while (true) {
+      const Result<bool> drawn =
+          Drawing(Display::kScreen, Clock::now() + kQuiet, "the end of a step");
+      if (!drawn) return drawn.error();
+      if (!*drawn) return {};
+      if (Clock::now() > deadline)
+        return Failure("the screen does not come to rest within " +
+                       std::to_string(std::chrono::seconds(kQuietTime).count()) + " s, " +
+                       step.source);
+    }
+  }
+
+  Result<std::uint64_t> Sleep(const DisplayStep& step) {
+    const Result<bool> over = run_.Readable(-1, Clock::now() + step.time, "the end of a step");
+    if (!over) return over.error();
+    return std::uint64_t{0};
+  }
+
+  Result<std::uint64_t> Click(const DisplayStep& step) {
+    display_->Move(step.x, step.y);
+    if (!display_->HasWindowAtPointer())
+      return Failure("there is no window of the app where it is to click, " + step.source);
+    if (Result<> ok = Rest(step); !ok) return ok.error();
+    const Box watch = step.watch.value_or(Box{});
+    const Picture before = display_->Look(watch);
+    const Clock::time_point pressed = Clock::now();
+    if (variant_.delay.count() > 0) {
+      const Result<bool> over = run_.Readable(-1, pressed + variant_.delay, "the end of a step");
+      if (!over) return over.error();
+    }
+    display_->Press();
+    Clock::time_point seen = pressed;
+    while (step.watch) {
+      const Result<bool> drawn = Drawing(watch, pressed + step.time, "an answer");
+      if (!drawn) return drawn.error();
+      seen = Clock::now();
+      if (!display_->Looks(watch, before)) break;
+      if (!*drawn)
+        return Failure("nothing changed where it is watched within " +
+                       std::to_string(step.time.count()) + " ms, " + step.source);
+    }
+    if (Result<> ok = Rest(step); !ok) return ok.error();
+    return static_cast<std::uint64_t>((seen - pressed).count());
+  }
+
+  const Variant variant_;
+  const std::string report_file_, screen_folder_;
+  Place& place_;
+  std::unique_ptr<Display> display_;  // goes after the processes; what is left of them ends with it
+  AppRun run_;
+  Clock::time_point begin_;
+  std::chrono::nanoseconds start_up_{0};
+};
+
+class Desktop final : public Starter {
+ public:
+  Desktop(EventLoop& loop, const Plan& plan, const std::string& folder, int interrupt)
+      : loop_(loop), plan_(plan), folder_(folder), interrupt_(interrupt) {}
+
+  Result<std::unique_ptr<Instance>> Start(const Variant& variant) override {
+    Place& place = places_[variant.name];
+    if (place.folder.empty()) {
+      place.folder = folder_ + "/v" + std::to_string(places_.size());
+      std::error_code error;
+      fs::create_directories(place.folder, error);
+    }
+    auto instance =
+        std::make_unique<DesktopInstance>(loop_, variant, folder_, ++started_, interrupt_, place);
+    // Whatever happens, the destructor ends what was started.
+    if (Result<> ok = instance->Start(loop_, plan_); !ok) return ok.error();
+    return std::unique_ptr<Instance>(std::move(instance));
+  }
+
+ private:
+  EventLoop& loop_;
+  const Plan& plan_;
+  const std::string folder_;
+  const int interrupt_;
+  std::map<std::string, Place> places_;
+  int started_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Starter> DesktopStarter(EventLoop& loop, const Plan& plan,
+                                        const std::string& folder, int interrupt) {
+  return std::make_unique<Desktop>(loop, plan, folder, interrupt);
+}
+
+}  // namespace fletbridge::compare

@@ -1,0 +1,51 @@
+// Room: src/compare. A display that nobody sees, looked at from outside: an X server of our own
+// (Xvfb), which keeps its screen in a file, so that a look is a read of memory and costs the server
+// nothing; it tells when something was drawn, so nobody polls. No window manager, no pointer on the
+// screen.
+//
+// Threads: everything on the thread that made it (the main one: the kernel ties the server's life
+// to it).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+
+namespace fletbridge::compare {
+
+struct Box {
+  int x = 0, y = 0, width = 0, height = 0;  // pixels, from the left and from the top
+};
+using Picture = std::vector<std::uint32_t>;  // row by row
+
+class Display {
+ public:
+  static constexpr Box kScreen{0, 0, 1280, 720};  // as large as a Flet client's window at first
+
+  // Starts the server on a number that is free. `folder` is its own: made here, removed at the end.
+  [[nodiscard]] static Result<std::unique_ptr<Display>> Start(EventLoop& loop,
+                                                              const std::string& folder);
+  ~Display();  // ends the server, and with it what is still connected to it
+
+  [[nodiscard]] const std::string& name() const;  // ":7"
+  // Readable when something was drawn. Call Drawn() before waiting for it.
+  [[nodiscard]] int fd() const;
+  // Takes what has been told of drawing until now; whether any of it touched the box.
+  [[nodiscard]] Result<bool> Drawn(const Box& box);
+  [[nodiscard]] Picture Look(const Box& box) const;
+  [[nodiscard]] bool Looks(const Box& box, const Picture& picture) const;
+  void Move(int x, int y);  // the pointer
+  void Press();             // and release, where the pointer is
+  [[nodiscard]] bool HasWindowAtPointer();
+
+ private:
+  struct Impl;
+  explicit Display(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fletbridge::compare

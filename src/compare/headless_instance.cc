@@ -1,0 +1,223 @@
+#include <cstring>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/compare/app_run.h"
+#include "src/compare/instance.h"
+
+namespace fletbridge::compare {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = AppRun::Clock;
+
+std::string WhyNotPackaged(const Plan& plan) {
+  if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
+  if (!plan.module.empty()) return "it runs scripts only; name the script in place of -m";
+  return "there is no such libdart_bridge.so; name flet-dev's with FLETBRIDGE_ORIGINAL, build ours";
+}
+
+class HeadlessInstance final : public Instance {
+ public:
+  HeadlessInstance(EventLoop& loop, const Variant& variant, const std::string& folder, int number,
+                   int interrupt)
+      : variant_(variant),
+        socket_path_(folder + "/s" + std::to_string(number)),
+        report_file_(folder + "/r" + std::to_string(number)),
+        run_(loop, variant.name, folder + "/o" + std::to_string(number), interrupt) {}
+
+  ~HeadlessInstance() override {
+    ::unlink(socket_path_.c_str());
+    ::unlink(report_file_.c_str());
+  }
+
+  Result<> Start(const Plan& plan, const std::string& folder, int number) {
+    if (Result<> ok = Listen(); !ok) return ok;
+    const Clock::time_point begin = Clock::now();
+    if (Result<> ok = LaunchAll(plan, folder, number); !ok) return ok;
+    const Clock::time_point deadline = begin + kFirstFrameTime;
+    if (Result<> ok = run_.Wait(listener_.get(), deadline, "its first frame"); !ok) return ok;
+    line_fd_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    Result<nlohmann::json> line = ReadLine(deadline, "its first frame");
+    if (!line) return line.error();
+    if (!line->contains("first_frame_ns"))
+      return run_.Failure("the app failed before its first frame");
+    start_up_ = std::chrono::nanoseconds((*line)["first_frame_ns"].get<std::int64_t>()) -
+                begin.time_since_epoch();
+    return {};
+  }
+
+  std::chrono::nanoseconds start_up() const override { return start_up_; }
+  std::vector<pid_t> processes() const override { return run_.processes(); }
+  std::string Hosting() const override { return HostingIn(report_file_); }
+  void Close() override { line_fd_.reset(); }
+  // Flet's Python does not end with its client; the client is the last that was started.
+  void Join() override { run_.Join(variant_.kind == Variant::Kind::kFlet ? 1 : 0); }
+
+  Result<std::vector<std::uint64_t>> Do(const std::string& steps,
+                                        std::chrono::seconds deadline) override {
+    const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) + "\n";
+    if (Result<> ok = Write(text); !ok) return ok.error();
+    Result<nlohmann::json> answer = ReadLine(Clock::now() + deadline, "the end of a block");
+    if (!answer) return answer.error();
+    if (!answer->contains("samples_ns") || (*answer)["exit"] != 0) {
+      // Its end comes next, and by then what it has to say is written.
+      const Result<> end = run_.Wait(-1, Clock::now() + kEndTime, "the end of a block");
+      if (!end && run_.exit_code() != 1) return end.error();
+      return run_.Failure("a step failed");
+    }
+    return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
+  }
+
+  Result<std::vector<std::string>> Clickables() override {
+    if (Result<> ok = Write("clickables\n"); !ok) return ok.error();
+    Result<nlohmann::json> answer = ReadLine(Clock::now() + 10s, "a list of its controls");
+    if (!answer) return answer.error();
+    return (*answer)["clickables"].get<std::vector<std::string>>();
+  }
+
+ private:
+  Result<> LaunchAll(const Plan& plan, const std::string& folder, int number) {
+    switch (variant_.kind) {
+      case Variant::Kind::kStage:
+        break;
+      case Variant::Kind::kFlet:
+        return LaunchFlet(plan, folder, number);
+      case Variant::Kind::kPackaged: {
+        const std::string& library = variant_.stage == "bridge" ? plan.bridge : plan.original;
+        if (plan.packaged_host.empty() || library.empty() || !plan.module.empty())
+          return MakeError(Errc::kSetup, variant_.name + ": " + WhyNotPackaged(plan));
+        ChildOptions options;
+        options.executable = plan.packaged_host;
+        options.arguments = {"--library", library,     "--label",       variant_.stage,
+                             "--python",  plan.python, "--python-home", plan.python_home,
+                             "--steps",   socket_path_};
+        AddApp(plan, "--", options.arguments);
+        return run_.Launch(std::move(options));
+      }
+    }
+    return run_.Launch(
+        StageCommand(plan, variant_, "headless", report_file_, {"--steps", socket_path_}));
+  }
+
+  // As Flet itself does it, nothing of ours but the client: Python in embedded mode listens, the
+  // client comes to it.
+  Result<> LaunchFlet(const Plan& plan, const std::string& folder, int number) {
+    ChildOptions python = PythonCommand(plan);
+    const char* display = std::getenv("DISPLAY");
+    python.environment = {{"DISPLAY", display == nullptr ? ":0" : display},
+                          {"FLET_PLATFORM", "linux"}};
+    std::string url = folder + "/f" + std::to_string(number);
+    if (variant_.transport == "uds") {
+      python.environment.insert(python.environment.end(),
+                                {{"FLET_SERVER_UDS_PATH", url}, {"FLET_SERVER_PORT", "0"}});
+    } else {
+      const std::string port = std::to_string(FreePort());
+      url = "tcp://localhost:" + port;
+      python.environment.emplace_back("FLET_SERVER_PORT", port);
+    }
+    if (Result<> launched = run_.Launch(std::move(python)); !launched) return launched;
+    ChildOptions client;
+    client.executable = plan.programs + "/flet";
+    client.arguments = {url, folder + "/p" + std::to_string(number)};
+    client.environment = {{"FLETBRIDGE_UI", "headless"},
+                          {"FLETBRIDGE_STEPS", socket_path_},
+                          {"FLETBRIDGE_REPORT", ""}};
+    return run_.Launch(std::move(client));
+  }
+
+  Result<> Listen() {
+    listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (socket_path_.size() >= sizeof address.sun_path) {
+      return MakeError(Errc::kSetup, "the path " + socket_path_ +
+                                         " is too long for a socket; set TMPDIR to a shorter one");
+    }
+    std::memcpy(address.sun_path, socket_path_.c_str(), socket_path_.size() + 1);
+    if (!listener_ ||
+        ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener_.get(), 1) != 0) {
+      return MakeError(Errc::kSetup,
+                       "cannot listen at " + socket_path_ + ": " + std::strerror(errno));
+    }
+    return {};
+  }
+
+  Result<nlohmann::json> ReadLine(Clock::time_point deadline, const char* for_what) {
+    while (true) {
+      if (const std::size_t end = input_.find('\n'); end != std::string::npos) {
+        const std::string line = input_.substr(0, end);
+        input_.erase(0, end + 1);
+        nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+        if (json.is_discarded()) return run_.Failure("our client said what is no JSON");
+        return json;
+      }
+      if (Result<> ready = run_.Wait(line_fd_.get(), deadline, for_what); !ready)
+        return ready.error();
+      char buffer[65536];
+      const ssize_t n = ::read(line_fd_.get(), buffer, sizeof buffer);
+      if (n > 0) {
+        input_.append(buffer, static_cast<std::size_t>(n));
+      } else {
+        // Wait for the process's end, which says more.
+        Result<> over = run_.Wait(-1, Clock::now() + kEndTime, for_what);
+        return over ? run_.Failure("the connection to our client was lost") : over.error();
+      }
+    }
+  }
+
+  Result<> Write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t n = ::send(line_fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) {
+        Result<> over = run_.Wait(-1, Clock::now() + kEndTime, "the next steps");
+        return over ? run_.Failure("the connection to our client was lost") : over.error();
+      }
+      text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+
+  const Variant variant_;
+  const std::string socket_path_, report_file_;
+  UniqueFd listener_;
+  AppRun run_;
+  UniqueFd line_fd_;  // goes before the processes, which then end by themselves
+  std::string input_;
+  std::chrono::nanoseconds start_up_{0};
+};
+
+class Headless final : public Starter {
+ public:
+  Headless(EventLoop& loop, const Plan& plan, const std::string& folder, int interrupt)
+      : loop_(loop), plan_(plan), folder_(folder), interrupt_(interrupt) {}
+
+  Result<std::unique_ptr<Instance>> Start(const Variant& variant) override {
+    const int number = ++started_;
+    auto instance = std::make_unique<HeadlessInstance>(loop_, variant, folder_, number, interrupt_);
+    // Whatever happens, the destructor ends what was started.
+    if (Result<> ok = instance->Start(plan_, folder_, number); !ok) return ok.error();
+    return std::unique_ptr<Instance>(std::move(instance));
+  }
+
+ private:
+  EventLoop& loop_;
+  const Plan& plan_;
+  const std::string folder_;
+  const int interrupt_;
+  int started_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Starter> HeadlessStarter(EventLoop& loop, const Plan& plan,
+                                         const std::string& folder, int interrupt) {
+  return std::make_unique<Headless>(loop, plan, folder, interrupt);
+}
+
+}  // namespace fletbridge::compare
