@@ -44,13 +44,13 @@ struct Place {
 
 class DesktopInstance final : public Instance {
  public:
-  DesktopInstance(EventLoop& loop, const Variant& variant, const std::string& folder, int number,
-                  int interrupt, Place& place)
+  DesktopInstance(const Surroundings& around, const Variant& variant, int number, Place& place)
       : variant_(variant),
-        report_file_(folder + "/r" + std::to_string(number)),
-        screen_folder_(folder + "/d" + std::to_string(number)),
+        report_file_(around.folder + "/r" + std::to_string(number)),
+        screen_folder_(around.folder + "/d" + std::to_string(number)),
         place_(place),
-        run_(loop, variant.name, folder + "/o" + std::to_string(number), interrupt) {}
+        run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
+             around.interrupt) {}
 
   ~DesktopInstance() override {
     // After a failure as well, so that they clean up.
@@ -275,37 +275,31 @@ class DesktopInstance final : public Instance {
 
 class Desktop final : public Starter {
  public:
-  Desktop(EventLoop& loop, const Plan& plan, const std::string& folder, int interrupt)
-      : loop_(loop), plan_(plan), folder_(folder), interrupt_(interrupt) {}
+  explicit Desktop(Surroundings around) : around_(std::move(around)) {}
 
   Result<std::unique_ptr<Instance>> Start(const Variant& variant) override {
     Place& place = places_[variant.name];
     if (place.folder.empty()) {
-      place.folder = folder_ + "/v" + std::to_string(places_.size());
+      place.folder = around_.folder + "/v" + std::to_string(places_.size());
       std::error_code error;
       fs::create_directories(place.folder, error);
     }
-    auto instance =
-        std::make_unique<DesktopInstance>(loop_, variant, folder_, ++started_, interrupt_, place);
+    auto instance = std::make_unique<DesktopInstance>(around_, variant, ++started_, place);
     // Whatever happens, the destructor ends what was started.
-    if (Result<> ok = instance->Start(loop_, plan_); !ok) return ok.error();
+    if (Result<> ok = instance->Start(around_.loop, around_.plan); !ok) return ok.error();
     return std::unique_ptr<Instance>(std::move(instance));
   }
 
  private:
-  EventLoop& loop_;
-  const Plan& plan_;
-  const std::string folder_;
-  const int interrupt_;
+  const Surroundings around_;
   std::map<std::string, Place> places_;
   int started_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Starter> DesktopStarter(EventLoop& loop, const Plan& plan,
-                                        const std::string& folder, int interrupt) {
-  return std::make_unique<Desktop>(loop, plan, folder, interrupt);
+std::unique_ptr<Starter> DesktopStarter(Surroundings around) {
+  return std::make_unique<Desktop>(std::move(around));
 }
 
 }  // namespace fletbridge::compare

@@ -22,12 +22,12 @@ std::string WhyNotPackaged(const Plan& plan) {
 
 class HeadlessInstance final : public Instance {
  public:
-  HeadlessInstance(EventLoop& loop, const Variant& variant, const std::string& folder, int number,
-                   int interrupt)
+  HeadlessInstance(const Surroundings& around, const Variant& variant, int number)
       : variant_(variant),
-        socket_path_(folder + "/s" + std::to_string(number)),
-        report_file_(folder + "/r" + std::to_string(number)),
-        run_(loop, variant.name, folder + "/o" + std::to_string(number), interrupt) {}
+        socket_path_(around.folder + "/s" + std::to_string(number)),
+        report_file_(around.folder + "/r" + std::to_string(number)),
+        run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
+             around.interrupt) {}
 
   ~HeadlessInstance() override {
     ::unlink(socket_path_.c_str());
@@ -194,30 +194,25 @@ class HeadlessInstance final : public Instance {
 
 class Headless final : public Starter {
  public:
-  Headless(EventLoop& loop, const Plan& plan, const std::string& folder, int interrupt)
-      : loop_(loop), plan_(plan), folder_(folder), interrupt_(interrupt) {}
+  explicit Headless(Surroundings around) : around_(std::move(around)) {}
 
   Result<std::unique_ptr<Instance>> Start(const Variant& variant) override {
     const int number = ++started_;
-    auto instance = std::make_unique<HeadlessInstance>(loop_, variant, folder_, number, interrupt_);
+    auto instance = std::make_unique<HeadlessInstance>(around_, variant, number);
     // Whatever happens, the destructor ends what was started.
-    if (Result<> ok = instance->Start(plan_, folder_, number); !ok) return ok.error();
+    if (Result<> ok = instance->Start(around_.plan, around_.folder, number); !ok) return ok.error();
     return std::unique_ptr<Instance>(std::move(instance));
   }
 
  private:
-  EventLoop& loop_;
-  const Plan& plan_;
-  const std::string folder_;
-  const int interrupt_;
+  const Surroundings around_;
   int started_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Starter> HeadlessStarter(EventLoop& loop, const Plan& plan,
-                                         const std::string& folder, int interrupt) {
-  return std::make_unique<Headless>(loop, plan, folder, interrupt);
+std::unique_ptr<Starter> HeadlessStarter(Surroundings around) {
+  return std::make_unique<Headless>(std::move(around));
 }
 
 }  // namespace fletbridge::compare

@@ -44,10 +44,15 @@ class Starter {
   [[nodiscard]] virtual Result<std::unique_ptr<Instance>> Start(const Variant& variant) = 0;
 };
 
-// `folder` is private. All three must outlive it and its instances.
-[[nodiscard]] std::unique_ptr<Starter> HeadlessStarter(EventLoop& loop, const Plan& plan,
-                                                       const std::string& folder, int interrupt);
-[[nodiscard]] std::unique_ptr<Starter> DesktopStarter(EventLoop& loop, const Plan& plan,
-                                                      const std::string& folder, int interrupt);
+// What all starts of a run have in common; what it refers to outlives them.
+struct Surroundings {
+  EventLoop& loop;
+  const Plan& plan;
+  std::string folder;  // private
+  int interrupt = -1;
+};
+
+[[nodiscard]] std::unique_ptr<Starter> HeadlessStarter(Surroundings around);
+[[nodiscard]] std::unique_ptr<Starter> DesktopStarter(Surroundings around);
 
 }  // namespace fletbridge::compare

@@ -60,7 +60,7 @@ class Runner {
     folder_ = std::move(*folder);
     loop_.Start();
     starter_ = (plan_.client.empty() ? HeadlessStarter : DesktopStarter)(
-        loop_, plan_, folder_.path(), interrupt_);
+        Surroundings{loop_, plan_, folder_.path(), interrupt_});
     const Machine machine;
     begin_ = Clock::now();
     TryVariants();
