@@ -43,6 +43,43 @@ TEST(Environment, LivesWithTheCLibrarysOwnChanges) {
   EXPECT_EQ(Variable("FLETBRIDGE_TEST_MORE"), "(none)");
 }
 
+std::size_t Places() {
+  std::size_t count = 0;
+  while (environ[count] != nullptr) ++count;
+  return count;
+}
+
+TEST(Environment, TakesNoPlaceFromOneWhoHasCounted) {
+  for (const char* name : {"FLETBRIDGE_TEST_1", "FLETBRIDGE_TEST_2"}) SetVariable(name, "value");
+  const std::size_t counted = Places();
+  UnsetVariable("FLETBRIDGE_TEST_1");
+  UnsetVariable("FLETBRIDGE_TEST_2");
+  // As the Dart VM does it, from the start of the list at each place.
+  for (std::size_t i = 0; i < counted; ++i) EXPECT_NE(environ[i], nullptr);
+}
+
+TEST(Environment, GivesThePlaceOfARemovedVariableToANewOne) {
+  SetVariable("FLETBRIDGE_TEST_OLD", "value");
+  const std::size_t before = Places();
+  for (int i = 0; i < 1000; ++i) {
+    UnsetVariable("FLETBRIDGE_TEST_OLD");
+    SetVariable("FLETBRIDGE_TEST_NEW", "value");
+    UnsetVariable("FLETBRIDGE_TEST_NEW");
+    SetVariable("FLETBRIDGE_TEST_OLD", "value");
+  }
+  EXPECT_EQ(Places(), before);
+}
+
+TEST(Environment, LivesWithTheCLibrarysOwnClearing) {
+  char** const before = environ;
+  for (const char* name : {"FLETBRIDGE_TEST_1", "FLETBRIDGE_TEST_2"}) SetVariable(name, "value");
+  ::clearenv();
+  SetVariable("FLETBRIDGE_TEST_2", "alone");
+  EXPECT_EQ(Variable("FLETBRIDGE_TEST_1"), "(none)");
+  EXPECT_EQ(Variable("FLETBRIDGE_TEST_2"), "alone");
+  environ = before;
+}
+
 // With setenv() and unsetenv() this crashes: the list moves as it grows, and loses its last place.
 TEST(Environment, GrowsAndShrinksWhileAnotherThreadReads) {
   SetVariable("FLETBRIDGE_TEST_LAST", "here");
@@ -50,10 +87,8 @@ TEST(Environment, GrowsAndShrinksWhileAnotherThreadReads) {
   std::thread reader([&done] {
     while (!done.load()) {
       EXPECT_EQ(Variable("FLETBRIDGE_TEST_LAST"), "here");
-      char** list = environ;
-      std::size_t count = 0;
-      while (list[count] != nullptr) ++count;
-      for (std::size_t i = 0; i < count; ++i) EXPECT_NE(list[i], nullptr);
+      const std::size_t count = Places();
+      for (std::size_t i = 0; i < count; ++i) EXPECT_NE(environ[i], nullptr);
     }
   });
   for (int round = 0; round < 5; ++round) {
