@@ -52,7 +52,9 @@ for row in "${plan[@]}"; do
   fi
   say "$preset: testing ${labels//[^a-z0-9|]/}"
   ran=$((ran + 1))
-  "${wrap[@]}" ctest "${select[@]}" -j "$at_once" || failed+=("$preset")
+  results=$PWD/build/test-results/$preset.xml
+  mkdir -p "${results%/*}"
+  "${wrap[@]}" ctest "${select[@]}" -j "$at_once" --output-junit "$results" || failed+=("$results")
 done
 
 if [ "$ran" = 0 ]; then
@@ -60,7 +62,10 @@ if [ "$ran" = 0 ]; then
   exit 1
 fi
 if [ ${#failed[@]} -gt 0 ]; then
-  say "failed in: ${failed[*]}"
+  # Again, at the end, where one looks first, and which some services keep alone.
+  python3 tools/failed_tests.py "${failed[@]}" >&2
+  failed=("${failed[@]##*/}")
+  say "failed in: ${failed[*]%.xml}"
   exit 1
 fi
 say "all passed"
