@@ -26,8 +26,9 @@ STEPS = [
     ("window.minimized = True", lambda seen: "Iconic" in seen["properties"]),
     ("window.minimized = False", lambda seen: "Iconic" not in seen["properties"]),
     ("window.skip_task_bar = True", lambda seen: "SKIP_TASKBAR" in seen["properties"]),
-    ("window.visible = False", lambda seen: not seen["visible"]),
-    ("window.visible = True", lambda seen: seen["visible"]),
+    # The window manager notes both later than the server, and would hide a window that is shown in between.
+    ("window.visible = False", lambda seen: not seen["visible"] and "WM_STATE:  not found" in seen["properties"]),
+    ("window.visible = True", lambda seen: seen["visible"] and "window state: Normal" in seen["properties"]),
     ("window.always_on_top = True", lambda seen: True),  # this window manager does not heed it
     ("await window.to_front()", lambda seen: True),
     ("window.icon = 'nothing.ico'", lambda seen: True),
