@@ -39,6 +39,72 @@ def _change_variables_by(host):
     os.putenv, os.unsetenv = safe_putenv, safe_unsetenv
 
 
+def _remember_generated_code(module, place):
+    """dataclasses: most of what importing Flet costs is the compiling of the methods that each of its
+    controls gets, the same texts in each run. Their code is kept as __pycache__ keeps the code of a
+    module: by the text itself, for this version of Python, for this user alone."""
+    import atexit
+    import marshal
+    from _frozen_importlib_external import _RAW_MAGIC_NUMBER as magic
+    from _imp import source_hash
+
+    file = "%s-%s-%d-%d" % (place, sys.implementation.cache_tag, magic, sys.flags.optimize)
+    limit = 16 << 20  # bytes: of more than that only what was used last stays
+    pid = os.getpid()
+
+    def load():
+        """The hash of a text -> its code in bytes; in a list, if the text came more than once."""
+        try:
+            with open(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as kept:
+                status = os.fstat(kept.fileno())
+                # Another user's word about what runs here is not taken.
+                if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                    return {}
+                data = kept.read()
+            body = memoryview(data)[8:]
+            return marshal.loads(body) if source_hash(magic, body) == data[:8] else {}
+        except (OSError, EOFError, TypeError, ValueError):
+            return {}
+
+    codes = load()
+    used, new = set(), {}
+
+    def save():
+        if not new or sys.dont_write_bytecode or os.getpid() != pid:
+            return
+        body = marshal.dumps({**load(), **new})
+        if len(body) > limit:
+            body = marshal.dumps({key: kept for key, kept in {**load(), **new}.items() if key in used})
+        part = "%s.%d" % (file, pid)
+        try:
+            os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
+            try:
+                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+                    out.write(source_hash(magic, body) + body)
+                os.replace(part, file)
+            except OSError:
+                os.unlink(part)
+        except OSError:
+            pass  # it is compiled again
+
+    def remembering_exec(source, globals, locals, /):
+        key = source_hash(magic, source.encode(errors="surrogatepass"))
+        kept = codes.pop(key, None)  # most texts come once: what is not needed again takes no room
+        if kept is None:
+            code = compile(source, "<string>", "exec", dont_inherit=True)
+            new[key] = marshal.dumps(code) if key not in used else [marshal.dumps(code)]
+        elif isinstance(kept, list):
+            codes[key] = kept
+            code = marshal.loads(kept[0])  # one of its own for each class, as if compiled
+        else:
+            code = marshal.loads(kept)
+        used.add(key)
+        exec(code, globals, locals)
+
+    atexit.register(save)
+    module.exec = remembering_exec
+
+
 def _install():
     try:
         import _fletbridge as host  # only in a hosted interpreter
@@ -71,9 +137,14 @@ def _install():
             os.write(2, text.encode(errors="backslashreplace"))
             os._exit(70)
 
+    def told(name):
+        """What the host has to say: to its own process by itself, to another one in the environment."""
+        value = host.told(name.encode()) if host else None
+        return os.environ.pop(name, None) if value is None else os.fsdecode(value)
+
     # A pipe to the host, and for direct mode a socket for Flet's server, which listens already.
-    ready = os.environ.pop("FLETBRIDGE_READY_FD", None)
-    listener = os.environ.pop("FLETBRIDGE_LISTENER_FD", None)
+    ready = told("FLETBRIDGE_READY_FD")
+    listener = told("FLETBRIDGE_LISTENER_FD")
     if ready:
         os.write(int(ready), b"1")
     if listener and ready:
@@ -255,12 +326,16 @@ def _install():
 
         server.start = start_and_watch
 
+    code_cache = told("FLETBRIDGE_CODE_CACHE")
     patches = {
         "flet.app": make_run_return,
         "flet.messaging.flet_dart_bridge_server": use_own_loop,
         "flet.messaging.flet_socket_server": take_socket,
         "flet.flet_socket_server": take_socket,  # before Flet 0.70
     }
+
+    if code_cache:
+        patches["dataclasses"] = lambda module: _remember_generated_code(module, code_cache)
 
     class BuiltIn:
         """What is a built-in module in an executable of ours."""

@@ -90,6 +90,14 @@ const std::vector<SettingSpec>& Table() {
                "in one of ours with a static libpython; in this one, with the shared libpython; "
                "auto takes the fastest that works",
        .allowed = {"interpreter", "static", "library", "auto"}},
+      {.name = "accelerators",
+       .kind = SettingKind::kChoice,
+       .metavar = "all|none",
+       .initial = "all",
+       .group = kStage,
+       .help = "What speeds up Flet's own Python beside any transport: generated-code keeps the "
+               "code that Python compiles for Flet's controls at each start; none leaves it alone",
+       .allowed = {"all", "none"}},
       {.name = "fallback",
        .kind = SettingKind::kBool,
        .initial = "false",

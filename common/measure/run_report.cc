@@ -108,6 +108,7 @@ std::string ToJson(const RunReport& report) {
         {"mode", OrNull(report.used.mode)},
         {"hosting", OrNull(report.used.hosting)},
         {"hosting_why", OrNull(report.used.hosting_why)},
+        {"accelerators", report.used.accelerators},
         {"fallbacks", fallbacks}}},
       {"processes", processes},
       {"timeline_ms",

@@ -41,6 +41,7 @@ struct RunReport {
     std::string hosting, hosting_why;        // stages 2 and 3: how the interpreter is hosted
     std::string ui_leg{};                    // how packets reach a client of its own: "uds"
     std::string client{};                    // desktop: the folder of Flet's client
+    std::vector<std::string> accelerators;   // of Flet's own Python, apart from any transport
     std::vector<Fallback> fallbacks;
   } used;
   std::vector<Process> processes;

@@ -1,5 +1,6 @@
 #include "common/python/hosted.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -34,6 +35,7 @@ struct State {
   int (*run)(int fd) = nullptr;
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<BuiltinModule> modules;
+  std::vector<std::pair<std::string, std::string>> told;  // to the shim, however we are hosted
 };
 State g_state;
 
@@ -155,6 +157,18 @@ bool SetEnvironment() {
   return good;
 }
 
+// told(b"NAME") -> what the host has to say to the shim by this name, in bytes, or None. In a
+// process of its own the shim finds that in the environment.
+PyObject* PyTold(PyObject*, PyObject* args) {
+  const char* name = nullptr;
+  if (Py()._PyArg_ParseTuple_SizeT(args, "y:told", &name) == 0) return nullptr;
+  for (const auto& [told, value] : g_state.told) {
+    if (told == name)
+      return Py().PyBytes_FromStringAndSize(value.data(), static_cast<Py_ssize_t>(value.size()));
+  }
+  return None();
+}
+
 // set_variable(b"NAME", b"value") and unset_variable(b"NAME"), of which the shim has seen to that
 // they are good.
 PyObject* PySetVariable(PyObject*, PyObject* args) {
@@ -215,6 +229,7 @@ PyObject* PyCreate(PyObject*, PyObject* args) {
 PyMethodDef g_methods[] = {
     {"start", PyStart, METH_O, nullptr},
     {"create", PyCreate, METH_VARARGS, nullptr},
+    {"told", PyTold, METH_VARARGS, nullptr},
     {"set_variable", PySetVariable, METH_VARARGS, nullptr},
     {"unset_variable", PyUnsetVariable, METH_VARARGS, nullptr},
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
@@ -268,6 +283,12 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
   g_state.running.store(true);
+  // What is for the shim alone never is in the environment, where it would leave a trace.
+  const auto for_app = std::stable_partition(
+      options.environment.begin(), options.environment.end(),
+      [](const auto& variable) { return variable.first.starts_with("FLETBRIDGE_"); });
+  g_state.told.assign(options.environment.begin(), for_app);
+  options.environment.erase(options.environment.begin(), for_app);
   if (g_state.run != nullptr) {
     g_state.environment = std::move(options.environment);
     g_state.modules = std::move(options.modules);

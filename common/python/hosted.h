@@ -25,7 +25,8 @@ struct HostedOptions {
   std::string libpython;  // empty: this process has the interpreter in it
   std::string python;     // argv[0]: decides sys.executable and the virtual environment
   std::vector<std::string> arguments;  // {"app.py", ...} or {"-m", "module", ...}
-  std::vector<std::pair<std::string, std::string>> environment;  // set in this process
+  // Set in this process; what begins with FLETBRIDGE_ is for the shim, which is told it.
+  std::vector<std::pair<std::string, std::string>> environment;
   std::vector<BuiltinModule> modules;
   // Where SIGINT, SIGTERM and SIGHUP are told, besides Python's own handlers, which run as well:
   // the handler writes one byte, the signal's number, into this descriptor.

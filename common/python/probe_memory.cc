@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
+#include "common/base/user_folder.h"
 
 namespace fletbridge {
 namespace {
@@ -81,12 +81,8 @@ std::string CircumstancesOf(const std::string& interpreter, const std::string& q
 }  // namespace
 
 ProbeMemory ProbeMemory::OfUser() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache == '/')
-    return ProbeMemory(std::string(cache) + "/fletbridge/interpreters");
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home != '/') return ProbeMemory({});
-  return ProbeMemory(std::string(home) + "/.cache/fletbridge/interpreters");
+  const std::string cache = UserCacheFolder();
+  return ProbeMemory(cache.empty() ? cache : cache + "/interpreters");
 }
 
 std::optional<std::string> ProbeMemory::Recall(const std::string& interpreter,

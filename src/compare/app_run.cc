@@ -185,11 +185,11 @@ ChildOptions StageCommand(const Plan& plan, const Variant& variant, const std::s
                           const std::string& report, const std::vector<std::string>& more) {
   ChildOptions options;
   options.executable = plan.programs + "/fletbridge";
-  options.arguments = {"run",         "--ui",          ui,
-                       "--quiet",     "--no-fallback", "--stage",
-                       variant.stage, "--transport",   variant.transport,
-                       "--report",    report,          "--python",
-                       plan.python};
+  options.arguments = {"run",         "--ui",           ui,
+                       "--quiet",     "--no-fallback",  "--stage",
+                       variant.stage, "--transport",    variant.transport,
+                       "--report",    report,           "--python",
+                       plan.python,   "--accelerators", variant.accelerated ? "all" : "none"};
   if (!variant.hosting.empty())
     options.arguments.insert(options.arguments.end(), {"--hosting", variant.hosting});
   options.arguments.insert(options.arguments.end(), more.begin(), more.end());

@@ -34,9 +34,12 @@ Result<Variant> ParseVariant(std::string_view text) {
   variant.name = text;
   std::string_view rest = text;
   if (const std::size_t plus = rest.find('+'); plus != std::string_view::npos) {
-    if (!TakeDelay(rest.substr(plus + 1), variant.delay)) {
-      return MakeError(Errc::kUsage, "the delay of '" + std::string(text) +
-                                         "' is not like +100us, of at most a second");
+    const std::string_view added = rest.substr(plus + 1);
+    variant.accelerated = added == "accelerators";
+    if (!variant.accelerated && !TakeDelay(added, variant.delay)) {
+      return MakeError(Errc::kUsage, "what is added to '" + std::string(text) +
+                                         "' is neither a delay of at most a second, like +100us, "
+                                         "nor +accelerators");
     }
     rest = rest.substr(0, plus);
   }
@@ -66,6 +69,11 @@ Result<Variant> ParseVariant(std::string_view text) {
     if (variant.stage == "1" && !variant.hosting.empty()) return Wrong(text);
   } else {
     return Wrong(text);
+  }
+  if (variant.accelerated && variant.kind != Variant::Kind::kStage) {
+    return MakeError(Errc::kUsage, std::string(rest) +
+                                       " is Flet alone and has no accelerators; add them to one "
+                                       "of our stages");
   }
   return variant;
 }

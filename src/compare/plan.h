@@ -16,13 +16,15 @@ namespace fletbridge::compare {
 // A way to run the app: `1:uds`, `2:tcp`, `3`, with a hosting where wanted (`3@static`); `flet:uds`
 // and `flet:tcp`, Flet alone with our headless client; `original:ffi` and `bridge:ffi`, as `flet
 // build` packages it, on flet-dev's libdart_bridge and on ours. A delay may be added at our end,
-// before each input: `1:uds+100us`, to see whether it is found.
+// before each input: `1:uds+100us`, to see whether it is found. Our stages run without what speeds
+// up Flet's own Python, for which no transport deserves the credit, but for `1:uds+accelerators`.
 struct Variant {
   enum class Kind { kStage, kFlet, kPackaged };
   std::string name;  // as it was written
   Kind kind = Kind::kStage;
   std::string stage, transport, hosting;
   std::chrono::nanoseconds delay{0};
+  bool accelerated = false;
 };
 [[nodiscard]] Result<Variant> ParseVariant(std::string_view text);
 // A list with commas; no variant twice.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/user_folder.h"
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
 #include "common/python/interpreter.h"
@@ -127,6 +128,14 @@ void Announce(const RunRequest& request, const Interpreter& python, const Chosen
   }
 }
 
+// Where the shim keeps the code that Python generates for this Flet, without what the shim adds to
+// the name; empty if it is to keep none.
+std::string CodeCache(const Handover& run) {
+  const std::string folder = UserCacheFolder();
+  if (!run.request.accelerate || folder.empty()) return {};
+  return folder + "/generated-code/flet-" + run.python.flet_version;
+}
+
 // The run itself, in the program in which it stays.
 int RunHere(Handover& run) {
   // Read at the end, which may come inside exit().
@@ -138,6 +147,8 @@ int RunHere(Handover& run) {
   spec.python = run.python.path;
   spec.arguments = AppArguments(request);
   spec.environment = request.environment;
+  const std::string code_cache = CodeCache(run);
+  if (!code_cache.empty()) spec.environment.emplace_back("FLETBRIDGE_CODE_CACHE", code_cache);
   spec.generation = GenerationOf(run.python);
   spec.limits = request.limits;
   spec.single_session = request.shown_by == "headless";
@@ -169,6 +180,7 @@ int RunHere(Handover& run) {
     parts.report.used.hosting = HostingName(run.chosen.hostings.front());
     parts.report.used.hosting_why = run.chosen.hosting_why;
   }
+  if (!code_cache.empty()) parts.report.used.accelerators = {"generated-code"};
   parts.report.used.fallbacks = run.chosen.fallbacks;
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;

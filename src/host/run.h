@@ -23,6 +23,7 @@ struct RunRequest {
   std::string ui = "auto";       // "desktop", "headless", "attach" or "auto"
   std::string attach_address;    // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
   std::string flet_client;       // desktop: folder or archive of Flet's client; empty to search
+  bool accelerate = true;        // keeps the code that Python generates for Flet's controls
   bool hidden = false;           // desktop: the window is hidden until the app shows it
   std::string assets;            // desktop: the app's folder of assets; empty if it has none
   std::string python;            // interpreter or virtual environment; empty to search

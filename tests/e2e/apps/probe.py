@@ -95,6 +95,8 @@ def spawn_and_fork():
                             "sys.path[1:], sorted(k for k in os.environ if k.startswith("
                             "('FLETBRIDGE', 'PYTHON')))]))"], capture_output=True, text=True)
     results["child"] = [child.returncode, child.stdout, child.stderr]
+    inherited = subprocess.run(["env", "-0"], capture_output=True).stdout.split(b"\0")
+    results["no_gaps"] = inherited.count(b"") == 1  # behind the last one
     return results
 
 

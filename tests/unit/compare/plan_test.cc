@@ -24,6 +24,8 @@ TEST(ParseVariant, ReadsStagesFletAndTheOriginal) {
 
 TEST(ParseVariant, ReadsAnAddedDelay) {
   EXPECT_EQ(ParseVariant("1:uds+100us")->delay, std::chrono::microseconds(100));
+  EXPECT_FALSE(ParseVariant("2:uds")->accelerated);
+  EXPECT_TRUE(ParseVariant("2:uds+accelerators")->accelerated);
   EXPECT_EQ(ParseVariant("3@library+14us")->hosting, "library");
   for (const char* wrong : {"1:uds+", "1:uds+us", "1:uds+100", "1:uds+-1us", "1:uds+2000000us"}) {
     EXPECT_FALSE(ParseVariant(wrong)) << wrong;

@@ -60,7 +60,7 @@ TEST(RunReport, HasTheKeysOfTheContract) {
               UnorderedElementsAre("stage", "transport", "ui", "hosting"));
   EXPECT_THAT(Keys(report["used"]),
               UnorderedElementsAre("stage", "transport", "ui", "ui_leg", "client", "mode",
-                                   "hosting", "hosting_why", "fallbacks"));
+                                   "hosting", "hosting_why", "accelerators", "fallbacks"));
   EXPECT_THAT(Keys(report["timeline_ms"]),
               UnorderedElementsAre("python_ready", "app_listening", "registered", "first_frame",
                                    "window_shown", "frame_drawn"));

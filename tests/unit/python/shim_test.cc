@@ -1,13 +1,18 @@
 // The shim (python/sitecustomize.py) in the real interpreter with the pinned Flet, started as stage
 // 1 starts it.
-#include <signal.h>
-
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <set>
+#include <signal.h>
 #include <sstream>
 #include <string>
+#include <sys/stat.h>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -118,6 +123,79 @@ TEST_F(Shim, LeavesThemAsTheyWereForTheAppsOwnChildrenToo) {
   const ScopedVariable path("PYTHONPATH", "/a");
   const std::string without = Run(app);
   EXPECT_EQ(Run(app, WithShim()), without);
+}
+
+class GeneratedCode : public Shim {
+ protected:
+  // Two of the classes have the same texts.
+  std::string Start(const char* no_bytecode = "") {
+    return Run(
+        "import os, sys\ncompiled = 0\n"
+        "def hook(event, arguments):\n"
+        "    global compiled\n"
+        "    compiled += event == 'compile' and '__create_fn__' in str(arguments[0])\n"
+        "sys.addaudithook(hook)\n"
+        "from dataclasses import dataclass, field\n"
+        "A, B = [dataclass(type('P', (), {'__annotations__': {'x': int}})) for _ in '12']\n"
+        "@dataclass(order=True)\n"
+        "class C:\n    y: str = 'b'\n    z: list = field(default_factory=list)\n"
+        "print(A(1), B(2) == B(2), A(1) == B(1), C() < C('c'), C().z is C().z, "
+        "A.__init__.__code__ is B.__init__.__code__, 'FLETBRIDGE_CODE_CACHE' in os.environ)\n"
+        "print('compiled' if compiled else 'kept')\n",
+        WithShim({{"FLETBRIDGE_CODE_CACHE", folder_.path() + "/cache/flet-1"},
+                  {"PYTHONDONTWRITEBYTECODE", no_bytecode}}));
+  }
+  std::vector<std::filesystem::path> Files() {
+    std::vector<std::filesystem::path> found;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path() + "/cache", none))
+      found.push_back(entry.path());
+    return found;
+  }
+
+  const std::string kOut = "P(x=1) True False True False False False\n";
+};
+
+TEST_F(GeneratedCode, IsCompiledInTheFirstStartAlone) {
+  EXPECT_EQ(Start(), kOut + "compiled\n");
+  ASSERT_EQ(Files().size(), 1U);
+  EXPECT_EQ(Start(), kOut + "kept\n");
+  EXPECT_EQ(Start(), kOut + "kept\n");
+}
+
+TEST_F(GeneratedCode, IsCompiledAgainWhereWhatIsKeptIsNotToBeTrusted) {
+  namespace fs = std::filesystem;
+  using Change = std::function<void(const fs::path&)>;
+  const std::map<std::string, Change> changes{
+      {"cut off", [](const fs::path& file) { fs::resize_file(file, fs::file_size(file) / 2); }},
+      {"empty", [](const fs::path& file) { fs::resize_file(file, 0); }},
+      {"changed",
+       [](const fs::path& file) {
+         std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(200) << "word";
+       }},
+      {"others may write", [](const fs::path& file) { ::chmod(file.c_str(), 0666); }},
+      {"a link",
+       [](const fs::path& file) {
+         fs::rename(file, file.string() + ".real");
+         fs::create_symlink(file.string() + ".real", file);
+       }},
+      {"a pipe", [](const fs::path& file) { fs::remove(file), ::mkfifo(file.c_str(), 0600); }},
+  };
+  for (const auto& [what, change] : changes) {
+    Start();
+    ASSERT_EQ(Start(), kOut + "kept\n") << what;
+    change(Files().front());
+    EXPECT_EQ(Start(), kOut + "compiled\n") << what;
+    EXPECT_EQ(Start(), kOut + "kept\n") << what;
+    fs::remove_all(folder_.path() + "/cache");
+  }
+}
+
+TEST_F(GeneratedCode, IsNotKeptWhereItCannotOrMustNotBe) {
+  EXPECT_EQ(Start("1"), kOut + "compiled\n");
+  EXPECT_THAT(Files(), testing::IsEmpty());
+  folder_.Write("cache", "a file where the folder would be");
+  EXPECT_EQ(Start(), kOut + "compiled\n");
 }
 
 TEST_F(Shim, GivesWayToTheMachinesOwnSitecustomize) {
