@@ -37,7 +37,10 @@ constexpr std::size_t kEnough = std::size_t{1}
 constexpr int kLingerTurns = 50;
 // So many files share the limit.
 constexpr std::uint64_t kFiles = 8;
-constexpr std::size_t kItemOverhead = 128;
+// Packets wait in blocks, which are used again once they are written: fresh memory comes from the
+// kernel page by page, which costs several times what copying does (tests/bench/recorder_cost.cc).
+constexpr std::size_t kBlockBytes = std::size_t{1} << 20;  // or one packet that is larger
+constexpr std::size_t kMostSpare = std::size_t{16} << 20;  // bytes of blocks that wait for use
 
 Error CannotRecord(const std::string& file, const std::string& why) {
   return MakeError(Errc::kUsage, "cannot record to " + file + ": " + why + "; name another file");
@@ -62,6 +65,12 @@ std::string NewId() {
   std::string id;
   for (int i = 0; i < 16; ++i) id += "0123456789abcdef"[random() % 16];
   return id;
+}
+
+std::span<const std::byte> BytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+std::string_view TextOf(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // Threads of ours take no signals: they are Python's, or the session's.
@@ -93,13 +102,17 @@ Result<> CheckRecordingPath(const std::string& file) {
 }
 
 struct Recorder::Writer {
-  struct Item {
+  // What stands in a block before each content: a packet's payload, or JSON.
+  struct Head {
     RecordKind kind = RecordKind::kPacket;
-    std::int64_t at_ns = 0;
     Direction direction = Direction::kToApp;
     PacketType type = PacketType::kControl;
-    Buffer payload;
-    std::string text;  // JSON
+    std::int64_t at_ns = 0;
+    std::size_t size = 0;
+  };
+  struct Block {
+    Buffer memory;
+    std::size_t used = 0;
   };
 
   Writer(RecorderOptions given, Info about)
@@ -108,9 +121,9 @@ struct Recorder::Writer {
         file_bytes(std::max(options.limit_bytes, kLeastLimit) / kFiles),
         redactor(options.redact) {}
 
-  // Any thread. Whether somebody must wake the writer.
-  void Push(Item&& item) noexcept try {
-    item.at_ns = Now();
+  void Push(Head head, std::span<const std::byte> content) noexcept try {
+    head.at_ns = Now();
+    head.size = content.size();
     {
       const std::lock_guard lock(mutex);
       if (stopped || closing) return;
@@ -118,8 +131,13 @@ struct Recorder::Writer {
         stopped = true;
         overrun = true;
       } else {
-        waiting_bytes += item.payload.size() + kItemOverhead;
-        waiting.push_back(std::move(item));
+        const std::size_t bytes = sizeof head + content.size();
+        Block& block = WithRoom(bytes);
+        std::byte* const at = block.memory.data() + block.used;
+        std::memcpy(at, &head, sizeof head);
+        std::copy(content.begin(), content.end(), at + sizeof head);
+        block.used += bytes;
+        waiting_bytes += bytes;
       }
       if (!asleep) return;
       asleep = false;
@@ -130,6 +148,42 @@ struct Recorder::Writer {
     stopped = true;
   }
 
+  // Under mutex. The last block that waits, a spare or a new one. Of two blocks that follow one
+  // another more than half is used, so that memory is bounded as bytes are.
+  Block& WithRoom(std::size_t bytes) {
+    if (!waiting.empty() && waiting.back().memory.size() - waiting.back().used >= bytes)
+      return waiting.back();
+    const auto fits = std::find_if(spare.rbegin(), spare.rend(), [&](const Block& block) {
+      return block.memory.size() >= bytes;
+    });
+    if (fits == spare.rend())
+      return waiting.emplace_back(Block{Buffer(std::max(bytes, kBlockBytes))});
+    Block& block = waiting.emplace_back(std::move(*fits));
+    spare_bytes -= block.memory.size();
+    spare.erase(std::next(fits).base());
+    return block;
+  }
+
+  void GiveBack(Block block) {
+    block.used = 0;
+    {
+      const std::lock_guard lock(mutex);
+      spare_bytes += block.memory.size();
+      spare.push_back(std::move(block));
+    }
+    KeepSpare(kMostSpare);
+  }
+
+  void KeepSpare(std::size_t most_bytes) {
+    std::vector<Block> dropped;  // freed outside of the lock
+    const std::lock_guard lock(mutex);
+    while (spare_bytes > most_bytes) {
+      spare_bytes -= spare.back().memory.size();
+      dropped.push_back(std::move(spare.back()));
+      spare.pop_back();
+    }
+  }
+
   std::int64_t Now() const { return std::chrono::nanoseconds(Clock::now() - start).count(); }
 
   void Run() noexcept try {
@@ -137,7 +191,7 @@ struct Recorder::Writer {
     if (!Write()) return Stop();
     int idle_turns = kLingerTurns;
     for (bool more = true; more;) {
-      std::deque<Item> items;
+      std::deque<Block> blocks;
       {
         std::unique_lock lock(mutex);
         const auto ends = [this] { return closing || stopped; };
@@ -150,15 +204,19 @@ struct Recorder::Writer {
         changed.wait_for(lock, kGather, [&] { return waiting_bytes > kEnough || ends(); });
         idle_turns = waiting.empty() ? idle_turns + 1 : 0;
         if (stopped) break;
-        items.swap(waiting);
+        blocks.swap(waiting);
         waiting_bytes = 0;
         more = !closing;
       }
-      for (Item& item : items) {
-        Put(item);
-        if (text.size() > (std::size_t{1} << 20) && !Write()) return Stop();
+      for (Block& block : blocks) {
+        if (!PutAll(block)) return Stop();
+        GiveBack(std::move(block));
       }
       if (!Write()) return Stop();
+      if (idle_turns == kLingerTurns) {  // an idle app costs next to no memory either
+        KeepSpare(kBlockBytes);
+        text.shrink_to_fit();
+      }
     }
     Stop();
   } catch (const std::exception& error) {
@@ -166,18 +224,30 @@ struct Recorder::Writer {
     Stop();
   }
 
-  void Put(Item& item) {
-    if (item.kind != RecordKind::kPacket) {
-      if (item.kind == RecordKind::kSession) redactor.NewSession();
-      if (item.kind == RecordKind::kInfo) static_cast<void>(ReadInfo(item.text, info));
-      AppendRecord(text, item.kind, item.at_ns, item.text);
+  bool PutAll(const Block& block) {
+    std::span<const std::byte> rest = block.memory.span().first(block.used);
+    while (!rest.empty()) {
+      Head head;
+      std::memcpy(&head, rest.data(), sizeof head);
+      Put(head, rest.subspan(sizeof head, head.size));
+      rest = rest.subspan(sizeof head + head.size);
+      if (text.size() > (std::size_t{1} << 20) && !Write()) return false;
+    }
+    return true;
+  }
+
+  void Put(const Head& head, std::span<const std::byte> content) {
+    if (head.kind != RecordKind::kPacket) {
+      if (head.kind == RecordKind::kSession) redactor.NewSession();
+      if (head.kind == RecordKind::kInfo) static_cast<void>(ReadInfo(TextOf(content), info));
+      AppendRecord(text, head.kind, head.at_ns, TextOf(content));
       return;
     }
-    const Redactor::Outcome outcome = redactor.Pass(item.direction, item.type, item.payload.span());
-    const Buffer& payload = outcome.payload ? *outcome.payload : item.payload;
+    const Redactor::Outcome outcome = redactor.Pass(head.direction, head.type, content);
+    const std::span<const std::byte> payload = outcome.payload ? outcome.payload->span() : content;
     const std::uint64_t then = written + text.size() + payload.size();
-    if (then > (begun ? file_bytes : options.limit_bytes / 2)) NextFile(item.at_ns);
-    AppendPacket(text, item.at_ns, item.direction, item.type, outcome.flags, payload.span());
+    if (then > (begun ? file_bytes : options.limit_bytes / 2)) NextFile(head.at_ns);
+    AppendPacket(text, head.at_ns, head.direction, head.type, outcome.flags, payload);
     begun = begun || redactor.drawn();
   }
 
@@ -234,12 +304,16 @@ struct Recorder::Writer {
   }
 
   void Stop() {
+    std::deque<Block> unwritten;  // freed outside of the lock
+    std::vector<Block> unused;
     {
       const std::lock_guard lock(mutex);
       stopped = true;
       done = true;
-      waiting.clear();
+      unwritten.swap(waiting);
       waiting_bytes = 0;
+      unused.swap(spare);
+      spare_bytes = 0;
       if (overrun) why_stopped = "the disk is slower than the app";
     }
     if (!why_stopped.empty()) {
@@ -274,8 +348,10 @@ struct Recorder::Writer {
   // under mutex
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<Item> waiting;
+  std::deque<Block> waiting;
   std::size_t waiting_bytes = 0;
+  std::vector<Block> spare;
+  std::size_t spare_bytes = 0;
   bool asleep = false;
   bool closing = false;
   bool stopped = false;
@@ -317,35 +393,18 @@ Recorder::~Recorder() {
   writer_->changed.notify_all();
 }
 
-void Recorder::Take(Direction direction, const Packet& packet) noexcept try {
-  Writer::Item item;
-  item.direction = direction;
-  item.type = packet.type;
-  item.payload = Buffer(packet.payload.span());
-  writer_->Push(std::move(item));
-} catch (const std::exception&) {  // no memory: the app has more need of it
-  const std::lock_guard lock(writer_->mutex);
-  writer_->stopped = true;
+void Recorder::Take(Direction direction, const Packet& packet) noexcept {
+  writer_->Push({.direction = direction, .type = packet.type}, packet.payload.span());
 }
 
-void Recorder::NewSession() noexcept {
-  Writer::Item item;
-  item.kind = RecordKind::kSession;
-  writer_->Push(std::move(item));
-}
+void Recorder::NewSession() noexcept { writer_->Push({.kind = RecordKind::kSession}, {}); }
 
 void Recorder::Tell(const Info& info) noexcept {
-  Writer::Item item;
-  item.kind = RecordKind::kInfo;
-  item.text = InfoJson(info);
-  writer_->Push(std::move(item));
+  writer_->Push({.kind = RecordKind::kInfo}, BytesOf(InfoJson(info)));
 }
 
 void Recorder::Close(const End& end, std::chrono::milliseconds deadline) noexcept {
-  Writer::Item item;
-  item.kind = RecordKind::kEnd;
-  item.text = EndJson(end);
-  writer_->Push(std::move(item));
+  writer_->Push({.kind = RecordKind::kEnd}, BytesOf(EndJson(end)));
   std::unique_lock lock(writer_->mutex);
   writer_->closing = true;
   writer_->changed.notify_all();

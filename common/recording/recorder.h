@@ -1,7 +1,7 @@
 // Room: common/recording. Writes a session to a file while it runs. The host gives it each packet
 // as it comes by; a thread of its own masks and writes, so that a slow disk never holds the
 // session. What waits is bounded; if the disk cannot keep up or is full, the recording stops with
-// one line and the app goes on.
+// one line and the app goes on. Memory is used again while packets come, and given up in silence.
 //
 // Threads: Open() before others start; the methods from any one thread at a time. They copy, and
 // never wait, but for Close().

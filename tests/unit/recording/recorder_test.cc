@@ -1,12 +1,16 @@
 #include "common/recording/recorder.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <filesystem>
+#include <malloc.h>
+#include <sys/stat.h>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/unique_fd.h"
 #include "common/recording/recording.h"
 #include "common/recording/segments.h"
 #include "common/recording/session_tree.h"
@@ -24,6 +28,12 @@ using testing::IsEmpty;
 constexpr auto kDeadline = 20s;
 
 Packet PacketOf(const Buffer& payload) { return {PacketType::kControl, Buffer(payload.span())}; }
+
+// 0 where the allocator is a sanitizer's.
+std::size_t BytesInUse() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
 
 class RecorderTest : public testing::Test {
  protected:
@@ -78,6 +88,65 @@ TEST_F(RecorderTest, WritesBeforeItIsClosed) {
     std::this_thread::yield();
   EXPECT_EQ(Load().packets(), 5u);
   EXPECT_FALSE(Load().end());
+}
+
+TEST_F(RecorderTest, KeepsOrderAndBytesOfPacketsOfAllSizes) {
+  const auto recorder = Open();
+  std::vector<std::size_t> sizes;
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 94, 4096, 65536, 700'000,
+                                                                   1'048'575, 1'048'576, 3'000'000})
+    sizes.insert(sizes.end(), {size, 0, 1, size});
+  std::vector<Buffer> sent;
+  for (const std::size_t size : sizes) {
+    std::string text(size, static_cast<char>('a' + sent.size() % 26));
+    sent.emplace_back(std::string_view(text));
+    recorder->Take(Direction::kToUi, {PacketType::kData, Buffer(sent.back().span())});
+  }
+  recorder->Close({}, kDeadline);
+  const Recording recording = Load();
+  EXPECT_THAT(recording.flaws(), IsEmpty());
+  ASSERT_EQ(recording.packets(), sent.size());
+  for (std::size_t i = 0; i < sent.size(); ++i)
+    EXPECT_TRUE(std::ranges::equal(recording.entries()[i].payload, sent[i].span())) << i;
+}
+
+TEST_F(RecorderTest, GivesTheMemoryOfABurstBackWhenNothingComesAnyMore) {
+  const Packet packet{PacketType::kData, Buffer(std::string_view(std::string(65536, 'x')))};
+  const std::size_t before = BytesInUse();
+  if (before < packet.payload.size()) GTEST_SKIP() << "the allocator does not tell what is in use";
+  const auto recorder = Open();
+  std::size_t most = 0;
+  for (int i = 0; i < 300; ++i) {
+    recorder->Take(Direction::kToUi, packet);
+    most = std::max(most, BytesInUse());
+  }
+  constexpr std::size_t kIdle = std::size_t{2} << 20;
+  EXPECT_GT(most, before + kIdle);
+  const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+  while (BytesInUse() > before + kIdle && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_LE(BytesInUse(), before + kIdle);
+}
+
+TEST_F(RecorderTest, StopsWithOneLineWhenWhatWaitsForASlowDiskExceedsItsBound) {
+  const std::string pipe = folder_.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  UniqueFd reader(::open(pipe.c_str(), O_RDWR | O_CLOEXEC));  // which reads nothing
+  RecorderOptions options;
+  options.file = pipe;
+  options.most_waiting = std::size_t{4} << 20;
+  Result<std::unique_ptr<Recorder>> recorder = Recorder::Open(std::move(options), {});
+  ASSERT_TRUE(recorder);
+  const Packet packet{PacketType::kData, Buffer(std::string_view(std::string(65536, 'x')))};
+  testing::internal::CaptureStderr();
+  const std::size_t before = BytesInUse();
+  for (int i = 0; i < 1000; ++i) (*recorder)->Take(Direction::kToUi, packet);
+  EXPECT_LE(BytesInUse(), before + (std::size_t{24} << 20));
+  reader.reset();
+  (*recorder)->Close({}, kDeadline);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("stopped: the disk is slower than the app"));
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 TEST_F(RecorderTest, KeepsTheBeginningAndTheLatestWithinTheLimit) {
