@@ -7,7 +7,8 @@ A variant is `flet` (`python app.py`, Flet's own client in a process of its own)
 FLET_VIEW_PATH naming our `flet`), or a stage and a hosting as `fletbridge compare` names them (`1:uds`, `2:uds`,
 `2:uds@library`, `3`). All have Flet 0.82.2 and its client, but for `3`: a bridge into one process came with
 0.86, so that there Flet is 1.0.5, and what it says is translated for the same client. A version may be
-named: `2:uds/1.0.5`. The first variant is the baseline.
+named: `2:uds/1.0.5`. What speeds up Flet's own Python is off, but in `2:uds+accelerators`. The first variant is
+the baseline.
 
 start   from the start of the first process until the counter's + is on the screen, as it stays
 memory  PSS of all processes, two seconds after that; and again two seconds after the clicks (--clicks)
@@ -51,7 +52,7 @@ class Bench:
     def __init__(self, screen, home):
         self.screen = screen
         self.environment = {name: value for name, value in os.environ.items()
-                            if not name.startswith(("FLET", "XDG_"))}
+                            if not name.startswith(("FLET", "XDG_", "PYTHON"))}
         self.environment |= screen.environment | {"HOME": str(home)}
         del self.environment["MESA_SHADER_CACHE_DISABLE"]  # as a person has it; warm, and below this HOME
         self.home = home
@@ -63,7 +64,8 @@ class Bench:
         return found[0] if found else ROOT / "build/clients/0.82.2/flet"
 
     def start(self, variant, report):
-        layout, _, version = variant.partition("/")
+        layout, _, more = variant.partition("+")
+        layout, _, version = layout.partition("/")
         layout, _, hosting = layout.partition("@")
         stage, _, transport = layout.partition(":")
         version = version or ("1.0.5" if stage == "3" else "0.82.2")
@@ -76,6 +78,7 @@ class Bench:
                                 "FLETBRIDGE_FLET_CLIENT": str(self.client()), "FLETBRIDGE_REPORT": str(report)}
         else:
             command = [BIN / "fletbridge", "run", "--quiet", "--stage", stage, "--ui", "desktop", "--python", python,
+                       "--accelerators", "all" if more == "accelerators" else "none",
                        "--flet-client", self.client(), "--report", report]
             if transport:
                 command += ["--transport", transport]
@@ -202,16 +205,16 @@ def main():
 
     base = options.variants[0]
     for figure in [name for name in results[base][0] if name != "timeline"]:
-        print(f"{figure:14} {'median':>8}   ratio to {base}, median of {options.rounds} rounds [95 %]")
+        print(f"{figure:20} {'median':>8}   ratio to {base}, median of {options.rounds} rounds [95 %]")
         for variant in options.variants:
             values, bases = ([run[figure] for run in results[one]] for one in (variant, base))
             compared = shown(ratio(values, bases)) if all(bases) else "the baseline has 0 in it"
-            print(f"{variant:14} {statistics.median(values):8.1f}   {compared}")
+            print(f"{variant:20} {statistics.median(values):8.1f}   {compared}")
         print()
     for variant in options.variants:
         times = [run["timeline"] for run in results[variant] if "timeline" in run]
         if times:
-            print(f"{variant:14} " + ", ".join(
+            print(f"{variant:20} " + ", ".join(
                 f"{name} {statistics.median(values):.0f}" for name in times[0]
                 if (values := [one[name] for one in times if one[name] is not None])))
     print(note(disturbed, options.rounds))
