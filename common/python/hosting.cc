@@ -16,12 +16,7 @@ constexpr std::string_view kStaticPrefix = FLETBRIDGE_STATIC_PREFIX;
 std::string InterpreterObstacle(const Interpreter& python) {
   if (!python.extension_obstacle.empty())
     return python.path + " cannot load our extension: " + python.extension_obstacle;
-  const std::string shim = ShimFolder() + "/sitecustomize.py";
-  std::error_code error;
-  if (!fs::exists(shim, error)) return "there is no " + shim + "; install fletbridge as a whole";
-  if (shim.find(':') == std::string::npos) return {};
-  return ShimFolder() +
-         " cannot stand in PYTHONPATH, for it has a colon; install fletbridge elsewhere";
+  return ShimObstacle();
 }
 
 std::string StaticObstacle(const Interpreter& python) {
@@ -72,6 +67,15 @@ const std::string& PartsFolder() {
 
 std::string ExtensionPath() { return PartsFolder() + "/fletbridge_python.abi3.so"; }
 std::string ShimFolder() { return PartsFolder() + "/shim"; }
+
+std::string ShimObstacle() {
+  const std::string shim = ShimFolder() + "/sitecustomize.py";
+  std::error_code error;
+  if (!fs::exists(shim, error)) return "there is no " + shim + "; install fletbridge as a whole";
+  if (shim.find(':') == std::string::npos) return {};
+  return ShimFolder() +
+         " cannot stand in PYTHONPATH, for it has a colon; install fletbridge elsewhere";
+}
 std::string StaticProgramPath() {
   return PartsFolder() + "/fletbridge-static-" +
          std::string(kStaticVersion.substr(0, kStaticVersion.rfind('.')));

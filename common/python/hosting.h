@@ -36,6 +36,7 @@ inline constexpr std::array kHostings = {Hosting::kInterpreter, Hosting::kStatic
 [[nodiscard]] const std::string& PartsFolder();
 [[nodiscard]] std::string ExtensionPath();      // what the interpreter loads
 [[nodiscard]] std::string ShimFolder();         // what stands on its PYTHONPATH until it is up
+[[nodiscard]] std::string ShimObstacle();       // why that cannot be; empty if it can
 [[nodiscard]] std::string StaticProgramPath();  // the executable with libpython3.X.a inside
 
 }  // namespace fletbridge

@@ -12,6 +12,7 @@
 #include "common/app/socket_app.h"
 #include "common/base/log.h"
 #include "common/process/child.h"
+#include "common/python/hosting.h"
 
 namespace fletbridge::stage1 {
 namespace {
@@ -32,7 +33,10 @@ class ProcessTransport final : public SocketApp {
 
   void Start(AppSink& sink) override {
     Environment environment;
-    if (!AddShim(folder().File("shim"), environment)) {
+    // Python keeps the compiled shim beside the installed one; the executable may be alone, though.
+    if (ShimObstacle().empty()) {
+      PointToShim(ShimFolder(), environment);
+    } else if (!AddShim(folder().File("shim"), environment)) {
       Log(LogLevel::kWarning,
           "cannot write the shim into " + folder().path() + "; the app's clean-up will not run");
     }
