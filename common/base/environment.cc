@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <unistd.h>
+#include <vector>
 
 namespace fletbridge {
 namespace {
@@ -19,8 +21,9 @@ char g_removed[2] = {};
 struct Ours {
   std::mutex mutex;
   std::set<std::string> texts;
-  char** list = nullptr;  // the environment, unless the C library has made another since
-  std::size_t room = 0;   // of the list, its end mark included
+  std::vector<std::unique_ptr<char*[]>> lists;  // the outgrown ones, and last the one in use
+  char** list = nullptr;                        // that, unless the C library has made another since
+  std::size_t room = 0;                         // of it, its end mark included
 };
 Ours& Shared() {
   static auto* ours = new Ours;
@@ -43,7 +46,7 @@ void Put(char** place, char* text) { __atomic_store_n(place, text, __ATOMIC_RELE
 void TakeOver(Ours& ours, std::size_t count) {
   if (ours.list == nullptr || ours.room < count + 2) {
     ours.room = std::max(kLeastRoom, 2 * (count + 2));
-    ours.list = new char*[ours.room]();
+    ours.list = ours.lists.emplace_back(new char*[ours.room]()).get();
   }
   // One that was the environment before may still be read: it loses no place either.
   const std::size_t before = CountOf(ours.list);
