@@ -33,7 +33,8 @@ int Fail(const Error& error) {
 int RunApp(const Options& options) {
   static Timeline timeline;
   auto loop = std::make_unique<EventLoop>();
-  Result<Interpreter> python = ProbeInterpreter(options.python);
+  // Not asked at each start: a packaged app knows its own, and is measured here.
+  Result<Interpreter> python = RecallInterpreter(options.python);
   if (!python) return Fail(python.error());
 
   HeadlessOptions headless;
