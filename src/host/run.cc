@@ -1,6 +1,7 @@
 #include "src/host/run.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -132,7 +133,9 @@ void Announce(const RunRequest& request, const Interpreter& python, const Chosen
 // the name; empty if it is to keep none.
 std::string CodeCache(const Handover& run) {
   const std::string folder = UserCacheFolder();
-  if (!run.request.accelerate || folder.empty()) return {};
+  const char* no_bytecode = std::getenv("PYTHONDONTWRITEBYTECODE");
+  const bool may_keep = no_bytecode == nullptr || *no_bytecode == '\0';
+  if (!run.request.accelerate || !may_keep || folder.empty()) return {};
   return folder + "/generated-code/flet-" + run.python.flet_version;
 }
 

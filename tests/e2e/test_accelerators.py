@@ -8,9 +8,9 @@ COUNTER = EXAMPLES / "counter/main.py"
 class Accelerated:
     python = PYTHON_OF_2
 
-    def counted(self, *options):
+    def counted(self, *options, env=None):
         """A whole run; the accelerators of its report."""
-        run = self.box.headless(self.variant, COUNTER, python=self.python, options=options,
+        run = self.box.headless(self.variant, COUNTER, python=self.python, options=options, env=env,
                                 steps='click text="+"\nexpect text="1"\nclose\n')
         self.assertEqual(run.wait(60), 0, run.shown())
         self.assertEqual(run.text[1], "")
@@ -23,6 +23,7 @@ class Accelerated:
 
     def testGeneratedCodeIsKeptAndTakenAgainUnlessSwitchedOff(self):
         self.assertEqual(self.counted("--accelerators", "none"), [])
+        self.assertEqual(self.counted(env={"PYTHONDONTWRITEBYTECODE": "1"}), [])
         self.assertEqual(self.kept(), {})
         self.assertEqual(self.counted(), ["generated-code"])
         first = self.kept()
