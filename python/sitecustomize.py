@@ -75,11 +75,11 @@ def _remember_generated_code(module, place):
         body = marshal.dumps({**load(), **new})
         if len(body) > limit:
             body = marshal.dumps({key: kept for key, kept in {**load(), **new}.items() if key in used})
-        part = "%s.%d" % (file, pid)
+        part = file + ".part"  # one for all: what two write at once is refused by its hash, what a killed one left goes
         try:
             os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
             try:
-                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as out:
                     out.write(source_hash(magic, body) + body)
                 os.replace(part, file)
             except OSError:

@@ -173,6 +173,11 @@ TEST_F(GeneratedCode, IsCompiledAgainWhereWhatIsKeptIsNotToBeTrusted) {
        [](const fs::path& file) {
          std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(200) << "word";
        }},
+      {"left by a killed start",
+       [](const fs::path& file) {
+         fs::rename(file, file.string() + ".part");
+         fs::resize_file(file.string() + ".part", 100);
+       }},
       {"others may write", [](const fs::path& file) { ::chmod(file.c_str(), 0666); }},
       {"a link",
        [](const fs::path& file) {
