@@ -79,7 +79,8 @@ def _remember_generated_code(module, place):
         try:
             os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
             try:
-                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as out:
+                anew = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+                with open(os.open(part, anew, 0o600), "wb") as out:
                     out.write(source_hash(magic, body) + body)
                 os.replace(part, file)
             except OSError:

@@ -9,33 +9,35 @@ from windowed import APP, CLIENT, Windowed
 ABOVE_ALL = ("WM_NAME", "_NET_WM_NAME", "WM_CLASS", "WM_PROTOCOLS", "WM_NORMAL_HINTS", "_NET_WM_WINDOW_TYPE",
              "_NET_WM_ICON", "_NET_WM_STATE", "WM_STATE", "_MOTIF_WM_HINTS", "_NET_WM_WINDOW_OPACITY",
              "WM_WINDOW_ROLE", "_GTK_APPLICATION_ID", "_GTK_THEME_VARIANT")
-# What the app does, and by what it is seen to have happened.
+# What the app does, and by what it is seen to have happened: by the window's event, which changes the app's own value
+# and would do so under the next step, and by how the window is.
 STEPS = [
-    ("window.title_bar_hidden = False", lambda seen: seen["place"][2:] == (1280, 720)),
-    ("window.width = 800; window.height = 600", lambda seen: seen["place"][2:] == (800, 600)),
-    ("page.title = 'Öther'", lambda seen: "Öther" in seen["properties"]),
-    ("window.left = 100; window.top = 50", lambda seen: seen["place"][0] > 90),
-    ("await window.center()", lambda seen: seen["place"][0] > 200),
-    ("window.min_width = 500; window.min_height = 300", lambda seen: "500 by 300" in seen["properties"]),
-    ("window.resizable = False", lambda seen: "maximum size" in seen["properties"]),
-    ("window.resizable = True", lambda seen: "maximum size" not in seen["properties"]),
-    ("window.maximized = True", lambda seen: "MAXIMIZED" in seen["properties"]),
-    ("window.maximized = False", lambda seen: "MAXIMIZED" not in seen["properties"]),
-    ("window.full_screen = True", lambda seen: "FULLSCREEN" in seen["properties"]),
-    ("window.full_screen = False", lambda seen: "FULLSCREEN" not in seen["properties"]),
-    ("window.minimized = True", lambda seen: "Iconic" in seen["properties"]),
-    ("window.minimized = False", lambda seen: "Iconic" not in seen["properties"]),
-    ("window.skip_task_bar = True", lambda seen: "SKIP_TASKBAR" in seen["properties"]),
+    ("window.title_bar_hidden = False", None, lambda seen: seen["place"][2:] == (1280, 720)),
+    ("window.width = 800; window.height = 600", None, lambda seen: seen["place"][2:] == (800, 600)),
+    ("page.title = 'Öther'", None, lambda seen: "Öther" in seen["properties"]),
+    ("window.left = 100; window.top = 50", None, lambda seen: seen["place"][0] > 90),
+    ("await window.center()", None, lambda seen: seen["place"][0] > 200),
+    ("window.min_width = 500; window.min_height = 300", None, lambda seen: "500 by 300" in seen["properties"]),
+    ("window.resizable = False", None, lambda seen: "maximum size" in seen["properties"]),
+    ("window.resizable = True", None, lambda seen: "maximum size" not in seen["properties"]),
+    ("window.maximized = True", "maximize", lambda seen: "MAXIMIZED" in seen["properties"]),
+    ("window.maximized = False", "unmaximize", lambda seen: "MAXIMIZED" not in seen["properties"]),
+    ("window.full_screen = True", "enter-full-screen", lambda seen: "FULLSCREEN" in seen["properties"]),
+    ("window.full_screen = False", "leave-full-screen", lambda seen: "FULLSCREEN" not in seen["properties"]),
+    ("window.minimized = True", "minimize", lambda seen: "Iconic" in seen["properties"]),
+    ("window.minimized = False", "restore", lambda seen: "Iconic" not in seen["properties"]),
+    ("window.skip_task_bar = True", None, lambda seen: "SKIP_TASKBAR" in seen["properties"]),
     # The window manager notes both later than the server, and would hide a window that is shown in between.
-    ("window.visible = False", lambda seen: not seen["visible"] and "WM_STATE:  not found" in seen["properties"]),
-    ("window.visible = True", lambda seen: seen["visible"] and "window state: Normal" in seen["properties"]),
-    ("window.always_on_top = True", lambda seen: True),  # this window manager does not heed it
-    ("await window.to_front()", lambda seen: True),
-    ("window.icon = 'nothing.ico'", lambda seen: True),
-    ("window.opacity = 0.5", lambda seen: "2155905152" in seen["properties"]),
-    ("window.frameless = True", lambda seen: "_MOTIF_WM_HINTS(" in seen["properties"]),
-    ("window.prevent_close = True", lambda seen: True),
-    ("await window.close()", lambda seen: "close" in seen["events"]),
+    ("window.visible = False", "hide",
+     lambda seen: not seen["visible"] and "WM_STATE:  not found" in seen["properties"]),
+    ("window.visible = True", "show", lambda seen: seen["visible"] and "window state: Normal" in seen["properties"]),
+    ("window.always_on_top = True", None, lambda seen: True),  # this window manager does not heed it
+    ("await window.to_front()", None, lambda seen: True),
+    ("window.icon = 'nothing.ico'", None, lambda seen: True),
+    ("window.opacity = 0.5", None, lambda seen: "2155905152" in seen["properties"]),
+    ("window.frameless = True", None, lambda seen: "_MOTIF_WM_HINTS(" in seen["properties"]),
+    ("window.prevent_close = True", None, lambda seen: True),
+    ("await window.close()", "close", lambda seen: True),
 ]
 
 
@@ -81,7 +83,9 @@ class AsFletsOwnRunner(Windowed, E2E):
         ours = [Side(self, self.ours(Variant("1", "uds"))), Side(self, self.ours(Variant("2", "uds")))]
         for side in (flets, *ours):
             side.begin()
-        for line, happened in STEPS:
+        for line, event, looks in STEPS:
+            def happened(seen):
+                return looks(seen) and (event is None or event in seen["events"])
             for side in (flets, *ours):
                 side.do(line)
             expected = flets.wait(happened)
