@@ -62,7 +62,8 @@ class Display:
     def __enter__(self):
         read, write = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x700x24", "-nolisten", "tcp"],
+            # Without -noreset it begins anew when its last client has gone, and may refuse the next one meanwhile.
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x700x24", "-nolisten", "tcp", "-noreset"],
             pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=end_with_me(signal.SIGTERM))
         os.close(write)
         with os.fdopen(read) as pipe:
