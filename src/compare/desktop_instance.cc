@@ -261,6 +261,13 @@ class DesktopInstance final : public Instance {
                        std::to_string(step.time.count()) + " ms, " + step.source);
     }
     if (Result<> ok = Rest(step); !ok) return ok.error();
+    if (step.watch && !display_->HasWindowAtPointer()) {
+      // What changed was that the window went, mostly with its app, of which we hear a little
+      // later.
+      const Result<bool> over = run_.Readable(-1, Clock::now() + kEndTime, "the end of the app");
+      if (!over) return over.error();
+      return Failure("its window is gone after the click, " + step.source);
+    }
     return static_cast<std::uint64_t>((seen - pressed).count());
   }
 
