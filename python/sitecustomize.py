@@ -72,9 +72,10 @@ def _remember_generated_code(module, place):
     def save():
         if not new or sys.dont_write_bytecode or os.getpid() != pid:
             return
-        body = marshal.dumps({**load(), **new})
+        known = {**load(), **new}
+        body = marshal.dumps(known)
         if len(body) > limit:
-            body = marshal.dumps({key: kept for key, kept in {**load(), **new}.items() if key in used})
+            body = marshal.dumps({key: kept for key, kept in known.items() if key in used})
         part = file + ".part"  # one for all: what two write at once is refused by its hash, what a killed one left goes
         try:
             os.makedirs(os.path.dirname(file), 0o700, exist_ok=True)
