@@ -254,8 +254,10 @@ class Session final : private LifeOrders {
   // What the session comes to is written now, since the app's process may end in any way while its
   // interpreter does; on a thread of its own, since a disk may take its time.
   void OnSessionEnded() override {
+    Verdict verdict = JudgeSession(life_);
+    verdict.reason += "; the app had not ended yet";
     auto write = std::make_shared<std::packaged_task<void()>>(
-        [this, report = Report(JudgeSession(life_)), end = EndOf(JudgeSession(life_), 0)] {
+        [this, report = Report(verdict), end = EndOf(verdict, 0)] {
           EndOnce(end);
           // A pipe or a terminal is written to but once, at the end.
           if (!parts_.report_file.empty() && IsFile(parts_.report_file))
