@@ -311,7 +311,7 @@ void Life::Expired(LifeTimer timer) {
         orders_.Kill();
       } else if (end_ == End::kAsked) {
         orders_.Say(LogLevel::kDebug, "the app does not end by itself: interrupted");
-        Press(Force::kNotHeeded, patience_.interrupted);
+        Press(Force::kNotHeeded, signal_ != 0 ? patience_.forced : patience_.interrupted);
         orders_.Interrupt();
       }
       break;

@@ -47,7 +47,7 @@ struct LifePatience {
   std::chrono::milliseconds signalled{1000};  // from a signal until the app heeds
   std::chrono::milliseconds unreachable{500};     // as `told`, for an app that never listened
   std::chrono::milliseconds interrupted{1000};    // from Interrupt() until the app heeds or ends
-  std::chrono::milliseconds forced{500};          // the same after a second signal
+  std::chrono::milliseconds forced{500};          // the same after a signal
   std::chrono::milliseconds lost{3000};           // from a lost session until the app ends
   std::chrono::milliseconds broken{200};          // the same, where it broke the protocol
   std::chrono::milliseconds before_notice{3000};  // from heeding until that is waited for is said
