@@ -277,6 +277,7 @@ int RunHandedOver(int fd) noexcept try {
   Result<Handover> run = ReadHandover(fd);
   if (!run) return Fail(run.error());
   SetLogLevel(static_cast<LogLevel>(run->log_level));
+  SetLogStart(SteadyTime(std::chrono::nanoseconds(run->start_ns)));
   run->python.libpython.clear();  // it is in this process
   return RunHere(*run);
 } catch (const std::exception& error) {
