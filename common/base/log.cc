@@ -237,15 +237,15 @@ class Lines {
       all_.left_out += kind.left_out;
       return;
     }
-    std::string line = "fletbridge: left out " + std::to_string(std::exchange(kind.left_out, 0)) +
-                       " lines more like: ";
+    std::string line =
+        "fletbridge: left out " + std::to_string(std::exchange(kind.left_out, 0)) + " more like: ";
     Append(line, kind.begins.data());
     Write(line + "...\n");
   }
 
   void TellDropped() {
-    Write("fletbridge: " + std::to_string(std::exchange(dropped_, 0)) +
-          " lines were lost: nobody read stderr\n");
+    Write("fletbridge: lines lost, since nobody read stderr: " +
+          std::to_string(std::exchange(dropped_, 0)) + "\n");
   }
 
   void Write(const std::string& line) {
