@@ -285,8 +285,8 @@ class TheAppsPort:
             self.assertEqual(stranger(kind, SPEAKS, f"tcp:{port}", said=said), "connected\ntold 0\n", kind)
         client.click("plus")
         client.expect_text("1")
-        self.assertEqual(run.text[0].count("MAIN"), 1, run.shown())
-        self.assertEqual(run.text[0].count("CLICKED"), 1, run.shown())
+        run.wait_line("CLICKED")
+        self.assertEqual(run.text[0], "MAIN\nCLICKED\n", run.shown())
         self.assertEqual(self.stop(run), 143, run.shown())
 
     def testServesTheHostAlone(self):
@@ -308,13 +308,14 @@ class AtAttach:
     def testNobodyIsServedWhoHasGoneBeforeHeIsLookedAt(self):
         run, port = self.start()
         said = registration() + clicks()
-        for kind in KINDS:
+        for kind in KINDS[1:]:  # our own user may come, and is seen if he does not go too soon
             self.assertEqual(stranger(kind, GOES, port, 40, said=said), "made 40\n")
         client = self.client(run)
         client.expect_text("0")
-        self.assertEqual(run.text[0], "MAIN\n", run.shown())
         client.click("plus")
         client.expect_text("1")
+        run.wait_line("CLICKED")
+        self.assertEqual(run.text[0], "MAIN\nCLICKED\n", run.shown())
         self.assertEqual(self.stop(run), 143, run.shown())
 
     @unittest.skipUnless(IS_ROOT, "only root can play another user")
@@ -357,7 +358,7 @@ class AtAttach:
         # A pipe that is full from now on: the end is an end all the same.
         self.assertEqual(stranger(kind, FLOODS, port, 100), "made 100\n")
         process.terminate()
-        self.assertEqual(process.wait(10 * PATIENCE), -signal.SIGTERM if self.variant.in_process else 143)
+        self.assertEqual(process.wait(10 * PATIENCE), 143)
 
     def testAFullPipeBehindTheLogDoesNotFreezeTheHost(self):
         read, write = os.pipe()
