@@ -11,7 +11,6 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 import unittest
 
 import g2
@@ -418,11 +417,9 @@ class DoesNotRead:
             for _ in range(4000):
                 client.sock.sendall(click)
         client.close()
-        # The app may still be at work for the one before, in its own process or in ours.
-        begin = time.monotonic()
-        following = self.client(run)
-        following.expect_text("0", 20 * PATIENCE)
-        self.assertLess(time.monotonic() - begin, 20 * PATIENCE)
+        run.wait_line("the client has gone", 5)
+        # Flet works off what its own process has read of the one before, so much at most.
+        self.client(run).expect_text("0", 30 * PATIENCE)
         self.stop(run, timeout=10)
 
 
