@@ -204,6 +204,7 @@ int RunHere(Handover& run) {
 int End(const RunRequest& request, int code) {
   if (request.shown_by != "desktop") return code;
   std::fflush(nullptr);
+  FlushLog();
   ::_exit(code);
 }
 

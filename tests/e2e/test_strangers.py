@@ -11,12 +11,13 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 import unittest
 
 import g2
 import g3
 from harness import (BIN, E2E, PATIENCE, PYTHON, PYTHON_OF_2, ROOT, VARIANTS, Variant, every_variant,
-                     free_port, open_fds, proc_net)
+                     free_port, open_fds, proc_net, read_proc)
 
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0
@@ -101,6 +102,17 @@ for i in range(int(sys.argv[2])):
     s.close()
 print("made", made)
 """
+
+
+def full_pipe():
+    """Its ends; a write to it waits."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, b"x" * 4096)
+    os.set_blocking(write, True)
+    return read, write
 
 
 def stranger(kind, code, *args, said=b"", wait=True):
@@ -360,13 +372,8 @@ class AtAttach:
         self.assertEqual(process.wait(10 * PATIENCE), 143)
 
     def testAFullPipeBehindTheLogDoesNotFreezeTheHost(self):
-        read, write = os.pipe()
+        read, write = full_pipe()
         self.addCleanup(os.close, read)
-        os.set_blocking(write, False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(write, b"x" * 4096)
-        os.set_blocking(write, True)
         address = f"tcp:127.0.0.1:{free_port()}"
         process = subprocess.Popen(
             [BIN / "fletbridge", "run", *self.variant.flags, "--python", PYTHON, "--ui", f"attach={address}",
@@ -440,6 +447,26 @@ class LogWithoutAReader:
         self.addCleanup(process.kill)
         out, _ = process.communicate(timeout=40 * PATIENCE)
         self.assertEqual((process.returncode, out), (0, b"MAIN\nCLICKED\n"))
+
+    def testTheLastWordsReachAReaderWhoComesLate(self):
+        read, write = full_pipe()
+        steps = self.box.name("steps")
+        steps.write_text('expect text="something else"\n')
+        process = subprocess.Popen(
+            [BIN / "fletbridge", "run", *self.variant.flags, "--python", PYTHON, "--ui", "headless",
+             "--steps", steps, self.box.write("app.py", COUNTER)],
+            env=self.box.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=write)
+        os.close(write)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + 30 * PATIENCE
+        while not any(read_proc(process.pid, f"task/{task}/comm") == b"fletbridge-log\n"
+                      for task in os.listdir(f"/proc/{process.pid}/task")):
+            self.assertLess(time.monotonic(), deadline, "nothing was kept")
+        with open(read, "rb") as reader:
+            said = reader.read().lstrip(b"x").decode()
+        self.assertEqual(process.wait(10 * PATIENCE), 1, said)
+        self.assertIn('something else', said)
+        self.assertTrue(said.endswith("\n"), said)
 
     def testDebugTimesNeverRunBackwards(self):
         run = self.box.headless(self.variant, self.box.write("app.py", COUNTER),
