@@ -100,5 +100,6 @@ int main(int argc, char** argv) {
   if (options.debug) fletbridge::SetLogLevel(fletbridge::LogLevel::kDebug);
   const int code = fletbridge::RunApp(options);
   std::fflush(nullptr);
+  fletbridge::FlushLog();
   ::_exit(code);  // as a Flutter app ends: Python's threads may still run
 }

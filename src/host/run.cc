@@ -225,6 +225,7 @@ int RunHere(Handover& run) {
 int End(const RunRequest& request, int code) {
   if (request.shown_by != "desktop") return code;
   std::fflush(nullptr);
+  FlushLog();
   ::_exit(code);
 }
 
@@ -298,6 +299,7 @@ int RunHandedOver(int fd) noexcept try {
   Result<Handover> run = ReadHandover(fd);
   if (!run) return Fail(run.error());
   SetLogLevel(static_cast<LogLevel>(run->log_level));
+  SetLogStart(SteadyTime(std::chrono::nanoseconds(run->start_ns)));
   run->python.libpython.clear();  // it is in this process
   return RunHere(*run);
 } catch (const std::exception& error) {

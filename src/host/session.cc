@@ -58,6 +58,10 @@ class Session final : private LifeOrders {
 
   int Run() {
     if (!in_process_) TakeSignals();
+    // An exception in a handler ends the session; the app's process, which this may be, lives.
+    loop_.OnFailure([this](const std::string& what) {
+      life_.Failure(MakeError(Errc::kLimit, "fletbridge itself has failed: " + what));
+    });
     loop_.Start();
     ui_.Start(ui_side_);
     if (!AwaitDecision()) return Finish(kFailureCode);
