@@ -156,6 +156,12 @@ def _install():
         os.close(int(ready))
 
     if host:
+        # A stream that is closed for `python app.py` is held by the host, whom it could reach otherwise.
+        for number in host.told(b"FLETBRIDGE_CLOSED_STREAMS") or b"":
+            name = ("stdin", "stdout", "stderr")[number - ord("0")]
+            setattr(sys, name, None)
+            setattr(sys, "__%s__" % name, None)
+
         host.watch_signals()
         os_exit = os._exit
         pid = os.getpid()

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/base/environment.h"
+#include "common/process/surroundings.h"
 #include "common/python/api.h"
 
 namespace fletbridge {
@@ -196,6 +197,7 @@ PyObject* PyStart(PyObject*, PyObject* argument) {
   // A Ctrl-C meanwhile waits until there is somebody whom it can be told.
   sigset_t watched;
   sigset_t before;
+  HoldStreams();  // the interpreter has seen by now which are closed
   sigemptyset(&watched);
   for (const int signal : kSignals) sigaddset(&watched, signal);
   ::pthread_sigmask(SIG_BLOCK, &watched, &before);
@@ -307,6 +309,9 @@ Result<int> RunHosted(HostedOptions options) {
   std::vector<char*> argv{options.python.data()};
   for (std::string& argument : options.arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  // To Python our holding them looks as if they were open.
+  g_state.told.emplace_back("FLETBRIDGE_CLOSED_STREAMS", HeldStreams());
+  LeaveSignalsAsFound();
   const int code = Py().Py_BytesMain(static_cast<int>(argv.size()) - 1, argv.data());
   return End(code);
 }

@@ -1,0 +1,208 @@
+"""What the parent has left behind: signals ignored or blocked, standard streams closed, a reader gone. The app finds what `python app.py` finds, and the host does its work."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+from harness import (BIN, HOSTED, PATIENCE, PYTHON, VARIANTS, E2E, every_variant, read_proc, wait_gone)
+
+EVERYWHERE = [*VARIANTS, *(v for v in HOSTED if v.hosting != "interpreter")]
+PARTS = BIN.parent / "lib/fletbridge"
+
+# Becomes what follows, having left it what its first word says.
+PARENT = """
+import os, signal, sys
+for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's own
+    signal.signal(number, signal.SIG_DFL)
+for word in filter(None, sys.argv[1].split(",")):
+    how, _, what = word.partition(":")
+    if how == "close":
+        os.close(int(what))
+    elif how == "ignore":
+        signal.signal(getattr(signal, what), signal.SIG_IGN)
+    else:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, what)})
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+LEFT = ("ignore:SIGCHLD", "ignore:SIGHUP", "ignore:SIGINT,ignore:SIGTERM", "ignore:SIGPIPE,ignore:SIGUSR1",
+        "block:SIGINT,block:SIGTERM,block:SIGHUP,block:SIGCHLD,block:SIGPIPE,block:SIGUSR2", "")
+TELLS_SIGNALS = """
+import json, signal, sys
+lines = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines() if line[:3] == "Sig")
+names = ("SIGCHLD", "SIGHUP", "SIGINT", "SIGTERM", "SIGPIPE", "SIGXFSZ", "SIGUSR1", "SIGUSR2")
+print(json.dumps([lines["SigBlk"], lines["SigIgn"],
+                  {name: repr(signal.getsignal(getattr(signal, name))).split(" at ")[0] for name in names}]))
+sys.exit(7)
+"""
+SESSION = """
+import signal, sys
+import flet as ft
+ft.run(lambda page: page.add(ft.Text("shown")))
+print("after", signal.getsignal(signal.SIGCHLD), flush=True)
+sys.exit(7)
+"""
+SHOWN = 'wait text="shown" 20s\n'
+
+STREAMS = """
+import json, os, subprocess, sys
+import flet as ft
+told = open(sys.argv[1], "a")
+CHILD = "import sys; print([sys.stdin is None, sys.stdout is None, sys.stderr is None], file=open(sys.argv[1], 'a'))"
+
+def tell(*words):
+    print(*words, file=told, flush=True)
+
+tell("streams", [sys.stdin is None, sys.stdout is None, sys.stderr is None],
+     [sys.__stdin__ is None, sys.__stdout__ is None, sys.__stderr__ is None])
+subprocess.run([sys.executable, "-c", CHILD, sys.argv[1]], check=True)
+
+def main(page):
+    def say(e):
+        print("hello " * 1000, flush=True)
+        print("hello " * 1000, file=sys.stderr, flush=True)
+        page.add(ft.Text("said"))
+
+    page.add(ft.Button("say", on_click=say))
+
+if "alone" not in sys.argv:
+    ft.run(main)
+    tell("sockets", [n for n in (0, 1, 2) if OURS and os.path.exists(f"/proc/self/fd/{n}")
+                     and os.readlink(f"/proc/self/fd/{n}").startswith(("socket", "anon_inode"))])
+"""
+SAY = 'click text="say"\nwait text="said" 10s\n'
+
+
+@every_variant
+class LeftByTheParent:
+    def setUp(self):
+        super().setUp()
+        if self.variant.hosting == "static" and not list(PARTS.glob("fletbridge-static-*")):
+            self.skipTest("no static libpython was there when this was built")
+
+    def begin(self, left, *argv, **more):
+        parent = self.box.home / "parent.py"
+        parent.write_text(PARENT)
+        return self.box.launch([sys.executable, "-I", parent, left, *argv], **more)
+
+    def go(self, left, *app, steps="# nothing to do\n", options=()):
+        file, report = self.box.name("steps"), self.box.name("report")
+        file.write_text(steps)
+        return self.begin(left, BIN / "fletbridge", "run", "--python", PYTHON, *self.variant.flags,
+                          "--ui", "headless", "--steps", file, "--report", report, *options, *app, report=report)
+
+    def testTheAppHasTheSignalsThatItHasAlone(self):
+        app = self.box.write("app.py", TELLS_SIGNALS)
+        for left in LEFT:
+            with self.subTest(left):
+                alone, run = self.begin(left, PYTHON, app), self.go(left, app)
+                self.assertEqual(alone.wait(20), 7, alone.shown())
+                self.assertEqual(run.wait(20), 7, run.shown())
+                self.assertEqual(json.loads(run.out), json.loads(alone.out))
+
+    def testAnAppEndsWithItsOwnCodeThoughSigchldIsIgnored(self):
+        app = self.box.write("app.py", SESSION)
+        for left in ("ignore:SIGCHLD", "block:SIGCHLD", "ignore:SIGHUP"):
+            with self.subTest(left):
+                run = self.go(left, app, steps=SHOWN)
+                self.assertEqual(run.wait(20), 7, run.shown())
+                self.assertIn("after", run.text[0])
+                self.assertEqual(run.report()["exit"]["code"], 7)
+
+    def testClosedStreamsAreNoneAndNothingElse(self):
+        app = self.box.write("app.py", STREAMS.replace("OURS", str(self.variant.in_process)))
+        for closed in ("0", "1", "2", "01", "12", "012"):
+            with self.subTest(closed):
+                left = ",".join("close:" + n for n in closed)
+                theirs, mine = self.box.name("told"), self.box.name("told")
+                alone = self.begin(left, PYTHON, app, theirs, "alone")
+                self.assertEqual(alone.wait(20), 0, alone.shown())
+                run = self.go(left, app, mine, steps=SAY)
+                self.assertEqual(run.wait(20), 0, run.shown())
+                self.assertEqual(mine.read_text(), theirs.read_text() + "sockets []\n")
+
+    def testAReaderThatHasGoneEndsNothing(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        app, file = self.box.write("app.py", SESSION), self.box.name("steps")
+        file.write_text(SHOWN)
+        try:
+            child = subprocess.Popen([BIN / "fletbridge", "run", "--log-level", "debug", "--python", PYTHON,
+                                      *self.variant.flags, "--ui", "headless", "--steps", file, app],
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer,
+                                     env=self.box.environment(), cwd=self.box.app, start_new_session=True)
+        finally:
+            os.close(writer)
+        out, _ = child.communicate(timeout=20 * PATIENCE)
+        self.assertEqual(child.returncode, 7, out)
+        self.assertIn(b"after", out)
+
+
+every_variant(LeftByTheParent, [v for v in EVERYWHERE if v not in VARIANTS])
+
+
+class OwnChildren(E2E):
+    """Programs that fletbridge starts for itself."""
+
+    def parent(self, left, *argv, **more):
+        parent = self.box.home / "parent.py"
+        parent.write_text(PARENT)
+        return self.box.launch([sys.executable, "-I", parent, left, *argv], **more)
+
+    def testCheckRunTellsTheExitCodeThoughSigchldIsIgnored(self):
+        app = self.box.write("app.py", SESSION)
+        run = self.parent("ignore:SIGCHLD", BIN / "fletbridge", "check", "--python", PYTHON, "--run", "--to", "2",
+                          "--seconds", "1", "--json", app)
+        run.wait(60)
+        self.assertEqual([one["exit_code"] for one in json.loads(run.out)["run"]["runs"]], [7, 7], run.shown())
+
+    def testARunOfCheckDoesNotOutliveIt(self):
+        app = self.box.write("app.py", SESSION)
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, 137)):
+            with self.subTest(number):
+                run = self.box.launch([BIN / "fletbridge", "check", "--python", PYTHON, "--run", "--seconds", "600", app])
+                deadline = time.monotonic() + 20 * PATIENCE
+                while not any(b"app.py" in read_proc(pid, "cmdline") and b"check" not in read_proc(pid, "cmdline")
+                              and PYTHON.name.encode() in read_proc(pid, "cmdline").split(b"\0")[0]
+                              for pid in self.box.processes()):
+                    self.assertLess(time.monotonic(), deadline, run.shown())
+                pids = self.box.processes()
+                run.signal(number)
+                self.assertEqual(run.wait(10), code, run.shown())
+                self.assertEqual(wait_gone(pids, 5 * PATIENCE), [], "a run outlived the check")
+                if number != signal.SIGKILL:
+                    self.assertEqual(self.box.left_files(), [])
+        # What a SIGKILL leaves on the disk: the next run tidies its own, and the check's folder nobody is told of.
+        for path in self.box.tmp.glob("fletbridge-check-*"):
+            shutil.rmtree(path)
+        run = self.box.headless(VARIANTS[0], app, steps=SHOWN)
+        self.assertEqual(run.wait(20), 7, run.shown())
+
+    def testAReplayEndsThoughSigchldIsIgnored(self):
+        app, recording = self.box.write("app.py", SESSION), self.box.name("rec")
+        run = self.box.headless(VARIANTS[0], app, steps=SHOWN, options=["--record", recording])
+        self.assertEqual(run.wait(20), 7, run.shown())
+        again = self.parent("ignore:SIGCHLD", BIN / "fletbridge", "replay", "--stage", "1", "--python", PYTHON, recording)
+        self.assertEqual(again.wait(20), 7, again.shown())
+
+    def testTheFetchHasItsDeadlineThoughSigalrmIsIgnoredAndBlocked(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(10 * PATIENCE)
+            run = self.parent("ignore:SIGALRM,block:SIGALRM,close:0,close:2", PARTS / "fletbridge-fetch",
+                              f"http://127.0.0.1:{server.getsockname()[1]}/flags", self.box.name("copy"))
+            connection, _ = server.accept()
+            status = dict(line.split(":\t") for line in read_proc(run.pid, "status").decode().splitlines()
+                          if line.startswith("Sig") and ":\t" in line)
+            for what in ("SigIgn", "SigBlk"):
+                self.assertFalse(int(status[what], 16) >> signal.SIGALRM - 1 & 1, what)
+            connection.close()
+            self.assertEqual(run.wait(10), 0, run.shown())
+
+
+if __name__ == "__main__":
+    unittest.main()
