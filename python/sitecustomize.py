@@ -107,6 +107,71 @@ def _remember_generated_code(module, place):
     module.exec = remembering_exec
 
 
+class _TakenSignals:
+    """The signals that the shim takes on an event loop. A fork of the app has them back: its C handlers
+    would else write into the wake-up descriptor that it shares with the app, whose loop would then take
+    what came to the fork, and the fork, such as a worker that is to be terminated, would live on."""
+
+    def __init__(self):
+        self.handlers = {}  # number -> what was there before, what is there now
+        self.loop = None
+
+    def add(self, number, loop, callback):
+        import _signal
+
+        before = _signal.getsignal(number)
+        loop.add_signal_handler(number, callback)
+        self.loop = loop
+        self.handlers[number] = before, _signal.getsignal(number)
+
+    def remove(self, number, loop):
+        self.handlers.pop(number, None)
+        loop.remove_signal_handler(number)
+
+    def forget(self):
+        import _signal
+
+        if not self.handlers:
+            return
+        for number, (before, ours) in self.handlers.items():
+            if _signal.getsignal(number) is ours:
+                _signal.signal(number, _signal.SIG_DFL if before is None else before)
+        # With handlers of the app's own on the loop, it is as it would be without us.
+        if not set(getattr(self.loop, "_signal_handlers", ())) - set(self.handlers):
+            _signal.set_wakeup_fd(-1)
+        self.handlers.clear()
+
+
+def _unset_in_forks(forget_host):
+    """What the shim and the host have set in this process is unset in each fork of it, before the app's
+    first line there; a signal that comes meanwhile waits."""
+    from _signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+    from _thread import get_ident
+
+    taken = _TakenSignals()
+    masks = {}  # of the threads that fork
+
+    def block():
+        masks[get_ident()] = pthread_sigmask(SIG_BLOCK, (SIGHUP, SIGINT, SIGTERM))
+
+    def restore():
+        mask = masks.pop(get_ident(), None)
+        if mask is not None:
+            pthread_sigmask(SIG_SETMASK, mask)
+
+    def forget():
+        try:
+            if forget_host:
+                forget_host()
+            taken.forget()
+        finally:
+            restore()
+            masks.clear()
+
+    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
+    return taken
+
+
 def _install():
     try:
         import _fletbridge as host  # only in a hosted interpreter
@@ -191,6 +256,18 @@ def _install():
 
         atexit.register(tell_of_interrupt)  # the first to come is the last to be called
 
+        def forget_host():
+            host.forked()
+            atexit.unregister(tell_of_interrupt)
+            if os._exit is _exit:
+                os._exit = os_exit
+            if sys.excepthook is hook:
+                sys.excepthook = excepthook
+            if sys.__excepthook__ is hook:
+                sys.__excepthook__ = excepthook
+
+    taken = _unset_in_forks(forget_host if host else None)
+
     def is_default(signal, number):
         handler = signal.getsignal(number)
         inner = getattr(getattr(handler, "func", None), "__name__", "")  # asyncio.Runner's own
@@ -211,7 +288,7 @@ def _install():
         async def run_until_asked(*args, **kwargs):
             loop = asyncio.get_running_loop()
             asked = loop.create_future()
-            taken = []
+            numbers = []
 
             def ask():
                 if not asked.done():
@@ -220,8 +297,8 @@ def _install():
             for number in (signal.SIGINT, signal.SIGTERM):
                 try:
                     if is_default(signal, number):  # an app's own handler stays
-                        loop.add_signal_handler(number, ask)
-                        taken.append(number)
+                        taken.add(number, loop, ask)
+                        numbers.append(number)
                 except (ValueError, RuntimeError, NotImplementedError):
                     pass  # not the main thread
             if host:
@@ -238,8 +315,8 @@ def _install():
                 if not flet.done():
                     flet.cancel()
                     await asyncio.wait({flet})
-                for number in taken:
-                    loop.remove_signal_handler(number)
+                for number in numbers:
+                    taken.remove(number, loop)
                 if host:
                     host.watch_signals()
             return None if flet.cancelled() else flet.result()

@@ -1,4 +1,5 @@
-"""What the parent has left behind: signals ignored or blocked, standard streams closed, a reader gone. The app finds what `python app.py` finds, and the host does its work."""
+"""What the parent has left behind: signals ignored or blocked, standard streams closed, a reader gone; and
+what the app leaves to its own forks. The app finds what `python app.py` finds, and the host does its work."""
 
 import json
 import os
@@ -144,6 +145,138 @@ class LeftByTheParent:
 
 
 every_variant(LeftByTheParent, [v for v in EVERYWHERE if v not in VARIANTS])
+
+
+FORKED = """
+import atexit, json, os, signal, sys
+import flet as ft
+
+def facts():
+    wakeup = signal.set_wakeup_fd(-1)
+    caught = int(dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines()
+                      if line[:3] == "Sig")["SigCgt"], 16)
+    return [os._exit.__module__, sys.excepthook is sys.__excepthook__, sys.excepthook.__module__, wakeup,
+            [bool(caught >> number - 1 & 1) for number in (signal.SIGTERM, signal.SIGHUP)],
+            [repr(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)],
+            sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))]
+
+def tell(writer):
+    os.write(writer, json.dumps(facts()).encode())
+    os._exit(0)
+
+def in_fork():
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        tell(writer)
+    os.close(writer)
+    text = os.read(reader, 65536)
+    os.close(reader)
+    assert os.waitpid(pid, 0)[1] == 0
+    return json.loads(text)
+
+print("BEFORE", json.dumps(in_fork()), flush=True)
+
+def main(page):
+    print("DURING", json.dumps(in_fork()), flush=True)
+    page.add(ft.Text("shown"))
+
+ft.run(main)
+"""
+WORKERS = """
+import asyncio, json, multiprocessing as mp, sys, time
+import flet as ft
+
+def work():
+    time.sleep(60)
+
+def square(n):
+    return n * n
+
+fork = mp.get_context("fork")
+
+def ended(wait):
+    worker = fork.Process(target=work)
+    worker.start()
+    time.sleep(wait)
+    worker.terminate()
+    worker.join(10)
+    code = worker.exitcode
+    if code is None:
+        worker.kill()
+        worker.join()
+    return code
+
+def pools():
+    result = []
+    for _ in range(10):
+        with fork.Pool(2) as pool:
+            result.append(pool.map(square, range(4)))
+    return result
+
+async def main(page):
+    text = ft.Text("wait")
+    page.add(text, ft.Button("press", on_click=lambda e: page.add(ft.Text("pressed"))))
+    loop = asyncio.get_running_loop()
+    print("ONE", ended(0.3), flush=True)  # from the loop's own thread
+    print("AT ONCE", {await loop.run_in_executor(None, ended, 0) for _ in range(20)}, flush=True)
+    print("POOLS", await loop.run_in_executor(None, pools) == [[0, 1, 4, 9]] * 10, flush=True)
+    text.value = "done"
+    page.update()
+
+ft.run(main)
+print("RETURNED", flush=True)
+"""
+# Three forks that end as a script's own process does, each by its own exit handlers.
+ENDS = """
+import atexit, os, sys
+import flet as ft
+atexit.register(lambda: print("ATEXIT", os.getpid() == parent, flush=True))
+parent, children = os.getpid(), []
+for how in ("falls off", "exits", "raises"):
+    child = os.fork()
+    if child == 0:
+        break
+    children.append(child)
+else:
+    how = None
+    print("CODES", [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children], flush=True)
+    ft.run(lambda page: page.add(ft.Text("shown")))
+    print("RETURNED", flush=True)
+if how == "exits":
+    sys.exit(7)
+if how == "raises":
+    raise ValueError("of a fork")
+"""
+
+
+@every_variant
+class Forks:
+    def testAForkHasNothingOfTheHost(self):
+        run = self.box.headless(self.variant, self.box.write("app.py", FORKED), steps=SHOWN)
+        self.assertEqual(run.wait(20), 0, run.shown())
+        for when in ("BEFORE", "DURING"):
+            facts = json.loads(run.wait_line(when + " (.*)").group(1))
+            default = repr(signal.SIG_DFL)
+            self.assertEqual(facts, ["posix", True, "sys", -1, [False, False], [default, default], []], when)
+
+    def testAWorkerThatIsTerminatedEndsAlone(self):
+        run = self.box.headless(self.variant, self.box.write("app.py", WORKERS),
+                                steps='wait text="done" 60s\nclick text="press"\nwait text="pressed" 5s\n')
+        self.assertEqual(run.wait(90), 0, run.shown())
+        self.assertIn(f"ONE {-signal.SIGTERM}\nAT ONCE {{{-signal.SIGTERM}}}\nPOOLS True\nRETURNED", run.text[0])
+
+    def testAForkThatRunsOffTheScriptsEndEndsAsAPythonProcessDoes(self):
+        run = self.box.headless(self.variant, self.box.write("app.py", ENDS), steps=SHOWN)
+        self.assertEqual(run.wait(30), 0, run.shown())
+        out = run.text[0]
+        self.assertIn("CODES [0, 7, 1]", out)
+        self.assertEqual(out.count("ATEXIT False"), 3, run.shown())
+        self.assertEqual(out.count("ATEXIT True"), 1, run.shown())
+        self.assertIn("RETURNED", out)
+
+
+every_variant(Forks, [v for v in EVERYWHERE if v not in VARIANTS])
 
 
 class OwnChildren(E2E):
