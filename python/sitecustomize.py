@@ -107,68 +107,57 @@ def _remember_generated_code(module, place):
     module.exec = remembering_exec
 
 
-class _TakenSignals:
-    """The signals that the shim takes on an event loop. A fork of the app has them back: its C handlers
-    would else write into the wake-up descriptor that it shares with the app, whose loop would then take
-    what came to the fork, and the fork, such as a worker that is to be terminated, would live on."""
-
-    def __init__(self):
-        self.handlers = {}  # number -> what was there before, what is there now
-        self.loop = None
-
-    def add(self, number, loop, callback):
-        import _signal
-
-        before = _signal.getsignal(number)
-        loop.add_signal_handler(number, callback)
-        self.loop = loop
-        self.handlers[number] = before, _signal.getsignal(number)
-
-    def remove(self, number, loop):
-        self.handlers.pop(number, None)
-        loop.remove_signal_handler(number)
-
-    def forget(self):
-        import _signal
-
-        if not self.handlers:
-            return
-        for number, (before, ours) in self.handlers.items():
-            if _signal.getsignal(number) is ours:
-                _signal.signal(number, _signal.SIG_DFL if before is None else before)
-        # With handlers of the app's own on the loop, it is as it would be without us.
-        if not set(getattr(self.loop, "_signal_handlers", ())) - set(self.handlers):
-            _signal.set_wakeup_fd(-1)
-        self.handlers.clear()
-
-
 def _unset_in_forks(forget_host):
     """What the shim and the host have set in this process is unset in each fork of it, before the app's
-    first line there; a signal that comes meanwhile waits."""
-    from _signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+    first line there; a signal that comes meanwhile waits. Returns a dictionary for the signals that the shim
+    takes: number -> (what was there before, what is there now)."""
+    import atexit
+    import _signal
     from _thread import get_ident
 
-    taken = _TakenSignals()
+    taken = {}
     masks = {}  # of the threads that fork
 
     def block():
-        masks[get_ident()] = pthread_sigmask(SIG_BLOCK, (SIGHUP, SIGINT, SIGTERM))
+        masks[get_ident()] = _signal.pthread_sigmask(
+            _signal.SIG_BLOCK, (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM))
 
     def restore():
         mask = masks.pop(get_ident(), None)
         if mask is not None:
-            pthread_sigmask(SIG_SETMASK, mask)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+    def is_asyncios(handler):
+        return getattr(handler, "__name__", "") == "_sighandler_noop"
+
+    def give_back_signals():
+        if not taken:
+            return
+        import signal  # who has taken one has imported it
+
+        shared = False
+        for number, (before, ours) in taken.items():
+            if signal.getsignal(number) is ours:
+                signal.signal(number, signal.SIG_DFL if before is None else before)
+                shared = shared or is_asyncios(ours)
+        taken.clear()
+        # A C handler in a fork writes into the wake-up descriptor of the app's loop, which then takes what
+        # came to the fork. With handlers of the app's own it is as it would be without us.
+        if shared and not any(is_asyncios(_signal.getsignal(number)) for number in _signal.valid_signals()):
+            _signal.set_wakeup_fd(-1)
 
     def forget():
         try:
             if forget_host:
                 forget_host()
-            taken.forget()
+            give_back_signals()
         finally:
             restore()
             masks.clear()
 
     os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
+    # The interpreter lets go of those three very late. A handler may hold a loop, whose end needs more of it.
+    atexit.register(taken.clear)
     return taken
 
 
@@ -266,7 +255,7 @@ def _install():
             if sys.__excepthook__ is hook:
                 sys.__excepthook__ = excepthook
 
-    taken = _unset_in_forks(forget_host if host else None)
+    not_in_forks = _unset_in_forks(forget_host if host else None)
 
     def is_default(signal, number):
         handler = signal.getsignal(number)
@@ -288,7 +277,7 @@ def _install():
         async def run_until_asked(*args, **kwargs):
             loop = asyncio.get_running_loop()
             asked = loop.create_future()
-            numbers = []
+            taken = []
 
             def ask():
                 if not asked.done():
@@ -297,8 +286,10 @@ def _install():
             for number in (signal.SIGINT, signal.SIGTERM):
                 try:
                     if is_default(signal, number):  # an app's own handler stays
-                        taken.add(number, loop, ask)
-                        numbers.append(number)
+                        before = signal.getsignal(number)
+                        loop.add_signal_handler(number, ask)
+                        taken.append(number)
+                        not_in_forks[number] = before, signal.getsignal(number)
                 except (ValueError, RuntimeError, NotImplementedError):
                     pass  # not the main thread
             if host:
@@ -315,8 +306,9 @@ def _install():
                 if not flet.done():
                     flet.cancel()
                     await asyncio.wait({flet})
-                for number in numbers:
-                    taken.remove(number, loop)
+                for number in taken:
+                    not_in_forks.pop(number, None)
+                    loop.remove_signal_handler(number)
                 if host:
                     host.watch_signals()
             return None if flet.cancelled() else flet.result()

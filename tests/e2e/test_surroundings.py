@@ -227,6 +227,22 @@ async def main(page):
 ft.run(main)
 print("RETURNED", flush=True)
 """
+# An event loop that can neither go on nor be closed: nobody puts back what was set for the time of ft.run().
+BREAKS = """
+import asyncio, os
+import flet as ft
+
+async def main(page):
+    page.add(ft.Text("shown"))
+    loop = asyncio.get_running_loop()
+    if HOSTED:  # there the other descriptors are the host's as well
+        os.close(loop._ssock.fileno())
+        loop._selector.close()
+    else:
+        os.closerange(3, 1 << 16)
+
+ft.run(main)
+"""
 # Three forks that end as a script's own process does, each by its own exit handlers.
 ENDS = """
 import atexit, os, sys
@@ -265,6 +281,12 @@ class Forks:
                                 steps='wait text="done" 60s\nclick text="press"\nwait text="pressed" 5s\n')
         self.assertEqual(run.wait(90), 0, run.shown())
         self.assertIn(f"ONE {-signal.SIGTERM}\nAT ONCE {{{-signal.SIGTERM}}}\nPOOLS True\nRETURNED", run.text[0])
+
+    def testWhatIsKeptForForksDoesNotOutliveTheInterpreter(self):
+        run = self.box.headless(self.variant, self.box.write("app.py", BREAKS.replace("HOSTED", str(self.variant.in_process))),
+                                steps="sleep 20s\n")
+        self.assertEqual(run.wait(20), 1, run.shown())
+        self.assertIn("ft.run(main)", run.text[1])
 
     def testAForkThatRunsOffTheScriptsEndEndsAsAPythonProcessDoes(self):
         run = self.box.headless(self.variant, self.box.write("app.py", ENDS), steps=SHOWN)
