@@ -227,6 +227,22 @@ async def main(page):
 ft.run(main)
 print("RETURNED", flush=True)
 """
+# A worker that outlives the session.
+HOLDS = """
+import os, sys
+import flet as ft
+reader, writer = os.pipe()
+
+def main(page):
+    if os.fork() == 0:
+        os.close(writer)
+        os.read(reader, 1)  # to the app's end
+        os.read(0, 1)  # and on, to that of whoever has started it
+        os._exit(0)
+    page.add(ft.Text("shown"), ft.Button("end", on_click=lambda e: os._exit(3)))
+
+ft.run(main)
+"""
 # An event loop that can neither go on nor be closed: nobody puts back what was set for the time of ft.run().
 BREAKS = """
 import asyncio, os
@@ -287,6 +303,20 @@ class Forks:
                                 steps="sleep 20s\n")
         self.assertEqual(run.wait(20), 1, run.shown())
         self.assertIn("ft.run(main)", run.text[1])
+
+    def testAForkDoesNotKeepTheClientFromSeeingTheEnd(self):
+        for how in ("clicked", "terminated"):
+            with self.subTest(how):
+                run = self.box.attach(self.variant, self.box.write("app.py", HOLDS), stdin=subprocess.PIPE)
+                client = self.client(run)
+                client.expect_text("shown", 20 * PATIENCE)
+                if how == "clicked":
+                    client.click("end")
+                else:
+                    run.signal(signal.SIGTERM)
+                client.wait_closed(5 * PATIENCE)
+                run.popen.stdin.close()
+                self.assertEqual(run.wait(10), 3 if how == "clicked" else 143, run.shown())
 
     def testAForkThatRunsOffTheScriptsEndEndsAsAPythonProcessDoes(self):
         run = self.box.headless(self.variant, self.box.write("app.py", ENDS), steps=SHOWN)
