@@ -49,6 +49,7 @@ print("after", signal.getsignal(signal.SIGCHLD), flush=True)
 sys.exit(7)
 """
 SHOWN = 'wait text="shown" 20s\n'
+LATE = "import time\ntime.sleep(60)\n"
 
 STREAMS = """
 import json, os, subprocess, sys
@@ -346,17 +347,23 @@ class OwnChildren(E2E):
         run.wait(60)
         self.assertEqual([one["exit_code"] for one in json.loads(run.out)["run"]["runs"]], [7, 7], run.shown())
 
+    def started(self, run):
+        """Waits until the app runs in a process of the test's; returns all of them."""
+        deadline = time.monotonic() + 20 * PATIENCE
+        while time.monotonic() < deadline:
+            pids = self.box.processes()
+            if any(read_proc(pid, "cmdline").split(b"\0")[:2] == [bytes(PYTHON), bytes(self.app)] for pid in pids):
+                return pids
+        self.fail("the app was not started" + run.shown())
+
     def testARunOfCheckDoesNotOutliveIt(self):
-        app = self.box.write("app.py", SESSION)
-        for number, code in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, 137)):
-            with self.subTest(number):
-                run = self.box.launch([BIN / "fletbridge", "check", "--python", PYTHON, "--run", "--seconds", "600", app])
-                deadline = time.monotonic() + 20 * PATIENCE
-                while not any(b"app.py" in read_proc(pid, "cmdline") and b"check" not in read_proc(pid, "cmdline")
-                              and PYTHON.name.encode() in read_proc(pid, "cmdline").split(b"\0")[0]
-                              for pid in self.box.processes()):
-                    self.assertLess(time.monotonic(), deadline, run.shown())
-                pids = self.box.processes()
+        self.app = self.box.write("app.py", SESSION)
+        for stage, number, code in (("1", signal.SIGTERM, 143), ("3", signal.SIGTERM, 143), ("1", signal.SIGHUP, 129),
+                                    ("1", signal.SIGKILL, 137), ("3", signal.SIGKILL, 137)):
+            with self.subTest(stage=stage, number=number):
+                run = self.box.launch([BIN / "fletbridge", "check", "--python", PYTHON, "--run", "--from", stage,
+                                       "--seconds", "600", self.app])
+                pids = self.started(run)
                 run.signal(number)
                 self.assertEqual(run.wait(10), code, run.shown())
                 self.assertEqual(wait_gone(pids, 5 * PATIENCE), [], "a run outlived the check")
@@ -365,8 +372,40 @@ class OwnChildren(E2E):
         # What a SIGKILL leaves on the disk: the next run tidies its own, and the check's folder nobody is told of.
         for path in self.box.tmp.glob("fletbridge-check-*"):
             shutil.rmtree(path)
-        run = self.box.headless(VARIANTS[0], app, steps=SHOWN)
+        self.next_run_tidies()
+
+    def next_run_tidies(self):
+        run = self.box.headless(VARIANTS[0], self.app, steps=SHOWN)
         self.assertEqual(run.wait(20), 7, run.shown())
+
+    def testWhatReplayAndCompareStartDoesNotOutliveThem(self):
+        self.app, recording = self.box.write("app.py", SESSION), self.box.name("rec")
+        wait = SHOWN + "sleep 60s\n"
+        run = self.box.headless(VARIANTS[0], self.app, steps=SHOWN, options=["--record", recording])
+        self.assertEqual(run.wait(20), 7, run.shown())
+        steps = self.box.name("steps")
+        steps.write_text(wait)
+        for command in (["replay", "--stage", "1", "--python", PYTHON, "--app", self.box.write("late.py", LATE), recording],
+                        ["compare", "--python", PYTHON, "--steps", steps, "--stages", "1:uds,3", "--rounds", "1", self.app]):
+            with self.subTest(command[0]):
+                self.app = self.box.app / ("late.py" if command[0] == "replay" else "app.py")
+                run = self.box.launch([BIN / "fletbridge", *command])
+                pids = self.started(run)
+                run.signal(signal.SIGKILL)
+                self.assertEqual(run.wait(10), 137, run.shown())
+                self.assertEqual(wait_gone(pids, 5 * PATIENCE), [])
+        self.app = self.box.app / "app.py"
+        self.next_run_tidies()
+
+    def testAPackagedAppStartsBelowProcess1(self):
+        script = '"$0" --help; exit $?'  # a process of its own, whose parent is the namespace's first
+        for user in ([], ["--map-root-user"]):
+            run = self.box.launch(["unshare", *user, "--pid", "--fork", "--kill-child", "sh", "-c", script,
+                                   PARTS / "fletbridge-packaged-host"])
+            if run.wait(10) == 0:
+                break
+        self.assertEqual(run.wait(10), 0, run.shown())
+        self.assertIn("libdart_bridge.so", run.text[0])
 
     def testAReplayEndsThoughSigchldIsIgnored(self):
         app, recording = self.box.write("app.py", SESSION), self.box.name("rec")
