@@ -237,6 +237,51 @@ class Channel:
                     self.say("o", number)  # it is Python's again
 
 
+def _unset_in_forks(forget_host):
+    """What the shim and the host have set in this process is unset in each fork of it, before the app's
+    first line there; a signal that comes meanwhile waits. Returns a dictionary for the signals that the shim
+    takes: number -> (what was there before, what is there now)."""
+    import atexit
+    import _signal
+    from _thread import get_ident
+
+    taken = {}
+    masks = {}  # of the threads that fork
+
+    def block():
+        masks[get_ident()] = _signal.pthread_sigmask(
+            _signal.SIG_BLOCK, (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM))
+
+    def restore():
+        mask = masks.pop(get_ident(), None)
+        if mask is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+    def give_back_signals():
+        if not taken:
+            return
+        import signal  # who has taken one has imported it
+
+        for number, (before, ours) in taken.items():
+            if signal.getsignal(number) is ours:
+                signal.signal(number, signal.SIG_DFL if before is None else before)
+        taken.clear()
+
+    def forget():
+        try:
+            if forget_host:
+                forget_host()
+            give_back_signals()
+        finally:
+            restore()
+            masks.clear()
+
+    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
+    # The interpreter lets go of those three very late. A handler may hold a loop, whose end needs more of it.
+    atexit.register(taken.clear)
+    return taken
+
+
 def _install():
     try:
         import _fletbridge as host  # only in a hosted interpreter
@@ -282,6 +327,12 @@ def _install():
         os.set_inheritable(int(listener), False)
 
     if host:
+        # A stream that is closed for `python app.py` is held by the host, whom it could reach otherwise.
+        for number in host.told(b"FLETBRIDGE_CLOSED_STREAMS") or b"":
+            name = ("stdin", "stdout", "stderr")[number - ord("0")]
+            setattr(sys, name, None)
+            setattr(sys, "__%s__" % name, None)
+
         host.watch_signals()
         os_exit = os._exit
         pid = os.getpid()
@@ -310,6 +361,18 @@ def _install():
         import atexit
 
         atexit.register(tell_of_interrupt)  # the first to come is the last to be called
+
+        def forget_host():
+            host.forked()
+            atexit.unregister(tell_of_interrupt)
+            if os._exit is _exit:
+                os._exit = os_exit
+            if sys.excepthook is hook:
+                sys.excepthook = excepthook
+            if sys.__excepthook__ is hook:
+                sys.__excepthook__ = excepthook
+
+    not_in_forks = _unset_in_forks(forget_host if host else None)
 
     def is_default(signal, number):
         handler = signal.getsignal(number)
@@ -354,6 +417,7 @@ def _install():
                 try:
                     if is_default(signal, number):  # an app's own handler stays
                         taken[number] = signal.signal(number, on_signal)
+                        not_in_forks[number] = taken[number], on_signal
                 except ValueError:
                     pass  # not the main thread
 
@@ -385,6 +449,7 @@ def _install():
                         await asyncio.wait(ending)
                 servers[:] = [pair for pair in servers if pair[0] is not loop]
                 for number, before in taken.items():
+                    not_in_forks.pop(number, None)
                     if signal.getsignal(number) is on_signal:
                         signal.signal(number, before)
                 if host:

@@ -9,6 +9,7 @@
 #include "common/flag_source/flag_copy.h"
 #include "common/flag_source/flag_source.h"
 #include "common/https/https_get.h"
+#include "common/process/surroundings.h"
 
 namespace {
 
@@ -48,7 +49,12 @@ std::string Fetch(const std::string& url, const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+  SettleIn();
+  IgnoreBrokenPipes();
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  std::signal(SIGALRM, SIG_DFL);  // whatever our parent ignores or blocks
   ::alarm(kLongestSeconds);
   if (argc != 3) return 2;
   Tell(Fetch(argv[1], argv[2]));

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "common/process/surroundings.h"
 #include "tools/toolbox.h"
 
 int main(int argc, char** argv) try {
+  fletbridge::SettleIn();
   return fletbridge::FletMain(fletbridge::RealToolbox(),
                               std::vector<std::string>(argv + 1, argv + argc));
 } catch (const std::exception& error) {

@@ -4,14 +4,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
 #include "common/base/log.h"
 #include "common/config/version.h"
+#include "common/process/surroundings.h"
 #include "common/python/interpreter.h"
 #include "src/host/session.h"
 #include "src/packaged/bridge_transport.h"
@@ -82,8 +81,8 @@ int RunApp(const Options& options) {
 }  // namespace fletbridge
 
 int main(int argc, char** argv) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() == 1) return 70;
+  fletbridge::SettleIn();
+  fletbridge::IgnoreBrokenPipes();
   fletbridge::Options options;
   CLI::App cli("A Flet app on a bridge library, with the headless client");
   cli.add_option("--library", options.library, "libdart_bridge.so")->required();

@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/process/surroundings.h"
 #include "src/host/handover.h"
 #include "src/host/run.h"
 
 int main() try {
+  fletbridge::SettleIn();
+  fletbridge::IgnoreBrokenPipes();
   const char* handed = std::getenv(fletbridge::kHandoverVariable);
   if (handed == nullptr) {
     std::cerr << "fletbridge: this program is a part of fletbridge; use fletbridge run --hosting "

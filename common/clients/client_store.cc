@@ -17,6 +17,7 @@
 
 #include "common/base/unique_fd.h"
 #include "common/clients/sha256.h"
+#include "common/process/surroundings.h"
 
 namespace fletbridge {
 namespace process = boost::process::v2;
@@ -54,7 +55,7 @@ std::string Extract(const std::string& archive, const std::string& into) try {
   process::posix::default_launcher launcher;
   auto child = launcher(io.get_executor(), error, process::filesystem::path(tar),
                         std::vector<std::string>{"-xzf", archive, "-C", into, "--no-same-owner"},
-                        process::process_stdio{nullptr, nullptr, nullptr});
+                        process::process_stdio{nullptr, nullptr, nullptr}, OwnChild{::getpid()});
   if (error) return "cannot run tar: " + error.message();
   const int code = child.wait();
   return code == 0 ? std::string() : "tar ended with exit code " + std::to_string(code);

@@ -192,6 +192,8 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     StopWatch();
     if (socket) {
       boost::system::error_code ignored;
+      // A fork of the app in this process holds it as well, and would keep the peer from seeing it.
+      socket->shutdown(asio::socket_base::shutdown_both, ignored);
       socket->close(ignored);
     }
     socket.reset();

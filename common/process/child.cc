@@ -1,13 +1,13 @@
 #include "common/process/child.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
 #include <map>
 #include <signal.h>
 #include <string_view>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,12 +18,16 @@
 #include <boost/process/v2/process.hpp>
 
 #include "common/base/unique_fd.h"
+#include "common/process/surroundings.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;
 namespace process = boost::process::v2;
 
 namespace {
+
+// How the child has ended cannot be known any more: no success.
+constexpr int kUnknownEnd = 70;
 
 // A shell's way to say how a process ended.
 int ShellCode(const siginfo_t& info) {
@@ -72,18 +76,15 @@ struct ExecSetup {
   template <class Launcher>
   process::error_code on_exec_setup(Launcher&, const process::filesystem::path&,
                                     const char* const*(&)) {
-    ::prctl(PR_SET_PDEATHSIG, death_signal);
-    if (::getppid() != parent) ::_exit(1);  // the host died in between
+    DieWithParent(parent, death_signal);
     if (own_session) ::setsid();
     if (output >= 0) {
-      const int nothing = ::open("/dev/null", O_RDONLY);
+      const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
       ::dup2(nothing, STDIN_FILENO);
       ::dup2(output, STDOUT_FILENO);
       ::dup2(output, STDERR_FILENO);
     }
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    LeaveSignalsAsFound();
     return {};
   }
 };
@@ -96,10 +97,18 @@ struct Child::Impl {
   // Reaps the child if it has ended.
   bool Reap(int options) {
     siginfo_t info{};
-    if (running && ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | options) == 0 &&
-        info.si_pid == pid) {
+    int waited = -1;
+    while (running) {
+      waited = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | options);
+      if (waited == 0 || errno != EINTR) break;
+    }
+    if (waited == 0 && info.si_pid == pid) {
       running = false;
       code = ShellCode(info);
+    } else if (waited < 0 && running) {
+      // Somebody else has reaped it, such as a library that waits for any child: it has ended.
+      running = false;
+      code = kUnknownEnd;
     }
     return !running;
   }
@@ -118,9 +127,11 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   // A context of its own: after fork() Boost tells the context's services, whose locks the running
   // loop may hold at that moment.
   asio::io_context launch_io;
+  SettleSignals();
   process::posix::default_launcher launcher;
   for (const int fd : InheritableDescriptors()) launcher.fd_whitelist.push_back(fd);
-  if (options.output >= 0) launcher.fd_whitelist.push_back(options.output);
+  if (options.output >= 0)
+    launcher.fd_whitelist.insert(launcher.fd_whitelist.end(), {0, 1, 2, options.output});
   std::sort(launcher.fd_whitelist.begin(), launcher.fd_whitelist.end());
   const std::vector<std::string> environment = Environment(options.environment);
   std::vector<const char*> pointers;
@@ -142,7 +153,8 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
     ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
     return MakeError(Errc::kSetup, "this kernel has no pidfd_open (Linux 5.3 is needed)");
   }
   auto impl = std::make_shared<Impl>(loop.io(), pid, pidfd.release());

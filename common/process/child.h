@@ -33,10 +33,10 @@ struct ChildOptions {
 class Child {
  public:
   // Starts it. Unless asked otherwise it inherits standard input, output and error, every other
-  // descriptor that is not close-on-exec, the folder and the process group; no signal is blocked in
-  // it, whatever the host has blocked for itself. `on_exit` is called once on the loop's thread
-  // with the exit code as a shell has it (128 + signal for a killed one), but not after the
-  // destructor.
+  // descriptor that is not close-on-exec, the folder and the process group; signals are ignored and
+  // blocked in it as they were found, whatever this process has changed for itself. `on_exit` is
+  // called once on the loop's thread with the exit code as a shell has it (128 + signal for a
+  // killed one), but not after the destructor.
   [[nodiscard]] static Result<std::unique_ptr<Child>> Start(EventLoop& loop,
                                                             const ChildOptions& options,
                                                             std::function<void(int code)> on_exit);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include "common/process/surroundings.h"
 #include "common/python/hosting.h"
 
 namespace fletbridge {
@@ -22,6 +23,8 @@ Error BecomeChecker(const std::string& python, const std::string& request) {
   std::array<char*, words.size() + 2> argv{};
   for (std::size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
   argv[words.size()] = last.data();
+  // It starts and waits for runs of the app: what was settled for that stays.
+  FillHeldStreams();
   ::execv(python.c_str(), argv.data());
   return MakeError(Errc::kSetup, "cannot start the interpreter " + python + ": " +
                                      std::strerror(errno) + "; name another one with --python");

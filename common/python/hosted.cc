@@ -13,6 +13,7 @@
 
 #include "common/base/environment.h"
 #include "common/base/log.h"
+#include "common/process/surroundings.h"
 #include "common/python/api.h"
 
 namespace fletbridge {
@@ -111,15 +112,23 @@ bool IsHost() { return ::getpid() == g_state.pid; }  // and not a fork of it
 
 // sys.exit() in the main program makes Python call exit(): glibc tells us the code.
 void OnExit(int code, void*) {
-  if (!IsHost() || g_state.ender.load() == ::pthread_self()) return;  // what End() returned to
+  if (!IsHost()) {
+    // A fork of the app has had its own end by now. What comes next in exit() is the end of
+    // libraries of ours, whose threads it does not have.
+    std::fflush(nullptr);
+    ::_exit(code);
+  }
+  if (g_state.ender.load() == ::pthread_self()) return;  // what End() returned to
   ::_exit(End(code));
 }
 
 // The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now
 // kill the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
-  if (!IsHost() || g_state.ender.load() == ::pthread_self()) return;
-  if (g_state.interrupted) ::_exit(End(128 + SIGINT));
+  if (IsHost()) {
+    if (g_state.ender.load() == ::pthread_self()) return;
+    if (g_state.interrupted) ::_exit(End(128 + SIGINT));
+  }
   // exit() is next. It begins with what was registered last: without this, with the end of
   // libraries that were opened meanwhile and still run, such as the engine of a window.
   ::on_exit(OnExit, nullptr);
@@ -132,6 +141,17 @@ PyObject* None() {
 
 PyObject* PyWatchSignals(PyObject*, PyObject*) {
   if (IsHost()) WatchSignals();
+  return None();
+}
+
+// In a fork of the app, first of all: it is an ordinary process.
+PyObject* PyForked(PyObject*, PyObject*) {
+  for (const int signal : kSignals) {
+    struct sigaction now {};
+    ::sigaction(signal, nullptr, &now);
+    if (!IsHost() && (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == OnSignal)
+      ::sigaction(signal, &g_state.before[signal], nullptr);
+  }
   return None();
 }
 
@@ -210,6 +230,7 @@ PyObject* PyStart(PyObject*, PyObject* argument) {
   // A Ctrl-C meanwhile waits until there is somebody whom it can be told.
   sigset_t watched;
   sigset_t before;
+  HoldStreams();  // the interpreter has seen by now which are closed
   sigemptyset(&watched);
   for (const int signal : kSignals) sigaddset(&watched, signal);
   ::pthread_sigmask(SIG_BLOCK, &watched, &before);
@@ -246,6 +267,7 @@ PyMethodDef g_methods[] = {
     {"set_variable", PySetVariable, METH_VARARGS, nullptr},
     {"unset_variable", PyUnsetVariable, METH_VARARGS, nullptr},
     {"watch_signals", PyWatchSignals, METH_NOARGS, nullptr},
+    {"forked", PyForked, METH_NOARGS, nullptr},
     {"exit_now", PyExitNow, METH_O, nullptr},
     {"interrupted", PyInterrupted, METH_NOARGS, nullptr},
     {"host_interrupts", PyHostInterrupts, METH_NOARGS, nullptr},
@@ -318,7 +340,11 @@ Result<int> RunHosted(HostedOptions options) {
   std::vector<char*> argv{options.python.data()};
   for (std::string& argument : options.arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  // To Python our holding them looks as if they were open.
+  g_state.told.emplace_back("FLETBRIDGE_CLOSED_STREAMS", HeldStreams());
+  LeaveSignalsAsFound();
   const int code = Py().Py_BytesMain(static_cast<int>(argv.size()) - 1, argv.data());
+  if (!IsHost()) std::exit(code);  // a fork of the app that has run off the script's end
   return End(code);
 }
 

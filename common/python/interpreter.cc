@@ -17,6 +17,7 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 
+#include "common/process/surroundings.h"
 #include "common/python/hosting.h"
 #include "common/python/probe_memory.h"
 
@@ -143,11 +144,11 @@ Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadl
   std::string text;
   process::error_code start_error;
   process::posix::default_launcher launcher;
-  auto child =
-      launcher(io.get_executor(), start_error, process::filesystem::path(path),
-               std::vector<std::string>{"-c", kProbe, ExtensionPath()},
-               process::process_stdio{nullptr, out,
-                                      nullptr});  // gone with this line: its copy of the pipe's end
+  auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path),
+                        std::vector<std::string>{"-c", kProbe, ExtensionPath()},
+                        process::process_stdio{nullptr, out, nullptr},  // gone with this line: its
+                                                                        // copy of the pipe's end
+                        OwnChild{::getpid()});
   if (start_error) {
     return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " +
                                        start_error.message() + "; name another one with --python");

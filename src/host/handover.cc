@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/process/surroundings.h"
 #include "common/python/flet_environment.h"
 
 namespace fletbridge {
@@ -107,8 +108,13 @@ Error Become(Hosting hosting, const Handover& handover, const std::vector<std::s
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  ::execve(program.c_str(), argv.data(), ProgramEnvironment(added).get());
-  return Failed("cannot start " + program, std::strerror(errno));
+  const ProgramEnvironment environment(added);
+  LeaveSignalsAsFound();
+  ::execve(program.c_str(), argv.data(), environment.get());
+  const int error = errno;
+  SettleSignals();
+  IgnoreBrokenPipes();
+  return Failed("cannot start " + program, std::strerror(error));
 }
 
 }  // namespace fletbridge

@@ -11,6 +11,7 @@
 #include "common/base/user_folder.h"
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
+#include "common/process/surroundings.h"
 #include "common/python/interpreter.h"
 #include "common/python/running.h"
 #include "src/host/factory.h"
@@ -256,6 +257,7 @@ std::optional<Error> BecomeHost(Handover& run) {
 }  // namespace
 
 int Run(const RunRequest& request) {
+  IgnoreBrokenPipes();
   Handover run;
   run.start_ns = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
   run.log_level = static_cast<int>(log_level());
@@ -309,6 +311,7 @@ int RunHandedOver(int fd) noexcept try {
 
 int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file) {
   static Timeline timeline;
+  IgnoreBrokenPipes();
   RunRequest request = asked;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   // Flet does not say which one it is.

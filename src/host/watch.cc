@@ -123,6 +123,10 @@ int EndLike(const WatchedEnd& end) {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   std::signal(number, SIG_DFL);
+  sigset_t unblocked;
+  sigemptyset(&unblocked);
+  sigaddset(&unblocked, number);
+  ::sigprocmask(SIG_UNBLOCK, &unblocked, nullptr);
   std::raise(number);
   return 128 + number;
 }

@@ -1,10 +1,12 @@
 """`--run`: the app on two stages, headless, with watch/sitecustomize.py inside, and what differs. Room:
 python/fletbridge/check."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +22,7 @@ KINDS = {  # in the order of the report
     "relative path": "files opened by a relative path",
 }
 PATIENCE = 60  # seconds for the start and the end of a run, and for its steps
+PATIENCE_AT_END = 3  # for a run whose check is ended
 
 
 class LiveRun:
@@ -103,6 +106,10 @@ def observe(app, request):
             raise WrongUsage(f"--run needs a script, and there is no {script}; name the script")
     if request.get("steps") and not Path(request["steps"]).is_file():
         raise WrongUsage(f"cannot open {request['steps']}: there is no such file; check --steps")
+    # Whoever ends the check ends its run, and finds no folder of it; of a SIGKILL the kernel sees to the first.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
     return Comparison(*(run(app, request, script, request[which]) for which in ("from", "to")))
 
 
@@ -114,7 +121,8 @@ def run(app, request, script, stage):
             steps = os.path.join(folder, "steps.txt")
             Path(steps).write_text(f"sleep {round(seconds * 1000)}ms\nclose\n")
         out = Path(folder) / "events"
-        environment = dict(os.environ, FB_WATCH_FILE=str(out), FB_WATCH_ROOT=str(app.root))
+        environment = dict(os.environ, FB_WATCH_FILE=str(out), FB_WATCH_ROOT=str(app.root),
+                           FLETBRIDGE_ENDS_WITH=str(os.getpid()))
         if "PYTHONPATH" in os.environ:
             environment["FB_WATCH_PYTHONPATH"] = os.environ["PYTHONPATH"]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(WATCH), os.environ.get("PYTHONPATH"))))
@@ -128,6 +136,10 @@ def run(app, request, script, stage):
         except subprocess.TimeoutExpired:
             late = True
         finally:
+            if not late and child.poll() is None:  # we are to end: so that nothing of it is left
+                child.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(PATIENCE_AT_END)
             if late or child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)  # its own session: nobody else's
                 output, _ = child.communicate()

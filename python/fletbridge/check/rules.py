@@ -30,8 +30,8 @@ TABLE = [
          "it silences nothing", "take an id of MIGRATION.md's list"),
     Rule("FB101", "multiprocessing", "Worker processes", "fine fine fine",
          "workers are ordinary Python on every stage, whichever way they are started",
-         "prefer the spawn method: on every stage, and without fletbridge, a worker that was forked while "
-         "Flet runs inherits its SIGTERM handler and may outlive terminate()"),
+         "prefer the spawn method: without fletbridge, a worker that was forked while Flet runs inherits its "
+         "SIGTERM handler and may outlive terminate(); on the stages it ends"),
     Rule("FB102", "unguarded-main", "Workers that run the whole script again", "breaks breaks breaks",
          "a spawned worker imports the script and comes to ft.run() itself: it waits for a UI that never "
          "comes, or fails, instead of doing its work (today it opens a second window)",

@@ -3,10 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -150,6 +149,20 @@ TEST_F(ChildTest, BeginsWithNoSignalBlocked) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+TEST_F(ChildTest, GivesTheExitCodeThoughOurParentIgnoresSigchld) {
+  const auto before = ::signal(SIGCHLD, SIG_IGN);
+  EXPECT_EQ(Run("exit 7"), 7);
+  ::signal(SIGCHLD, before);
+}
+
+TEST_F(ChildTest, BeginsWithSignalsIgnoredAsThisProcessFoundThem) {
+  const auto found = ::signal(SIGPIPE, SIG_IGN);
+  // The fourth digit from the right has the bit of SIGPIPE.
+  const std::string digit = found == SIG_IGN ? "[13579bdf]" : "[02468ace]";
+  EXPECT_EQ(Run("grep -q '^SigIgn:.*" + digit + "...$' /proc/self/status"), 0);
+  ::signal(SIGPIPE, found);
+}
+
 TEST_F(ChildTest, TakesSignals) {
   const Pipe pipe(0);
   StartShell("trap 'exit 5' TERM; echo r >&" + std::to_string(pipe.write.get()) +
@@ -186,6 +199,18 @@ TEST(Child, TellsNothingOnceItsObjectHasGone) {
   OnLoop(loop, [] {});
   OnLoop(loop, [] {});
   EXPECT_FALSE(told);
+}
+
+TEST(Child, TellsAnEndThatSomebodyElseHasTakenAsNoSuccess) {
+  EventLoop loop;  // not started yet: it comes too late
+  Mailbox<int> exits;
+  Result<std::unique_ptr<Child>> child =
+      Child::Start(loop, {"/bin/sh", {"-c", "exit 0"}, {}}, [&](int code) { exits.Put(code); });
+  ASSERT_TRUE(child);
+  ASSERT_EQ(::waitpid((*child)->pid(), nullptr, 0), (*child)->pid());
+  loop.Start();
+  EXPECT_EQ(exits.Take(), 70);
+  OnLoop(loop, [&] { child->reset(); });
 }
 
 TEST(Child, DiesWithAHostThatIsKilled) {
