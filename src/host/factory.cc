@@ -146,11 +146,16 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
                          " speaks to sockets only, the bridge into one process came with 0.86";
     } else if (stage.hosts_python) {
       hosting = ChooseHosting(request, python);
+    } else {
+      hosting.obstacle = OwnProcessObstacle(python);
     }
     if (const std::string& why = hosting.obstacle; !why.empty()) {
       if ((!any || (request.hosting != "auto" && !too_old)) && !request.fallback) {
-        return MakeError(Errc::kSetup, "stage " + std::string(stage.name) + " cannot run: " + why +
-                                           "; or allow a lower stage with --fallback");
+        const bool is_lowest = &stage == std::end(kStages) - 1;
+        return MakeError(Errc::kSetup,
+                         "stage " + std::string(stage.name) + " cannot run: " + why +
+                             (is_lowest ? "; name another interpreter with --python"
+                                        : "; or allow a lower stage with --fallback"));
       }
       failed = stage.name;
       last_reason = why;
