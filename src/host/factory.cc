@@ -227,6 +227,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
   HeadlessOptions options;
   options.flet_package = flet_package;
   options.limits = request.limits;
+  options.renews = request.is_client;
   if (IsSocket(request.steps_file)) {
     options.live_steps = request.steps_file;
   } else if (!request.steps_file.empty()) {

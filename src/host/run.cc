@@ -295,6 +295,7 @@ int RunHandedOver(int fd) noexcept try {
 int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file) {
   static Timeline timeline;
   RunRequest request = asked;
+  request.is_client = true;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   // Flet does not say which one it is.
   Interpreter python;

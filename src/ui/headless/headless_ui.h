@@ -31,6 +31,7 @@ struct HeadlessOptions {
   double width = 800;          // of the window, in logical pixels
   double height = 600;
   FlowLimits limits;
+  bool renews = false;  // registers anew where the app has ended a session and may come back
   // The folder of the app's `flet` package, where the names of icons are looked up; empty if it is
   // unknown: then icon= takes numbers only.
   std::string flet_package;
@@ -44,6 +45,7 @@ class HeadlessUi final : public UiEndpoint {
 
   [[nodiscard]] std::string name() const override { return "headless"; }
   void Start(UiSink& sink) override;
+  [[nodiscard]] bool EndSession(const Error& why) override;
   void Close(const Error& why) override;
   [[nodiscard]] LatencySamples latencies() const override;
 
