@@ -293,7 +293,11 @@ def _install():
     if folder:
         sys.path[:] = [entry for entry in sys.path if entry != folder]
         before = os.environ.pop("FLETBRIDGE_PYTHONPATH", None)
-        if before is None:
+        given = ":".join(filter(None, (folder, before)))
+        now = os.environ.get("PYTHONPATH", given)
+        if now != given:  # a script that starts Python has added to it
+            os.environ["PYTHONPATH"] = ":".join(entry for entry in now.split(":") if entry != folder)
+        elif before is None:
             os.environ.pop("PYTHONPATH", None)
         else:
             os.environ["PYTHONPATH"] = before
@@ -667,14 +671,14 @@ def _install():
 
     code_cache = told("FLETBRIDGE_CODE_CACHE")
     patches = {
-        "flet.app": make_run_return,
-        "flet.messaging.flet_dart_bridge_server": use_own_loop,
-        "flet.messaging.flet_socket_server": take_socket,
-        "flet.flet_socket_server": take_socket,  # before Flet 0.70
+        "flet.app": [make_run_return],
+        "flet.messaging.flet_dart_bridge_server": [use_own_loop],
+        "flet.messaging.flet_socket_server": [take_socket],
+        "flet.flet_socket_server": [take_socket],  # before Flet 0.70
     }
 
     if code_cache:
-        patches["dataclasses"] = lambda module: _remember_generated_code(module, code_cache)
+        patches["dataclasses"] = [lambda module: _remember_generated_code(module, code_cache)]
 
     class BuiltIn:
         """What is a built-in module in an executable of ours."""
@@ -687,30 +691,96 @@ def _install():
         def exec_module(module):
             pass
 
+    from _thread import get_ident
+
+    class Loader:
+        """A module's own loader, and then its patches. That loader is not changed: an archive has one for all of
+        its modules. The module shows nothing of this."""
+
+        def __init__(self, name, loader):
+            self._fletbridge = name, loader
+
+        def __getattr__(self, attribute):
+            name, loader = self._fletbridge
+            found = getattr(loader, attribute)
+            if attribute not in ("exec_module", "load_module"):
+                return found
+
+            def execute(module):  # which for load_module, that some loaders still have alone, is its name
+                spec = getattr(module, "__spec__", None)
+                if getattr(spec, "loader", None) is self:
+                    spec.loader = loader
+                if getattr(module, "__loader__", None) is self:
+                    module.__loader__ = loader
+                loaded = found(module) or module
+                patched[name] = loaded
+                for patch in patches[name]:
+                    patch(loaded)
+                return loaded
+
+            return execute
+
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
+            if missed or sys.meta_path[:1] != [Finder]:
+                Finder.catch_up()
             if name in built_in:
                 return ModuleSpec(name, BuiltIn, origin="built-in")
-            patch = patches.get(name)
-            if patch is None:
+            search = get_ident(), name
+            # One of those asked below may ask us in turn.
+            if name not in patches or search in searches:
                 return None
-            for finder in sys.meta_path:
-                spec = None if finder is Finder else finder.find_spec(name, path, target)
-                if spec is not None:
-                    break
-            else:
-                return None
-            execute = spec.loader.exec_module
-
-            def exec_module(module):
-                execute(module)
-                patch(module)
-
-            spec.loader.exec_module = exec_module
+            searches.add(search)
+            try:
+                for finder in list(sys.meta_path):
+                    find = None if finder is Finder else getattr(finder, "find_spec", None)
+                    spec = find(name, path, target) if find else None
+                    if spec is not None:
+                        break
+                else:
+                    return None
+            finally:
+                searches.remove(search)
+            if spec.loader is not None:
+                spec.loader = Loader(name, spec.loader)
             return spec
 
-    sys.meta_path.insert(0, Finder)
+        @staticmethod
+        def after_execution(name, patch):
+            """Has it called with the module whenever that has been executed. Also for what `check` watches."""
+            patches.setdefault(name, []).append(patch)
+            if name in patched:
+                patch(patched[name])
+            else:
+                Finder.catch_up()
+
+        @staticmethod
+        def catch_up():
+            """Somebody came before us and imports by himself: what has been loaded so far is patched now."""
+            if sys.meta_path[:1] != [Finder]:
+                sys.meta_path[:] = [Finder, *(finder for finder in sys.meta_path if finder is not Finder)]
+            missed.clear()
+            for name in patches:
+                module = sys.modules.get(name)
+                if module is None or patched.get(name) is module:
+                    continue
+                if getattr(getattr(module, "__spec__", None), "_initializing", False):
+                    missed.append(name)  # it is looked for again at the next import
+                    continue
+                patched[name] = module
+                before = dict(vars(module))
+                for patch in patches[name]:
+                    patch(module)
+                # The package has taken the names that it offers.
+                offered = vars(sys.modules.get(name.partition(".")[0], module))
+                for key, value in before.items():
+                    now = vars(module).get(key)
+                    if now is not value and offered.get(key) is value:
+                        offered[key] = now
+
+    patched, missed, searches = {}, [], set()  # name -> the module; names; (thread, name)
+    Finder.catch_up()
 
     # The machine's own sitecustomize, whose place this one took.
     from _frozen_importlib import module_from_spec

@@ -146,11 +146,16 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
                          " speaks to sockets only, the bridge into one process came with 0.86";
     } else if (stage.hosts_python) {
       hosting = ChooseHosting(request, python);
+    } else {
+      hosting.obstacle = OwnProcessObstacle(python);
     }
     if (const std::string& why = hosting.obstacle; !why.empty()) {
       if ((!any || (request.hosting != "auto" && !too_old)) && !request.fallback) {
-        return MakeError(Errc::kSetup, "stage " + std::string(stage.name) + " cannot run: " + why +
-                                           "; or allow a lower stage with --fallback");
+        const bool is_lowest = &stage == std::end(kStages) - 1;
+        return MakeError(Errc::kSetup,
+                         "stage " + std::string(stage.name) + " cannot run: " + why +
+                             (is_lowest ? "; name another interpreter with --python"
+                                        : "; or allow a lower stage with --fallback"));
       }
       failed = stage.name;
       last_reason = why;
@@ -225,6 +230,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     options.first_frame = std::chrono::seconds(request.first_frame_deadline);
   options.flet_package = flet_package;
   options.limits = request.limits;
+  options.renews = request.is_client;
   if (IsSocket(request.steps_file)) {
     options.live_steps = request.steps_file;
   } else if (!request.steps_file.empty()) {

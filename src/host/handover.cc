@@ -28,9 +28,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, u
                                    replay_full_speed, replay_masks, replay_wait_ms, fallback, quiet,
                                    limits, start_deadline, first_frame_deadline, end_deadline, book,
                                    start_record)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
-                                   libpython_hint, flet_version, flet_package, prefix, base_prefix,
-                                   soabi, loads_shim, extension_obstacle)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, executable, detour, major, minor, micro,
+                                   libpython, libpython_hint, flet_version, flet_package, prefix,
+                                   base_prefix, soabi, free_threaded, shim_obstacle,
+                                   extension_obstacle)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChosenStage, stage, transport, hostings, hosting_why, why,
                                    fallbacks, doubtful)
@@ -98,12 +99,13 @@ Error Become(Hosting hosting, const Handover& handover, const std::vector<std::s
   Environment added{
       {kHandoverVariable, std::to_string(fd->get()) + ":" + std::to_string(::getpid())}};
   std::string program = StaticProgramPath();
+  std::string name = handover.python.executable;
   if (hosting == Hosting::kInterpreter) {
-    program = handover.python.path;
+    name = program = handover.python.path;
     added.emplace_back(kExtensionVariable, ExtensionPath());
     PointToShim(ShimFolder(), added);
   }
-  std::vector<std::string> words{handover.python.path};
+  std::vector<std::string> words{name};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

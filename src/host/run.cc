@@ -12,6 +12,7 @@
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
 #include "common/process/surroundings.h"
+#include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "common/python/running.h"
 #include "src/host/factory.h"
@@ -53,20 +54,25 @@ Generation GenerationOf(const Interpreter& python) {
 bool TakesSocket(const Interpreter& python) {
   std::error_code error;
   const fs::path flet = python.flet_package;
-  return python.loads_shim && (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
-                               fs::exists(flet / "flet_socket_server.py", error));
+  return python.shim_obstacle.empty() &&
+         (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
+          fs::exists(flet / "flet_socket_server.py", error));
 }
 
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
-  Result<Interpreter> python = RecallInterpreter(*path);
+  Result<Interpreter> python =
+      RecallInterpreter(*path, request.script.empty() ? "." : request.script);
   if (!python) return python;
   if (python->major != 3 || python->minor < 10 || python->minor > 14) {
     return MakeError(Errc::kSetup, *path + " is Python " + python->Version() +
                                        "; CPython 3.10 to 3.14 is needed: name one with --python");
   }
   if (python->flet_version.empty()) {
+    // Started with -S or -I it may have one that it does not see.
+    if (const std::string obstacle = OwnProcessObstacle(*python); !obstacle.empty())
+      return MakeError(Errc::kSetup, obstacle + "; name another one with --python");
     return MakeError(Errc::kSetup,
                      "no flet in " + python->prefix + "; run " + *path +
                          " -m pip install flet, or name another environment with --python");
@@ -168,7 +174,9 @@ int RunHere(Handover& run) {
   auto loop = std::make_unique<EventLoop>();
 
   AppSpec spec;
-  spec.python = run.python.path;
+  const bool is_named =
+      run.chosen.hostings.empty() || run.chosen.hostings.front() == Hosting::kInterpreter;
+  spec.python = is_named ? run.python.path : run.python.executable;
   spec.arguments = AppArguments(request);
   spec.environment = request.environment;
   const std::string code_cache = CodeCache(run);
@@ -313,6 +321,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   static Timeline timeline;
   IgnoreBrokenPipes();
   RunRequest request = asked;
+  request.is_client = true;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   // Flet does not say which one it is.
   Interpreter python;

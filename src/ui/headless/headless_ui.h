@@ -34,6 +34,7 @@ struct HeadlessOptions {
   FlowLimits limits;
   // How long main() may take until it has drawn something; nothing: as long as it likes.
   std::optional<std::chrono::milliseconds> first_frame = std::chrono::minutes(2);
+  bool renews = false;  // registers anew where the app has ended a session and may come back
   // The folder of the app's `flet` package, where the names of icons are looked up; empty if it is
   // unknown: then icon= takes numbers only.
   std::string flet_package;
@@ -47,6 +48,7 @@ class HeadlessUi final : public UiEndpoint {
 
   [[nodiscard]] std::string name() const override { return "headless"; }
   void Start(UiSink& sink) override;
+  [[nodiscard]] bool EndSession(const Error& why) override;
   void Close(const Error& why) override;
   [[nodiscard]] LatencySamples latencies() const override;
 

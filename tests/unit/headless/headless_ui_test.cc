@@ -58,6 +58,30 @@ TEST(HeadlessUi, TellsItsLifeOnceAndInOrder) {
   EXPECT_EQ(app.ui->Send(std::move(late)), SendResult::kClosed);
 }
 
+TEST(HeadlessUi, GoesOnWithItsStepsInTheNextSessionWhereAnAppMayComeBack) {
+  HeadlessOptions options;
+  options.steps = *ParseSteps("wait text=first\nwait text=second 10s\nexpect no text=first");
+  options.renews = true;
+  FakeApp app(std::move(options));
+  app.controls = {Text(9, "first")};
+  app.Start();
+  ASSERT_TRUE(app.WaitFor([&] { return app.events.size() >= 4; }));
+  app.controls = {Text(19, "second")};
+  EXPECT_TRUE(app.ui->EndSession(MakeError(Errc::kPeerGone, "gone")));
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  std::vector<UiState> states;
+  for (const UiEvent& event : app.events) states.push_back(event.state);
+  EXPECT_EQ(states, (std::vector{UiState::kReady, UiState::kConnected, UiState::kRegistered,
+                                 UiState::kFirstFrame, UiState::kDisconnected, UiState::kConnected,
+                                 UiState::kRegistered, UiState::kFirstFrame, UiState::kClosed}));
+  EXPECT_EQ(app.events[4].why.code, Errc::kPeerGone);
+}
+
+TEST(HeadlessUi, HasOneSessionWhereTheAppsEndIsTheEnd) {
+  Counter app("expect text=0");
+  EXPECT_FALSE(app.ui->EndSession(MakeError(Errc::kPeerGone, "gone")));
+}
+
 TEST(HeadlessUi, RegistersAsFletsClientDoes) {
   Counter app("close");
   app.Start();
