@@ -186,6 +186,8 @@ std::string Interpreter::Version() const {
 namespace {
 
 constexpr auto kAnswerDeadline = std::chrono::seconds(20);
+// It names each .pth file of the interpreter's folders, of which there may be thousands.
+constexpr std::size_t kLongestAnswer = std::size_t{4} << 20;
 
 Error NoInterpreter(const std::string& path) {
   return MakeError(Errc::kSetup,
@@ -232,6 +234,7 @@ Result<std::string> Ask(const std::string& path, const std::string& place,
   }
   const std::string pid = "\npid=" + std::to_string(child.id()) + "\n";
   bool late = false;
+  bool too_long = false;
   int code = -1;
   asio::steady_timer timer(io, deadline);
   timer.async_wait([&](boost::system::error_code error) {
@@ -241,9 +244,16 @@ Result<std::string> Ask(const std::string& path, const std::string& place,
     boost::system::error_code ignored;
     child.terminate(ignored);
   });
-  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024),
+  asio::async_read(out, asio::dynamic_buffer(text, kLongestAnswer),
                    [&](boost::system::error_code, std::size_t) {
                      if (late) return;
+                     if (text.size() == kLongestAnswer) {  // and it may wait to write more
+                       too_long = true;
+                       timer.cancel();
+                       boost::system::error_code ignored;
+                       child.terminate(ignored);
+                       return;
+                     }
                      // It may close its output long before it ends.
                      child.async_wait([&](boost::system::error_code, int status) {
                        code = status;
@@ -251,6 +261,12 @@ Result<std::string> Ask(const std::string& path, const std::string& place,
                      });
                    });
   io.run();
+  if (too_long) {
+    return MakeError(Errc::kSetup, "the interpreter " + path + " answered with more than " +
+                                       std::to_string(kLongestAnswer >> 20) +
+                                       " MiB, which no Python does; name another one with "
+                                       "--python");
+  }
   if (late) {
     std::ostringstream message;
     message << "the interpreter " << path << " did not answer within "

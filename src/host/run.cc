@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/own_file.h"
 #include "common/base/user_folder.h"
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
@@ -349,9 +349,9 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   if (!ui) return Fail(ui.error());
   if (!pid_file.empty()) {
     // Python kills the process whose number it finds here; it removes the file itself.
-    std::ofstream out(pid_file);
-    out << ::getpid();
-    if (!out.flush()) Log(LogLevel::kWarning, "cannot write the pid file " + pid_file);
+    if (Result<> written = WriteOwnFile(pid_file, std::to_string(::getpid())); !written)
+      Log(LogLevel::kWarning,
+          "cannot write the pid file " + pid_file + ": " + written.error().Line());
   }
   SessionParts parts;
   parts.report = BeginReport(request);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/base/own_file.h"
 #include "src/ui/headless/hand.h"
 
 namespace fletbridge::headless {
@@ -141,10 +141,9 @@ bool StepRunner::ClaimCrash(const std::string& text) {
         text.find(steps_[i].text) == std::string::npos) {
       continue;
     }
-    const auto claimed = static_cast<std::size_t>(std::count_if(
-        crashes_.begin(), crashes_.end(), [i](const Crash& crash) { return crash.step == i; }));
+    std::size_t& claimed = crashes_[i];
     if (claimed >= (i == at_ ? rounds_left_ : steps_[i].repeat)) continue;
-    crashes_.push_back({text, i});
+    ++claimed;
     return true;
   }
   return false;
@@ -415,11 +414,10 @@ void StepRunner::Check(const Step& step) {
 
 bool StepRunner::Holds(const Step& step) {
   if (step.kind == StepKind::kExpectCrash) {
-    const auto crash = std::find_if(crashes_.begin(), crashes_.end(),
-                                    [this](const Crash& c) { return c.step == at_; });
     why_not_ = "no such crash";
-    if (crash == crashes_.end()) return false;
-    crashes_.erase(crash);
+    std::size_t& claimed = crashes_[at_];
+    if (claimed == 0) return false;
+    --claimed;
     return true;
   }
   const std::size_t wanted = step.finder.index.value_or(0) + 1;
@@ -439,10 +437,8 @@ bool StepRunner::Holds(const Step& step) {
 }
 
 void StepRunner::WriteTree(const Step& step) {
-  std::ofstream out(step.text, std::ios::binary | std::ios::trunc);
-  out << TreeAsJson(client_.tree());
-  out.close();
-  if (!out) return Fail("cannot write " + step.text);
+  if (Result<> written = WriteOwnFile(step.text, TreeAsJson(client_.tree())); !written)
+    return Fail("cannot write " + step.text + ": " + written.error().Line());
   StepDone();
 }
 

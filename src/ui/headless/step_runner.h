@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -71,10 +72,6 @@ class StepRunner {
     kClosing,  // the window was to close, but the app wants to be asked
     kDone,
   };
-  struct Crash {
-    std::string text;
-    std::size_t step;  // the step that expects it
-  };
   struct Timer;
 
   void Advance();
@@ -134,7 +131,8 @@ class StepRunner {
   std::size_t stream_missing_ = 0;  // bytes that have not come back
   bool answered_ = false;
   Clock::time_point sent_at_;
-  std::vector<Crash> crashes_;  // that have come and are expected by a later step
+  // Crashes that have come and are expected by a later step: how many, by step.
+  std::map<std::size_t, std::size_t> crashes_;
   LatencySamples latencies_;
   std::chrono::nanoseconds delay_{0};
 };

@@ -277,6 +277,29 @@ TEST(ProbeInterpreter, FindsAFletThatTheAppBringsAlong) {
   EXPECT_EQ(found->flet_version, "9.8.7");
 }
 
+// It names each .pth file.
+TEST(ProbeInterpreter, ReadsALongAnswer) {
+  const TempFolder folder;
+  const std::string wordy =
+      WriteProgram(folder, "wordy",
+                   "echo implementation=cpython; echo version=3.11.2\n"
+                   "i=0; while [ $i -lt 2000 ]; do echo depends=/a/folder/of/many/packages/"
+                   "and/many/more/letters/in/its/name/$i.pth; i=$((i+1)); done\n"
+                   "echo shim=1");
+  const Result<Interpreter> found = ProbeInterpreterWithin(wordy, 60s);
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_EQ(found->Version(), "3.11.2");
+  EXPECT_EQ(found->micro, 2);
+}
+
+TEST(ProbeInterpreter, SaysThatAnAnswerIsTooLong) {
+  const TempFolder folder;
+  const std::string endless = WriteProgram(folder, "endless", "exec yes");
+  const Result<Interpreter> found = ProbeInterpreterWithin(endless, 60s);
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().Line(), HasSubstr("answered with more than 4 MiB"));
+}
+
 TEST(ProbeInterpreter, DoesNotWaitForeverForAnAnswer) {
   const TempFolder folder;
   const std::string silent = WriteProgram(folder, "silent", "exec sleep 1000");

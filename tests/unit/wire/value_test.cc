@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/support/growth.h"
 #include "tests/unit/wire/hex.h"
 
 namespace fletbridge::wire {
@@ -64,6 +65,49 @@ TEST(Value, KeepsTheOrderOfAMap) {
   EXPECT_EQ(entries[0].first, Value("z"));
   EXPECT_EQ(entries[1].first, Value("a"));
   EXPECT_EQ(entries[2].first, Value(5));
+}
+
+TEST(Value, FindsSetsAndRemovesInALargeMapAsInASmallOne) {
+  for (const std::int64_t size : {3, 40, 1000}) {
+    auto map = std::make_shared<Map>();
+    for (std::int64_t i = 0; i < size; ++i) map->Set("k" + std::to_string(i), i);
+    map->Set(7, "a number");
+    for (std::int64_t i = 0; i < size; ++i) {
+      const Value* found = map->Find("k" + std::to_string(i));
+      ASSERT_NE(found, nullptr) << size << " " << i;
+      EXPECT_EQ(*found, Value(i));
+    }
+    EXPECT_EQ(*map->FindKey(7), Value("a number"));
+    EXPECT_EQ(map->Find("7"), nullptr);
+    EXPECT_EQ(map->FindKey(Value(1.5)), nullptr);
+    EXPECT_EQ(map->Remove("none"), std::nullopt);
+    for (std::int64_t i = 0; i < size; i += 2) {
+      const std::string key = "k" + std::to_string(i);
+      EXPECT_EQ(map->Remove(key), Value(i));
+      EXPECT_EQ(map->Find(key), nullptr) << key;
+    }
+    EXPECT_EQ(*map->Find("k1"), Value(1));
+    map->entries.emplace_back("k1", "again");
+    EXPECT_EQ(*map->Find("k1"), Value(1));  // of two the first counts
+    EXPECT_EQ(map->Remove("k1"), Value(1));
+    EXPECT_EQ(*map->Find("k1"), Value("again"));
+    map->Set("k0", "new");
+    EXPECT_EQ(*map->Find("k0"), Value("new"));
+    EXPECT_EQ(map->entries.size(), static_cast<std::size_t>(size / 2 + 2));
+  }
+}
+
+TEST(Value, TakesALinearTimeForTheKeysOfALargeMap) {
+  EXPECT_LT(GrowthOf(1000,
+                     [](std::size_t size) {
+                       Map map;
+                       for (std::size_t i = 0; i < size; ++i) map.Set("k" + std::to_string(i), i);
+                       for (std::size_t i = 0; i < size; ++i)
+                         ASSERT_NE(map.Find("k" + std::to_string(i)), nullptr);
+                       for (std::size_t i = 0; i < size; ++i)
+                         ASSERT_TRUE(map.Remove("k" + std::to_string(i)));
+                     }),
+            kMostGrowth);
 }
 
 TEST(Value, RefusesWhatIsNotExactlyOneValue) {
