@@ -5,6 +5,7 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "src/host/handover.h"
 #include "src/host/run.h"
 
@@ -22,6 +23,6 @@ int main() try {
   std::fflush(nullptr);
   ::_exit(code);
 } catch (const std::exception& error) {
-  std::cerr << "fletbridge: " << error.what() << std::endl;
+  std::cerr << "fletbridge: " << fletbridge::CauseOf(error) << std::endl;
   return 70;
 }

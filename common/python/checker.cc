@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "common/python/hosting.h"
 
 namespace fletbridge {
@@ -24,7 +25,7 @@ Error BecomeChecker(const std::string& python, const std::string& request) {
   argv[words.size()] = last.data();
   ::execv(python.c_str(), argv.data());
   return MakeError(Errc::kSetup, "cannot start the interpreter " + python + ": " +
-                                     std::strerror(errno) + "; name another one with --python");
+                                     CauseAndRemedy(errno, "name another one with --python"));
 }
 
 }  // namespace fletbridge

@@ -17,6 +17,7 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 
+#include "common/base/cause.h"
 #include "common/python/hosting.h"
 #include "common/python/probe_memory.h"
 
@@ -149,8 +150,9 @@ Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadl
                process::process_stdio{nullptr, out,
                                       nullptr});  // gone with this line: its copy of the pipe's end
   if (start_error) {
-    return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " +
-                                       start_error.message() + "; name another one with --python");
+    return MakeError(Errc::kSetup,
+                     "cannot run the interpreter " + path + ": " +
+                         CauseAndRemedy(start_error.value(), "name another one with --python"));
   }
   bool late = false;
   int code = -1;
