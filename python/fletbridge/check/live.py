@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import zipfile
 from pathlib import Path
 
 from .app import WrongUsage
@@ -97,10 +98,8 @@ def cell(kind, events):
 
 def observe(app, request):
     script = Path(request["target"])
-    if script.is_dir():
-        script = script / "main.py"
-        if not script.is_file():
-            raise WrongUsage(f"--run needs a script, and there is no {script}; name the script")
+    if script.is_dir() and not any((script / main).is_file() for main in ("main.py", "__main__.py")):
+        raise WrongUsage(f"--run needs a script, and there is no main.py or __main__.py in {script}; name the script")
     if request.get("steps") and not Path(request["steps"]).is_file():
         raise WrongUsage(f"cannot open {request['steps']}: there is no such file; check --steps")
     return Comparison(*(run(app, request, script, request[which]) for which in ("from", "to")))
@@ -115,6 +114,8 @@ def run(app, request, script, stage):
             Path(steps).write_text(f"sleep {round(seconds * 1000)}ms\nclose\n")
         out = Path(folder) / "events"
         environment = dict(os.environ, FB_WATCH_FILE=str(out), FB_WATCH_ROOT=str(app.root))
+        if script.is_file() and zipfile.is_zipfile(script):
+            environment["FB_WATCH_ROOT"] = str(script.resolve())
         if "PYTHONPATH" in os.environ:
             environment["FB_WATCH_PYTHONPATH"] = os.environ["PYTHONPATH"]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(WATCH), os.environ.get("PYTHONPATH"))))
