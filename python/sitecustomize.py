@@ -221,6 +221,9 @@ def _install():
             if host:
                 host.watch_signals()
             flet = asyncio.ensure_future(run_async(*args, **kwargs))
+            if host:
+                # By then Flet before 0.70 has put handlers of its own in the place of the host's.
+                loop.call_soon(host.watch_signals)
             try:
                 await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
                 if not flet.done():

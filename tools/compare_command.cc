@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/cause.h"
 #include "common/measure/run_report.h"
 #include "src/compare/against.h"
 #include "src/compare/display_steps.h"
@@ -215,6 +216,7 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
 
 // The steps without `close`: the session is closed when it has been measured.
 Result<std::string> ReadStepsFile(const std::string& path) {
+  errno = 0;
   std::ifstream in(path);
   std::string steps, line;
   while (std::getline(in, line)) {
@@ -223,8 +225,11 @@ Result<std::string> ReadStepsFile(const std::string& path) {
       continue;
     steps += line + "\n";
   }
-  if (in.bad() || !in.eof())
-    return MakeError(Errc::kUsage, "cannot read the steps in " + path + "; name a readable file");
+  if (in.bad() || !in.eof()) {
+    return MakeError(Errc::kUsage,
+                     "cannot read the steps in " + path + ": " +
+                         CauseAndRemedy(errno != 0 ? errno : EIO, "name a readable file"));
+  }
   return steps;
 }
 

@@ -4,11 +4,13 @@ typed, an exit code that says what happened, and apps as `python FOLDER` runs th
 import json
 import os
 import re
+import signal
 import subprocess
 import unittest
 import zipfile
 
-from harness import BIN, HOSTED, PYTHON, VARIANTS, E2E, every_variant
+from harness import BIN, HOSTED, PYTHON, ROOT, VARIANTS, E2E, Variant, every_variant
+from windowed import Windowed
 
 PARTS = BIN.parent / "lib/fletbridge"
 SHOWN = 'wait text="shown" 20s\n'
@@ -320,6 +322,37 @@ class PackagedHost(E2E):
         self.assertIn("--library", run.text[0])
         if inside:
             self.assertIn("parent 1\n", run.text[0])
+
+
+BEFORE_070 = """
+import flet as ft
+
+def main(page):
+    page.add(ft.Text("shown"))
+    print("SHOWN", flush=True)
+
+ft.app(main)
+print("AFTER", flush=True)
+"""
+
+
+class SignalsBefore070(Windowed):
+    """Flet before 0.70 takes SIGINT and SIGTERM by handlers of its own: the exit code is that of any other."""
+
+    python = ROOT / "build/venv/0.28.3/bin/python"
+
+    def testASignalEndsARunWith128AndItsNumber(self):
+        app = self.box.write("app.py", BEFORE_070)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number.name):
+                run = self.start(app, options=["--flet-client", ROOT / "build/clients/0.28.3/flet"])
+                run.wait_line("^SHOWN", 60)
+                run.signal(number)
+                self.assertEqual(run.wait(20), 128 + number, run.shown())
+                self.assertIn("AFTER", run.text[0])
+
+
+every_variant(SignalsBefore070, [Variant("1", "uds"), Variant("2", "uds")])
 
 
 if __name__ == "__main__":
