@@ -436,6 +436,9 @@ def _install():
                 host.watch_signals()
             channel.listen(loop, ask, is_ours)
             flet = asyncio.ensure_future(run_async(*args, **kwargs))
+            if host:
+                # By then Flet before 0.70 has put handlers of its own in the place of the host's.
+                loop.call_soon(host.watch_signals)
             try:
                 await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -30,8 +30,8 @@ int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   std::vector<std::string> masks;
   std::string html;
   bool json = false;
-  command.add_option("A", file_a)->group("")->required();
-  command.add_option("B", file_b)->group("")->required();
+  AddWord(command, "A", file_a);
+  AddWord(command, "B", file_b);
   command.add_option("--mask", masks)
       ->allow_extra_args(false)
       ->option_text("MASK")

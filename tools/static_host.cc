@@ -5,6 +5,7 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "common/base/log.h"
 #include "common/process/surroundings.h"
 #include "src/host/handover.h"
@@ -27,6 +28,6 @@ int main() try {
   fletbridge::FlushLog();
   ::_exit(code);
 } catch (const std::exception& error) {
-  std::cerr << "fletbridge: " << error.what() << std::endl;
+  std::cerr << "fletbridge: " << fletbridge::CauseOf(error) << std::endl;
   return 70;
 }

@@ -20,6 +20,7 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 
+#include "common/base/cause.h"
 #include "common/process/surroundings.h"
 #include "common/python/hosting.h"
 #include "common/python/probe_memory.h"
@@ -229,8 +230,9 @@ Result<std::string> Ask(const std::string& path, const std::string& place,
                                                                         // copy of the pipe's end
                         OwnChild{::getpid()});
   if (start_error) {
-    return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " +
-                                       start_error.message() + "; name another one with --python");
+    return MakeError(Errc::kSetup,
+                     "cannot run the interpreter " + path + ": " +
+                         CauseAndRemedy(start_error.value(), "name another one with --python"));
   }
   const std::string pid = "\npid=" + std::to_string(child.id()) + "\n";
   bool late = false;

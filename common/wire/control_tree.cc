@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/counted.h"
+
 namespace fletbridge::wire {
 namespace {
 
@@ -241,7 +243,7 @@ class ControlTree::Patch {
     static constexpr std::size_t kSizes[] = {4, 4, 3, 5};
     if (kind < 0 || kind > 3) return Wrong("its kind " + std::to_string(kind) + " is unknown");
     if (op.size() != kSizes[kind]) {
-      return Wrong("it has " + std::to_string(op.size()) + " parts, not " +
+      return Wrong("it has " + Counted(op.size(), "part") + ", not " +
                    std::to_string(kSizes[kind]));
     }
     Result<Container*> container = Resolve(op[1]);

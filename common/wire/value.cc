@@ -5,6 +5,8 @@
 
 #include <msgpack.hpp>
 
+#include "common/base/counted.h"
+
 namespace fletbridge::wire {
 namespace {
 
@@ -324,7 +326,7 @@ Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limit
   }
   if (end != bytes.size()) {
     return MakeError(Errc::kPeerMisbehaved,
-                     std::to_string(bytes.size() - end) + " bytes follow the message");
+                     Counted(bytes.size() - end, "byte follows", "bytes follow") + " the message");
   }
   return builder.TakeRoot();
 }

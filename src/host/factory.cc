@@ -1,9 +1,11 @@
 #include "src/host/factory.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "common/base/cause.h"
 #include "common/python/hosted.h"
 #include "common/python/interpreter.h"
 #include "src/stage1/attached_transport.h"
@@ -187,11 +189,13 @@ Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const ChosenSta
 Result<> ReadSteps(RunRequest& request) {
   if (request.steps_file.empty() || !request.steps.empty()) return {};
   if (IsSocket(request.steps_file)) return {};
+  errno = 0;
   std::ifstream in(request.steps_file);
   request.steps.assign(std::istreambuf_iterator<char>(in), {});
   if (in.is_open() && !in.bad()) return {};
   return MakeError(Errc::kUsage,
-                   "cannot read the steps in " + request.steps_file + "; name a readable file");
+                   "cannot read the steps in " + request.steps_file + ": " +
+                       CauseAndRemedy(errno != 0 ? errno : EIO, "name a readable file"));
 }
 
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,

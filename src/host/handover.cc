@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/cause.h"
 #include "common/process/surroundings.h"
 #include "common/python/flet_environment.h"
 
@@ -72,11 +73,20 @@ class ProgramEnvironment {
 Result<UniqueFd> WriteHandover(const Handover& handover) {
   // Not text: arguments and paths may be bytes that are no UTF-8.
   const std::vector<std::uint8_t> bytes = Json::to_cbor(Json(handover));
+  const auto refused = [](int number) {
+    return MakeError(Errc::kSetup, "cannot hand the run over to the program that hosts Python: " +
+                                       CauseAndRemedy(number, "use --stage 1"));
+  };
   const UniqueFd low(::memfd_create("fletbridge", MFD_CLOEXEC));
-  // A number that no shell script uses, since the interpreter may be started by one.
+  if (!low) return refused(errno);
+  // A number that no shell script uses, since the interpreter may be started by one; and a lower
+  // one where the limit of descriptors does not let us have it.
   UniqueFd fd(::fcntl(low.get(), F_DUPFD, 100));
-  if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-    return MakeError(Errc::kSetup, std::string("no memory to hand over: ") + std::strerror(errno));
+  if (!fd && errno == EINVAL) fd.reset(::fcntl(low.get(), F_DUPFD, 10));
+  if (!fd) return refused(errno == EINVAL ? EMFILE : errno);
+  const ssize_t written = ::write(fd.get(), bytes.data(), bytes.size());
+  if (written < 0) return refused(errno);
+  if (written != static_cast<ssize_t>(bytes.size())) return refused(ENOMEM);
   return fd;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "common/base/log.h"
 #include "common/base/own_file.h"
 #include "common/base/user_folder.h"
@@ -40,7 +41,9 @@ int Fail(const Error& error) {
 }
 
 std::string AppFolder(const RunRequest& request) {
+  std::error_code error;
   if (request.script.empty()) return ".";
+  if (fs::is_directory(request.script, error)) return request.script;
   const std::string folder = fs::path(request.script).parent_path();
   return folder.empty() ? "." : folder;
 }
@@ -313,7 +316,7 @@ int RunHandedOver(int fd) noexcept try {
   run->python.libpython.clear();  // it is in this process
   return RunHere(*run);
 } catch (const std::exception& error) {
-  Log(LogLevel::kError, error.what());
+  Log(LogLevel::kError, CauseOf(error));
   return kFailureCode;
 }
 

@@ -20,6 +20,9 @@ using headless::StepRunner;
 // A packet costs memory even if it has no payload.
 constexpr std::size_t kMaxPackets = 65536;
 
+// From the last change to the exception that main() or a handler raised behind it.
+constexpr std::chrono::milliseconds kQuietTime{100};
+
 struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, HeadlessOptions&& options)
       : loop(event_loop),
@@ -40,7 +43,8 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     }
     if (options.steps) {
       runner = std::make_unique<StepRunner>(
-          loop, client, std::move(*options.steps), std::move(options.flet_package), paused,
+          loop, client, std::move(*options.steps), std::move(options.flet_package),
+          live ? std::chrono::milliseconds(0) : kQuietTime, paused,
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
       runner->set_first_frame_time(options.first_frame);

@@ -2,10 +2,10 @@
 // that keeps the control tree, answers the app, and does what a steps file says. For tests,
 // benchmarks and servers. Used by src/host.
 //
-// Ends with kClosed by itself after the last step, with exit_code 0, or 1 for a step that failed;
-// that has then been printed, and `why` is empty. An app that breaks the protocol ends it with 70
-// and kPeerMisbehaved, which the caller prints. Without steps it stays until Close() or until the
-// app closes its window.
+// Ends with kClosed by itself after the last step, with exit_code 0, or 1 for a step that failed or
+// an exception of the app's that no step expects; that has then been printed, and `why` is empty.
+// An app that breaks the protocol ends it with 70 and kPeerMisbehaved, which the caller prints.
+// Without steps it stays until Close() or until the app closes its window.
 //
 // A latency sample is the time from the sending of an input until the first packet that changes the
 // tree is taken up by the loop; searching for the control and applying the patch are not in it.

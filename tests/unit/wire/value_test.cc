@@ -119,7 +119,7 @@ TEST(Value, RefusesWhatIsNotExactlyOneValue) {
   EXPECT_EQ(why("92 01"), "the value is cut off at byte 2");
   EXPECT_EQ(why("93 01"), "a list claims 3 elements in a message of 2 bytes");
   EXPECT_EQ(why("92 01 a5 61"), "the value is cut off at byte 3");
-  EXPECT_EQ(why("01 02"), "1 bytes follow the message");
+  EXPECT_EQ(why("01 02"), "1 byte follows the message");
   EXPECT_EQ(why("c1"), "byte 0 is no MessagePack");
   EXPECT_EQ(why("81 c0 01"), "a map key is nil, not text or an integer");
   EXPECT_EQ(why("81 90 01"), "a map key is a list, not text or an integer");
