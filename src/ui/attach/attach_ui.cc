@@ -13,8 +13,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxLatencies = std::size_t{1} << 16;
-
 class AttachUi final : public UiEndpoint, private ClientLegSink {
  public:
   AttachUi(EventLoop& loop, const FlowLimits& limits, SocketAddress address, Generation app)
@@ -85,20 +83,11 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
     } else {
       if (!std::exchange(first_frame_, true)) loop_.Post([this] { Tell(UiState::kFirstFrame); });
       if (waits_for_answer_) {
-        Keep(static_cast<std::uint64_t>((Clock::now() - *waits_for_answer_).count()));
+        latencies_.push_back(
+            static_cast<std::uint64_t>((Clock::now() - *waits_for_answer_).count()));
         waits_for_answer_.reset();
       }
     }
-  }
-  // Of a session that lasts for days every second sample, then every fourth, ...
-  void Keep(std::uint64_t nanoseconds) {
-    if (answers_++ % stride_ != 0) return;
-    if (latencies_.size() == kMaxLatencies) {
-      for (std::size_t i = 0; i < kMaxLatencies / 2; ++i) latencies_[i] = latencies_[2 * i];
-      latencies_.resize(kMaxLatencies / 2);
-      stride_ *= 2;
-    }
-    latencies_.push_back(nanoseconds);
   }
   void Tell(UiState state) {
     if (!closed_) sink_->OnUiEvent({state, {}, 0});
@@ -121,8 +110,6 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
   // loop's thread only
   ClientLeg leg_;
   LatencySamples latencies_;
-  std::uint64_t answers_ = 0;
-  std::uint64_t stride_ = 1;
   std::optional<Clock::time_point> waits_for_answer_;
   bool registered_ = false;
   bool first_frame_ = false;
