@@ -492,7 +492,7 @@ def _install():
                 except OSError:
                     return
 
-        came_from = frozenset(line_of(os.getpid()))  # a process that it leaves behind loses its line
+        came_from = (*line_of(os.getpid()), os.getppid())  # a process that it leaves behind loses its line
 
         def is_relative(pid):
             return pid in came_from or pid in line_of(os.getpid()) or os.getpid() in line_of(pid)
@@ -544,7 +544,8 @@ def _install():
         def is_ours(peer):
             if peer.family == socket.AF_UNIX:
                 pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-                return uid == user and is_relative(pid)
+                # 0: outside of a container that is ours alone; the folder is private as well.
+                return uid == user and (pid == 0 or is_relative(pid))
             theirs, ours = peer.getpeername(), peer.getsockname()
             ends = struct.pack("!2H16s16s", theirs[1], ours[1], socket.inet_pton(peer.family, theirs[0]),
                                socket.inet_pton(peer.family, ours[0]))
@@ -555,7 +556,7 @@ def _install():
             if owner is None or owner[0] != user or owner[1] == 0:
                 return False
             link = "socket:[%d]" % owner[1]
-            if any(holds(pid, link) for pid in came_from.union(line_of(os.getpid()))):
+            if any(holds(pid, link) for pid in (*line_of(os.getpid()), *came_from)):
                 return True
             pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
             return any(os.getpid() in line_of(pid) and holds(pid, link) for pid in pids)

@@ -403,7 +403,7 @@ def main(page):
     def plus(e):
         nonlocal count
         count += 1
-        text.value = str(count) + "x" * 10000
+        text.value = str(count) + "x" * 4000
 
     page.add(text, ft.Button("plus", on_click=plus))
 
@@ -426,7 +426,9 @@ class DoesNotRead:
         client.close()
         run.wait_line("the client has gone", 5)
         # Flet works off what its own process has read of the one before, so much at most.
-        self.client(run).expect_text("0", 30 * PATIENCE)
+        following = g3.Client.registered(run.address, 60 * PATIENCE, run.alive)
+        self.addCleanup(following.close)
+        following.expect_text("0", 10 * PATIENCE)
         self.stop(run, timeout=10)
 
 

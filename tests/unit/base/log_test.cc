@@ -226,7 +226,7 @@ TEST_F(Log, TimesOfLinesFromManyThreadsNeverRunBackwards) {
   std::vector<std::thread> threads;
   for (char name = 'a'; name < 'e'; ++name) {
     threads.emplace_back([name] {
-      for (int i = 1; i <= 50; ++i)
+      for (int i = 1; i <= 20; ++i)
         fletbridge::Log(LogLevel::kDebug, std::string(static_cast<std::size_t>(i), name));
     });
   }
@@ -239,7 +239,7 @@ TEST_F(Log, TimesOfLinesFromManyThreadsNeverRunBackwards) {
     EXPECT_GE(now, before);
     before = now;
   }
-  EXPECT_GT(lines, 100);
+  EXPECT_GT(lines, 40);
 }
 
 TEST_F(Log, CountsFromTheStartOfTheProcess) {
