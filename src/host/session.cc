@@ -184,7 +184,9 @@ class Session final : private LifeOrders {
         if (event.why.code == Errc::kPeerMisbehaved) {
           Log(LogLevel::kError, "the client's session ended: " + event.why.Line());
         } else {
-          Log(LogLevel::kInfo, "the client has gone; waiting for the next");
+          // What `flet run` shows in a watched folder would start the app anew.
+          Log(event.why.code == Errc::kClosed ? LogLevel::kDebug : LogLevel::kInfo,
+              "the client has gone; waiting for the next");
         }
         if (parts_.recorder) parts_.recorder->NewSession();
         life_.ClientGone();

@@ -158,7 +158,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       queued = 0;
       full = false;
     }
-    Tell({UiState::kDisconnected, why, 0});
+    Tell({UiState::kDisconnected, MakeError(Errc::kClosed, why.Line()), 0});  // nobody has gone
     client = NewClient();
     registered = drawn = false;
     Tell({UiState::kConnected, {}, 0});

@@ -74,7 +74,7 @@ TEST(HeadlessUi, GoesOnWithItsStepsInTheNextSessionWhereAnAppMayComeBack) {
   EXPECT_EQ(states, (std::vector{UiState::kReady, UiState::kConnected, UiState::kRegistered,
                                  UiState::kFirstFrame, UiState::kDisconnected, UiState::kConnected,
                                  UiState::kRegistered, UiState::kFirstFrame, UiState::kClosed}));
-  EXPECT_EQ(app.events[4].why.code, Errc::kPeerGone);
+  EXPECT_EQ(app.events[4].why.code, Errc::kClosed);
 }
 
 TEST(HeadlessUi, HasOneSessionWhereTheAppsEndIsTheEnd) {
