@@ -107,12 +107,12 @@ def _remember_generated_code(module, place):
     module.exec = remembering_exec
 
 
-def _unset_in_forks(forget_host):
+def _unset_in_forks(forgets, watch_signals):
     """What the shim and the host have set in this process is unset in each fork of it, before the app's
     first line there; a signal that comes meanwhile waits. Returns a dictionary for the signals that the shim
     takes: number -> (what was there before, what is there now)."""
-    import atexit
     import _signal
+    import atexit
     from _thread import get_ident
 
     taken = {}
@@ -127,38 +127,169 @@ def _unset_in_forks(forget_host):
         if mask is not None:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
-    def is_asyncios(handler):
-        return getattr(handler, "__name__", "") == "_sighandler_noop"
-
-    def give_back_signals():
-        if not taken:
-            return
+    def give_back(at_end):
         import signal  # who has taken one has imported it
 
-        shared = False
         for number, (before, ours) in taken.items():
             if signal.getsignal(number) is ours:
-                signal.signal(number, signal.SIG_DFL if before is None else before)
-                shared = shared or is_asyncios(ours)
+                if before is None:
+                    before = signal.SIG_DFL
+                elif at_end and callable(before):  # of a loop
+                    before = signal.default_int_handler
+                signal.signal(number, before)
         taken.clear()
-        # A C handler in a fork writes into the wake-up descriptor of the app's loop, which then takes what
-        # came to the fork. With handlers of the app's own it is as it would be without us.
-        if shared and not any(is_asyncios(_signal.getsignal(number)) for number in _signal.valid_signals()):
-            _signal.set_wakeup_fd(-1)
 
     def forget():
         try:
-            if forget_host:
-                forget_host()
-            give_back_signals()
+            for part in forgets:
+                part()
+            if taken:
+                give_back(False)
         finally:
             restore()
             masks.clear()
 
+    def end():
+        # The interpreter lets go of these very late: a loop that hangs on them, since ft.run() was left by an
+        # error of its own, would end where there is nothing left that it needs for that.
+        forgets.clear()
+        if taken:
+            give_back(True)
+            watch_signals()
+
     os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
-    # The interpreter lets go of those three very late. A handler may hold a loop, whose end needs more of it.
-    atexit.register(taken.clear)
+    atexit.register(end)
     return taken
+
+
+class Channel:
+    """The host's own channel with this process: what concerns the life of the run goes here, and so
+    never by the app's signals, streams or connections. A message is a letter and a number (the host's
+    common/app/app_channel.h has them all). Without a host, and in a fork, it is silent."""
+
+    def __init__(self, number):
+        self.fd = None
+        self.pid = os.getpid()
+        self.closed = False  # the UI has
+        self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
+        self.owner = None  # the loop that reads
+        if number:
+            self.fd = int(number)
+            os.set_inheritable(self.fd, False)
+            os.set_blocking(self.fd, False)
+            self.inode = os.fstat(self.fd).st_ino
+
+    def forget(self):
+        """In a fork: it is the app's, not the fork's."""
+        if self._good():
+            os.close(self.fd)
+        self.fd = None
+
+    def _good(self):
+        """An app may close what it does not know, and get the number for a file of its own."""
+        try:
+            return self.fd is not None and os.fstat(self.fd).st_ino == self.inode
+        except OSError:
+            return False
+
+    def say(self, letter, number=0):
+        if self._good():
+            try:
+                os.write(self.fd, letter.encode() + bytes((number,)))
+            except OSError:
+                pass  # the host has gone, or does not listen
+
+    def take(self):
+        """The messages that wait: (letter, number)."""
+        while self._good():
+            try:
+                message = os.read(self.fd, 2)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.fd = None
+                return
+            yield chr(message[0]), message[1]
+
+    def hear(self, is_ours):
+        """On the event loop, so whoever waits for an answer knows that it turns. `is_ours(number)`:
+        whether the signal ends ft.run()."""
+        for letter, number in self.take():
+            if letter == "c":
+                self.closed = True
+                self.say("h")
+                self.ask()
+            elif letter == "s" and not is_ours(number):
+                self.say("o", number)
+            elif letter == "s":
+                self.say("h")
+                self.ask()
+        if self.fd is None:
+            self.ask()  # nobody is left who could show this app
+
+    def ask(self):
+        for loop, asked in self.runs:
+            try:
+                loop.call_soon_threadsafe(asked)
+            except RuntimeError:
+                pass  # that loop has ended
+
+    def listen(self, loop, asked, is_ours):
+        """From now on the host is heard on this loop, unless another one does that already."""
+        self.runs.append((loop, asked))
+        if self.closed:
+            asked()
+        if self.owner is not None or not self._good():
+            return
+        try:
+            loop.add_reader(self.fd, self.hear, is_ours)
+        except NotImplementedError:  # a foreign loop: somebody else reads for it
+            import select
+            import threading
+
+            def wait():
+                while self.owner is loop and self._good():
+                    if select.select((self.fd,), (), (), 1)[0] and self.owner is loop:
+                        done = threading.Event()
+                        try:
+                            loop.call_soon_threadsafe(lambda: (self.hear(is_ours), done.set()))
+                        except RuntimeError:
+                            return
+                        done.wait()
+
+            threading.Thread(target=wait, name="fletbridge", daemon=True).start()
+        self.owner = loop
+        self.say("b")
+
+    def leave(self, loop, asked):
+        """ft.run() returns. Waits until the host has written what the session came to: from here on
+        the process may end in any way."""
+        self.runs.remove((loop, asked))
+        if self.owner is loop:
+            self.owner = None
+            try:
+                if self._good():
+                    loop.remove_reader(self.fd)
+            except (NotImplementedError, RuntimeError):
+                pass
+        if self.runs or not self._good():
+            return
+        import select
+        import time
+
+        self.say("r")
+        until = time.monotonic() + 1
+        while self._good() and select.select((self.fd,), (), (), max(0, until - time.monotonic()))[0]:
+            for letter, number in self.take():
+                if letter == "k":
+                    return
+                if letter == "c":
+                    self.closed = True
+                    self.say("h")
+                if letter == "s":
+                    self.say("o", number)  # it is Python's again
 
 
 def _install():
@@ -198,16 +329,12 @@ def _install():
         value = host.told(name.encode()) if host else None
         return os.environ.pop(name, None) if value is None else os.fsdecode(value)
 
-    # A pipe to the host, and for direct mode a socket for Flet's server, which listens already.
-    ready = told("FLETBRIDGE_READY_FD")
+    channel = Channel(told("FLETBRIDGE_CHANNEL"))
+    channel.say("1")
+    # For direct mode a socket for Flet's server, which listens already.
     listener = told("FLETBRIDGE_LISTENER_FD")
-    if ready:
-        os.write(int(ready), b"1")
-    if listener and ready:
-        os.set_inheritable(int(ready), False)
+    if listener:
         os.set_inheritable(int(listener), False)
-    elif ready:
-        os.close(int(ready))
 
     if host:
         # A stream that is closed for `python app.py` is held by the host, whom it could reach otherwise.
@@ -255,7 +382,8 @@ def _install():
             if sys.__excepthook__ is hook:
                 sys.__excepthook__ = excepthook
 
-    not_in_forks = _unset_in_forks(forget_host if host else None)
+    not_in_forks = _unset_in_forks([channel.forget, forget_host] if host else [channel.forget],
+                                   host.watch_signals if host else lambda: None)
 
     def is_default(signal, number):
         handler = signal.getsignal(number)
@@ -263,6 +391,17 @@ def _install():
         # Nor does an app that ignores a signal keep Flet from taking it: Flet sets its own handler.
         return handler in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler) or \
             inner == "_on_sigint"
+
+    servers = []  # Flet's, of the calls of ft.run() that are under way: (loop, server)
+
+    def let_go_of_loops():  # before the interpreter does, very late, as in _unset_in_forks
+        servers.clear()
+        channel.runs.clear()
+        channel.owner = None
+
+    import atexit
+
+    atexit.register(let_go_of_loops)
 
     def make_run_return(module):
         """flet.app: run_async() returns when the host or the person asks it to end."""
@@ -273,44 +412,69 @@ def _install():
         name = "run_async" if hasattr(module, "run_async") else "app_async"  # before Flet 0.70
         run_async = getattr(module, name)
 
+        def closing(loop):
+            """The tasks in which the app's on_close runs."""
+            for task in asyncio.all_tasks(loop):
+                frame = getattr(task.get_coro(), "cr_frame", None)
+                if frame is not None and frame.f_code.co_name == "dispatch_event" \
+                        and frame.f_locals.get("event_name") == "close":
+                    yield task
+
         @functools.wraps(run_async)
         async def run_until_asked(*args, **kwargs):
             loop = asyncio.get_running_loop()
             asked = loop.create_future()
-            taken = []
+            taken = {}
 
             def ask():
                 if not asked.done():
                     asked.set_result(None)
 
+            def on_signal(number, frame):
+                loop.call_soon_threadsafe(ask)
+
             for number in (signal.SIGINT, signal.SIGTERM):
                 try:
                     if is_default(signal, number):  # an app's own handler stays
-                        before = signal.getsignal(number)
-                        loop.add_signal_handler(number, ask)
-                        taken.append(number)
-                        not_in_forks[number] = before, signal.getsignal(number)
-                except (ValueError, RuntimeError, NotImplementedError):
+                        taken[number] = signal.signal(number, on_signal)
+                        not_in_forks[number] = taken[number], on_signal
+                except ValueError:
                     pass  # not the main thread
+
+            def is_ours(number):
+                """Whether nobody but us takes the signal now."""
+                if number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+                    return False  # somebody waits for it
+                handler = signal.getsignal(number)
+                return handler is on_signal or (handler is not signal.SIG_IGN and is_default(signal, number))
+
             if host:
                 host.watch_signals()
+            channel.listen(loop, ask, is_ours)
             flet = asyncio.ensure_future(run_async(*args, **kwargs))
             try:
                 await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
-                if not flet.done():
-                    # What the client's end has started, such as on_close, comes first.
-                    for _ in range(5):
-                        await asyncio.sleep(0)
             finally:
                 asked.cancel()
                 if not flet.done():
                     flet.cancel()
                     await asyncio.wait({flet})
-                for number in taken:
+                    # As Flet itself does when its window has been closed.
+                    for server in [server for where, server in servers if where is loop]:
+                        await asyncio.wait({asyncio.ensure_future(server.close())}, timeout=3)
+                    await asyncio.sleep(0)
+                    # What the session's end has started is the app's own work.
+                    ending = set(closing(loop))
+                    if ending:
+                        await asyncio.wait(ending)
+                servers[:] = [pair for pair in servers if pair[0] is not loop]
+                for number, before in taken.items():
                     not_in_forks.pop(number, None)
-                    loop.remove_signal_handler(number)
+                    if signal.getsignal(number) is on_signal:
+                        signal.signal(number, before)
                 if host:
                     host.watch_signals()
+                channel.leave(loop, ask)
             return None if flet.cancelled() else flet.result()
 
         setattr(module, name, run_until_asked)
@@ -319,7 +483,7 @@ def _install():
 
     def take_socket(module):
         """flet.messaging.flet_socket_server: its server takes the socket that listens already, and at
-        which Flet's client may be waiting."""
+        which Flet's client may be waiting; and it is closed at the end."""
         import asyncio
         import functools
         import socket
@@ -329,6 +493,7 @@ def _install():
         @functools.wraps(start)
         async def start_with_socket(self):
             nonlocal listener
+            servers.append((asyncio.get_running_loop(), self))
             if listener is None:
                 return await start(self)
             ours = socket.socket(fileno=int(listener))
@@ -339,8 +504,7 @@ def _install():
             async def start_server(callback, *where):
                 setattr(asyncio, name, starter)  # nobody else has seen this one
                 server = await starter(callback, sock=ours)
-                os.write(int(ready), b"2")
-                os.close(int(ready))
+                channel.say("2")
                 return server
 
             setattr(asyncio, name, start_server)

@@ -83,7 +83,7 @@ int ReplayCommand(const Toolbox& tools, const std::vector<std::string>& args) {
        .footer = kFooter,
        .settings = {"stage", "transport", "hosting", "fallback", "python", "assets", "name",
                     "verbose", "report", "record-limit", "redact", "config", "log-level", "quiet",
-                    "max-packet", "high-water"},
+                    "start-deadline", "end-deadline", "max-packet", "high-water"},
        .has_module = false,
        .options =
            [&given](CLI::App& command, TextPairs& typed) {

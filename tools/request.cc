@@ -47,6 +47,13 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.redact = NamesIn(settings.text("redact"));
   request.fallback = settings.flag("fallback");
   request.quiet = settings.flag("quiet");
+  const auto seconds = [&settings](const char* name) {
+    return settings.text(name).empty() ? RunRequest::kByUi
+                                       : static_cast<std::int64_t>(settings.number(name));
+  };
+  request.start_deadline = seconds("start-deadline");
+  request.first_frame_deadline = seconds("first-frame-deadline");
+  request.end_deadline = seconds("end-deadline");
   request.limits.max_packet = settings.number("max-packet");
   request.limits.high_water = settings.number("high-water");
   request.limits.low_water = request.limits.high_water / 4;

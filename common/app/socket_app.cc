@@ -20,34 +20,37 @@ namespace {
 // What a dead app still has in its socket is read in less; a socket that another process or a
 // thread holds open has no end.
 constexpr std::chrono::milliseconds kDrain{200};
-constexpr StopDeadlines kAfterFailure{std::chrono::milliseconds(500),
-                                      std::chrono::milliseconds(500), false};
-// What the shim writes.
-constexpr char kReady = '1';
-constexpr char kListens = '2';
+// The app connects when it has come that far; how long that may take is not decided here.
+constexpr std::chrono::hours kForEver{24 * 365};
+// For a new session the app listens already.
+constexpr std::chrono::seconds kReconnect{60};
+// Where the kernel has no watch left for a folder, it is looked at so often.
+constexpr std::chrono::milliseconds kLookEvery{50};
 
-std::string EndText(int code) {
-  if (code > 128) return "the app was killed by signal " + std::to_string(code - 128);
-  return "the app ended with exit code " + std::to_string(code);
+// One for the interpreter, above the standard streams.
+UniqueFd Given(int fd, bool for_exec) {
+  return UniqueFd(::fcntl(fd, for_exec ? F_DUPFD : F_DUPFD_CLOEXEC, 3));
 }
-
-// One that the interpreter inherits: it outlives an exec.
-UniqueFd Inherited(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD, 3)); }
 
 }  // namespace
 
 struct SocketApp::Watch {
-  explicit Watch(asio::io_context& io) : word(io), folder(io), deadline(io) {}
-  asio::posix::stream_descriptor word;    // what the shim says
-  asio::posix::stream_descriptor folder;  // inotify, on the private folder
-  asio::steady_timer deadline;            // for the app to listen
+  explicit Watch(asio::io_context& io) : folder(io), look(io) {}
+  void Close() {
+    boost::system::error_code ignored;
+    folder.close(ignored);
+    look.cancel();
+  }
+  asio::posix::stream_descriptor folder;  // inotify, on the private folder; or
+  asio::steady_timer look;                // where there is none
 };
 
 SocketApp::SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket)
     : loop_(loop),
       spec_(std::move(spec)),
       watch_(std::make_unique<Watch>(loop.io())),
-      socket_(std::move(socket)) {
+      socket_(std::move(socket)),
+      channel_(loop) {
   if (spec_.direct) return;
   leg_ = std::make_unique<SocketLeg>(
       loop, spec_.limits, socket_.app, [this](int fd) { return Verify(fd); },
@@ -74,7 +77,7 @@ void SocketApp::NewSession() {
   if (!leg_) return;
   leg_->MarkNewSession();
   const auto begin = [this] {
-    if (!finished_ && !stopping_) leg_->NewSession(spec_.connect_deadline);
+    if (!finished_ && !left_) leg_->NewSession(kReconnect);
   };
   if (loop_.InLoop()) {
     begin();
@@ -83,110 +86,92 @@ void SocketApp::NewSession() {
   }
 }
 
-void SocketApp::Stop(const StopDeadlines& deadlines) {
-  loop_.Post([this, deadlines] { StopInLoop(deadlines); });
-}
-
 SocketAddress::Kind SocketApp::kind() const { return socket_.app.kind; }
 const RuntimeDir& SocketApp::folder() const { return socket_.dir; }
 
-Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& inherited) {
+Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& given, bool for_exec) {
   Environment environment = kind() == SocketAddress::Kind::kUnix
                                 ? FletOnUnixSocket(socket_.app.path)
                                 : FletOnTcp(socket_.app.port);
-  const auto give = [&](const char* name, int fd) {
-    inherited.push_back(Inherited(fd));
-    environment.emplace_back(name, std::to_string(inherited.back().get()));
+  const auto give = [&](const char* name, UniqueFd fd) {
+    if (!fd) return;
+    given.push_back(std::move(fd));
+    environment.emplace_back(name, std::to_string(given.back().get()));
   };
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) == 0) {
-    const UniqueFd theirs(ends[1]);
-    watch_->word.assign(ends[0]);
-    give("FLETBRIDGE_READY_FD", theirs.get());
-  }
-  if (socket_.listener) give("FLETBRIDGE_LISTENER_FD", socket_.listener.get());
+  give(kChannelVariable, channel_.TakeAppEnd(for_exec));
+  if (socket_.listener) give("FLETBRIDGE_LISTENER_FD", Given(socket_.listener.get(), for_exec));
   environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
   return environment;
 }
 
-void SocketApp::TellStarting(AppSink& sink) {
-  sink_ = &sink;
-  loop_.Post([this] { sink_->OnAppEvent({AppState::kStarting, {}, 0}); });
-}
-
 void SocketApp::Begin() {
   if (finished_) return;
-  AwaitWord();
+  channel_.Start([this](AppWord word, int number) { OnWord(word, number); });
   if (leg_) {
-    leg_->Connect(spec_.connect_deadline);
+    leg_->Connect(kForEver);
   } else {
     AwaitListening();
   }
 }
 
-void SocketApp::AwaitWord() {
-  if (!watch_->word.is_open()) return;
-  watch_->word.async_wait(
-      asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-        if (error || finished_) return;
-        char said = 0;
-        if (::read(watch_->word.native_handle(), &said, 1) != 1) {  // it has died, or has no more
-          boost::system::error_code ignored;
-          watch_->word.close(ignored);
-          return;
-        }
-        if (said == kReady) sink_->OnPythonReady();
-        if (said == kListens) OnListening();
-        AwaitWord();
-      });
+void SocketApp::OnWord(AppWord word, int number) {
+  if (word == AppWord::kListens) {
+    if (!left_) OnListening();
+  } else {
+    sink_->OnWord(word, number);
+  }
 }
 
 // Direct mode: the shim tells it where Flet takes our socket; else a path shows it.
 void SocketApp::AwaitListening() {
-  if (kind() == SocketAddress::Kind::kUnix) {
-    watch_->folder.assign(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    ::inotify_add_watch(watch_->folder.native_handle(), socket_.dir.path().c_str(), IN_CREATE);
-    ReadFolder();
+  if (kind() != SocketAddress::Kind::kUnix) return;
+  const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd >= 0) watch_->folder.assign(fd);
+  if (fd < 0 || ::inotify_add_watch(fd, socket_.dir.path().c_str(), IN_CREATE) < 0) {
+    watch_->Close();
+    Log(LogLevel::kDebug, "the system has no folder watch left: looking every 50 ms");
   }
-  watch_->deadline.expires_after(spec_.connect_deadline);
-  watch_->deadline.async_wait([this](boost::system::error_code error) {
-    if (error || listens_) return;
-    OnConnectFailed(MakeError(Errc::kLimit, "the app did not listen at " + socket_.app.Text() +
-                                                " in time; does it call ft.run(main)?"));
-  });
+  WatchFolder();
 }
 
-void SocketApp::ReadFolder() {
-  watch_->folder.async_wait(
-      asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-        if (error || finished_ || listens_) return;
-        alignas(inotify_event) char events[4096];
-        while (::read(watch_->folder.native_handle(), events, sizeof events) > 0) {
-        }
-        if (::access(socket_.app.path.c_str(), F_OK) != 0) {
-          ReadFolder();
-          return;
-        }
-        // Flet has bound the path by itself, in a process that our shim does not reach, such as one
-        // that the app has started: the client's path leads there from now on, and a client that
-        // waits at ours is sent away, to come again.
-        if (socket_.listener) {
-          ::unlink(socket_.client.path.c_str());
-          ::link(socket_.app.path.c_str(), socket_.client.path.c_str());
-          while (UniqueFd(::accept4(socket_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC))) {
-          }
-        }
-        OnListening();
-      });
+void SocketApp::WatchFolder() {
+  const auto look = [this](boost::system::error_code error) {
+    if (!error && !finished_ && !left_ && !listens_) LookForSocket();
+  };
+  if (watch_->folder.is_open()) {
+    watch_->folder.async_wait(asio::posix::stream_descriptor::wait_read, look);
+  } else {
+    watch_->look.expires_after(kLookEvery);
+    watch_->look.async_wait(look);
+  }
+}
+
+void SocketApp::LookForSocket() {
+  alignas(inotify_event) char events[4096];
+  while (watch_->folder.is_open() &&
+         ::read(watch_->folder.native_handle(), events, sizeof events) > 0) {
+  }
+  if (::access(socket_.app.path.c_str(), F_OK) != 0) {
+    WatchFolder();
+    return;
+  }
+  // Flet has bound the path by itself, in a process that our shim does not reach, such as one that
+  // the app has started: the client's path leads there from now on, and a client that waits at ours
+  // is sent away, to come again.
+  if (socket_.listener) {
+    ::unlink(socket_.client.path.c_str());
+    ::link(socket_.app.path.c_str(), socket_.client.path.c_str());
+    while (UniqueFd(::accept4(socket_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC))) {
+    }
+  }
+  OnListening();
 }
 
 void SocketApp::OnListening() {
   if (std::exchange(listens_, true)) return;
-  watch_->deadline.cancel();
-  boost::system::error_code ignored;
-  watch_->folder.close(ignored);
+  watch_->Close();
   socket_.listener.reset();
-  sink_->OnAppEvent({AppState::kListening, {}, 0});
+  sink_->OnListening();
 }
 
 void SocketApp::OnPacket(Packet&& packet) { sink_->OnPacket(std::move(packet)); }
@@ -198,28 +183,23 @@ void SocketApp::OnConnected() {
   // Nobody will come a second time: take the files away now, and a kill leaves none.
   if (spec_.single_session) socket_.dir.Remove();
   OnListening();
-  sink_->OnAppEvent({AppState::kConnected, {}, 0});
+  sink_->OnConnected();
 }
 
 void SocketApp::OnSessionLost(const Error& why) {
-  if (!finished_ && !stopping_) sink_->OnSessionLost(why);
+  if (!finished_ && !left_) sink_->OnSessionLost(why);
 }
 
 void SocketApp::OnConnectFailed(const Error& why) {
-  if (finished_ || stopping_) return;
-  cause_ = why;
-  StopInLoop(kAfterFailure);
+  if (!finished_ && !left_) sink_->OnUnreachable(why);
 }
 
-void SocketApp::StopInLoop(const StopDeadlines& deadlines) {
-  if (finished_ || std::exchange(stopping_, true)) return;
-  Leave();
-  AskToEnd(deadlines);
-}
-
-// What Flet sees when its window is closed.
+// What Flet sees when its window is closed; told by word first, since an app that then does its own
+// work may hear nothing for a while.
 void SocketApp::Leave() {
-  watch_->deadline.cancel();
+  if (finished_ || std::exchange(left_, true)) return;
+  channel_.Say(HostWord::kClosed);
+  watch_->Close();
   if (leg_) {
     leg_->Close();
     return;
@@ -229,12 +209,17 @@ void SocketApp::Leave() {
   HangUp(socket_.client);
 }
 
+void SocketApp::PassSignal(int signal, bool app_has_it) {
+  if (finished_) return;
+  if (!app_has_it) Deliver(signal);
+  channel_.Say(HostWord::kSignal, signal);
+}
+
+void SocketApp::Acknowledge() { channel_.Say(HostWord::kKnown); }
+
 void SocketApp::End(int code, std::function<void()> done) {
   const auto finish = [this, code, done = std::move(done)] {
-    const Error why = cause_      ? *cause_
-                      : stopping_ ? MakeError(Errc::kClosed, "")
-                                  : MakeError(Errc::kPeerGone, EndText(code));
-    Finish(why, code);
+    Finish(code, {});
     done();
   };
   if (leg_) {
@@ -244,15 +229,15 @@ void SocketApp::End(int code, std::function<void()> done) {
   }
 }
 
-void SocketApp::Fail(const Error& why) { Finish(why, 70); }
+void SocketApp::Fail(const Error& why) { Finish(70, why); }
 
-void SocketApp::Finish(const Error& why, int code) {
-  finished_ = true;
+void SocketApp::Finish(int code, const Error& why) {
+  if (std::exchange(finished_, true)) return;
   if (leg_) leg_->Close();
-  watch_->deadline.cancel();
+  watch_->Close();
+  channel_.Close();
   socket_.dir.Remove();
-  sink_->OnAppEvent({AppState::kClosed, why, 0});
-  sink_->OnAppEvent({AppState::kExited, {}, code});
+  sink_->OnExited(code, why);
 }
 
 }  // namespace fletbridge

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/app/app_channel.h"
 #include "common/app/app_socket.h"
 #include "common/base/event_loop.h"
 #include "common/net/socket_leg.h"
@@ -27,25 +28,26 @@ class SocketApp : public AppTransport, private SocketLegSink {
   void PauseReceiving() override;
   void ResumeReceiving() override;
   void NewSession() override;
-  void Stop(const StopDeadlines& deadlines) override;
+  void Leave() override;
+  void PassSignal(int signal, bool app_has_it) override;
+  void Acknowledge() override;
 
  protected:
   SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket);
 
   // Whether a connected socket leads to our app.
   virtual Result<> Verify(int fd) = 0;
-  // Asks the app to end, then harder, as Stop() says. Its client has gone already. Loop's thread,
-  // once.
-  virtual void AskToEnd(const StopDeadlines& deadlines) = 0;
+  // Has the app get a signal that it does not have by itself. Loop's thread.
+  virtual void Deliver(int signal) = 0;
 
-  // What the interpreter is given besides the spec's own, and descriptors that it inherits, which
-  // are named in there. Once.
-  Environment TakeEnvironment(std::vector<UniqueFd>& inherited);
-  // The app is about to be started: tells kStarting. Any thread, before anything else.
-  void TellStarting(AppSink& sink);
+  // What the interpreter is given besides the spec's own, and descriptors that it takes over, which
+  // are named in there; they outlive an exec if it is `for_exec`. Once.
+  Environment TakeEnvironment(std::vector<UniqueFd>& given, bool for_exec);
+  // Before the app is started, on the thread that starts it: whom the facts are told.
+  void SetSink(AppSink& sink) { sink_ = &sink; }
   // It is being started. Loop's thread.
   void Begin();
-  // The app has ended with this code: tells what it still said and kClosed and kExited, then calls
+  // The app has ended with this code: delivers what it still said, tells OnExited(), then calls
   // `done`. Loop's thread, once.
   void End(int code, std::function<void()> done);
   // The same for one that was not even started.
@@ -65,25 +67,24 @@ class SocketApp : public AppTransport, private SocketLegSink {
   void OnConnected() override;
   void OnSessionLost(const Error& why) override;
   void OnConnectFailed(const Error& why) override;
-  void StopInLoop(const StopDeadlines& deadlines);
-  void Leave();
-  void Finish(const Error& why, int code);
-  void AwaitWord();
+  void Finish(int code, const Error& why);
+  void OnWord(AppWord word, int number);
   void AwaitListening();
-  void ReadFolder();
+  void WatchFolder();
+  void LookForSocket();
   void OnListening();
 
   EventLoop& loop_;
   const AppSpec spec_;
   std::unique_ptr<SocketLeg> leg_;  // none in direct mode
-  AppSink* sink_ = nullptr;         // set in TellStarting()
+  AppSink* sink_ = nullptr;         // set before the start
   // loop's thread only
   struct Watch;
   std::unique_ptr<Watch> watch_;
   AppSocket socket_;
-  std::optional<Error> cause_;
+  AppChannel channel_;
   bool listens_ = false;
-  bool stopping_ = false;
+  bool left_ = false;
   bool finished_ = false;
 };
 

@@ -20,6 +20,8 @@ constexpr std::string_view kNotYet = "Known, but not served by this version";
 // Flet's frames could count twice as much in their 32 bits; no machine holds such queues.
 constexpr std::uint64_t kMaxPayload = std::uint64_t{2} << 30;
 
+constexpr std::uint64_t kMaxSeconds = std::uint64_t{366} * 24 * 3600;
+
 constexpr std::string_view kNoWatching =
     "watching files and hot reload are not in this version; leave it out and start again by hand";
 constexpr std::string_view kNoWeb =
@@ -199,6 +201,29 @@ const std::vector<SettingSpec>& Table() {
        .initial = "false",
        .group = kTalk,
        .help = "No line that says what runs how"},
+      {.name = "start-deadline",
+       .kind = SettingKind::kInteger,
+       .metavar = "SECONDS",
+       .group = kLimits,
+       .help = "How long the app may take until it listens, and then until it answers its first "
+               "client; 0 for as long as it likes. If not given: 120 with --steps, else 0. A "
+               "debugger, and input() at a terminal, have all the time",
+       .maximum = kMaxSeconds},
+      {.name = "first-frame-deadline",
+       .kind = SettingKind::kInteger,
+       .metavar = "SECONDS",
+       .group = kLimits,
+       .help = "With --steps: how long main() may take until it has drawn something; 0 for as long "
+               "as it likes. If not given: 120",
+       .maximum = kMaxSeconds},
+      {.name = "end-deadline",
+       .kind = SettingKind::kInteger,
+       .metavar = "SECONDS",
+       .group = kLimits,
+       .help = "How long the app's own work may take after its UI has closed; then it is ended by "
+               "force, and the exit code is not 0. 0 for as long as it likes. If not given: 60 "
+               "with --steps, else 0",
+       .maximum = kMaxSeconds},
       {.name = "max-packet",
        .kind = SettingKind::kBytes,
        .metavar = "BYTES",

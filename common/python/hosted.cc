@@ -28,8 +28,7 @@ struct State {
   int signal_pipe = -1;
   std::function<int(int)> at_end;
   std::atomic<bool> running{false};  // what is above has been set
-  std::atomic<bool> ending{false};
-  std::function<void()> on_ready;
+  std::atomic<pthread_t> ender{};    // the thread that is ending the process; none yet
   bool interrupted = false;  // under the GIL: the app ended by an unhandled KeyboardInterrupt
   struct sigaction before[NSIG] = {};
   // as a guest: set by InitGuest(), and what RunHosted() leaves for the interpreter's own thread
@@ -46,16 +45,18 @@ std::atomic<bool> g_host_interrupts{false};  // the host has raised a KeyboardIn
 
 void OnSignal(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
+  const struct sigaction& before = g_state.before[signal];
   if (::getpid() == g_state.pid) {
     if (g_own_signals.load() > 0) {
       g_own_signals.fetch_sub(1);
     } else {
-      const char number = static_cast<char>(signal);
+      const bool handled = (before.sa_flags & SA_SIGINFO) != 0 ||
+                           (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN);
+      const auto number = static_cast<unsigned char>(handled ? signal : signal | kUnhandled);
       [[maybe_unused]] const ssize_t n = ::write(g_state.signal_pipe, &number, 1);
     }
   }
   errno = saved_errno;
-  const struct sigaction& before = g_state.before[signal];
   if ((before.sa_flags & SA_SIGINFO) != 0) {
     before.sa_sigaction(signal, info, context);
   } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
@@ -85,11 +86,21 @@ void WatchSignals() {
   }
 }
 
+// Whether this thread is the one that ends the process, from now on or already.
+bool BeginEnd() {
+  pthread_t nobody{};
+  const pthread_t self = ::pthread_self();
+  return g_state.ender.compare_exchange_strong(nobody, self) || nobody == self;
+}
+
+// Another thread ends the process, whatever this one still had to do.
+[[noreturn]] void Rest() {
+  for (;;) ::pause();
+}
+
 // The process's end, once: from whatever thread and by whatever way the app ended.
 int End(int code) {
-  if (g_state.ending.exchange(true)) {
-    for (;;) ::pause();  // another thread is ending the process
-  }
+  if (!BeginEnd()) Rest();
   const int result = g_state.at_end(code);
   std::fflush(nullptr);
   return result;
@@ -105,14 +116,15 @@ void OnExit(int code, void*) {
     std::fflush(nullptr);
     ::_exit(code);
   }
-  if (!g_state.ending.load()) ::_exit(End(code));
+  if (g_state.ender.load() == ::pthread_self()) return;  // what End() returned to
+  ::_exit(End(code));
 }
 
 // The last thing a finalised interpreter calls. After an unhandled KeyboardInterrupt it would now
 // kill the process by SIGINT; the host's own ending says the same.
 void OnFinalized() {
   if (IsHost()) {
-    if (g_state.ending.load()) return;
+    if (g_state.ender.load() == ::pthread_self()) return;
     if (g_state.interrupted) ::_exit(End(128 + SIGINT));
   }
   // exit() is next. It begins with what was registered last: without this, with the end of
@@ -233,7 +245,6 @@ PyObject* PyStart(PyObject*, PyObject* argument) {
   Py().Py_AtExit(OnFinalized);
   std::string names;
   for (const BuiltinModule& module : g_state.modules) names += std::string(module.name) + " ";
-  if (g_state.on_ready) g_state.on_ready();
   return Py().PyBytes_FromStringAndSize(names.data(), static_cast<Py_ssize_t>(names.size()));
 }
 
@@ -284,7 +295,6 @@ int ExecuteShim(PyObject* module) {
   if (result == nullptr) return -1;
   py.Py_DecRef(result);
   py.Py_AtExit(OnFinalized);  // not before the start: CPython 3.12 crashes
-  if (g_state.on_ready) g_state.on_ready();
   return 0;
 }
 
@@ -302,7 +312,6 @@ Result<int> RunHosted(HostedOptions options) {
   g_state.pid = ::getpid();
   g_state.main_thread = ::pthread_self();
   g_state.signal_pipe = options.signal_pipe;
-  g_state.on_ready = std::move(options.on_ready);
   g_state.at_end = std::move(options.at_end);
   g_state.running.store(true);
   // What is for the shim alone never is in the environment, where it would leave a trace.
@@ -365,6 +374,9 @@ void SignalHosted(int signal) {
 
 Result<> CheckLibpython(const std::string& libpython) { return LoadPyApi(libpython); }
 
-void EndHostedNow(int code) { ::_exit(End(code)); }
+void EndHostedNow(int code) {
+  // The thread that is ending the process waits for the event loop, and so, perhaps, for this one.
+  if (BeginEnd()) ::_exit(End(code));
+}
 
 }  // namespace fletbridge

@@ -21,6 +21,8 @@ struct BuiltinModule {
   PyObject* (*init)();
 };
 
+inline constexpr int kUnhandled = 0x80;
+
 struct HostedOptions {
   std::string libpython;  // empty: this process has the interpreter in it
   std::string python;     // argv[0]: decides sys.executable and the virtual environment
@@ -29,9 +31,9 @@ struct HostedOptions {
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<BuiltinModule> modules;
   // Where SIGINT, SIGTERM and SIGHUP are told, besides Python's own handlers, which run as well:
-  // the handler writes one byte, the signal's number, into this descriptor.
+  // the handler writes one byte into this descriptor: the signal's number, with kUnhandled if there
+  // is no handler, so that only the signal's default action is left.
   int signal_pipe = -1;
-  std::function<void()> on_ready;  // the interpreter is up and about to load the app; main thread
   // Called once with the app's exit code, on the thread on which it ended; returns the process's.
   // Whatever must happen before the process ends belongs in here: when Python calls exit() itself,
   // or the app os._exit(), the process ends right after it.
@@ -57,8 +59,9 @@ void SignalHosted(int signal);
 [[nodiscard]] Result<> CheckLibpython(const std::string& libpython);
 
 // Ends the process at once, as the app's end would, with the app's exit code `code`: for an app
-// that does not heed. Any thread.
-[[noreturn]] void EndHostedNow(int code);
+// that does not heed. Returns only if another thread is ending the process already, which may need
+// this one. Any thread.
+void EndHostedNow(int code);
 
 // The shim's text, for an interpreter in another process.
 [[nodiscard]] const char* ShimSource() noexcept;

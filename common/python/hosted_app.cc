@@ -1,16 +1,14 @@
 #include "common/python/hosted_app.h"
 
+#include <array>
 #include <fcntl.h>
+#include <future>
 #include <signal.h>
 #include <unistd.h>
-
-#include <array>
-#include <future>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
@@ -19,12 +17,12 @@ namespace fletbridge {
 namespace asio = boost::asio;
 
 struct HostedApp::Impl : std::enable_shared_from_this<Impl> {
-  Impl(EventLoop& event_loop, HostedOptions hosted_options, std::function<void(int)> signal_handler)
+  Impl(EventLoop& event_loop, HostedOptions hosted_options,
+       std::function<void(int, bool)> signal_handler)
       : loop(event_loop),
         options(std::move(hosted_options)),
         on_signal(std::move(signal_handler)),
-        signals(loop.io()),
-        timer(loop.io()) {
+        signals(loop.io()) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe");
     signals.assign(ends[0]);
@@ -37,22 +35,23 @@ struct HostedApp::Impl : std::enable_shared_from_this<Impl> {
         asio::buffer(numbers),
         [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
           if (error) return;
-          for (std::size_t i = 0; i < n; ++i) self->on_signal(self->numbers[i]);
+          for (std::size_t i = 0; i < n; ++i)
+            self->on_signal(self->numbers[i] & 0x7f, (self->numbers[i] & kUnhandled) == 0);
           self->ReadSignals();
         });
   }
 
   EventLoop& loop;
   HostedOptions options;
-  std::function<void(int)> on_signal;
+  std::function<void(int, bool)> on_signal;
   UniqueFd signal_writer;
   // loop's thread only
   asio::posix::stream_descriptor signals;
-  std::array<char, 16> numbers{};
-  asio::steady_timer timer;
+  std::array<unsigned char, 16> numbers{};
 };
 
-HostedApp::HostedApp(EventLoop& loop, HostedOptions options, std::function<void(int)> on_signal)
+HostedApp::HostedApp(EventLoop& loop, HostedOptions options,
+                     std::function<void(int, bool)> on_signal)
     : impl_(std::make_shared<Impl>(loop, std::move(options), std::move(on_signal))) {}
 
 HostedApp::~HostedApp() = default;
@@ -65,10 +64,7 @@ int HostedApp::Run(std::function<void(int, std::function<void()>)> on_ended,
       on_ended(code, [] {});
     } else {
       std::promise<void> finished;
-      impl->loop.Post([&] {
-        impl->timer.cancel();
-        on_ended(code, [&] { finished.set_value(); });
-      });
+      impl->loop.Post([&] { on_ended(code, [&] { finished.set_value(); }); });
       finished.get_future().wait();
     }
     return at_end(code);
@@ -80,21 +76,7 @@ int HostedApp::Run(std::function<void(int, std::function<void()>)> on_ended,
   return end(70);
 }
 
-void HostedApp::Stop(std::chrono::milliseconds polite, std::chrono::milliseconds terminate,
-                     bool told) {
-  if (!told) SignalHosted(SIGTERM);
-  impl_->timer.expires_after(polite);
-  impl_->timer.async_wait([impl = impl_, terminate](boost::system::error_code error) {
-    if (error) return;
-    Log(LogLevel::kDebug, "the app does not end by itself: KeyboardInterrupt");
-    SignalHosted(SIGINT);
-    impl->timer.expires_after(terminate);
-    impl->timer.async_wait([](boost::system::error_code later) {
-      if (later) return;
-      Log(LogLevel::kDebug, "the app does not heed KeyboardInterrupt: ending the process");
-      EndHostedNow(137);
-    });
-  });
-}
+void HostedApp::Interrupt() { SignalHosted(SIGINT); }
+void HostedApp::Kill() { EndHostedNow(128 + SIGKILL); }
 
 }  // namespace fletbridge

@@ -1,9 +1,8 @@
 // Room: common/python. The app hosted in this process, as stages 2 and 3 have it in common: runs
-// the interpreter on the main thread, tells signals on the loop's thread, ends the app step by
-// step. Knows nothing of transports.
+// the interpreter on the main thread, tells signals on the loop's thread, ends an app that does not
+// heed. Knows nothing of transports.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -14,8 +13,10 @@ namespace fletbridge {
 
 class HostedApp {
  public:
-  // `on_signal` is called on the loop's thread for each SIGINT, SIGTERM and SIGHUP.
-  HostedApp(EventLoop& loop, HostedOptions options, std::function<void(int signal)> on_signal);
+  // `on_signal` is called on the loop's thread for each SIGINT, SIGTERM and SIGHUP; `handled` if
+  // Python has a handler for it, which has been called.
+  HostedApp(EventLoop& loop, HostedOptions options,
+            std::function<void(int signal, bool handled)> on_signal);
   ~HostedApp();
 
   // Runs the app; the main thread. When it has ended: `on_ended` on the loop's thread, which calls
@@ -23,10 +24,11 @@ class HostedApp {
   int Run(std::function<void(int code, std::function<void()> finished)> on_ended,
           std::function<int(int code)> at_end);
 
-  // Asks the app to end as its closed window would, unless a signal has told it; after `polite`
-  // raises KeyboardInterrupt in it; after `terminate` ends the process, by way of `on_ended` and
-  // `at_end`. Loop's thread; once.
-  void Stop(std::chrono::milliseconds polite, std::chrono::milliseconds terminate, bool told);
+  // Raises KeyboardInterrupt in the app, or calls the handler that it has for SIGINT.
+  static void Interrupt();
+  // Ends the process, by way of `on_ended` and `at_end`, as killed. Returns only if the app's own
+  // end is under way on another thread. Loop's thread.
+  static void Kill();
 
  private:
   struct Impl;

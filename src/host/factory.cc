@@ -220,6 +220,9 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     return attach::MakeAttachUi(loop, request.limits, *address, app);
   }
   HeadlessOptions options;
+  if (request.first_frame_deadline == 0) options.first_frame.reset();
+  if (request.first_frame_deadline > 0)
+    options.first_frame = std::chrono::seconds(request.first_frame_deadline);
   options.flet_package = flet_package;
   options.limits = request.limits;
   if (IsSocket(request.steps_file)) {

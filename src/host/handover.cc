@@ -26,7 +26,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, u
                                    module, arguments, environment, steps_file, steps, report_file,
                                    record_file, record_limit, redact, replay_file,
                                    replay_full_speed, replay_masks, replay_wait_ms, fallback, quiet,
-                                   limits, book, start_record)
+                                   limits, start_deadline, first_frame_deadline, end_deadline, book,
+                                   start_record)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
                                    libpython_hint, flet_version, flet_package, prefix, base_prefix,
                                    soabi, loads_shim, extension_obstacle)

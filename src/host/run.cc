@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 
 constexpr int kUsageCode = 2;
 constexpr int kFailureCode = 70;
+constexpr std::chrono::seconds kStartOfUnwatched{120};
+constexpr std::chrono::seconds kEndOfUnwatched{60};
 
 int Fail(const Error& error) {
   Log(LogLevel::kError, error.Line());
@@ -130,6 +132,24 @@ void Announce(const RunRequest& request, const Interpreter& python, const Chosen
   }
 }
 
+// A person waits as long as he likes, and has a Ctrl-C; steps that nobody watches do not.
+LifePatience PatienceOf(const RunRequest& request) {
+  const bool unwatched = !request.steps_file.empty() || request.shown_by == "replay";
+  const auto time = [](std::int64_t given, std::optional<std::chrono::seconds> otherwise) {
+    LifePatience::Time result = otherwise;
+    if (given == 0) result.reset();
+    if (given > 0) result = std::chrono::seconds(given);
+    return result;
+  };
+  using Seconds = std::optional<std::chrono::seconds>;
+  LifePatience patience;
+  patience.listening =
+      time(request.start_deadline, unwatched ? Seconds(kStartOfUnwatched) : Seconds());
+  patience.registration = patience.listening;
+  patience.end = time(request.end_deadline, unwatched ? Seconds(kEndOfUnwatched) : Seconds());
+  return patience;
+}
+
 // Where the shim keeps the code that Python generates for this Flet, without what the shim adds to
 // the name; empty if it is to keep none.
 std::string CodeCache(const Handover& run) {
@@ -188,6 +208,7 @@ int RunHere(Handover& run) {
   parts.report.used.fallbacks = run.chosen.fallbacks;
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;
+  parts.patience = PatienceOf(request);
   parts.timeline = &timeline;
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
@@ -333,6 +354,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   parts.report.used.client = request.client_folder;
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;
+  parts.patience = PatienceOf(request);
   parts.timeline = &timeline;
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);

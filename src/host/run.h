@@ -44,6 +44,11 @@ struct RunRequest {
   bool fallback = false;  // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;     // no line that says what runs how
   FlowLimits limits;
+  // In seconds; 0: none; kByUi: none for a person, some for steps that nobody watches.
+  static constexpr std::int64_t kByUi = -1;
+  std::int64_t start_deadline = kByUi;        // until the app listens, then until it answers
+  std::int64_t first_frame_deadline = kByUi;  // headless with steps
+  std::int64_t end_deadline = kByUi;          // from the app's heeding to its end
   BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
 
   // Decided by the host, once.

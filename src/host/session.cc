@@ -1,12 +1,15 @@
 #include "src/host/session.h"
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <mutex>
 #include <optional>
 #include <signal.h>
-#include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -16,7 +19,10 @@
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
+#include "common/process/last_resort.h"
+#include "common/process/person.h"
 #include "src/host/relay.h"
+#include "src/host/verdict.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;
@@ -24,45 +30,40 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A person who presses Ctrl-C expects the end within two seconds.
-constexpr StopDeadlines kAfterSignal{1000ms, 500ms, true};
-constexpr StopDeadlines kAfterClose{3000ms, 1000ms, false};
-// An app that has closed the session is mostly about to end by itself, with an exit code of its
-// own.
-constexpr auto kGraceAfterSessionLost = 3000ms;
 constexpr auto kUiCloseDeadline = 2000ms;
-// A disk that hangs does not keep the process.
-constexpr auto kRecordingDeadline = 2000ms;
-// Flet answers a registration before the app's main() runs; only before_main() may take its time.
-constexpr auto kRegistrationDeadline = 60s;
+// A disk that hangs keeps neither the app nor the process.
+constexpr auto kDiskDeadline = 2000ms;
+// What an end by force may take in all before nothing is waited for any more.
+constexpr auto kLastResort = 6000ms;
+constexpr int kKilledCode = 137;
+constexpr int kFailureCode = 70;
 
-std::string SignalName(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
-}
-
-class Session {
+class Session final : private LifeOrders {
  public:
   explicit Session(SessionParts parts)
       : parts_(std::move(parts)),
         loop_(*parts_.loop),
         app_(*parts_.app),
         ui_(*parts_.ui),
+        in_process_(app_.capabilities().in_process),
         to_app_(ui_, app_, "to the app", parts_.max_packet),
         to_ui_(app_, ui_, "to the UI", parts_.max_packet),
         app_side_(*this),
         ui_side_(*this),
-        grace_(loop_.io()),
-        registration_(loop_.io()),
-        signals_(loop_.io()) {}
+        life_(*this, parts_.patience, in_process_),
+        signals_(loop_.io()) {
+    for (std::unique_ptr<asio::steady_timer>& timer : timers_)
+      timer = std::make_unique<asio::steady_timer>(loop_.io());
+  }
 
   int Run() {
-    if (!app_.capabilities().in_process) TakeSignals();
+    if (!in_process_) TakeSignals();
     loop_.Start();
     ui_.Start(ui_side_);
-    if (!WaitForUi()) return Finish(70);
-    app_started_ = true;
+    if (!AwaitDecision()) return Finish(kFailureCode);
+    // On this thread: the kernel ties a child's life to the thread that has started it.
     app_.Start(app_side_);
+    loop_.Post([this] { life_.AppStarted(); });
     return app_.RunOnMainThread([this](int code) { return Finish(code); });
   }
 
@@ -78,10 +79,13 @@ class Session {
     void OnRefused(const Error& why) override {
       Log(LogLevel::kError, "from the app: " + why.Line());
     }
-    void OnAppEvent(const AppEvent& event) override { session.OnAppEvent(event); }
-    void OnPythonReady() override { session.parts_.timeline->Mark(Milestone::kPythonReady); }
-    void OnSessionLost(const Error& why) override { session.OnSessionLost(why); }
-    void OnSignal(int signal) override { session.OnSignal(signal, true); }
+    void OnListening() override { session.life_.AppListening(); }
+    void OnConnected() override { session.life_.AppConnected(); }
+    void OnSessionLost(const Error& why) override { session.life_.SessionLost(why); }
+    void OnUnreachable(const Error& why) override { session.life_.AppUnreachable(why); }
+    void OnWord(AppWord word, int number) override { session.OnWord(word, number); }
+    void OnSignal(int signal, bool handled) override { session.life_.Signal(signal, handled); }
+    void OnExited(int code, const Error& why) override { session.life_.AppExited(code, why); }
     Session& session;
   };
   struct UiSide final : UiSink {
@@ -139,76 +143,17 @@ class Session {
           signalfd_siginfo info{};
           while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info) {
             // What the terminal sends, it sends to the app as well.
-            OnSignal(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
+            life_.Signal(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
           }
           ReadSignals();
         });
   }
 
-  void OnSignal(int signal, bool app_has_it) {
-    if (signal_ != 0) return;
-    signal_ = signal;
-    Log(LogLevel::kDebug, SignalName(signal) + ": ending");
-    if (!app_has_it) app_.Signal(signal);
-    app_.Stop(kAfterSignal);
-  }
-
-  void OnAppEvent(const AppEvent& event) {
-    static constexpr const char* kNames[] = {"starting", "listening", "connected", "closed",
-                                             "exited"};
-    Log(LogLevel::kDebug,
-        std::string("app ") + kNames[static_cast<int>(event.state)] +
-            (event.state == AppState::kExited ? " with " + std::to_string(event.exit_code) : ""));
-    switch (event.state) {
-      case AppState::kStarting:
-        break;
-      case AppState::kListening:
-        parts_.timeline->Mark(Milestone::kAppListening);
-        break;
-      case AppState::kConnected:
-        app_connected_ = true;
-        AwaitRegistration();
-        break;
-      case AppState::kClosed:
-        app_closed_ = event.why;
-        grace_.cancel();
-        registration_.cancel();
-        ui_.Close(event.why);
-        break;
-      case AppState::kExited:
-        break;
-    }
-  }
-
-  void OnSessionLost(const Error& why) {
-    Log(LogLevel::kDebug, "the app ended the session: " + why.Line());
-    if (ui_.EndSession(why) || ui_closed_) return;
-    if (why.code == Errc::kPeerMisbehaved) {
-      GiveUp(why);
-      return;
-    }
-    grace_.expires_after(kGraceAfterSessionLost);
-    grace_.async_wait([this, why](boost::system::error_code error) {
-      if (!error) GiveUp(why);
-    });
-  }
-
-  void AwaitRegistration() {
-    if (!app_connected_ || !client_connected_) return;
-    registration_.expires_after(kRegistrationDeadline);
-    registration_.async_wait([this](boost::system::error_code error) {
-      if (error) return;
-      const Error why =
-          MakeError(Errc::kLimit,
-                    "the app did not answer the client within 60 s; is its event loop blocked?");
-      if (!ui_.EndSession(why)) GiveUp(why);
-    });
-  }
-
-  void GiveUp(const Error& why) {
-    lost_ = why;
-    ui_.Close(why);
-    app_.Stop(kAfterClose);
+  void OnWord(AppWord word, int number) {
+    if (word == AppWord::kPythonReady) parts_.timeline->Mark(Milestone::kPythonReady);
+    life_.AppSaid(word, number);
+    // It goes on once the session's end has been written.
+    if (word == AppWord::kReturned && !writing_end_) app_.Acknowledge();
   }
 
   void OnUiEvent(const UiEvent& event) {
@@ -217,14 +162,13 @@ class Session {
     Log(LogLevel::kDebug, std::string("ui ") + kNames[static_cast<int>(event.state)]);
     switch (event.state) {
       case UiState::kReady:
-        TellUi(true);
+        life_.UiReady();
         break;
       case UiState::kConnected:
-        client_connected_ = true;
-        AwaitRegistration();
+        life_.ClientConnected();
         break;
       case UiState::kRegistered:
-        registration_.cancel();
+        life_.ClientRegistered();
         RecordGenerations();
         parts_.timeline->Mark(Milestone::kRegistered);
         break;
@@ -239,19 +183,17 @@ class Session {
           Log(LogLevel::kInfo, "the client has gone; waiting for the next");
         }
         if (parts_.recorder) parts_.recorder->NewSession();
-        client_connected_ = false;
-        registration_.cancel();
+        life_.ClientGone();
         to_app_.Drop();
         to_ui_.Drop();
         app_.NewSession();
         break;
       case UiState::kClosed: {
-        std::lock_guard lock(mutex_);
-        ui_closed_ = event;
-        ui_changed_.notify_all();
+        const std::lock_guard lock(mutex_);
+        ui_closed_ = true;
       }
-        TellUi(false);
-        app_.Stop(kAfterClose);
+        life_.UiClosed(event);
+        changed_.notify_all();
         break;
     }
   }
@@ -260,16 +202,133 @@ class Session {
     if (!std::exchange(first_frame_, true)) parts_.first_frame();
   }
 
-  void TellUi(bool ready) {
-    std::lock_guard lock(mutex_);
-    if (!ui_ready_) ui_ready_ = ready;
-    ui_changed_.notify_all();
+  // ---- The machine's orders; the loop's thread.
+
+  void StartApp() override { Decide(true); }
+  void StayUnstarted() override { Decide(false); }
+  void Leave() override { app_.Leave(); }
+  void PassSignal(int signal, bool app_has_it) override { app_.PassSignal(signal, app_has_it); }
+  void Interrupt() override {
+    EndProcessAfter(kLastResort, kKilledCode);
+    app_.Interrupt();
+  }
+  void Kill() override {
+    EndProcessAfter(kLastResort, kKilledCode);
+    app_.Kill();
+  }
+  void CloseUi(const Error& why) override { ui_.Close(why); }
+  bool EndUiSession(const Error& why) override { return ui_.EndSession(why); }
+
+  void Arm(LifeTimer timer, std::chrono::milliseconds time) override {
+    asio::steady_timer& clock = *timers_[static_cast<std::size_t>(timer)];
+    clock.expires_after(time);
+    clock.async_wait([this, timer](boost::system::error_code error) {
+      if (!error) life_.Expired(timer);
+    });
+  }
+  void Disarm(LifeTimer timer) override {
+    timers_[static_cast<std::size_t>(timer)]->cancel();
+    // An app that heeds after all takes its time; the process of one that has gone does not.
+    if (timer == LifeTimer::kEnd && !life_.app_has_exited()) CancelEndOfProcess();
   }
 
-  bool WaitForUi() {
+  bool WaitsForPerson() override {
+    for (const ProcessInfo& process : app_.processes()) {
+      if (process.role == (in_process_ ? "host" : "app") && HoldsUpByPerson(process.pid))
+        return true;
+    }
+    return false;
+  }
+
+  void Say(LogLevel level, const std::string& text) override { Log(level, text); }
+
+  void OnAppEvent(const AppEvent& event) override {
+    static constexpr const char* kNames[] = {"starting", "listening", "connected", "closed",
+                                             "exited"};
+    Log(LogLevel::kDebug,
+        std::string("app ") + kNames[static_cast<int>(event.state)] +
+            (event.state == AppState::kExited ? " with " + std::to_string(event.exit_code) : ""));
+    if (event.state == AppState::kListening) parts_.timeline->Mark(Milestone::kAppListening);
+  }
+
+  // What the session comes to is written now, since the app's process may end in any way while its
+  // interpreter does; on a thread of its own, since a disk may take its time.
+  void OnSessionEnded() override {
+    auto write = std::make_shared<std::packaged_task<void()>>(
+        [this, report = Report(JudgeSession(life_)), end = EndOf(JudgeSession(life_), 0)] {
+          EndOnce(end);
+          // A pipe or a terminal is written to but once, at the end.
+          if (!parts_.report_file.empty() && IsFile(parts_.report_file))
+            (void)WriteReport(parts_.report_file, report);
+          loop_.Post([this] {
+            writing_end_ = false;
+            app_.Acknowledge();
+          });
+        });
+    end_written_ = write->get_future();
+    writing_end_ = true;
+    try {
+      std::thread([write] { (*write)(); }).detach();
+    } catch (const std::exception&) {  // no thread can be had: it is written at the end
+      writing_end_ = false;
+      end_written_ = {};
+    }
+  }
+
+  // ---- The main thread, which the app may have for itself.
+
+  void Decide(bool start) {
+    const std::lock_guard lock(mutex_);
+    decision_ = start;
+    changed_.notify_all();
+  }
+
+  bool AwaitDecision() {
     std::unique_lock lock(mutex_);
-    ui_changed_.wait(lock, [this] { return ui_ready_.has_value(); });
-    return *ui_ready_;
+    changed_.wait(lock, [this] { return decision_.has_value(); });
+    return *decision_;
+  }
+
+  // Not a pipe, nor a terminal; where nothing is yet, a file will be.
+  static bool IsFile(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
+  }
+
+  RunReport Report(const Verdict& verdict) {
+    RunReport report = parts_.report;
+    for (const ProcessInfo& process : app_.processes())
+      report.processes.push_back({process.role, process.pid});
+    report.SetTimeline(*parts_.timeline);
+    if (app_.direct_address().empty()) {  // else none has passed through us
+      report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
+      report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
+    }
+    report.latency = PercentilesOf(ui_.latencies());
+    report.generation = static_cast<int>(app_.generation());
+    report.client_generation = static_cast<int>(ui_.client_generation());
+    report.exit.code = verdict.code;
+    report.exit.reason = verdict.reason;
+    return report;
+  }
+
+  SessionEnd EndOf(const Verdict& verdict, int app_code) const {
+    SessionEnd end;
+    end.code = verdict.code;
+    end.reason = verdict.reason;
+    end.clicks_ns = ui_.latencies();
+    const std::optional<Error>& closed = life_.app_closed();
+    const bool closed_by_ui =
+        !life_.lost() && life_.ui_end() && (!closed || closed->code == Errc::kClosed);
+    end.by_person = life_.signal() != 0 || closed_by_ui || !life_.ui_came_up();
+    end.app_killed = !end.by_person && closed && app_code > 128 && app_code != 128 + SIGTERM &&
+                     app_code != 128 + SIGINT && app_code != 128 + SIGHUP;
+    end.first_frame = first_frame_;
+    return end;
+  }
+
+  void EndOnce(const SessionEnd& end) {
+    if (!end_told_.exchange(true)) parts_.ended(end);
   }
 
   // The app has ended, or was never started: waits for the UI, writes the report, says what the
@@ -278,129 +337,51 @@ class Session {
   int Finish(int app_code) {
     if (!loop_.InLoop()) {
       std::unique_lock lock(mutex_);
-      ui_changed_.wait_for(lock, kUiCloseDeadline, [this] { return ui_closed_.has_value(); });
+      changed_.wait_for(lock, kUiCloseDeadline, [this] { return ui_closed_; });
       lock.unlock();
       loop_.Stop();
       loop_.Join();
     }
-    const auto [code, reason] = Verdict(app_code);
-    RunReport& report = parts_.report;
-    for (const ProcessInfo& process : app_.processes())
-      report.processes.push_back({process.role, process.pid});
-    report.SetTimeline(*parts_.timeline);
-    if (app_.direct_address().empty()) {  // else none has passed through us
-      report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
-      report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
-    }
-    SessionEnd end;
-    end.clicks_ns = ui_.latencies();
-    report.latency = PercentilesOf(end.clicks_ns);
-    report.generation = static_cast<int>(app_.generation());
-    report.client_generation = static_cast<int>(ui_.client_generation());
-    report.exit.code = code;
-    report.exit.reason = reason;
-    end.code = code;
-    end.reason = reason;
-    const bool closed_by_ui = !lost_ && app_closed_ && app_closed_->code == Errc::kClosed;
-    end.by_person = signal_ != 0 || closed_by_ui || !ui_ready_.value_or(false);
-    end.app_killed = !end.by_person && app_closed_ && app_code > 128 && app_code != 128 + SIGTERM &&
-                     app_code != 128 + SIGINT && app_code != 128 + SIGHUP;
-    end.first_frame = first_frame_;
-    parts_.ended(end);
-    if (parts_.recorder) parts_.recorder->Close({code, reason}, kRecordingDeadline);
-    int result = code;
+    const Verdict verdict = Judge(life_, app_code);
+    if (!verdict.line.empty()) Log(verdict.level, verdict.line);
+    if (end_written_.valid()) end_written_.wait_for(kDiskDeadline);
+    EndOnce(EndOf(verdict, app_code));
+    if (parts_.recorder) parts_.recorder->Close({verdict.code, verdict.reason}, kDiskDeadline);
+    int result = verdict.code;
     if (!parts_.report_file.empty()) {
-      if (Result<> written = WriteReport(parts_.report_file, report); !written) {
+      if (Result<> written = WriteReport(parts_.report_file, Report(verdict)); !written) {
         Log(LogLevel::kError, written.error().Line());
-        if (result == 0) result = 70;
+        if (result == 0) result = kFailureCode;
       }
     }
     // With the app in this process, its other threads may still be calling into the transport.
-    if (!app_started_ || !app_.capabilities().in_process) parts_.app.reset();
+    if (!life_.app_was_started() || !in_process_) parts_.app.reset();
     parts_.ui.reset();
     return result;
   }
 
-  struct Outcome {
-    int code;
-    std::string reason;
-  };
-
-  // Something is wrong, not just at its end.
-  static bool IsCause(const Error& why) {
-    return why.code && why.code != Errc::kPeerGone && why.code != Errc::kClosed;
-  }
-
-  bool AppWentFirst() const { return !app_closed_ || app_closed_->code == Errc::kPeerGone; }
-
-  Outcome Verdict(int app_code) const {
-    if (signal_ != 0) return {128 + signal_, "ended by " + SignalName(signal_)};
-    if (ui_closed_ && !ui_ready_.value_or(false)) {
-      Log(LogLevel::kError, ui_closed_->why.Line());
-      return {70, ui_closed_->why.Line()};
-    }
-    if (lost_) {
-      const std::string text = lost_->code == Errc::kPeerGone
-                                   ? "the app ended the session but not itself"
-                                   : lost_->Line();
-      Log(LogLevel::kError, text);
-      return {70, text};
-    }
-    if (ui_closed_ && IsCause(ui_closed_->why)) {
-      Log(LogLevel::kError, ui_closed_->why.Line());
-      return {ui_closed_->exit_code, ui_closed_->why.Line()};
-    }
-    if (app_closed_ && IsCause(*app_closed_)) {
-      Log(LogLevel::kError, app_closed_->Line());
-      return {70, app_closed_->Line()};
-    }
-    if (AppWentFirst() && app_closed_) {
-      if (app_code > 128) {
-        const std::string text = "the app was killed by " + SignalName(app_code - 128);
-        Log(LogLevel::kError, text);
-        return {app_code, text};
-      }
-      if (app_code == 0 && ui_closed_ && ui_closed_->exit_code != 0) {
-        return {ui_closed_->exit_code,
-                "the UI ended with exit code " + std::to_string(ui_closed_->exit_code)};
-      }
-      return {app_code, "the app ended with exit code " + std::to_string(app_code)};
-    }
-    if (ui_closed_ && ui_closed_->exit_code != 0) return {ui_closed_->exit_code, "a step failed"};
-    if (app_code == 128 + SIGKILL) {
-      Log(LogLevel::kWarning, "the app did not end after its UI had closed, and was killed");
-      return {app_code, "the app did not end after its UI had closed"};
-    }
-    // Ended by the signal that asked it to, or by our KeyboardInterrupt: that is what they were
-    // for.
-    if (app_code == 128 + SIGTERM || app_code == 128 + SIGINT) return {0, "the UI closed"};
-    return {app_code, "the UI closed"};
-  }
-
   SessionParts parts_;
-  bool app_started_ = false;
   EventLoop& loop_;
   AppTransport& app_;
   UiEndpoint& ui_;
+  const bool in_process_;
   Relay to_app_;
   Relay to_ui_;
   AppSide app_side_;
   UiSide ui_side_;
   // loop's thread only, and after its end the finishing thread
-  asio::steady_timer grace_;
-  asio::steady_timer registration_;
-  bool app_connected_ = false;
-  bool client_connected_ = false;
+  Life life_;
+  std::array<std::unique_ptr<asio::steady_timer>, kLifeTimers> timers_;
   bool first_frame_ = false;
+  bool writing_end_ = false;
+  std::future<void> end_written_;
   asio::posix::stream_descriptor signals_;
-  std::optional<Error> app_closed_;
-  std::optional<Error> lost_;
-  int signal_ = 0;
+  std::atomic<bool> end_told_{false};
   // under mutex_
   std::mutex mutex_;
-  std::condition_variable ui_changed_;
-  std::optional<bool> ui_ready_;
-  std::optional<UiEvent> ui_closed_;
+  std::condition_variable changed_;
+  std::optional<bool> decision_;  // whether the app is started
+  bool ui_closed_ = false;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "common/recording/recorder.h"
 #include "common/transport/app_transport.h"
 #include "common/transport/ui_endpoint.h"
+#include "src/host/life.h"
 
 namespace fletbridge {
 
@@ -37,9 +38,11 @@ struct SessionParts {
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
   std::unique_ptr<recording::Recorder> recorder;     // null: nothing is recorded
+  LifePatience patience;
   Timeline* timeline = nullptr;
-  std::function<void()> first_frame = [] {};                                // on the loop's thread
-  std::function<void(const SessionEnd&)> ended = [](const SessionEnd&) {};  // before the report
+  std::function<void()> first_frame = [] {};  // on the loop's thread
+  // Once, on any thread: when the session has ended, or else when the app has.
+  std::function<void(const SessionEnd&)> ended = [](const SessionEnd&) {};
 };
 
 // Runs to the end and returns the process's exit code. May end the process by itself, when the app

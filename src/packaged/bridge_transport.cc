@@ -50,6 +50,13 @@ struct Letter {
   CObject external{};
 };
 
+std::size_t SizeOf(const Letter& letter) {
+  std::size_t size = letter.bytes.size() + kPacketOverhead;
+  if (letter.external.type != 0)
+    size += static_cast<std::size_t>(letter.external.value.as_external_typed_data.length);
+  return size;
+}
+
 class BridgeTransport;
 BridgeTransport* the_transport = nullptr;  // Dart's functions take no context
 
@@ -72,7 +79,6 @@ class BridgeTransport final : public AppTransport {
   void Start(AppSink& sink) override {
     sink_ = &sink;
     loop_.Post([this] {
-      sink_->OnAppEvent({AppState::kStarting, {}, 0});
       dart_vm::PythonProgram program;
       program.source = Bootstrap(spec_.script);
       program.module_paths = spec_.module_paths;
@@ -80,7 +86,9 @@ class BridgeTransport final : public AppTransport {
                              {"FLET_DART_BRIDGE_PORT", std::to_string(protocol_port_)},
                              {"FLET_DART_BRIDGE_EXIT_PORT", std::to_string(exit_port_)},
                              {"PYTHONHOME", spec_.python_home}};
-      if (!library_.RunAsync(program, completion_port_)) return Finish(70);
+      if (!library_.RunAsync(program, completion_port_)) {
+        return Finish(70, MakeError(Errc::kSetup, spec_.library + " does not start Python"));
+      }
       SendWaiting();
     });
   }
@@ -142,11 +150,11 @@ class BridgeTransport final : public AppTransport {
     });
   }
 
-  void Signal(int signal) override { ::kill(::getpid(), signal); }
   // A packaged app ends with its window: the process exits, and Python is not asked.
-  void Stop(const StopDeadlines&) override {
-    loop_.Post([this] { Finish(0); });
-  }
+  void Leave() override { Finish(0, {}); }
+  void PassSignal(int signal, bool) override { Finish(128 + signal, {}); }
+  void Interrupt() override { Finish(128 + SIGINT, {}); }
+  void Kill() override { Finish(128 + SIGKILL, {}); }
 
   bool Post(Port port, const CObject& posted) {
     Letter letter;
@@ -183,6 +191,20 @@ class BridgeTransport final : public AppTransport {
       const bool known = letter.port == protocol_port_ || letter.port == exit_port_ ||
                          letter.port == completion_port_ || IsDataChannel(letter.port);
       if (!known || exit_code_) return false;
+      const std::size_t size = SizeOf(letter);
+      if (letters_bytes_ > spec_.limits.high_water + spec_.limits.max_packet) {
+        // A VM's ports have no bound; here a client that reads nothing must not fill the memory.
+        if (!std::exchange(overflowed_, true)) {
+          loop_.Post([this] {
+            if (finished_) return;
+            sink_->OnSessionLost(MakeError(Errc::kPeerMisbehaved,
+                                           "the app sends more than its client reads: " +
+                                               std::to_string(letters_bytes_ >> 20) + " MiB wait"));
+          });
+        }
+        return false;
+      }
+      letters_bytes_ += size;
       letters_.push_back(std::move(letter));
       post = !std::exchange(delivery_posted_, true);
     }
@@ -200,6 +222,7 @@ class BridgeTransport final : public AppTransport {
       delivery_posted_ = false;
       if (paused_) return;
       letters.swap(letters_);
+      letters_bytes_ = 0;
     }
     for (Letter& letter : letters) {
       if (letter.external.type != 0) {
@@ -214,13 +237,13 @@ class BridgeTransport final : public AppTransport {
 
   void Handle(Letter& letter) {
     if (finished_) return;
-    if (letter.integer) return Finish(static_cast<int>(*letter.integer));
+    if (letter.integer) return Finish(static_cast<int>(*letter.integer), {});
     const std::span<const std::byte> bytes = letter.bytes.span();
     if (letter.port == exit_port_) {
       int code = 0;  // as Dart: what cannot be read is 0
       const std::string_view text = letter.bytes.text();
       std::from_chars(text.data(), text.data() + text.size(), code);
-      return Finish(code);
+      return Finish(code, {});
     }
     if (IsDataChannel(letter.port)) {
       Buffer payload(4 + bytes.size());
@@ -249,8 +272,8 @@ class BridgeTransport final : public AppTransport {
         return RetryLater();
       }
       if (!std::exchange(connected_, true)) {
-        sink_->OnAppEvent({AppState::kListening, {}, 0});
-        sink_->OnAppEvent({AppState::kConnected, {}, 0});
+        sink_->OnListening();
+        sink_->OnConnected();
       }
       bool writable = false;
       {
@@ -283,11 +306,10 @@ class BridgeTransport final : public AppTransport {
     });
   }
 
-  void Finish(int code) {
-    if (std::exchange(finished_, true)) return;
+  void Finish(int code, const Error& why) {
+    if (sink_ == nullptr || std::exchange(finished_, true)) return;
     retry_.cancel();
-    sink_->OnAppEvent({AppState::kClosed, MakeError(Errc::kClosed, ""), 0});
-    sink_->OnAppEvent({AppState::kExited, {}, code});
+    sink_->OnExited(code, why);
     const std::lock_guard lock(mutex_);
     exit_code_ = code;
     ended_changed_.notify_all();
@@ -315,6 +337,8 @@ class BridgeTransport final : public AppTransport {
   std::size_t queued_ = 0;
   bool full_ = false;
   std::deque<Letter> letters_;  // for the sink
+  std::size_t letters_bytes_ = 0;
+  bool overflowed_ = false;
   bool delivery_posted_ = false;
   std::optional<int> exit_code_;
 };

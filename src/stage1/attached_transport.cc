@@ -50,13 +50,12 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   void Start(AppSink& sink) override {
     sink_ = &sink;
     loop_.Post([this] {
-      sink_->OnAppEvent({AppState::kStarting, {}, 0});
       if (leg_) {
         leg_->Connect(kConnectDeadline);
       } else {
-        sink_->OnAppEvent({AppState::kListening, {}, 0});
+        sink_->OnListening();
       }
-      parent_.Start([this] { Finish(MakeError(Errc::kPeerGone, "the app has ended")); });
+      parent_.Start([this] { Finish({}); });
     });
   }
   int RunOnMainThread(std::function<int(int)> at_end) override {
@@ -84,10 +83,11 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     leg_->MarkNewSession();
     loop_.Post([this] { leg_->NewSession(kConnectDeadline); });
   }
-  void Signal(int) override {}
-  void Stop(const StopDeadlines&) override {
-    loop_.Post([this] { Finish(MakeError(Errc::kClosed, "")); });
-  }
+  // It only leaves: the app is our parent, which has got its signals by itself.
+  void Leave() override { Finish({}); }
+  void PassSignal(int, bool) override { Finish({}); }
+  void Interrupt() override { Finish({}); }
+  void Kill() override { Finish({}); }
 
  private:
   Result<> Verify(int fd) const {
@@ -103,8 +103,8 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
   void OnConnected() override {
     if (std::exchange(connected_once_, true)) return;
-    sink_->OnAppEvent({AppState::kListening, {}, 0});
-    sink_->OnAppEvent({AppState::kConnected, {}, 0});
+    sink_->OnListening();
+    sink_->OnConnected();
   }
   void OnSessionLost(const Error& why) override {
     if (is_told_ || why.code != Errc::kPeerGone) {
@@ -128,12 +128,12 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     return std::exchange(said_, {});
   }
   void Finish(const Error& why) {
-    if (std::exchange(finished_, true)) return;
+    if (sink_ == nullptr || std::exchange(finished_, true)) return;
     parent_.Close();
     if (leg_) leg_->Close();
-    const int code = why.code == Errc::kClosed || why.code == Errc::kPeerGone ? 0 : 70;
-    sink_->OnAppEvent({AppState::kClosed, why, 0});
-    sink_->OnAppEvent({AppState::kExited, {}, code});
+    const bool ended = !why.code || why.code == Errc::kPeerGone;
+    const int code = ended ? 0 : 70;
+    sink_->OnExited(code, ended ? Error() : why);
     exited_.set_value(code);
   }
 

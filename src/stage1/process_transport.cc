@@ -1,13 +1,9 @@
 #include "src/stage1/process_transport.h"
 
 #include <future>
-#include <optional>
 #include <signal.h>
 #include <unistd.h>
 #include <vector>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "common/app/socket_app.h"
 #include "common/base/log.h"
@@ -20,7 +16,7 @@ namespace {
 class ProcessTransport final : public SocketApp {
  public:
   ProcessTransport(EventLoop& loop, AppSpec spec, AppSocket socket)
-      : SocketApp(loop, std::move(spec), std::move(socket)), timer_(loop.io()) {}
+      : SocketApp(loop, std::move(spec), std::move(socket)) {}
 
   Capabilities capabilities() const override {
     return {"1", kind() == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
@@ -41,9 +37,9 @@ class ProcessTransport final : public SocketApp {
           "cannot write the shim into " + folder().path() + "; the app's clean-up will not run");
     }
     std::vector<UniqueFd> inherited;
-    const Environment of_app = TakeEnvironment(inherited);
+    const Environment of_app = TakeEnvironment(inherited, true);
     environment.insert(environment.end(), of_app.begin(), of_app.end());
-    TellStarting(sink);
+    SetSink(sink);
     Result<std::unique_ptr<Child>> child =
         Child::Start(loop(), {spec().python, spec().arguments, std::move(environment)},
                      [this](int code) { OnExit(code); });
@@ -62,11 +58,8 @@ class ProcessTransport final : public SocketApp {
     return at_end(exited_.get_future().get());
   }
 
-  void Signal(int signal) override {
-    loop().Post([this, signal] {
-      if (child_) child_->Signal(signal);
-    });
-  }
+  void Interrupt() override { Deliver(SIGTERM); }
+  void Kill() override { Deliver(SIGKILL); }
 
  private:
   Result<> Verify(int fd) override {
@@ -75,31 +68,16 @@ class ProcessTransport final : public SocketApp {
     return {};
   }
 
-  void AskToEnd(const StopDeadlines& deadlines) override {
-    if (!child_) return;
-    if (!deadlines.told) child_->Signal(SIGTERM);
-    timer_.expires_after(deadlines.polite);
-    timer_.async_wait([this, deadlines](boost::system::error_code error) {
-      if (error) return;
-      Log(LogLevel::kDebug, "the app does not end by itself: SIGTERM");
-      child_->Signal(SIGTERM);
-      timer_.expires_after(deadlines.terminate);
-      timer_.async_wait([this](boost::system::error_code later) {
-        if (later) return;
-        Log(LogLevel::kDebug, "the app does not heed SIGTERM: SIGKILL");
-        child_->Signal(SIGKILL);
-      });
-    });
+  void Deliver(int signal) override {
+    if (child_) child_->Signal(signal);
   }
 
   void OnExit(int code) {
-    timer_.cancel();
     End(code, [this, code] { exited_.set_value(code); });
   }
 
   std::promise<int> exited_;
-  std::unique_ptr<Child> child_;     // set in Start(), before the loop sees it
-  boost::asio::steady_timer timer_;  // loop's thread only
+  std::unique_ptr<Child> child_;  // set in Start(), before the loop sees it
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ class HostedSocketTransport final : public SocketApp {
   HostedSocketTransport(EventLoop& loop, AppSpec spec, std::string libpython, AppSocket socket)
       : SocketApp(loop, std::move(spec), std::move(socket)),
         app_(loop, Hosted(std::move(libpython)),
-             [this](int signal) { this->sink().OnSignal(signal); }) {}
+             [this](int signal, bool handled) { this->sink().OnSignal(signal, handled); }) {}
 
   Capabilities capabilities() const override {
     return {"2", kind() == SocketAddress::Kind::kUnix ? "uds" : "tcp", true};
@@ -21,7 +21,7 @@ class HostedSocketTransport final : public SocketApp {
   std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}}; }
 
   void Start(AppSink& sink) override {
-    TellStarting(sink);
+    SetSink(sink);
     loop().Post([this] { Begin(); });
   }
 
@@ -30,7 +30,8 @@ class HostedSocketTransport final : public SocketApp {
                     std::move(at_end));
   }
 
-  void Signal(int signal) override { SignalHosted(signal); }
+  void Interrupt() override { app_.Interrupt(); }
+  void Kill() override { app_.Kill(); }
 
  private:
   HostedOptions Hosted(std::string libpython) {
@@ -39,7 +40,7 @@ class HostedSocketTransport final : public SocketApp {
     options.python = spec().python;
     options.arguments = spec().arguments;
     std::vector<UniqueFd> given;
-    options.environment = TakeEnvironment(given);
+    options.environment = TakeEnvironment(given, false);
     for (UniqueFd& fd : given) (void)fd.release();  // they are the shim's, in this process
     return options;
   }
@@ -50,9 +51,7 @@ class HostedSocketTransport final : public SocketApp {
     return {};
   }
 
-  void AskToEnd(const StopDeadlines& deadlines) override {
-    app_.Stop(deadlines.polite, deadlines.terminate, deadlines.told);
-  }
+  void Deliver(int signal) override { SignalHosted(signal); }
 
   HostedApp app_;
 };

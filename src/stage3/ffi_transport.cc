@@ -1,11 +1,9 @@
 #include "src/stage3/ffi_transport.h"
 
-#include <optional>
 #include <unistd.h>
+#include <utility>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-
+#include "common/app/app_channel.h"
 #include "common/python/flet_environment.h"
 #include "common/python/hosted_app.h"
 #include "src/stage3/channel_outlet.h"
@@ -28,8 +26,9 @@ class FfiTransport final : public AppTransport, private PacketSink {
         delivery_(channel_.inbox(), DeliveryHooks()),
         outlet_(channel_, kProtocolPort,
                 [this](const Error& why) { loop_.Post([this, why] { sink_->OnRefused(why); }); }),
-        deadline_(loop.io()),
-        app_(loop, Hosted(std::move(libpython)), [this](int signal) { sink_->OnSignal(signal); }) {}
+        app_channel_(loop),
+        app_(loop, Hosted(std::move(libpython)),
+             [this](int signal, bool handled) { sink_->OnSignal(signal, handled); }) {}
 
   Capabilities capabilities() const override { return {"3", "ffi", true}; }
   std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}}; }
@@ -38,15 +37,8 @@ class FfiTransport final : public AppTransport, private PacketSink {
     sink_ = &sink;
     delivery_.Open();
     loop_.Post([this] {
-      sink_->OnAppEvent({AppState::kStarting, {}, 0});
       channel_.Start();
-      deadline_.expires_after(spec_.connect_deadline);
-      deadline_.async_wait([this](boost::system::error_code error) {
-        if (error) return;
-        cause_ =
-            MakeError(Errc::kLimit, "the app did not listen in time; does it call ft.run(main)?");
-        StopInLoop({std::chrono::milliseconds(500), std::chrono::milliseconds(500), false});
-      });
+      app_channel_.Start([this](AppWord word, int number) { sink_->OnWord(word, number); });
     });
   }
 
@@ -64,10 +56,22 @@ class FfiTransport final : public AppTransport, private PacketSink {
   void PauseReceiving() override { channel_.PauseReceiving(); }
   void ResumeReceiving() override { channel_.ResumeReceiving(); }
   void NewSession() override { channel_.NewSession(); }
-  void Signal(int signal) override { SignalHosted(signal); }
-  void Stop(const StopDeadlines& deadlines) override {
-    loop_.Post([this, deadlines] { StopInLoop(deadlines); });
+  void Leave() override {
+    if (finished_ || std::exchange(left_, true)) return;
+    app_channel_.Say(HostWord::kClosed);
+    channel_.CloseToPython();  // a send that waits for the UI must not hold up the end
   }
+  void PassSignal(int signal, bool app_has_it) override {
+    if (finished_) return;
+    if (!app_has_it) SignalHosted(signal);
+    app_channel_.Say(HostWord::kSignal, signal);
+  }
+  void Interrupt() override {
+    channel_.CloseToPython();
+    app_.Interrupt();
+  }
+  void Kill() override { app_.Kill(); }
+  void Acknowledge() override { app_channel_.Say(HostWord::kKnown); }
 
  private:
   HostedOptions Hosted(std::string libpython) {
@@ -75,8 +79,10 @@ class FfiTransport final : public AppTransport, private PacketSink {
     options.libpython = std::move(libpython);
     options.python = spec_.python;
     options.arguments = spec_.arguments;
-    options.on_ready = [this] { loop_.Post([this] { sink_->OnPythonReady(); }); };
     options.environment = FletOnBridge(kProtocolPort);
+    if (UniqueFd end = app_channel_.TakeAppEnd(false)) {  // the shim's, in this process
+      options.environment.emplace_back(kChannelVariable, std::to_string(end.release()));
+    }
     options.environment.insert(options.environment.end(), spec_.environment.begin(),
                                spec_.environment.end());
     options.modules = BridgeModules(channel_.inbox(), delivery_, outlet_);
@@ -89,7 +95,7 @@ class FfiTransport final : public AppTransport, private PacketSink {
     hooks.on_set = [this] { loop_.Post([this] { OnListening(); }); };
     hooks.on_gone = [this] {
       loop_.Post([this] {
-        if (!finished_ && !stopping_) {
+        if (!finished_ && !left_) {
           sink_->OnSessionLost(MakeError(Errc::kPeerGone, "the app closed the connection"));
         }
       });
@@ -103,30 +109,17 @@ class FfiTransport final : public AppTransport, private PacketSink {
   void OnRefused(const Error& why) override { sink_->OnRefused(why); }
 
   void OnListening() {
-    deadline_.cancel();
     if (finished_ || std::exchange(connected_once_, true)) return;
-    sink_->OnAppEvent({AppState::kListening, {}, 0});
-    sink_->OnAppEvent({AppState::kConnected, {}, 0});
-  }
-
-  void StopInLoop(const StopDeadlines& deadlines) {
-    if (finished_ || std::exchange(stopping_, true)) return;
-    deadline_.cancel();
-    channel_.CloseToPython();  // a send that waits for the UI must not hold up the end
-    app_.Stop(deadlines.polite, deadlines.terminate, deadlines.told);
+    sink_->OnListening();
+    sink_->OnConnected();
   }
 
   void Finish(int code) {
-    deadline_.cancel();
+    if (finished_) return;
     channel_.Close();  // first delivers what the app still said
     finished_ = true;
-    const Error why =
-        cause_ ? *cause_
-        : stopping_
-            ? MakeError(Errc::kClosed, "")
-            : MakeError(Errc::kPeerGone, "the app ended with exit code " + std::to_string(code));
-    sink_->OnAppEvent({AppState::kClosed, why, 0});
-    sink_->OnAppEvent({AppState::kExited, {}, code});
+    app_channel_.Close();
+    sink_->OnExited(code, {});
   }
 
   EventLoop& loop_;
@@ -136,10 +129,9 @@ class FfiTransport final : public AppTransport, private PacketSink {
   Delivery delivery_;
   ChannelOutlet outlet_;
   // loop's thread only
-  boost::asio::steady_timer deadline_;
-  std::optional<Error> cause_;
+  AppChannel app_channel_;
   bool connected_once_ = false;
-  bool stopping_ = false;
+  bool left_ = false;
   bool finished_ = false;
   HostedApp app_;
 };

@@ -40,6 +40,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
           loop, client, std::move(*options.steps), std::move(options.flet_package), paused,
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
+      runner->set_first_frame_time(options.first_frame);
     }
   }
 

@@ -14,6 +14,7 @@
 // loop. Destroy it on the loop, after kClosed, or when the loop has ended.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct HeadlessOptions {
   double width = 800;          // of the window, in logical pixels
   double height = 600;
   FlowLimits limits;
+  // How long main() may take until it has drawn something; nothing: as long as it likes.
+  std::optional<std::chrono::milliseconds> first_frame = std::chrono::minutes(2);
   // The folder of the app's `flet` package, where the names of icons are looked up; empty if it is
   // unknown: then icon= takes numbers only.
   std::string flet_package;

@@ -16,7 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 using wire::Map;
 
-constexpr milliseconds kFirstFrameTime{30000};
 constexpr milliseconds kCloseTime{10000};
 constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxTextsShown = 8;
@@ -99,7 +98,11 @@ void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
 }
 
 void StepRunner::OnRegistered() {
-  if (state_ == State::kFirstFrame) Wait(State::kFirstFrame, kFirstFrameTime);
+  if (state_ == State::kFirstFrame) AwaitFirstFrame();
+}
+
+void StepRunner::AwaitFirstFrame() {
+  if (first_frame_time_) Wait(State::kFirstFrame, *first_frame_time_);
 }
 
 void StepRunner::OnPatch(Clock::time_point at) {
@@ -447,7 +450,9 @@ void StepRunner::OnTimer() {
   switch (state_) {
     case State::kFirstFrame:
       Log(LogLevel::kError,
-          "the app has drawn nothing within " + Shown(kFirstFrameTime) + "; no step was run");
+          "the app has drawn nothing within " + Shown(*first_frame_time_) +
+              "; no step was run: does main() take its time? --first-frame-deadline SECONDS sets "
+              "another limit, 0 none");
       return Finish(1);
     case State::kDragging:
       if (drag_part_ <= current().count) return ContinueDrag(current());

@@ -41,6 +41,11 @@ class StepRunner {
   // Before each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
   void RunMore(Steps steps, std::chrono::nanoseconds delay);
 
+  // How long main() may take until it has drawn something; nothing: as long as it likes. Before
+  // OnRegistered().
+  void set_first_frame_time(std::optional<std::chrono::milliseconds> time) {
+    first_frame_time_ = time;
+  }
   void OnRegistered();
   void OnPatch(Clock::time_point at);  // the first one is the first frame
   void OnData(std::span<const std::byte> packet, Clock::time_point at);
@@ -94,6 +99,7 @@ class StepRunner {
 
   bool MakeQuery(const Step& step);
   void Wait(State state, std::chrono::milliseconds time);
+  void AwaitFirstFrame();
   void WaitUntil(State state, Clock::time_point when);
   void Measured(Clock::time_point from, Clock::time_point to);
   void Fail(const std::string& why);
@@ -111,6 +117,7 @@ class StepRunner {
   EventLoop& loop_;
   std::unique_ptr<Timer> timer_;
 
+  std::optional<std::chrono::milliseconds> first_frame_time_;
   State state_ = State::kFirstFrame;
   std::size_t at_ = 0;           // the current step
   std::size_t rounds_left_ = 1;  // of its repetitions, the running one included

@@ -1,0 +1,14 @@
+// Room: src/host. Pieces of messages for people. Any thread.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace fletbridge {
+
+// "SIGTERM".
+[[nodiscard]] std::string SignalName(int signal);
+// "1 s", "2.5 s".
+[[nodiscard]] std::string Words(std::chrono::milliseconds time);
+
+}  // namespace fletbridge
