@@ -107,6 +107,61 @@ def _remember_generated_code(module, place):
     module.exec = remembering_exec
 
 
+def _unset_in_forks(forgets, watch_signals):
+    """What the shim and the host have set in this process is unset in each fork of it, before the app's
+    first line there; a signal that comes meanwhile waits. Returns a dictionary for the signals that the shim
+    takes: number -> (what was there before, what is there now)."""
+    import _signal
+    import atexit
+    from _thread import get_ident
+
+    taken = {}
+    masks = {}  # of the threads that fork
+
+    def block():
+        masks[get_ident()] = _signal.pthread_sigmask(
+            _signal.SIG_BLOCK, (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM))
+
+    def restore():
+        mask = masks.pop(get_ident(), None)
+        if mask is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+    def give_back(at_end):
+        import signal  # who has taken one has imported it
+
+        for number, (before, ours) in taken.items():
+            if signal.getsignal(number) is ours:
+                if before is None:
+                    before = signal.SIG_DFL
+                elif at_end and callable(before):  # of a loop
+                    before = signal.default_int_handler
+                signal.signal(number, before)
+        taken.clear()
+
+    def forget():
+        try:
+            for part in forgets:
+                part()
+            if taken:
+                give_back(False)
+        finally:
+            restore()
+            masks.clear()
+
+    def end():
+        # The interpreter lets go of these very late: a loop that hangs on them, since ft.run() was left by an
+        # error of its own, would end where there is nothing left that it needs for that.
+        forgets.clear()
+        if taken:
+            give_back(True)
+            watch_signals()
+
+    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
+    atexit.register(end)
+    return taken
+
+
 class Channel:
     """The host's own channel with this process: what concerns the life of the run goes here, and so
     never by the app's signals, streams or connections. A message is a letter and a number (the host's
@@ -114,7 +169,6 @@ class Channel:
 
     def __init__(self, number):
         self.fd = None
-        self.pid = os.getpid()
         self.closed = False  # the UI has
         self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
         self.owner = None  # the loop that reads
@@ -123,9 +177,9 @@ class Channel:
             os.set_inheritable(self.fd, False)
             os.set_blocking(self.fd, False)
             self.inode = os.fstat(self.fd).st_ino
-            os.register_at_fork(after_in_child=self._forget)
 
-    def _forget(self):
+    def forget(self):
+        """In a fork: it is the app's, not the fork's."""
         if self._good():
             os.close(self.fd)
         self.fd = None
@@ -161,6 +215,7 @@ class Channel:
     def hear(self, is_ours):
         """On the event loop, so whoever waits for an answer knows that it turns. `is_ours(number)`:
         whether the signal ends ft.run()."""
+        fd = self.fd
         for letter, number in self.take():
             if letter == "c":
                 self.closed = True
@@ -172,6 +227,7 @@ class Channel:
                 self.say("h")
                 self.ask()
         if self.fd is None:
+            self.owner.remove_reader(fd)
             self.ask()  # nobody is left who could show this app
 
     def ask(self):
@@ -235,51 +291,6 @@ class Channel:
                     self.say("h")
                 if letter == "s":
                     self.say("o", number)  # it is Python's again
-
-
-def _unset_in_forks(forget_host):
-    """What the shim and the host have set in this process is unset in each fork of it, before the app's
-    first line there; a signal that comes meanwhile waits. Returns a dictionary for the signals that the shim
-    takes: number -> (what was there before, what is there now)."""
-    import atexit
-    import _signal
-    from _thread import get_ident
-
-    taken = {}
-    masks = {}  # of the threads that fork
-
-    def block():
-        masks[get_ident()] = _signal.pthread_sigmask(
-            _signal.SIG_BLOCK, (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM))
-
-    def restore():
-        mask = masks.pop(get_ident(), None)
-        if mask is not None:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-
-    def give_back_signals():
-        if not taken:
-            return
-        import signal  # who has taken one has imported it
-
-        for number, (before, ours) in taken.items():
-            if signal.getsignal(number) is ours:
-                signal.signal(number, signal.SIG_DFL if before is None else before)
-        taken.clear()
-
-    def forget():
-        try:
-            if forget_host:
-                forget_host()
-            give_back_signals()
-        finally:
-            restore()
-            masks.clear()
-
-    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
-    # The interpreter lets go of those three very late. A handler may hold a loop, whose end needs more of it.
-    atexit.register(taken.clear)
-    return taken
 
 
 def _install():
@@ -376,7 +387,8 @@ def _install():
             if sys.__excepthook__ is hook:
                 sys.__excepthook__ = excepthook
 
-    not_in_forks = _unset_in_forks(forget_host if host else None)
+    not_in_forks = _unset_in_forks([channel.forget, forget_host] if host else [channel.forget],
+                                   host.watch_signals if host else lambda: None)
 
     def is_default(signal, number):
         handler = signal.getsignal(number)
@@ -386,6 +398,15 @@ def _install():
             inner == "_on_sigint"
 
     servers = []  # Flet's, of the calls of ft.run() that are under way: (loop, server)
+
+    def let_go_of_loops():  # before the interpreter does, very late, as in _unset_in_forks
+        servers.clear()
+        channel.runs.clear()
+        channel.owner = None
+
+    import atexit
+
+    atexit.register(let_go_of_loops)
 
     def make_run_return(module):
         """flet.app: run_async() returns when the host or the person asks it to end."""
