@@ -303,7 +303,11 @@ def _install():
     if folder:
         sys.path[:] = [entry for entry in sys.path if entry != folder]
         before = os.environ.pop("FLETBRIDGE_PYTHONPATH", None)
-        if before is None:
+        given = ":".join(filter(None, (folder, before)))
+        now = os.environ.get("PYTHONPATH", given)
+        if now != given:  # a script that starts Python has added to it
+            os.environ["PYTHONPATH"] = ":".join(entry for entry in now.split(":") if entry != folder)
+        elif before is None:
             os.environ.pop("PYTHONPATH", None)
         else:
             os.environ["PYTHONPATH"] = before
@@ -452,6 +456,9 @@ def _install():
                 host.watch_signals()
             channel.listen(loop, ask, is_ours)
             flet = asyncio.ensure_future(run_async(*args, **kwargs))
+            if host:
+                # By then Flet before 0.70 has put handlers of its own in the place of the host's.
+                loop.call_soon(host.watch_signals)
             try:
                 await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -481,9 +488,128 @@ def _install():
         # Without DISPLAY, Flet on Linux would make itself a web server, embedded or not.
         module.is_linux_server = lambda: False
 
+    def check_peers(module):
+        """flet.messaging.flet_socket_server: serves processes of ours alone, which are this one, those that
+        it comes from, such as the host, and those that come from it. Each connection is looked at before a
+        byte of it is read; one whose owner cannot be told is refused."""
+        import errno
+        import functools
+        import select
+        import socket
+        import struct
+
+        handle = module.FletSocketServer.handle_connection
+        user = os.geteuid()
+        can_ask = said = False
+
+        def line_of(pid):
+            """A process, its parent, and so on."""
+            while pid > 0:
+                yield pid
+                try:
+                    with open("/proc/%d/stat" % pid, "rb") as stat:
+                        pid = int(stat.read().rpartition(b")")[2].split()[1])
+                except OSError:
+                    return
+
+        came_from = (*line_of(os.getpid()), os.getppid())  # a process that it leaves behind loses its line
+
+        def is_relative(pid):
+            return pid in came_from or pid in line_of(os.getpid()) or os.getpid() in line_of(pid)
+
+        def holds(pid, link):
+            try:
+                numbers = os.listdir("/proc/%d/fd" % pid)
+            except OSError:
+                return False
+            for number in numbers:
+                try:
+                    if os.readlink("/proc/%d/fd/%s" % (pid, number)) == link:
+                        return True
+                except OSError:
+                    pass
+            return False
+
+        def ask_kernel(family, ends):
+            """Its socket diagnosis: the user and the inode of exactly this connection, or None."""
+            nonlocal can_ask
+            question = struct.pack("=L2H2L4BL", 72, 20, 1, 0, 0, family, socket.IPPROTO_TCP, 0, 0, 0xffffffff)
+            with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 4) as kernel:
+                kernel.send(question + ends + struct.pack("=3L", 0, 0xffffffff, 0xffffffff))
+                answer = kernel.recv(4096)
+            kind, = struct.unpack_from("=H", answer, 4)
+            if kind == 20:
+                can_ask = True
+                # Where there is no such connection, it tells of the socket that listens.
+                return struct.unpack_from("=2L", answer, 80) if answer[20:56] == ends else None
+            error, = struct.unpack_from("=i", answer, 16)
+            if can_ask and error == -errno.ENOENT:
+                return None
+            raise OSError(-error, os.strerror(-error))
+
+        def look_in_table(family, ends):
+            def name(port, address):
+                words = ["%08X" % word for word in struct.unpack("=%dL" % (len(address) // 4), address)]
+                return "".join(words) + ":%04X" % struct.unpack("!H", port)
+
+            size = 4 if family == socket.AF_INET else 16
+            wanted = " %s %s " % (name(ends[:2], ends[4:4 + size]), name(ends[2:4], ends[20:20 + size]))
+            with open("/proc/net/tcp" if size == 4 else "/proc/net/tcp6") as table:
+                for row in table:
+                    if wanted in row:
+                        fields = row.split()
+                        return int(fields[7]), int(fields[9])
+            return None
+
+        def is_ours(peer):
+            if peer.family == socket.AF_UNIX:
+                pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                # 0: outside of a container that is ours alone; the folder is private as well.
+                return uid == user and (pid == 0 or is_relative(pid))
+            theirs, ours = peer.getpeername(), peer.getsockname()
+            ends = struct.pack("!2H16s16s", theirs[1], ours[1], socket.inet_pton(peer.family, theirs[0]),
+                               socket.inet_pton(peer.family, ours[0]))
+            try:
+                owner = ask_kernel(peer.family, ends)
+            except OSError:
+                owner = look_in_table(peer.family, ends)
+            if owner is None or owner[0] != user or owner[1] == 0:
+                return False
+            link = "socket:[%d]" % owner[1]
+            if any(holds(pid, link) for pid in (*line_of(os.getpid()), *came_from)):
+                return True
+            pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+            return any(os.getpid() in line_of(pid) and holds(pid, link) for pid in pids)
+
+        def refuse(writer):
+            nonlocal said
+            writer.transport.abort()
+            if said:
+                return
+            said = True
+            poll = select.poll()
+            poll.register(2, select.POLLOUT)
+            if any(events == select.POLLOUT for _, events in poll.poll(0)):  # the app does not wait for it
+                os.write(2, b"fletbridge: refused a connection to the app's own socket: it is not the host's\n")
+
+        # No coroutine: asyncio calls it before it begins to read.
+        @functools.wraps(handle)
+        def handle_connection(self, reader, writer):
+            try:
+                with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as peer:
+                    ours = is_ours(peer)
+            except Exception:
+                ours = False
+            if ours:
+                return handle(self, reader, writer)
+            refuse(writer)
+
+        module.FletSocketServer.handle_connection = handle_connection
+
     def take_socket(module):
         """flet.messaging.flet_socket_server: its server takes the socket that listens already, and at
         which Flet's client may be waiting; and it is closed at the end."""
+        check_peers(module)
         import asyncio
         import functools
         import socket
@@ -569,14 +695,14 @@ def _install():
 
     code_cache = told("FLETBRIDGE_CODE_CACHE")
     patches = {
-        "flet.app": make_run_return,
-        "flet.messaging.flet_dart_bridge_server": use_own_loop,
-        "flet.messaging.flet_socket_server": take_socket,
-        "flet.flet_socket_server": take_socket,  # before Flet 0.70
+        "flet.app": [make_run_return],
+        "flet.messaging.flet_dart_bridge_server": [use_own_loop],
+        "flet.messaging.flet_socket_server": [take_socket],
+        "flet.flet_socket_server": [take_socket],  # before Flet 0.70
     }
 
     if code_cache:
-        patches["dataclasses"] = lambda module: _remember_generated_code(module, code_cache)
+        patches["dataclasses"] = [lambda module: _remember_generated_code(module, code_cache)]
 
     class BuiltIn:
         """What is a built-in module in an executable of ours."""
@@ -589,30 +715,96 @@ def _install():
         def exec_module(module):
             pass
 
+    from _thread import get_ident
+
+    class Loader:
+        """A module's own loader, and then its patches. That loader is not changed: an archive has one for all of
+        its modules. The module shows nothing of this."""
+
+        def __init__(self, name, loader):
+            self._fletbridge = name, loader
+
+        def __getattr__(self, attribute):
+            name, loader = self._fletbridge
+            found = getattr(loader, attribute)
+            if attribute not in ("exec_module", "load_module"):
+                return found
+
+            def execute(module):  # which for load_module, that some loaders still have alone, is its name
+                spec = getattr(module, "__spec__", None)
+                if getattr(spec, "loader", None) is self:
+                    spec.loader = loader
+                if getattr(module, "__loader__", None) is self:
+                    module.__loader__ = loader
+                loaded = found(module) or module
+                patched[name] = loaded
+                for patch in patches[name]:
+                    patch(loaded)
+                return loaded
+
+            return execute
+
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
+            if missed or sys.meta_path[:1] != [Finder]:
+                Finder.catch_up()
             if name in built_in:
                 return ModuleSpec(name, BuiltIn, origin="built-in")
-            patch = patches.get(name)
-            if patch is None:
+            search = get_ident(), name
+            # One of those asked below may ask us in turn.
+            if name not in patches or search in searches:
                 return None
-            for finder in sys.meta_path:
-                spec = None if finder is Finder else finder.find_spec(name, path, target)
-                if spec is not None:
-                    break
-            else:
-                return None
-            execute = spec.loader.exec_module
-
-            def exec_module(module):
-                execute(module)
-                patch(module)
-
-            spec.loader.exec_module = exec_module
+            searches.add(search)
+            try:
+                for finder in list(sys.meta_path):
+                    find = None if finder is Finder else getattr(finder, "find_spec", None)
+                    spec = find(name, path, target) if find else None
+                    if spec is not None:
+                        break
+                else:
+                    return None
+            finally:
+                searches.remove(search)
+            if spec.loader is not None:
+                spec.loader = Loader(name, spec.loader)
             return spec
 
-    sys.meta_path.insert(0, Finder)
+        @staticmethod
+        def after_execution(name, patch):
+            """Has it called with the module whenever that has been executed. Also for what `check` watches."""
+            patches.setdefault(name, []).append(patch)
+            if name in patched:
+                patch(patched[name])
+            else:
+                Finder.catch_up()
+
+        @staticmethod
+        def catch_up():
+            """Somebody came before us and imports by himself: what has been loaded so far is patched now."""
+            if sys.meta_path[:1] != [Finder]:
+                sys.meta_path[:] = [Finder, *(finder for finder in sys.meta_path if finder is not Finder)]
+            missed.clear()
+            for name in patches:
+                module = sys.modules.get(name)
+                if module is None or patched.get(name) is module:
+                    continue
+                if getattr(getattr(module, "__spec__", None), "_initializing", False):
+                    missed.append(name)  # it is looked for again at the next import
+                    continue
+                patched[name] = module
+                before = dict(vars(module))
+                for patch in patches[name]:
+                    patch(module)
+                # The package has taken the names that it offers.
+                offered = vars(sys.modules.get(name.partition(".")[0], module))
+                for key, value in before.items():
+                    now = vars(module).get(key)
+                    if now is not value and offered.get(key) is value:
+                        offered[key] = now
+
+    patched, missed, searches = {}, [], set()  # name -> the module; names; (thread, name)
+    Finder.catch_up()
 
     # The machine's own sitecustomize, whose place this one took.
     from _frozen_importlib import module_from_spec

@@ -11,14 +11,20 @@ namespace {
 namespace fs = std::filesystem;
 
 // A folder means its main.py, or that of the folder its pyproject.toml names for Flet, as in `flet
-// run`.
-std::string ScriptIn(const std::string& given, const fs::path& absolute) {
+// run`; else the folder itself, where python finds a __main__.py in it. Unchanged if it is none.
+std::string ScriptIn(const std::string& given, const std::string& cwd) {
   std::error_code error;
+  const fs::path absolute = fs::path(cwd) / given;
   if (!fs::is_directory(absolute, error)) return given;
   fs::path folder = given;
   if (const std::string inner = ReadFletAppPath(absolute / "pyproject.toml"); !inner.empty())
     folder /= inner;
-  return (folder / "main.py").string();
+  const bool runs_itself = fs::exists(fs::path(cwd) / folder / "__main__.py", error) &&
+                           !fs::exists(fs::path(cwd) / folder / "main.py", error);
+  if (!runs_itself) return (folder / "main.py").string();
+  std::string name = folder.lexically_normal().string();
+  while (name.size() > 1 && name.ends_with('/')) name.pop_back();
+  return name;
 }
 
 // Flet's own rule for where a module's folder is; one that is installed elsewhere has none of ours.
@@ -41,9 +47,11 @@ AppPlace FindApp(const SplitArguments& split, const std::string& cwd) {
     app.path = app.folder + ":" + split.module;
     return app;
   }
-  app.script = ScriptIn(split.script, fs::path(cwd) / split.script);
-  const fs::path path = (fs::path(cwd) / app.script).lexically_normal();
-  app.folder = path.parent_path().string();
+  app.script = ScriptIn(split.script, cwd);
+  fs::path path = (fs::path(cwd) / app.script).lexically_normal();
+  if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();  // of "."
+  std::error_code error;
+  app.folder = (fs::is_directory(path, error) ? path : path.parent_path()).string();
   app.name = path.filename().string();
   app.path = path.string();
   return app;
@@ -57,11 +65,12 @@ Result<> CheckApp(const SplitArguments& split, const AppPlace& app, const std::s
   }
   std::error_code error;
   if (!split.module.empty() || fs::exists(fs::path(cwd) / app.script, error)) return {};
-  const bool folder = app.script != split.script;
   const std::string why = error ? error.message() : "there is no such file";
-  return MakeError(Errc::kUsage, "cannot open " + app.script + ": " + why +
-                                     (folder ? "; name the app's script instead of its folder"
-                                             : "; check the path"));
+  if (app.script == split.script)
+    return MakeError(Errc::kUsage, "cannot open " + app.script + ": " + why + "; check the path");
+  return MakeError(Errc::kUsage,
+                   "cannot open " + app.script + ": " + why +
+                       ", and no __main__.py; name the app's script instead of its folder");
 }
 
 }  // namespace fletbridge

@@ -10,8 +10,8 @@
 namespace fletbridge {
 
 struct AppPlace {
-  std::string script;  // empty for a module
-  std::string folder;  // absolute
+  std::string script;  // a file, or a folder with a __main__.py; empty for a module
+  std::string folder;  // absolute; the script's own if that is one
   std::string name;    // the script's file name, or the module's
   std::string path;    // what tells it from other apps: the script's path, or folder:module
 };

@@ -40,7 +40,7 @@ struct CheckOptions {
 
 void AddOptions(CLI::App& command, CheckOptions& options) {
   const auto stages = CLI::IsMember({"1", "2", "3"});
-  command.add_option("target", options.target)->group({});  // the usage line shows it
+  command.add_option("SCRIPT|DIR", options.target);
   command.add_option("--stage", options.stage, "Judge for this stage alone: 1, 2, 3 or all")
       ->check(CLI::IsMember({"1", "2", "3", "all"}))
       ->option_text("STAGE")
@@ -127,11 +127,11 @@ int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args) {
                                 "no app to check; write fletbridge check SCRIPT, or DIR, or see "
                                 "fletbridge check --help"));
   }
-
-  const fs::path place = fs::path(tools.cwd) / options.target;
   std::error_code error;
+  fs::path place = (fs::path(tools.cwd) / options.target).lexically_normal();
+  if (!place.has_filename() && place.has_parent_path()) place = place.parent_path();  // of "shop/"
   const std::string folder =
-      (fs::is_directory(place, error) ? place : place.parent_path()).lexically_normal().string();
+      (fs::is_directory(place, error) ? place : place.parent_path()).string();
   const Result<Settings> settings = MergeSettings({.command_line = typed,
                                                    .environment = tools.environment,
                                                    .cwd = tools.cwd,

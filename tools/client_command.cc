@@ -84,13 +84,15 @@ int List(const Toolbox& tools, const std::vector<std::string>& args) {
   return 0;
 }
 
-int Add(const Toolbox& tools, const std::vector<std::string>& paths) {
-  if (paths.size() != 1) {
-    return PrintError(tools, MakeError(Errc::kUsage,
-                                       "name one client to add: fletbridge client add PATH, a "
-                                       "folder or a .tar.gz archive"));
-  }
-  const std::string path = (fs::path(tools.cwd) / paths.front()).lexically_normal().string();
+int Add(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Adds a folder or a .tar.gz archive of a client, and pins what is in it.",
+                   "client add");
+  command.formatter(HelpShape("fletbridge client add PATH"));
+  std::string given;
+  AddWord(command, "PATH", given);
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  const std::string path = (fs::path(tools.cwd) / given).lexically_normal().string();
   const ClientSearch search = SearchOf(tools);
   const Result<FletClient> client = OpenClient(search, path, "added");
   if (!client) return PrintError(tools, client.error());
@@ -110,7 +112,14 @@ int Add(const Toolbox& tools, const std::vector<std::string>& paths) {
   return 0;
 }
 
-int Verify(const Toolbox& tools, const std::vector<std::string>& folders) {
+int Verify(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Reads all files of the clients that were added.", "client verify");
+  command.formatter(HelpShape("fletbridge client verify [FOLDER…]"));
+  command.footer("Exit code 1 if one has changed.\n");
+  std::vector<std::string> folders;
+  command.add_option("FOLDER", folders);
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
   const Result<std::vector<ClientPin>> pins = ReadPins(SearchOf(tools).pins);
   if (!pins) return PrintError(tools, pins.error());
   std::vector<ClientPin> asked;
@@ -154,20 +163,11 @@ int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   const std::vector<std::string> rest(args.begin() + 1, args.end());
   const std::string& name = args.front();
-  const bool help = std::any_of(args.begin(), args.end(), [](const std::string& arg) {
-    return arg == "--help" || arg == "-h";
-  });
-  if (name == "list") return List(tools, rest);
-  if (help) {
+  if (name == "--help" || name == "-h") {
     tools.out << kUsage;
     return 0;
   }
-  if (const auto option = std::find_if(rest.begin(), rest.end(),
-                                       [](const std::string& arg) { return arg.starts_with("-"); });
-      option != rest.end()) {
-    return PrintError(tools, MakeError(Errc::kUsage, "unknown option " + *option +
-                                                         "; see fletbridge client --help"));
-  }
+  if (name == "list") return List(tools, rest);
   if (name == "add") return Add(tools, rest);
   if (name == "verify") return Verify(tools, rest);
   return PrintError(tools,

@@ -34,14 +34,18 @@ class Shape : public CLI::Formatter {
  public:
   explicit Shape(std::string usage) : usage_(std::move(usage)) { column_width(kNameColumn); }
 
+  const std::string& usage() const { return usage_; }
+
  private:
   std::string make_usage(const CLI::App*, std::string) const override {
     return "Usage: " + usage_ + "\n";
   }
+  std::string make_positionals(const CLI::App*) const override { return {}; }  // the usage has them
   std::string make_option_name(const CLI::Option* option, bool) const override {
     std::string name;
     for (const std::string& letter : option->get_snames()) name += "-" + letter + ", ";
     if (name.empty()) name = "    ";
+    if (option->get_lnames().empty()) return name + option->get_name();
     return name + "--" + option->get_lnames().front();  // the first; `--no-…` goes without saying
   }
   std::string make_option_desc(const CLI::Option* option) const override {
@@ -63,7 +67,10 @@ std::string HelpText(const SettingSpec& spec) {
 Error UnknownOption(const CLI::App& command, const std::string& option) {
   std::vector<std::string> long_names;
   for (const CLI::Option* known : command.get_options()) {
-    for (const std::string& name : known->get_lnames()) long_names.push_back(name);
+    for (const std::string& name : known->get_lnames()) {
+      const SettingSpec* spec = FindSetting(name);
+      if (spec == nullptr || spec->refusal.empty()) long_names.push_back(name);
+    }
   }
   const std::vector<std::string_view> names(long_names.begin(), long_names.end());
   const std::string_view nearest =
@@ -175,6 +182,10 @@ std::shared_ptr<CLI::Formatter> HelpShape(std::string usage) {
   return std::make_shared<Shape>(std::move(usage));
 }
 
+void AddWord(CLI::App& command, const std::string& name, std::string& into) {
+  command.add_option(name, into)->required();
+}
+
 void AddSettings(CLI::App& command, TextPairs& typed, const std::vector<std::string_view>& names) {
   for (const SettingSpec& spec : AllSettings()) {
     if (!names.empty() && std::find(names.begin(), names.end(), spec.name) == names.end()) continue;
@@ -214,6 +225,13 @@ std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
   } catch (const CLI::CallForHelp&) {
     tools.out << command.help();
     return 0;
+  } catch (const CLI::RequiredError& error) {
+    std::string usage = "fletbridge " + command.get_name();
+    if (const auto* shape = dynamic_cast<const Shape*>(command.get_formatter().get());
+        shape != nullptr)
+      usage = shape->usage();
+    return PrintError(tools,
+                      MakeError(Errc::kUsage, std::string(error.what()) + "; write " + usage));
   } catch (const CLI::ParseError& error) {
     return PrintError(tools,
                       MakeError(Errc::kUsage, std::string(error.what()) + "; see fletbridge " +

@@ -18,6 +18,9 @@ namespace fletbridge {
 // Help with our usage line and with wrapped texts. `usage` follows "Usage: ".
 [[nodiscard]] std::shared_ptr<CLI::Formatter> HelpShape(std::string usage);
 
+// Adds a word of the usage line that must be there, such as FILE: messages call it so.
+void AddWord(CLI::App& command, const std::string& name, std::string& into);
+
 // Adds an option for each of `names`, or for every setting if there are none. What was typed is put
 // into `typed`, which must outlive `command`.
 void AddSettings(CLI::App& command, TextPairs& typed,

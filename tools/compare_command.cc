@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/cause.h"
 #include "common/measure/run_report.h"
 #include "src/compare/against.h"
 #include "src/compare/display_steps.h"
@@ -17,6 +18,7 @@
 #include "src/compare/page.h"
 #include "src/compare/runner.h"
 #include "src/compare/table.h"
+#include "tools/app_place.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {
@@ -214,6 +216,7 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
 
 // The steps without `close`: the session is closed when it has been measured.
 Result<std::string> ReadStepsFile(const std::string& path) {
+  errno = 0;
   std::ifstream in(path);
   std::string steps, line;
   while (std::getline(in, line)) {
@@ -222,8 +225,11 @@ Result<std::string> ReadStepsFile(const std::string& path) {
       continue;
     steps += line + "\n";
   }
-  if (in.bad() || !in.eof())
-    return MakeError(Errc::kUsage, "cannot read the steps in " + path + "; name a readable file");
+  if (in.bad() || !in.eof()) {
+    return MakeError(Errc::kUsage,
+                     "cannot read the steps in " + path + ": " +
+                         CauseAndRemedy(errno != 0 ? errno : EIO, "name a readable file"));
+  }
   return steps;
 }
 
@@ -253,8 +259,9 @@ Result<> ChooseWindow(const Toolbox& tools, const Settings& settings, const Inte
   return {};
 }
 
-Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Settings& settings,
-                   const std::string& app_folder, bool desktop, compare::Plan& plan) {
+Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
+                   const Settings& settings, const std::string& app_folder, bool desktop,
+                   compare::Plan& plan) {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
   plan.programs = self.parent_path();
@@ -263,8 +270,7 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const Sett
   plan.module = split.module;
   plan.arguments = split.app;
   if (!split.script.empty()) {
-    plan.app = (fs::path(tools.cwd) / split.script).lexically_normal();
-    if (fs::is_directory(plan.app, error)) plan.app += "/main.py";
+    plan.app = app.path;
   } else if (split.module.empty()) {
     plan.app = plan.parts + "/app.py";
   }
@@ -374,10 +380,8 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   const Result<SplitArguments> split = SplitAtApp(command, args);
   if (!split) return PrintError(tools, split.error());
   if (const std::optional<int> end = Parse(command, tools, split->ours)) return *end;
-  const std::string app_folder =
-      split->script.empty()
-          ? tools.cwd
-          : (fs::path(tools.cwd) / split->script).lexically_normal().parent_path().string();
+  const AppPlace app = FindApp(*split, tools.cwd);
+  const std::string app_folder = split->script.empty() ? tools.cwd : app.folder;
   const Result<Settings> settings = MergeSettings({.command_line = typed,
                                                    .environment = tools.environment,
                                                    .cwd = tools.cwd,
@@ -431,7 +435,8 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     return PrintError(tools, good.error());
   if (const Result<> good = ChooseWorkloads(options, steps, built_in, desktop, plan); !good)
     return PrintError(tools, good.error());
-  if (const Result<> good = ChooseApp(tools, *split, *settings, app_folder, desktop, plan); !good)
+  if (const Result<> good = ChooseApp(tools, *split, app, *settings, app_folder, desktop, plan);
+      !good)
     return PrintError(tools, good.error());
   if (desktop) plan.time = kTimeAtDisplay;
   if (options.seconds > 0) plan.time = std::chrono::duration<double>(options.seconds);

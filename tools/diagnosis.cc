@@ -82,7 +82,11 @@ std::string FindObstacle(const InterpreterFinding& finding) {
   if (python.major != 3 || python.minor < kOldestMinor || python.minor > kNewestMinor) {
     return "Python " + FullVersion(python) + " is not supported; use 3.10 to 3.14 with --python";
   }
-  if (python.flet_version.empty()) return "Flet is not installed; " + HowToInstallFlet(finding);
+  if (python.flet_version.empty()) {
+    // Started with -S or -I it may have one that it does not see.
+    const std::string unseen = OwnProcessObstacle(python);
+    return unseen.empty() ? "Flet is not installed; " + HowToInstallFlet(finding) : unseen;
+  }
   if (finding.generation == 0) {
     return "Flet " + python.flet_version +
            " speaks an unknown wire generation, this version runs 1 to 3; " +
@@ -119,7 +123,7 @@ void Examine(const Toolbox& tools, const std::string& hosting, InterpreterFindin
     finding.generation = tools.parts.wire_generation(probed->flet_version);
   finding.obstacle = FindObstacle(finding);
   const std::string unhosted = ExamineHosting(tools, hosting, finding);
-  finding.stage_obstacles = {"", unhosted, unhosted};
+  finding.stage_obstacles = {OwnProcessObstacle(*probed), unhosted, unhosted};
   if (finding.generation == 1 || finding.generation == 2) {
     finding.stage_obstacles[2] =
         "Flet " + probed->flet_version +

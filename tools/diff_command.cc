@@ -1,7 +1,6 @@
 // Room: tools. `fletbridge diff A B`: whether two recordings of the same input say the same.
-#include <fstream>
-
 #include "common/diff/report.h"
+#include "common/measure/run_report.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {
@@ -20,14 +19,6 @@ constexpr std::string_view kFooter =
     "  fletbridge diff old.rec new.rec --mask time --mask '*Text #clock . value'\n"
     "  fletbridge diff old.rec new.rec --mask 're:Text \"Order [0-9]+\"' --html report.html\n";
 
-Result<> WriteHtml(const std::string& file, const std::string& html) {
-  std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  out << html;
-  if (out.flush()) return {};
-  return MakeError(Errc::kSetup,
-                   "cannot write the report " + file + "; name a file in a folder of yours");
-}
-
 }  // namespace
 
 int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
@@ -39,8 +30,8 @@ int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   std::vector<std::string> masks;
   std::string html;
   bool json = false;
-  command.add_option("A", file_a)->group("")->required();
-  command.add_option("B", file_b)->group("")->required();
+  AddWord(command, "A", file_a);
+  AddWord(command, "B", file_b);
   command.add_option("--mask", masks)
       ->allow_extra_args(false)
       ->option_text("MASK")
@@ -70,7 +61,8 @@ int DiffCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   tools.out << (json ? diff::JsonReport(comparison, side_a, side_b)
                      : diff::TextReport(comparison, side_a, side_b));
   if (!html.empty()) {
-    if (const Result<> written = WriteHtml(html, diff::HtmlReport(comparison, side_a, side_b));
+    if (const Result<> written =
+            WriteReportText(html, diff::HtmlReport(comparison, side_a, side_b));
         !written)
       return PrintError(tools, written.error());
   }

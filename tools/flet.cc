@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/cause.h"
 #include "common/process/surroundings.h"
 #include "tools/toolbox.h"
 
@@ -12,6 +13,6 @@ int main(int argc, char** argv) try {
   return fletbridge::FletMain(fletbridge::RealToolbox(),
                               std::vector<std::string>(argv + 1, argv + argc));
 } catch (const std::exception& error) {
-  std::cerr << "fletbridge: " << error.what() << std::endl;
+  std::cerr << "fletbridge: " << fletbridge::CauseOf(error) << std::endl;
   return fletbridge::kExitFailure;
 }

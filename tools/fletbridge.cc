@@ -1,7 +1,9 @@
 // Room: tools. The `fletbridge` command as a whole: which subcommand, its help and its version.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
+#include "common/base/cause.h"
 #include "common/config/setting_table.h"
 #include "common/config/version.h"
 #include "tools/command_line.h"
@@ -60,6 +62,16 @@ std::string UnknownCommand(std::string_view name) {
   return text + "; see fletbridge --help";
 }
 
+// An answer that nobody gets, such as one on a full disk, is no success.
+bool AllWritten(const Toolbox& tools) {
+  errno = 0;
+  if (tools.out.flush()) return true;
+  PrintMessage(tools, "the output cannot be written" +
+                          (errno == 0 ? "; send it to another file"
+                                      : ": " + CauseAndRemedy(errno, "send it to another file")));
+  return false;
+}
+
 }  // namespace
 
 int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
@@ -70,14 +82,16 @@ int FletbridgeMain(const Toolbox& tools, const std::vector<std::string>& args) {
   const std::string& name = args.front();
   if (name == "--help" || name == "-h") {
     tools.out << Help();
-    return 0;
+    return AllWritten(tools) ? 0 : kExitFailure;
   }
   if (name == "--version") {
     tools.out << "fletbridge " << Version() << "\n";
-    return 0;
+    return AllWritten(tools) ? 0 : kExitFailure;
   }
   for (const Subcommand& command : kSubcommands) {
-    if (command.name == name) return command.run(tools, {args.begin() + 1, args.end()});
+    if (command.name != name) continue;
+    const int code = command.run(tools, {args.begin() + 1, args.end()});
+    return AllWritten(tools) ? code : kExitFailure;
   }
   return PrintError(tools, MakeError(Errc::kUsage, UnknownCommand(name)));
 }

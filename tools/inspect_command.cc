@@ -234,7 +234,7 @@ int InspectCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   std::string file;
   std::string frames;
   bool tree = false;
-  command.add_option("FILE", file)->group("")->required();
+  AddWord(command, "FILE", file);
   command.add_option("--frames", frames, "Print these frames as JSON, one a line")
       ->option_text("N..M")
       ->group("Options");

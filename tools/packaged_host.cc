@@ -52,7 +52,8 @@ int RunApp(const Options& options) {
   spec.library = options.library;
   spec.libpython = python->libpython;
   spec.python_home = options.python_home;
-  spec.module_paths = {std::filesystem::path(options.script).parent_path(),
+  const std::filesystem::path script = options.script;
+  spec.module_paths = {std::filesystem::is_directory(script, error) ? script : script.parent_path(),
                        std::filesystem::path(python->flet_package).parent_path()};
   spec.script = options.script;
   Result<std::unique_ptr<AppTransport>> app = MakeBridgeTransport(*loop, std::move(spec));
@@ -96,8 +97,14 @@ int main(int argc, char** argv) {
   cli.add_flag("--debug", options.debug, "say what happens");
   cli.add_option("app", options.script)->required();
   CLI11_PARSE(cli, argc, argv);
+  // The app, which is in this process, may go to another folder before they are used.
+  std::error_code error;
+  for (std::string* path : {&options.script, &options.steps, &options.report}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path, error).string();
+  }
   if (options.debug) fletbridge::SetLogLevel(fletbridge::LogLevel::kDebug);
   const int code = fletbridge::RunApp(options);
   std::fflush(nullptr);
+  fletbridge::FlushLog();
   ::_exit(code);  // as a Flutter app ends: Python's threads may still run
 }

@@ -88,8 +88,9 @@ void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& ap
   book.app = choice.context.app;
   book.versions = "app " + choice.context.app_version;
   // A script without a version of its own is another one once it has changed.
-  if (const Result<std::string> script = ReadSmallFile(
-          (std::filesystem::path(tools.cwd) / app.script).string(), std::size_t{1} << 20);
+  std::filesystem::path file = std::filesystem::path(tools.cwd) / app.script;
+  if (std::error_code error; std::filesystem::is_directory(file, error)) file /= "__main__.py";
+  if (const Result<std::string> script = ReadSmallFile(file.string(), std::size_t{1} << 20);
       script && choice.context.app_version.empty()) {
     book.versions += AppId(*script);
   }

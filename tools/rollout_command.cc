@@ -4,6 +4,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "common/base/counted.h"
 #include "common/rollout/start_book.h"
 #include "tools/command_line.h"
 #include "tools/rollout_choice.h"
@@ -149,8 +150,9 @@ void PrintStatus(const Toolbox& tools, const std::vector<Book>& books) {
               << "\n";
     for (const auto& [name, stage] : book.stages) {
       const StageFigures& figures = stage.figures;
-      tools.out << "  stage " << name << ": " << figures.starts << " starts, " << figures.failures
-                << " failures, " << figures.fallbacks << " fallbacks, first frame "
+      tools.out << "  stage " << name << ": " << Counted(figures.starts, "start") << ", "
+                << Counted(figures.failures, "failure") << ", "
+                << Counted(figures.fallbacks, "fallback") << ", first frame "
                 << Mean(figures.first_frame) << ", click " << Mean(figures.click) << "; "
                 << PhaseName(PhaseNow(stage));
       if (!stage.breaker.why.empty()) tools.out << " (" << stage.breaker.why << ")";

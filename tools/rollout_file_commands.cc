@@ -47,7 +47,7 @@ int Eval(const Toolbox& tools, const std::vector<std::string>& args) {
   std::string type = "any";
   bool legacy = false;
   FlagQuestion question;
-  command.add_option("file", path, "The flag file")->option_text("FILE")->required();
+  AddWord(command, "FILE", path);
   command.add_option("--flag", question.flag, "Which flag")->option_text("KEY")->required();
   command.add_option("--context", context, "What targeting looks at, one JSON object")
       ->option_text("JSON");
@@ -90,7 +90,7 @@ int Validate(const Toolbox& tools, const std::vector<std::string>& args) {
   command.formatter(HelpShape("fletbridge rollout validate FILE [options]"));
   std::string path;
   bool json = false;
-  command.add_option("file", path, "The flag file")->option_text("FILE")->required();
+  AddWord(command, "FILE", path);
   command.add_flag("--json", json, "As JSON");
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   if (const std::optional<int> end = Parse(command, tools, args)) return *end;
@@ -148,7 +148,7 @@ int Simulate(const Toolbox& tools, const std::vector<std::string>& args) {
   context.version = Version();
   std::uint64_t count = 100'000;
   bool json = false;
-  command.add_option("file", path, "The flag file")->option_text("FILE")->required();
+  AddWord(command, "FILE", path);
   command.add_option("--installations", count, "How many; 100000 if not given")
       ->option_text("N")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}));

@@ -5,6 +5,8 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "common/base/cause.h"
+#include "common/base/log.h"
 #include "common/process/surroundings.h"
 #include "src/host/handover.h"
 #include "src/host/run.h"
@@ -23,8 +25,9 @@ int main() try {
   const int code = fletbridge::RunHandedOver(fd);
   // Whatever threads there still are, of the app or of a window's engine, end with the process.
   std::fflush(nullptr);
+  fletbridge::FlushLog();
   ::_exit(code);
 } catch (const std::exception& error) {
-  std::cerr << "fletbridge: " << error.what() << std::endl;
+  std::cerr << "fletbridge: " << fletbridge::CauseOf(error) << std::endl;
   return 70;
 }

@@ -1,18 +1,48 @@
 #include "common/base/event_loop.h"
 
+#include <atomic>
+#include <exception>
 #include <pthread.h>
 #include <signal.h>
-
-#include <atomic>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "common/base/log.h"
+
 namespace fletbridge {
 
 struct EventLoop::Impl {
+  // Until Stop(): an exception ends what threw it, never the thread, whose process may be an app's.
+  void Run() noexcept {
+    while (true) {
+      try {
+        io.run();
+        return;
+      } catch (const std::exception& error) {
+        Fail(error.what());
+      } catch (...) {
+        Fail("an unknown exception");
+      }
+    }
+  }
+
+  void Fail(const char* what) noexcept {
+    try {
+      if (failed) {
+        failed(what);
+        return;
+      }
+    } catch (...) {  // again no memory, most likely
+    }
+    Log(LogLevel::kError, what);
+  }
+
+  std::function<void(const std::string&)> failed;  // loop's thread
   boost::asio::io_context io{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
   std::thread thread;
@@ -34,9 +64,13 @@ void EventLoop::Start() {
   impl_->thread = std::thread([impl = impl_.get()] {
     pthread_setname_np(pthread_self(), "fletbridge-io");
     impl->id.store(std::this_thread::get_id());
-    impl->io.run();
+    impl->Run();
   });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void EventLoop::OnFailure(std::function<void(const std::string& what)> failed) {
+  impl_->failed = std::move(failed);
 }
 
 void EventLoop::Post(std::function<void()> task) { boost::asio::post(impl_->io, std::move(task)); }

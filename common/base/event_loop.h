@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace boost::asio {
 class io_context;
@@ -20,6 +21,11 @@ class EventLoop {
 
   // Starts the thread. All signals are blocked in it: they belong to the main thread.
   void Start();
+  // What is called on the loop's thread after an exception has left a task or a handler, such as
+  // for want of memory; the loop itself goes on. Whatever that handler was about is in an unknown
+  // state, so its owner should end what it does. Before Start(), or on the loop's thread. Without
+  // one the exception is logged.
+  void OnFailure(std::function<void(const std::string& what)> failed);
   // Runs `task` on the loop's thread, later, in the order of the calls. Any thread.
   void Post(std::function<void()> task);
   // True on the loop's own thread.

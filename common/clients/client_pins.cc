@@ -1,18 +1,14 @@
 #include "common/clients/client_pins.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <exception>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
-#include "common/base/unique_fd.h"
+#include "common/base/own_file.h"
 #include "common/clients/client_folder.h"
 
 namespace fletbridge {
@@ -64,16 +60,9 @@ Result<> WritePins(const std::string& file, const std::vector<ClientPin>& pins) 
   std::error_code error;
   fs::create_directories(fs::path(file).parent_path(), error);
   if (error) return failed(error.message());
-  const std::string part = file + "." + std::to_string(::getpid()) + ".part";
-  UniqueFd out(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!out) return failed(std::strerror(errno));
-  const bool written =
-      ::write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(out.get()) == 0;
-  if (written && ::rename(part.c_str(), file.c_str()) == 0) return {};
-  const std::string why = std::strerror(errno);
-  ::unlink(part.c_str());
-  return failed(why);
+  if (const Result<> written = WriteOwnFile(file, text, 0600); !written)
+    return failed(written.error().Line());
+  return {};
 }
 
 Result<ClientPin> PinClient(const std::string& file, ClientPin pin) {

@@ -82,7 +82,11 @@ void AddOfFletHome(const ClientSearch& search, std::vector<FletClient>& found) {
       const std::string version = VersionInName(entry.filename());
       if (version.empty() || !fs::is_directory(entry, error)) continue;
       FletClient client = LookAtClient(entry, "Flet's own cache", version);
-      if (client.obstacle.empty()) found.push_back(std::move(client));
+      if (!client.obstacle.empty()) continue;
+      for (const fs::path& folder : {entry.parent_path(), entry, fs::path(client.folder)}) {
+        if (client.obstacle.empty()) client.obstacle = WhoElseWrites(folder, false);
+      }
+      found.push_back(std::move(client));
     }
   }
 }

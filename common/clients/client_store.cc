@@ -63,16 +63,61 @@ std::string Extract(const std::string& archive, const std::string& into) try {
   return error.what();
 }
 
+// Empty if only this user may have written what lies in the store.
+std::string Distrust(const std::string& store, const std::string& content) {
+  struct stat info {};
+  const std::string above = fs::path(store).parent_path();
+  if (std::string why = WhoElseWrites(above, false); !why.empty()) return why;
+  if (std::string why = WhoElseWrites(store, true); !why.empty()) return why;
+  // Nobody else comes into a closed one.
+  if (::stat(store.c_str(), &info) != 0 || (info.st_mode & 077) == 0) return {};
+  std::vector<std::string> folders = {store + "/seen"};
+  if (!content.empty()) folders.push_back(store + "/" + content);
+  std::error_code error;
+  for (const std::string& folder : folders) {
+    if (!fs::exists(fs::symlink_status(folder, error))) continue;
+    if (std::string why = WhoElseWrites(folder, true); !why.empty()) return why;
+    for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+      if (std::string why = WhoElseWrites(at->path(), true); !why.empty()) return why;
+    }
+    if (error) return folder + " cannot be read: " + error.message();
+  }
+  return {};
+}
+
+Error NotTrusted(const std::string& store, const std::string& why) {
+  return MakeError(Errc::kUntrusted, "cannot take Flet's client out of " + store + ": " + why +
+                                         "; remove that folder, or set XDG_CACHE_HOME to one of "
+                                         "your own");
+}
+
 }  // namespace
 
+std::string WhoElseWrites(const std::string& path, bool ours_alone) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return {};  // nothing is there
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) return path + " belongs to another user";
+  if (S_ISLNK(info.st_mode)) {
+    if (::stat(path.c_str(), &info) != 0) return {};
+    if (info.st_uid != ::geteuid() && info.st_uid != 0) return path + " leads to another user's";
+  }
+  const mode_t others = ours_alone ? 022 : 002;
+  const bool sticky = !ours_alone && (info.st_mode & S_ISVTX) != 0;
+  return (info.st_mode & others) != 0 && !sticky ? path + " can be written by other users"
+                                                 : std::string();
+}
+
 std::string UnpackedBefore(const std::string& store, const std::string& archive) {
+  if (!Distrust(store, {}).empty()) return {};
   const std::string note = NoteOf(store, archive);
   std::ifstream in(note);
   std::string content;
   std::error_code error;
   if (note.empty() || !(in >> content) || content.size() != 64) return {};
   const std::string folder = store + "/" + content;
-  return fs::is_directory(folder, error) ? folder : std::string();
+  const bool there = fs::is_directory(folder, error) && Distrust(store, content).empty();
+  return there ? folder : std::string();
 }
 
 Result<std::string> UnpackedClient(const std::string& store, const std::string& archive) {
@@ -80,10 +125,17 @@ Result<std::string> UnpackedClient(const std::string& store, const std::string& 
   Result<std::string> content = Sha256OfFile(archive);
   if (!content) return content.error();
   std::error_code error;
-  fs::create_directories(store + "/seen", error);
-  if (error) return Failed(archive, store + ": " + error.message());
+  const fs::path above = fs::path(store).parent_path();
+  fs::create_directories(above.parent_path(), error);
+  for (const std::string& one : {above.string(), store, store + "/seen"}) {
+    if (::mkdir(one.c_str(), 0700) != 0 && errno != EEXIST)
+      return Failed(archive, one + ": " + std::strerror(errno));
+  }
+  if (const std::string why = Distrust(store, *content); !why.empty())
+    return NotTrusted(store, why);
   // One at a time: whoever comes second finds it done, and what lies half unpacked is a dead one's.
-  const UniqueFd lock(::open((store + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const UniqueFd lock(
+      ::open((store + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock || ::flock(lock.get(), LOCK_EX) != 0)
     return Failed(archive, store + "/lock: " + std::strerror(errno));
   for (const fs::directory_entry& entry : fs::directory_iterator(store, error)) {

@@ -14,18 +14,6 @@ std::string Named(const Settings& settings, std::string_view name) {
 
 Error Usage(std::string text) { return MakeError(Errc::kUsage, std::move(text)); }
 
-std::string Builtin(const SettingSpec& spec) {
-  std::string text;
-  for (const std::string_view choice : spec.allowed) {
-    const bool missing =
-        std::find(spec.not_built.begin(), spec.not_built.end(), choice) != spec.not_built.end();
-    if (missing || choice.find('=') != std::string_view::npos) continue;
-    if (!text.empty()) text += ", ";
-    text += choice;
-  }
-  return text;
-}
-
 Result<> CheckServed(const Settings& settings) {
   for (const SettingSpec& spec : AllSettings()) {
     const SettingValue& value = settings.Get(spec.name);
@@ -33,12 +21,6 @@ Result<> CheckServed(const Settings& settings) {
     if (!spec.refusal.empty() && value.text != "false") {
       return Usage(value.where + (IsFile(value.source) ? ": " + std::string(spec.name) : "") +
                    ": " + std::string(spec.refusal));
-    }
-    if (std::find(spec.not_built.begin(), spec.not_built.end(), value.text) !=
-        spec.not_built.end()) {
-      return Usage(std::string(spec.name) + " " + value.text +
-                   " is not built into this version (asked for by " + value.where +
-                   "); use one of " + Builtin(spec));
     }
   }
   return {};

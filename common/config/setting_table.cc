@@ -42,8 +42,7 @@ const std::vector<SettingSpec>& Table() {
        .help =
            "Where the app runs: 1 in a process of its own, 2 in this process over sockets, 3 in "
            "this process over direct calls; auto takes the highest that works",
-       .allowed = {"legacy", "1", "2", "3", "auto"},
-       .not_built = {"legacy"}},
+       .allowed = {"1", "2", "3", "auto"}},
       {.name = "transport",
        .kind = SettingKind::kChoice,
        .metavar = "uds|tcp|ffi",
@@ -59,9 +58,8 @@ const std::vector<SettingSpec>& Table() {
        .help = "What shows the app: desktop opens a window with Flet's own client, headless runs "
                "--steps, attach waits for a Flet client at unix:PATH or tcp:HOST:PORT; auto opens "
                "a window where there is a display",
-       .allowed = {"desktop", "webview", "web", "headless", "attach", "attach=unix:PATH",
-                   "attach=tcp:HOST:PORT", "auto"},
-       .not_built = {"webview", "web"}},
+       .allowed = {"desktop", "headless", "attach", "attach=unix:PATH", "attach=tcp:HOST:PORT",
+                   "auto"}},
       {.name = "mode",
        .kind = SettingKind::kChoice,
        .metavar = "auto|direct|relayed",
@@ -380,7 +378,9 @@ std::string_view NearestName(std::string_view word, std::span<const std::string_
 
 std::string_view NearestSetting(std::string_view name) {
   std::vector<std::string_view> names;
-  for (const SettingSpec& spec : Table()) names.push_back(spec.name);
+  for (const SettingSpec& spec : Table()) {
+    if (spec.refusal.empty()) names.push_back(spec.name);
+  }
   return NearestName(name, names);
 }
 

@@ -25,8 +25,7 @@ struct SettingSpec {
   std::string_view initial = {};  // the default, as a person would write it; empty for none
   std::string_view group = {};    // heading in help texts
   std::string_view help = {};
-  std::vector<std::string_view> allowed = {};    // kChoice
-  std::vector<std::string_view> not_built = {};  // those of `allowed` that this version lacks
+  std::vector<std::string_view> allowed = {};  // kChoice
   std::string_view refusal = {};  // known, but this version cannot serve it: why, and what to do
   std::uint64_t minimum = 0;      // kBytes, kInteger
   std::uint64_t maximum = 0;
@@ -48,6 +47,7 @@ struct SettingSpec {
 // The one of `known` that `word` was most probably meant to be; empty if none is near.
 [[nodiscard]] std::string_view NearestName(std::string_view word,
                                            std::span<const std::string_view> known);
+// The same among the settings that this version serves.
 [[nodiscard]] std::string_view NearestSetting(std::string_view name);
 
 // Checks `text` and gives it its one form: bools as "true" and "false", bytes and integers in plain

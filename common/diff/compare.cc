@@ -21,6 +21,7 @@ using wire::Value;
 
 // How many of an app's next frames may bring it to where the other is already.
 constexpr std::size_t kAhead = 24;
+constexpr std::size_t kAheadOfAll = 1000;  // those frames, and what is between them
 constexpr std::size_t kMostListed = 200;
 // How many inputs one side may have that the other lacks, before they are taken for other sessions.
 constexpr std::size_t kMostInserted = 8;
@@ -31,6 +32,7 @@ struct Input {
   std::string place;  // of its control, in this session's tree
   std::string words;
   Value data;
+  bool is_event = false;  // which changes no page by itself
 };
 
 bool IsPlainControl(const Entry& entry) {
@@ -43,14 +45,17 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
 // Reads one session from input to input, with the tree as it is there.
 class Reader {
  public:
-  explicit Reader(const Track& track) : entries_(track.entries) {}
+  explicit Reader(std::span<const Entry> entries) : entries_(entries) {}
 
   // Takes up what comes until the next input, which is then input(); false at the end.
   bool ToNextInput() {
     since_.clear();
     for (; at_ < entries_.size(); ++at_) {
       const Entry& entry = entries_[at_];
-      if (entry.kind == Entry::Kind::kSession) session_.Reset();
+      if (entry.kind == Entry::Kind::kSession) {
+        Changed();
+        session_.Reset();
+      }
       if (entry.kind == Entry::Kind::kState) Restore(entry);
       if (entry.kind == Entry::Kind::kPacket && entry.type == PacketType::kData) {
         if (entry.direction == Direction::kToUi && entry.payload.size() >= 4) TakeData(entry);
@@ -75,6 +80,7 @@ class Reader {
   // The input itself becomes part of the session.
   void PassInput() {
     frame_ = entries_[at_].number;
+    if (!input_.is_event) Changed();
     static_cast<void>(session_.Apply(Direction::kToApp, std::move(message_)));
     ++at_;
   }
@@ -90,10 +96,15 @@ class Reader {
   }
   [[nodiscard]] const std::map<std::uint32_t, std::string>& data() const { return data_; }
 
-  // One that goes on by itself: trees are shared by plain copies.
+  // Whether its page may be another than when this was asked before.
+  [[nodiscard]] bool TakeChanged() { return std::exchange(changed_, false); }
+
+  // One that goes on by itself: trees are shared by plain copies. What has been gathered so far
+  // stays behind.
   [[nodiscard]] Reader Clone() const {
-    Reader clone(*this);
-    clone.session_.Reset();
+    Reader clone(entries_);
+    clone.at_ = at_;
+    clone.frame_ = frame_;
     if (session_.tree() != nullptr) clone.session_.Restore(PageCopy());
     clone.message_ = recording::Copied(message_);
     return clone;
@@ -107,7 +118,8 @@ class Reader {
     SessionTree ahead;
     ahead.Restore(PageCopy());
     std::size_t left = kAhead;
-    for (std::size_t at = at_; at < entries_.size() && left > 0 && !places.empty(); ++at) {
+    const std::size_t end = std::min(entries_.size(), at_ + kAheadOfAll);
+    for (std::size_t at = at_; at < end && left > 0 && !places.empty(); ++at) {
       const Entry& entry = entries_[at];
       if (entry.kind == Entry::Kind::kSession) return;
       if (!IsPlainControl(entry)) continue;
@@ -132,7 +144,13 @@ class Reader {
     return recording::Copied(Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &page)));
   }
 
+  void Changed() {
+    changed_ = true;
+    names_.Clear();
+  }
+
   void Restore(const Entry& entry) {
+    Changed();
     if (Result<Value> page = wire::Decode(entry.payload, recording::kStateLimits); page)
       session_.Restore(std::move(*page));
   }
@@ -149,13 +167,13 @@ class Reader {
       input_.words = "the client registers";
       return;
     }
-    const bool event = parts.action == recording::kEvent;
+    const bool event = input_.is_event = parts.action == recording::kEvent;
     input_.name = event ? recording::TextIn(body, "name") : "properties";
     input_.data = recording::Copied(take(event ? "data" : "props"));
     const std::int64_t id = recording::IntIn(body, event ? "target" : "id");
     const Map* control = session_.tree() == nullptr ? nullptr : session_.tree()->Find(id);
     input_.place = control == nullptr ? "?" : PlaceOf(*control);
-    input_.words = InputInWords(input_.name, control, &input_.data);
+    input_.words = InputInWords(input_.name, control, &input_.data, &names_);
   }
 
   void TakeFromApp(const MessageParts& parts, Value message, const Entry& entry) {
@@ -164,6 +182,7 @@ class Reader {
       case recording::kRegister:
       case recording::kPatch:
         since_.push_back(&entry);
+        Changed();
         static_cast<void>(session_.Apply(Direction::kToUi, std::move(message)));
         break;
       case recording::kCall: {
@@ -171,9 +190,12 @@ class Reader {
                                  ? nullptr
                                  : session_.tree()->Find(recording::IntIn(body, "control_id"));
         const Value* args = body.Find("args");
-        calls_[(control == nullptr ? "a control that is gone" : PathOf(*control)) + " . " +
+        calls_[(control == nullptr ? "a control that is gone" : names_.PathOf(*control)) + " . " +
                recording::TextIn(body, "name") + "()"]
-            .push_back(args == nullptr ? "null" : recording::ToJson(Sorted(*args)));
+            // The text does not depend on the order of maps.
+            .push_back(args == nullptr
+                           ? "null"
+                           : recording::ToJson(*args, -1, recording::KeyOrder::kSorted));
         break;
       }
       case recording::kCrash:
@@ -181,25 +203,6 @@ class Reader {
         break;
       default:
         break;
-    }
-  }
-
-  // So that the text does not depend on the order of maps.
-  static Value Sorted(const Value& value) {
-    Value copy = recording::Copied(value);
-    SortBelow(copy);
-    return copy;
-  }
-  static void SortBelow(const Value& value) {
-    if (Map* map = value.AsMap(); map != nullptr) {
-      std::sort(map->entries.begin(), map->entries.end(), [](const auto& x, const auto& y) {
-        const std::string* a = x.first.AsText();
-        const std::string* b = y.first.AsText();
-        return a != nullptr && b != nullptr && *a < *b;
-      });
-      for (const auto& entry : map->entries) SortBelow(entry.second);
-    } else if (wire::List* list = value.AsList(); list != nullptr) {
-      for (const Value& item : list->items) SortBelow(item);
     }
   }
 
@@ -217,6 +220,8 @@ class Reader {
   SessionTree session_;
   Input input_;
   Value message_;
+  Names names_;
+  bool changed_ = true;
   std::vector<const Entry*> since_;
   std::vector<std::string> crashes_;
   std::map<std::string, std::vector<std::string>> calls_;
@@ -226,7 +231,7 @@ class Reader {
 class Comparer {
  public:
   Comparer(const Track& a, const Track& b, const Mask& mask)
-      : a_(a), b_(b), track_a_(a), track_b_(b), mask_(mask) {}
+      : a_(a.entries), b_(b.entries), track_a_(a), track_b_(b), mask_(mask) {}
 
   Comparison Run() {
     bool more_a = a_.ToNextInput();
@@ -289,6 +294,13 @@ class Comparer {
 
   void ComparePages() {
     ++found_.comparisons;
+    const bool changed_a = a_.TakeChanged();
+    const bool changed_b = b_.TakeChanged();
+    if (!changed_a && !changed_b) {  // as before
+      for (const std::size_t known : standing_) ++found_.differences[known].times;
+      return;
+    }
+    standing_.clear();
     if (a_.tree() == nullptr || b_.tree() == nullptr) {
       if (a_.tree() != b_.tree()) {
         Add(Kind::kValue, "Page", a_.tree() == nullptr ? "" : "is there",
@@ -309,15 +321,21 @@ class Comparer {
         fresh.insert(difference.place);
       } else {
         ++found_.differences[known->second].times;
+        standing_.push_back(known->second);
       }
     }
     if (fresh.empty()) return;
+    if (found_.differences.size() >= kMostListed) {
+      found_.cut = true;
+      return;
+    }
     a_.LookAhead(*b_.tree(), false, mask_, fresh);
     b_.LookAhead(*a_.tree(), true, mask_, fresh);
     for (const TreeDifference& difference : now.differences) {
       if (!fresh.contains(difference.place)) continue;
       if (Add(Kind::kValue, difference.path, difference.a, difference.b))
-        known_.emplace(difference.place, found_.differences.size() - 1);
+        standing_.push_back(
+            known_.emplace(difference.place, found_.differences.size() - 1).first->second);
     }
   }
 
@@ -437,6 +455,7 @@ class Comparer {
   const Mask& mask_;
   Comparison found_;
   std::map<std::string, std::size_t> known_;  // place: which difference
+  std::vector<std::size_t> standing_;         // those of the pages compared last
   std::string last_input_;
   bool in_step_ = false;
 };
@@ -456,9 +475,12 @@ Comparison Compare(const Track& a, const Track& b, const Mask& mask) {
   return Comparer(a, b, mask).Run();
 }
 
-std::string InputInWords(std::string_view name, const Map* control, const Value* data) {
+std::string InputInWords(std::string_view name, const Map* control, const Value* data,
+                         Names* names) {
   std::string words(name);
-  words += control == nullptr ? " on a control that is gone" : " on " + PathOf(*control);
+  Names own;
+  words += control == nullptr ? " on a control that is gone"
+                              : " on " + (names == nullptr ? own : *names).PathOf(*control);
   if (data != nullptr && !data->is_nil()) {
     const std::string json = recording::ToJson(*data);
     if (json.size() <= 60) words += " (" + json + ")";

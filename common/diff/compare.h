@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/diff/control_path.h"
 #include "common/diff/mask.h"
 #include "common/recording/recording.h"
 
@@ -57,8 +58,8 @@ struct Comparison {
 
 [[nodiscard]] Comparison Compare(const Track& a, const Track& b, const Mask& mask);
 
-// `click on Page > View[/] > Button "+"`. `control` may be null.
+// `click on Page > View[/] > Button "+"`. `control` may be null; `names`, if given, are its tree's.
 [[nodiscard]] std::string InputInWords(std::string_view name, const wire::Map* control,
-                                       const wire::Value* data);
+                                       const wire::Value* data, Names* names = nullptr);
 
 }  // namespace fletbridge::diff

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace fletbridge::diff {
 namespace {
@@ -19,18 +20,32 @@ const Container* ContainerOf(const Value& value) {
   return value.AsList();
 }
 
+// Where `child` is in `parent`, which has so many values. Looked for from where it was last on,
+// since what has come or gone before it has moved it by a little.
+template <class At>
+std::size_t PlaceIn(const Container& child, std::size_t size, At&& at) {
+  if (child.seen_at >= size) child.seen_at = size == 0 ? 0 : size - 1;
+  for (std::size_t away = 0; away < size; ++away) {
+    for (const std::size_t place : {child.seen_at + away, child.seen_at - away}) {
+      if (place >= size || ContainerOf(at(place)) != &child) continue;
+      child.seen_at = place;
+      return place;
+    }
+  }
+  return size;
+}
+
 // The key or position of `child` in `parent`.
 Value StepTo(const Container& parent, const Container& child) {
   if (parent.is_map) {
-    for (const auto& [key, value] : static_cast<const Map&>(parent).entries) {
-      if (ContainerOf(value) == &child) return key;
-    }
-    return {};
+    const auto& entries = static_cast<const Map&>(parent).entries;
+    const std::size_t place = PlaceIn(
+        child, entries.size(), [&](std::size_t n) -> const Value& { return entries[n].second; });
+    return place < entries.size() ? entries[place].first : Value();
   }
   const std::vector<Value>& items = static_cast<const List&>(parent).items;
-  const auto found = std::find_if(items.begin(), items.end(),
-                                  [&](const Value& item) { return ContainerOf(item) == &child; });
-  return Value(found - items.begin());
+  return Value(
+      PlaceIn(child, items.size(), [&](std::size_t n) -> const Value& { return items[n]; }));
 }
 
 // From the page down.
@@ -40,6 +55,10 @@ std::vector<Value> StepsTo(const Container& container) {
     steps.push_back(StepTo(*at->parent, *at));
   std::reverse(steps.begin(), steps.end());
   return steps;
+}
+
+std::string Words(const Value& step) {
+  return step.AsText() != nullptr ? *step.AsText() : std::to_string(step.AsInt().value_or(-1));
 }
 
 std::string Short(const std::string& text) {
@@ -126,35 +145,51 @@ std::string LabelOf(const Map& control) {
   return {};
 }
 
-std::string NameOf(const Map& control) {
-  const std::string name = PlainName(control);
-  if (control.parent == nullptr || control.parent->is_map) return name;
-  std::size_t same = 0;
-  std::size_t position = 0;
-  for (const Value& item : static_cast<const List*>(control.parent)->items) {
-    const Map* sibling = item.AsMap();
-    if (sibling == nullptr || PlainName(*sibling) != name) continue;
-    ++same;
-    if (sibling == &control) position = same;
+std::string Names::NameOf(const Map& control) {
+  if (control.parent == nullptr || control.parent->is_map) return PlainName(control);
+  const auto [at, fresh] = lists_.try_emplace(control.parent);
+  Siblings& siblings = at->second;
+  if (fresh) {
+    for (const Value& item : static_cast<const List*>(control.parent)->items) {
+      const Map* sibling = item.AsMap();
+      if (sibling == nullptr) continue;
+      std::string name = PlainName(*sibling);
+      const std::size_t position = ++siblings.count[name];
+      siblings.names.emplace(sibling, std::pair(std::move(name), position));
+    }
   }
+  const auto known = siblings.names.find(&control);
+  if (known == siblings.names.end()) return PlainName(control);
+  const auto& [name, position] = known->second;
+  const std::size_t same = siblings.count.at(name);
   return same < 2 ? name
                   : name + " (" + std::to_string(position) + " of " + std::to_string(same) + ")";
 }
 
-std::string PathOf(const Map& control) {
-  std::string path = NameOf(control);
-  for (const Map* at = wire::ParentControl(control); at != nullptr; at = wire::ParentControl(*at))
-    path.insert(0, NameOf(*at) + " > ");
+std::string Names::PathOf(const Map& control) {
+  std::vector<std::string> names;
+  for (const Map* at = &control; at != nullptr; at = wire::ParentControl(*at))
+    names.push_back(NameOf(*at));
+  std::string path = std::move(names.back());
+  for (auto name = std::next(names.rbegin()); name != names.rend(); ++name) path += " > " + *name;
   return path;
 }
+
+std::string NameOf(const Map& control) { return Names().NameOf(control); }
+
+std::string PathOf(const Map& control) { return Names().PathOf(control); }
 
 std::string PlaceOf(const Container& container) {
   std::string place;
   for (const Value& step : StepsTo(container)) {
     if (!place.empty()) place += '/';
-    place += step.AsText() != nullptr ? *step.AsText() : std::to_string(step.AsInt().value_or(-1));
+    place += Words(step);
   }
   return place;
+}
+
+std::string LastStepOf(const Container& container) {
+  return container.parent == nullptr ? "" : Words(StepTo(*container.parent, container));
 }
 
 Map* Counterpart(const Map& control, const wire::ControlTree& other) {

@@ -1,6 +1,7 @@
 #include "common/diff/tree_diff.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/diff/control_path.h"
 #include "common/recording/json.h"
@@ -127,15 +128,17 @@ class Walk {
     difference.place += Words(key);
 
     // Controls by their names, what lies within one by property.
-    std::string properties = Words(key);
+    std::vector<std::string> steps = {Words(key)};
     const Container* at = &holder;
     while (at->parent != nullptr &&
            !(at->is_map && !ControlType(*static_cast<const Map*>(at)).empty())) {
-      const std::string place = PlaceOf(*at);
-      properties.insert(0, place.substr(place.rfind('/') + 1) + ".");
+      steps.push_back(LastStepOf(*at));
       at = at->parent;
     }
-    difference.path = PathOf(*static_cast<const Map*>(at)) + " . " + properties;
+    std::string properties = std::move(steps.back());
+    for (auto step = std::next(steps.rbegin()); step != steps.rend(); ++step)
+      properties += "." + *step;
+    difference.path = names_.PathOf(*static_cast<const Map*>(at)) + " . " + properties;
     if (mask_.Covers(difference.path, a, b)) {
       ++found_.masked;
       return;
@@ -148,6 +151,7 @@ class Walk {
   const wire::ControlTree& a_;
   const wire::ControlTree& b_;
   const Mask& mask_;
+  Names names_;
   TreeComparison found_;
 };
 

@@ -1,21 +1,14 @@
 #include "common/measure/run_report.h"
 
-#include <cerrno>
 #include <cmath>
-#include <fcntl.h>
-#include <filesystem>
-#include <sys/stat.h>
-#include <system_error>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
-#include "common/base/unique_fd.h"
+#include "common/base/own_file.h"
 
 namespace fletbridge {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;  // people read it in the order of the contract
 
 Json OrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
@@ -44,26 +37,10 @@ Json PacketsJson(const RunReport::Packets& packets) {
   return {{"count", OrNull(packets.count)}, {"bytes", OrNull(packets.bytes)}};
 }
 
-Error CannotWrite(const std::string& path, const std::string& why, Errc code = Errc::kUsage) {
-  return MakeError(code, "cannot write the report " + path + ": " + why + "; choose another file");
-}
-
-Error CannotWrite(const std::string& path, int why) {
-  const bool wrong_path = why == EISDIR || why == EACCES || why == ENOENT;
-  return CannotWrite(path, std::generic_category().message(why),
-                     wrong_path ? Errc::kUsage : Errc::kSetup);
-}
-
-// 0 or the errno of what failed. Writes all of it to the disk: a full one may tell only then.
-int WriteAll(const UniqueFd& fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd.get(), text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != EROFS) return errno;  // EINVAL: a pipe
-  return 0;
+Error CannotWrite(const std::string& path, const Error& why) {
+  const Errc code = why.code == make_error_code(Errc::kUsage) ? Errc::kUsage : Errc::kSetup;
+  return MakeError(code,
+                   "cannot write the report " + path + ": " + why.Line() + "; choose another file");
 }
 
 }  // namespace
@@ -133,17 +110,8 @@ std::string ToJson(const RunReport& report) {
 }
 
 Result<> CheckReportPath(const std::string& path) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) return CannotWrite(path, EISDIR);
-  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
-    if (::access(path.c_str(), W_OK) != 0) return CannotWrite(path, errno);
-    return {};
-  }
-  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
-  if (!fs::is_directory(folder, error)) {
-    return CannotWrite(path, "there is no folder " + folder.string());
-  }
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) return CannotWrite(path, errno);
+  if (const Result<OwnFile> place = LookAtOwnFile(path); !place)
+    return CannotWrite(path, place.error());
   return {};
 }
 
@@ -152,27 +120,9 @@ Result<> WriteReport(const std::string& path, const RunReport& report) {
 }
 
 Result<> WriteReportText(const std::string& path, std::string_view text) {
-  std::error_code error;
-  if (Result<> possible = CheckReportPath(path); !possible) return possible.error();
-  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
-    const UniqueFd device(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    if (!device) return CannotWrite(path, errno);
-    if (const int failed = WriteAll(device, text); failed != 0) return CannotWrite(path, failed);
-    return {};
-  }
-  // Through a symbolic link to what it names, which may lie on another disk.
-  const fs::path target =
-      fs::is_symlink(path, error) ? fs::weakly_canonical(path, error) : fs::path(path);
-  const std::string temporary = target.string() + "." + std::to_string(::getpid()) + ".tmp";
-  UniqueFd file(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666));
-  if (!file) return CannotWrite(path, errno);
-  int failed = WriteAll(file, text);
-  file.reset();
-  if (failed == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) failed = errno;
-  if (failed == 0) return {};
-  ::unlink(temporary.c_str());
-  return CannotWrite(path, failed);
+  if (const Result<> written = WriteOwnFile(path, text); !written)
+    return CannotWrite(path, written.error());
+  return {};
 }
 
 }  // namespace fletbridge

@@ -69,8 +69,8 @@ struct RunReport {
 // Says why a report could not be written to `path` later, as far as that can be known now.
 [[nodiscard]] Result<> CheckReportPath(const std::string& path);
 
-// Writes the report whole or not at all: a reader never sees half of it, and a full disk leaves
-// what was there. A device or a pipe is written to directly. Waits for the disk.
+// Writes the report whole or not at all, as WriteOwnFile() does: nothing of another user's is
+// written to. A device or a pipe is written to directly. Waits for the disk.
 [[nodiscard]] Result<> WriteReport(const std::string& path, const RunReport& report);
 // The same for a report of another kind.
 [[nodiscard]] Result<> WriteReportText(const std::string& path, std::string_view text);

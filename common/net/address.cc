@@ -1,22 +1,22 @@
 #include "common/net/address.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <optional>
+#include <poll.h>
 #include <sstream>
-#include <vector>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utility>
+
+#include "common/net/tcp_owner.h"
 
 namespace fletbridge {
 namespace {
@@ -25,7 +25,7 @@ Error SystemError(int value, std::string context) {
   return Error{{value, boost::system::system_category()}, std::move(context)};
 }
 
-Result<UniqueFd> ConnectUnix(const std::string& path) {
+Result<Connecting> ConnectUnix(const std::string& path) {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, path.data(), path.size());
@@ -33,43 +33,20 @@ Result<UniqueFd> ConnectUnix(const std::string& path) {
   if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     return SystemError(errno, {});
   }
-  return fd;
+  return Connecting{std::move(fd), false};
 }
 
-Result<UniqueFd> ConnectTcp(const sockaddr* to, socklen_t size) {
-  // Blocking until connected: on the loopback the kernel answers within the call.
-  UniqueFd fd(::socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd || ::connect(fd.get(), to, size) != 0) return SystemError(errno, {});
+Result<Connecting> ConnectTcp(const sockaddr* to, socklen_t size) {
+  UniqueFd fd(::socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return SystemError(errno, {});
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
-  return fd;
-}
-
-struct TcpRow {  // one line of /proc/net/tcp
-  std::string local;
-  std::string remote;
-  std::string state;
-  uid_t uid = 0;
-  std::string inode;
-};
-
-std::vector<TcpRow> ReadTcpTable(const char* file) {
-  std::vector<TcpRow> rows;
-  std::ifstream in(file);
-  std::string line;
-  std::getline(in, line);
-  while (std::getline(in, line)) {
-    TcpRow row;
-    std::string skipped;
-    unsigned long uid = 0;
-    std::istringstream fields(line);
-    fields >> skipped >> row.local >> row.remote >> row.state >> skipped >> skipped >> skipped >>
-        uid >> skipped >> row.inode;
-    row.uid = static_cast<uid_t>(uid);
-    rows.push_back(std::move(row));
-  }
-  return rows;
+  if (::connect(fd.get(), to, size) != 0 && errno != EINPROGRESS) return SystemError(errno, {});
+  // On the loopback it is mostly decided by now; not so if the listener's queue is full.
+  pollfd decided{fd.get(), POLLOUT, 0};
+  if (::poll(&decided, 1, 0) <= 0) return Connecting{std::move(fd), true};
+  if (Result<> connected = FinishConnect(fd.get()); !connected) return connected.error();
+  return Connecting{std::move(fd), false};
 }
 
 bool HoldsSocket(pid_t pid, const std::string& inode) {
@@ -112,20 +89,31 @@ bool HeldByProcessTree(pid_t root, const std::string& inode) {
   return false;
 }
 
-// "0100007F:1F90": address and port as /proc/net/tcp prints them.
-std::string TableName(const sockaddr_storage& address) {
-  char text[64];
-  if (address.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    std::snprintf(text, sizeof text, "%08X:%04X", v4.sin_addr.s_addr, ntohs(v4.sin_port));
-  } else {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-    std::uint32_t word[4];
-    std::memcpy(word, &v6.sin6_addr, sizeof word);
-    std::snprintf(text, sizeof text, "%08X%08X%08X%08X:%04X", word[0], word[1], word[2], word[3],
-                  ntohs(v6.sin6_port));
+Error NotToBeTold(Errc code) {
+  return MakeError(code, "cannot tell who holds the other end of the TCP connection: refused");
+}
+
+Result<> CheckUser(uid_t user) {
+  if (user == ::geteuid()) return {};
+  return MakeError(Errc::kUntrusted, "the TCP port is held by user " + std::to_string(user) +
+                                         ", not by " + std::to_string(::geteuid()) + ": refused");
+}
+
+struct TcpEnds {
+  TcpEnd ours;
+  TcpEnd theirs;
+};
+
+Result<TcpEnds> EndsOf(int fd) {
+  sockaddr_storage ours{};
+  sockaddr_storage theirs{};
+  socklen_t ours_size = sizeof ours;
+  socklen_t theirs_size = sizeof theirs;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&ours), &ours_size) != 0 ||
+      ::getpeername(fd, reinterpret_cast<sockaddr*>(&theirs), &theirs_size) != 0) {
+    return SystemError(errno, "cannot tell who is at the other end of the TCP connection");
   }
-  return text;
+  return TcpEnds{TcpEndOf(ours), TcpEndOf(theirs)};
 }
 
 }  // namespace
@@ -176,7 +164,7 @@ Result<SocketAddress> ParseSocketAddress(std::string_view text) {
 }
 
 Result<std::uint16_t> FreeTcpPort() {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -189,21 +177,41 @@ Result<std::uint16_t> FreeTcpPort() {
   return ntohs(any.sin_port);
 }
 
-Result<UniqueFd> TryConnect(const SocketAddress& address) {
+Result<Connecting> BeginConnect(const SocketAddress& address) {
   if (address.kind == SocketAddress::Kind::kUnix) return ConnectUnix(address.path);
   if (address.host != "::1" && address.host != "[::1]") {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(address.port);
     v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    Result<UniqueFd> fd = ConnectTcp(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
-    if (fd || address.host == "127.0.0.1") return fd;
+    Result<Connecting> begun = ConnectTcp(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+    if (begun || address.host == "127.0.0.1") return begun;
   }
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(address.port);
   v6.sin6_addr = in6addr_loopback;
   return ConnectTcp(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+}
+
+Result<> FinishConnect(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error != 0) return SystemError(error, {});
+  const Result<TcpEnds> ends = EndsOf(fd);
+  if (!ends) return ends.error();
+  // Where nobody listens, a port of the range for clients may be given to the one who asks for it,
+  // and then it has called itself.
+  if (ends->ours == ends->theirs) return SystemError(ECONNREFUSED, {});
+  return {};
+}
+
+Result<UniqueFd> TryConnect(const SocketAddress& address) {
+  Result<Connecting> begun = BeginConnect(address);
+  if (!begun) return begun.error();
+  if (begun->pending) return SystemError(EAGAIN, {});
+  return std::move(begun->socket);
 }
 
 Result<pid_t> CheckUnixPeer(int fd) {
@@ -220,37 +228,28 @@ Result<pid_t> CheckUnixPeer(int fd) {
   return peer.pid;
 }
 
+Result<> CheckTcpClient(int fd) {
+  const Result<TcpEnds> ends = EndsOf(fd);
+  if (!ends) return ends.error();
+  const std::optional<TcpOwner> owner = OwnerOfConnection(ends->theirs, ends->ours);
+  // A client's socket has a holder from its beginning. One that has none has been closed, whoever
+  // that was.
+  if (!owner || owner->inode == 0) return NotToBeTold(Errc::kUntrusted);
+  return CheckUser(owner->uid);
+}
+
 Result<> CheckTcpPeer(int fd, pid_t process) {
-  sockaddr_storage ours{};
-  sockaddr_storage theirs{};
-  socklen_t ours_size = sizeof ours;
-  socklen_t theirs_size = sizeof theirs;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&ours), &ours_size) != 0 ||
-      ::getpeername(fd, reinterpret_cast<sockaddr*>(&theirs), &theirs_size) != 0) {
-    return SystemError(errno, "cannot tell who is at the other end of the TCP connection");
+  const Result<TcpEnds> ends = EndsOf(fd);
+  if (!ends) return ends.error();
+  std::optional<TcpOwner> owner = OwnerOfConnection(ends->theirs, ends->ours);
+  if (owner && owner->inode == 0) {
+    // The connection still waits to be accepted, if it is one; then who listens will have it.
+    const bool waits = owner->state == TCP_ESTABLISHED || owner->state == TCP_SYN_RECV;
+    owner = waits ? OwnerOfListener(ends->theirs) : std::nullopt;
   }
-  const std::string our_name = TableName(ours);
-  const std::string their_name = TableName(theirs);
-  const std::string port = their_name.substr(their_name.find(':'));
-  const std::vector<TcpRow> rows =
-      ReadTcpTable(ours.ss_family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6");
-  std::optional<TcpRow> listening;
-  std::optional<TcpRow> peer;
-  for (const TcpRow& row : rows) {
-    if (row.local == their_name && row.remote == our_name) peer = row;
-    if (row.state == "0A" && row.local.ends_with(port)) listening = row;
-  }
-  // The connection may still wait to be accepted, and then has no owner in the table: the listening
-  // socket speaks for it.
-  const std::optional<TcpRow>& owner = peer && peer->inode != "0" ? peer : listening;
-  if (!owner)
-    return MakeError(Errc::kUntrusted, "cannot tell who holds the other end of the TCP connection");
-  if (owner->uid != ::geteuid()) {
-    return MakeError(Errc::kUntrusted, "the TCP port is held by user " +
-                                           std::to_string(owner->uid) + ", not by " +
-                                           std::to_string(::geteuid()) + ": refused");
-  }
-  if (process != 0 && !HeldByProcessTree(process, owner->inode)) {
+  if (!owner || owner->inode == 0) return NotToBeTold(Errc::kPeerGone);
+  if (Result<> ours = CheckUser(owner->uid); !ours) return ours;
+  if (process != 0 && !HeldByProcessTree(process, std::to_string(owner->inode))) {
     return MakeError(Errc::kUntrusted,
                      "the TCP port is held by a process that we did not start: refused");
   }

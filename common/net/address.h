@@ -31,15 +31,31 @@ struct SocketAddress {
 // A port of 127.0.0.1 that was free a moment ago.
 [[nodiscard]] Result<std::uint16_t> FreeTcpPort();
 
-// One attempt to connect, without waiting (a local connect does not). The socket is non-blocking
-// and close-on-exec; TCP has Nagle's delay off. "localhost" tries 127.0.0.1, then ::1.
+// A socket that is connected, or, while the listener's queue is full, not yet: then it becomes
+// writable when it is decided, and FinishConnect() says how.
+struct Connecting {
+  UniqueFd socket;
+  bool pending = false;
+};
+
+// One attempt to connect, which never waits. The socket is non-blocking and close-on-exec; TCP has
+// Nagle's delay off. "localhost" tries 127.0.0.1, then ::1.
+[[nodiscard]] Result<Connecting> BeginConnect(const SocketAddress& address);
+[[nodiscard]] Result<> FinishConnect(int fd);
+// The same for those who would not wait: a connection that is pending is given up.
 [[nodiscard]] Result<UniqueFd> TryConnect(const SocketAddress& address);
 
 // The peer of a connected Unix socket runs as our user (SO_PEERCRED); returns its pid.
 [[nodiscard]] Result<pid_t> CheckUnixPeer(int fd);
 
-// The peer of a connected loopback TCP socket belongs to our user (/proc/net/tcp), and if `process`
-// is not 0 the port we connected to is held by that process or one it has started.
+// Of an accepted loopback TCP socket: the client belongs to our user. One whose owner cannot be
+// told, such as one that is gone already, is refused.
+[[nodiscard]] Result<> CheckTcpClient(int fd);
+
+// Of a loopback TCP socket that we have connected: the peer belongs to our user, and if `process`
+// is not 0 it is held by that process or one it has started. While the connection waits to be
+// accepted, the socket that listens there is looked at. kPeerGone: it ended before it could be
+// told.
 [[nodiscard]] Result<> CheckTcpPeer(int fd, pid_t process);
 
 }  // namespace fletbridge

@@ -1,6 +1,8 @@
 #include "common/net/client_leg.h"
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <sys/socket.h>
@@ -9,26 +11,37 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "common/base/log.h"
 #include "common/net/listen.h"
 #include "common/net/stream_port.h"
+#include "common/wire/peek.h"
 #include "common/wire/translator.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;
 
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{100};
+
+}  // namespace
+
 class ClientLeg::Impl final : private StreamSink {
  public:
   Impl(EventLoop& loop, const FlowLimits& limits, SocketAddress address, Generation app,
-       ClientLegSink& sink, Generation client)
+       ClientLegSink& sink, Generation client, std::chrono::milliseconds registration)
       : loop_(loop),
         app_(app),
         client_(client),
+        registration_(registration),
         sink_(sink),
         address_(std::move(address)),
         port_(loop, limits, *this, client),
-        listener_(loop.io()) {}
+        listener_(loop.io()),
+        patience_(loop.io()),
+        until_registered_(loop.io()) {}
   ~Impl() override { RemoveFile(); }
 
   Result<> Listen() {
@@ -42,6 +55,7 @@ class ClientLeg::Impl final : private StreamSink {
 
   bool DisconnectClient() {
     if (!has_client_.exchange(false)) return false;
+    until_registered_.cancel();
     port_.Disconnect();
     return true;
   }
@@ -50,6 +64,8 @@ class ClientLeg::Impl final : private StreamSink {
     if (std::exchange(closed_, true)) return;
     boost::system::error_code ignored;
     listener_.close(ignored);
+    patience_.cancel();
+    until_registered_.cancel();
     has_client_.store(false);
     port_.Close();
     port_.Disconnect();
@@ -78,9 +94,36 @@ class ClientLeg::Impl final : private StreamSink {
           if (error || closed_) return;
           UniqueFd fd(
               ::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-          if (fd) Admit(std::move(fd));
+          const int error_number = errno;
+          if (!fd && IsWant(error_number)) {
+            AcceptLater(error_number);
+            return;
+          }
+          if (fd) {
+            wants_ = false;
+            Admit(std::move(fd));
+          }
           if (!closed_) Accept();
         });
+  }
+
+  // A timer's handler may be on its way when this object ends.
+  std::weak_ptr<void> Life() const { return life_; }
+
+  static bool IsWant(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+  }
+
+  // Who knocks stays in the queue and would wake us again at once.
+  void AcceptLater(int error) {
+    if (!std::exchange(wants_, true)) {
+      Log(LogLevel::kWarning, "cannot take a client at " + address_.Text() + ": " +
+                                  std::strerror(error) + "; trying again until it goes");
+    }
+    patience_.expires_after(kPatience);
+    patience_.async_wait([this, life = Life()](boost::system::error_code cancelled) {
+      if (!cancelled && !life.expired() && !closed_) Accept();
+    });
   }
 
   void Admit(UniqueFd fd) {
@@ -96,13 +139,25 @@ class ClientLeg::Impl final : private StreamSink {
     }
     translates_.store(false);
     has_client_.store(true);
+    is_registered_ = false;
+    AwaitRegistration();
     sink_.OnConnected();
     if (client_ != Generation::kUnknown) OnGeneration(client_);
     if (!closed_) port_.Connect(std::move(fd));
   }
 
+  void AwaitRegistration() {
+    until_registered_.expires_after(registration_);
+    until_registered_.async_wait([this, life = Life()](boost::system::error_code cancelled) {
+      if (cancelled || life.expired() || closed_ || is_registered_ || !has_client_.load()) return;
+      OnDisconnected(MakeError(Errc::kPeerMisbehaved,
+                               "the client did not register within " +
+                                   std::to_string(registration_ / std::chrono::seconds(1)) + " s"));
+    });
+  }
+
   Result<> Trust(int fd) const {
-    if (address_.kind == SocketAddress::Kind::kTcp) return CheckTcpPeer(fd, 0);
+    if (address_.kind == SocketAddress::Kind::kTcp) return CheckTcpClient(fd);
     if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
     return {};
   }
@@ -129,6 +184,10 @@ class ClientLeg::Impl final : private StreamSink {
 
   // From the client.
   void OnPacket(Packet&& packet) override {
+    if (!is_registered_ && PeekAction(packet) == Action::kRegisterClient) {
+      is_registered_ = true;
+      until_registered_.cancel();
+    }
     if (translates_.load()) {
       std::unique_lock lock(mutex_);
       const Result<bool> passes = translator_->ToApp(packet);
@@ -142,6 +201,7 @@ class ClientLeg::Impl final : private StreamSink {
   void OnRefused(const Error& why) override { sink_.OnRefused(why); }
   void OnDisconnected(const Error& why) override {
     has_client_.store(false);
+    until_registered_.cancel();
     port_.Disconnect();
     if (!closed_) sink_.OnDisconnected(why);
   }
@@ -154,6 +214,7 @@ class ClientLeg::Impl final : private StreamSink {
   EventLoop& loop_;
   const Generation app_;
   const Generation client_;
+  const std::chrono::milliseconds registration_;
   ClientLegSink& sink_;
   // any thread
   std::atomic<bool> has_client_{false};
@@ -166,13 +227,20 @@ class ClientLeg::Impl final : private StreamSink {
   SocketAddress address_;
   StreamPort port_;
   asio::posix::stream_descriptor listener_;
+  asio::steady_timer patience_;          // until descriptors can be had again
+  asio::steady_timer until_registered_;  // of the client that is here
+  bool wants_ = false;                   // descriptors, and has said so
+  bool is_registered_ = false;
   bool is_bound_ = false;
   bool closed_ = false;
+  const std::shared_ptr<void> life_ = std::make_shared<char>();
 };
 
 ClientLeg::ClientLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
-                     Generation app, ClientLegSink& sink, Generation client)
-    : impl_(std::make_unique<Impl>(loop, limits, std::move(address), app, sink, client)) {}
+                     Generation app, ClientLegSink& sink, Generation client,
+                     std::chrono::milliseconds registration)
+    : impl_(std::make_unique<Impl>(loop, limits, std::move(address), app, sink, client,
+                                   registration)) {}
 
 ClientLeg::~ClientLeg() = default;
 

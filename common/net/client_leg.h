@@ -6,13 +6,15 @@
 //   ClientLeg leg(loop, limits, address, app_generation, sink);
 //   leg.Listen();   -> sink.OnConnected(), OnGeneration(), OnPacket()..., OnDisconnected()
 //
-// Trust: only processes of our own user are served (SO_PEERCRED, /proc/net/tcp).
+// Trust: only processes of our own user are served (SO_PEERCRED, the kernel's socket diagnosis).
+// One that does not register in time is sent away, so that it does not keep others out.
 //
 // Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes(), has_client() and
 // client_generation() from any thread; the rest on the EventLoop's thread. The sink is called
 // there, never inside of Send().
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "common/base/event_loop.h"
@@ -21,6 +23,9 @@
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
+
+// Every client of Flet's registers at once.
+inline constexpr std::chrono::milliseconds kRegistrationDeadline{10'000};
 
 class ClientLegSink : public PacketSink {
  public:
@@ -38,7 +43,8 @@ class ClientLeg final : public PacketPort {
   // `app` is what the app speaks; kUnknown translates nothing. `client` may be known as well, else
   // each client's first bytes tell it. `loop` and `sink` must outlive this object.
   ClientLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address, Generation app,
-            ClientLegSink& sink, Generation client = Generation::kUnknown);
+            ClientLegSink& sink, Generation client = Generation::kUnknown,
+            std::chrono::milliseconds registration = kRegistrationDeadline);
   // Removes the socket's file.
   ~ClientLeg() override;
 

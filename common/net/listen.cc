@@ -12,6 +12,9 @@
 namespace fletbridge {
 namespace {
 
+// Over TCP anybody on the machine may stand in the queue before he is refused.
+constexpr int kBacklog = 128;
+
 Error Refuse(const std::string& address, const std::string& why) {
   return MakeError(Errc::kSetup,
                    "cannot listen at " + address + ": " + why + "; choose another address");
@@ -35,12 +38,12 @@ Result<UniqueFd> ListenUnix(const std::string& path) {
     ::unlink(path.c_str());  // left by one that was killed
   }
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const mode_t before = ::umask(0177);
-  const bool bound = fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
-  const int error = errno;
-  ::umask(before);
-  if (!bound || ::listen(fd.get(), 8) != 0)
-    return Refuse("unix:" + path, std::strerror(bound ? errno : error));
+  // The file is made with the socket's own mode; the umask, which is the app's as well, stays.
+  if (!fd || ::fchmod(fd.get(), 0600) != 0 ||
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(fd.get(), kBacklog) != 0) {
+    return Refuse("unix:" + path, std::strerror(errno));
+  }
   return fd;
 }
 
@@ -59,7 +62,7 @@ Result<UniqueFd> ListenTcp(SocketAddress& address) {
   UniqueFd fd(::socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!fd || ::bind(fd.get(), at, size) != 0 || ::listen(fd.get(), 8) != 0) {
+  if (!fd || ::bind(fd.get(), at, size) != 0 || ::listen(fd.get(), kBacklog) != 0) {
     return Refuse(address.Text(), std::strerror(errno));
   }
   ::getsockname(fd.get(), at, &size);

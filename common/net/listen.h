@@ -1,5 +1,5 @@
 // Room: common/net. Listening sockets for local clients of our own user. Free functions; any
-// thread, but ListenUnix() sets the process's umask for a moment.
+// thread.
 #pragma once
 
 #include "common/net/address.h"

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 namespace fletbridge {
@@ -12,6 +13,10 @@ namespace {
 
 // A started interpreter needs hundreds of milliseconds, a failed connect some microseconds.
 constexpr std::chrono::milliseconds kRetryEvery{2};
+// After a connection whose peer was gone before it could be looked at.
+constexpr std::chrono::milliseconds kRetryGone{50};
+// What the app said before its end waits so long for a UI that takes nothing.
+constexpr std::chrono::milliseconds kLastWords{5000};
 // A process that the app left behind could speak for ever.
 constexpr std::chrono::seconds kLongestDrain{5};
 
@@ -19,8 +24,14 @@ constexpr std::chrono::seconds kLongestDrain{5};
 
 // Shared with the timer's handler, which may run after the leg has gone.
 struct SocketLeg::Retry {
-  explicit Retry(boost::asio::io_context& io) : timer(io) {}
+  explicit Retry(boost::asio::io_context& io) : timer(io), attempt(io) {}
+  void Stop() {
+    boost::system::error_code ignored;
+    timer.cancel();
+    attempt.close(ignored);
+  }
   boost::asio::steady_timer timer;
+  boost::asio::posix::stream_descriptor attempt;  // a connection that is not decided yet
   steady_clock::time_point until;
   bool closed = false;
 };
@@ -31,10 +42,13 @@ SocketLeg::SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress ad
     : address_(std::move(address)),
       verify_(std::move(verify)),
       sink_(sink),
-      port_(loop, limits, *this, generation),
+      port_(loop, limits, *this, generation, kLastWords),
       retry_(std::make_shared<Retry>(loop.io())) {}
 
-SocketLeg::~SocketLeg() { retry_->closed = true; }
+SocketLeg::~SocketLeg() {
+  retry_->closed = true;
+  retry_->Stop();
+}
 
 void SocketLeg::Connect(std::chrono::milliseconds deadline) {
   retry_->until = steady_clock::now() + deadline;
@@ -48,7 +62,7 @@ void SocketLeg::NewSession(std::chrono::milliseconds deadline) {
 }
 
 void SocketLeg::Drain(std::chrono::milliseconds quiet, std::function<void()> done) {
-  retry_->timer.cancel();
+  retry_->Stop();
   if (!port_.connected()) {
     Close();
     done();
@@ -84,31 +98,69 @@ void SocketLeg::OnDisconnected(const Error& why) {
 
 void SocketLeg::Close() {
   retry_->closed = true;
-  retry_->timer.cancel();
+  retry_->Stop();
   port_.Close();
   port_.Disconnect();
 }
 
 void SocketLeg::Try() {
   if (retry_->closed) return;
-  Result<UniqueFd> fd = TryConnect(address_);
-  if (fd) {
-    if (Result<> trusted = verify_(fd->get()); !trusted) {
+  retry_->Stop();
+  Result<Connecting> begun = BeginConnect(address_);
+  if (!begun) {
+    TryAgain(begun.error(), kRetryEvery);
+  } else if (begun->pending) {
+    retry_->attempt.assign(begun->socket.release());
+    Await();
+  } else {
+    Begin(std::move(begun->socket));
+  }
+}
+
+// The queue of who listens there is full: the kernel tries again for us.
+void SocketLeg::Await() {
+  retry_->timer.expires_at(retry_->until);
+  retry_->timer.async_wait([this, retry = retry_](boost::system::error_code error) {
+    if (!error && !retry->closed)
+      TryAgain({boost::system::errc::make_error_code(boost::system::errc::timed_out), {}}, {});
+  });
+  retry_->attempt.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                             [this, retry = retry_](boost::system::error_code error) {
+                               if (error || retry->closed || !retry->attempt.is_open()) return;
+                               retry->timer.cancel();
+                               UniqueFd socket(retry->attempt.release());
+                               if (Result<> connected = FinishConnect(socket.get()); connected) {
+                                 Begin(std::move(socket));
+                               } else {
+                                 TryAgain(connected.error(), kRetryEvery);
+                               }
+                             });
+}
+
+void SocketLeg::Begin(UniqueFd socket) {
+  if (Result<> trusted = verify_(socket.get()); !trusted) {
+    if (trusted.error().code == Errc::kPeerGone) {
+      TryAgain(trusted.error(), kRetryGone);
+    } else {
       sink_.OnConnectFailed(trusted.error());
-      return;
     }
-    // Told first, so that no packet comes before it.
-    sink_.OnConnected();
-    if (!retry_->closed) port_.Connect(std::move(*fd));
     return;
   }
+  // Told first, so that no packet comes before it.
+  sink_.OnConnected();
+  if (!retry_->closed) port_.Connect(std::move(socket));
+}
+
+void SocketLeg::TryAgain(const Error& why, std::chrono::milliseconds after) {
   if (steady_clock::now() >= retry_->until) {
-    sink_.OnConnectFailed(MakeError(Errc::kLimit, "the app did not listen at " + address_.Text() +
-                                                      " in time (" + fd.error().code.message() +
-                                                      "); does it call ft.run(main)?"));
+    retry_->Stop();
+    sink_.OnConnectFailed(
+        MakeError(Errc::kLimit, "the app did not listen at " + address_.Text() + " in time (" +
+                                    (why.context.empty() ? why.code.message() : why.context) +
+                                    "); does it call ft.run(main)?"));
     return;
   }
-  retry_->timer.expires_after(kRetryEvery);
+  retry_->timer.expires_after(after);
   retry_->timer.async_wait([this, retry = retry_](boost::system::error_code error) {
     if (!error && !retry->closed) Try();
   });

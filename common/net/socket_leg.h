@@ -24,7 +24,8 @@ class SocketLegSink : public PacketSink {
 
 class SocketLeg final : private StreamSink {
  public:
-  // `verify` is asked about each connected socket. All but the values must outlive this object.
+  // `verify` is asked about each connected socket: kPeerGone means another attempt, any other error
+  // the end. All but the values must outlive this object.
   // `generation` is what the app speaks: it never speaks first, so it must be known.
   SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
             std::function<Result<>(int fd)> verify, SocketLegSink& sink,
@@ -55,6 +56,9 @@ class SocketLeg final : private StreamSink {
   void OnRefused(const Error& why) override { sink_.OnRefused(why); }
   void OnDisconnected(const Error& why) override;
   void Try();
+  void Await();
+  void Begin(UniqueFd socket);
+  void TryAgain(const Error& why, std::chrono::milliseconds after);
   void AwaitDrained(std::chrono::milliseconds quiet);
 
   const SocketAddress address_;

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
@@ -11,6 +12,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include "common/transport/bounded_queue.h"
@@ -29,12 +32,15 @@ constexpr std::size_t kMaxBatch = 32;
 
 struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, const FlowLimits& flow_limits, StreamSink& packet_sink,
-       Generation generation)
+       Generation generation, std::chrono::milliseconds for_last_words)
       : loop(event_loop),
         limits(flow_limits),
         sink(packet_sink),
+        last_words(for_last_words),
         queue(flow_limits),
-        decoder(generation, flow_limits.max_packet) {}
+        decoder(generation, flow_limits.max_packet),
+        end(event_loop.io()),
+        end_timer(event_loop.io()) {}
 
   void OnFrame(Packet&& packet) override {
     if (sessions_to_skip.load() == 0) sink.OnPacket(std::move(packet));
@@ -47,7 +53,12 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   }
 
   void Read() {
-    if (reading || paused.load() || !socket) return;
+    if (reading || !socket) return;
+    if (paused.load()) {
+      WatchForEnd();
+      return;
+    }
+    StopWatch();
     reading = true;
     const std::span<std::byte> room = decoder.Room();
     socket->async_read_some(asio::buffer(room.data(), room.size()),
@@ -78,6 +89,45 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
       Write();
     }
     Read();
+  }
+
+  // While nothing is read, nothing says that the peer has gone: this does. A read would say that
+  // there is more to read, for ever.
+  void WatchForEnd() {
+    if (std::exchange(watching, true)) return;
+    const auto told = [self = shared_from_this(),
+                       watch = ++watch_count](boost::system::error_code error) {
+      if (!error && self->watching && watch == self->watch_count) self->OnEndWhilePaused();
+    };
+    epoll_event wanted{};
+    wanted.events = EPOLLRDHUP;
+    UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
+    if (fd && ::epoll_ctl(fd.get(), EPOLL_CTL_ADD, socket->native_handle(), &wanted) == 0) {
+      end.assign(fd.release());
+      end.async_wait(asio::posix::stream_descriptor::wait_read, told);
+    } else {
+      socket->async_wait(Protocol::socket::wait_error, told);  // a reset, or both directions' end
+    }
+  }
+
+  void OnEndWhilePaused() {
+    const Error why = MakeError(Errc::kPeerGone, "the other side closed the connection");
+    if (last_words.count() == 0) {
+      Fail(why);
+      return;
+    }
+    end_timer.expires_after(last_words);
+    end_timer.async_wait(
+        [self = shared_from_this(), watch = watch_count, why](boost::system::error_code error) {
+          if (!error && self->watching && watch == self->watch_count) self->Fail(why);
+        });
+  }
+
+  void StopWatch() {
+    if (!std::exchange(watching, false)) return;
+    boost::system::error_code ignored;
+    end.close(ignored);
+    end_timer.cancel();
   }
 
   // Writes what is queued, unless a write is under way; its end calls this again.
@@ -139,6 +189,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
 
   void Drop() {
     ++connection;
+    StopWatch();
     if (socket) {
       boost::system::error_code ignored;
       // A fork of the app in this process holds it as well, and would keep the peer from seeing it.
@@ -170,6 +221,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   EventLoop& loop;
   const FlowLimits limits;
   StreamSink& sink;
+  const std::chrono::milliseconds last_words;
   PacketQueue queue;
   std::atomic<bool> paused{false};
   std::atomic<int> sessions_to_skip{0};  // NewSession() calls that the loop has not come to
@@ -185,14 +237,18 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   std::array<Outgoing, kMaxBatch> batch;
   std::size_t batch_size = 0;
   std::vector<asio::const_buffer> buffers;
+  asio::posix::stream_descriptor end;  // while paused: an epoll that knows only the socket's end
+  asio::steady_timer end_timer;        // while paused, after the end
+  std::uint64_t watch_count = 0;
+  bool watching = false;
   bool reading = false;
   bool writing = false;
   bool at_marker = false;  // the queue's next packet is for the next connection
 };
 
 StreamPort::StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink,
-                       Generation generation)
-    : impl_(std::make_shared<Impl>(loop, limits, sink, generation)) {}
+                       Generation generation, std::chrono::milliseconds last_words)
+    : impl_(std::make_shared<Impl>(loop, limits, sink, generation, last_words)) {}
 
 StreamPort::~StreamPort() { impl_->Drop(); }
 

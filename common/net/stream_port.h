@@ -6,6 +6,7 @@
 // thread; the rest on the EventLoop's thread. The sink is called there.
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "common/base/event_loop.h"
@@ -28,8 +29,10 @@ class StreamPort final : public PacketPort {
  public:
   // `loop` and `sink` must outlive this object. kUnknown: each peer's first bytes tell it, and
   // until then nothing is written to it. Towards generation 2, data packets are dropped.
+  // The peer's end is noticed while receiving is paused as well; then what it still said waits for
+  // `last_words` to be received, and is dropped.
   StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink,
-             Generation generation = Generation::kG3);
+             Generation generation = Generation::kG3, std::chrono::milliseconds last_words = {});
   ~StreamPort() override;
 
   // Takes a connected socket and begins to carry packets; first those that were sent before.

@@ -17,6 +17,7 @@
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 
+#include "common/base/cause.h"
 #include "common/base/unique_fd.h"
 #include "common/process/surroundings.h"
 
@@ -145,8 +146,9 @@ Result<std::unique_ptr<Child>> Child::Start(EventLoop& loop, const ChildOptions&
                options.arguments,
                ExecSetup{::getpid(), options.output, options.own_session, options.death_signal});
   if (error) {
-    return Error{error, "cannot start " + options.executable + ": " + error.message() +
-                            "; name another interpreter with --python"};
+    return Error{error,
+                 "cannot start " + options.executable + ": " +
+                     CauseAndRemedy(error.value(), "name another interpreter with --python")};
   }
   const pid_t pid = started.id();
   started.detach();

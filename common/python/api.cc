@@ -1,5 +1,6 @@
 #include "common/python/api.h"
 
+#include <cstring>
 #include <dlfcn.h>
 
 namespace fletbridge {
@@ -20,6 +21,12 @@ Result<> LoadPyApi(const std::string& libpython) {
   void* library = is_here ? RTLD_DEFAULT : ::dlopen(libpython.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!is_here && library == nullptr) {
     return MakeError(Errc::kSetup, std::string("cannot open libpython: ") + ::dlerror());
+  }
+  // Its objects have another shape than those that we and our table were compiled for.
+  const auto version = reinterpret_cast<const char* (*)()>(::dlsym(library, "Py_GetVersion"));
+  if (version != nullptr && std::strstr(version(), "free-threading build") != nullptr) {
+    return MakeError(Errc::kSetup, (is_here ? std::string("this interpreter") : libpython) +
+                                       " is a free-threaded build; one with the GIL is needed");
   }
   const char* missing = nullptr;
 #define FLETBRIDGE_PY_FIND(name) \

@@ -40,6 +40,7 @@ namespace fletbridge {
   X(PyEval_RestoreThread)          \
   X(PyEval_SaveThread)             \
   X(PyGILState_Ensure)             \
+  X(PyGILState_GetThisThreadState) \
   X(PyGILState_Release)            \
   X(PyImport_AddModule)            \
   X(PyImport_AppendInittab)        \

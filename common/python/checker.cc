@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "common/process/surroundings.h"
 #include "common/python/hosting.h"
 
@@ -27,7 +28,7 @@ Error BecomeChecker(const std::string& python, const std::string& request) {
   FillHeldStreams();
   ::execv(python.c_str(), argv.data());
   return MakeError(Errc::kSetup, "cannot start the interpreter " + python + ": " +
-                                     std::strerror(errno) + "; name another one with --python");
+                                     CauseAndRemedy(errno, "name another one with --python"));
 }
 
 }  // namespace fletbridge

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/base/environment.h"
+#include "common/base/log.h"
 #include "common/process/surroundings.h"
 #include "common/python/api.h"
 
@@ -103,6 +104,7 @@ int End(int code) {
   if (!BeginEnd()) Rest();
   const int result = g_state.at_end(code);
   std::fflush(nullptr);
+  FlushLog();
   return result;
 }
 

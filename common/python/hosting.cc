@@ -19,6 +19,12 @@ std::string InterpreterObstacle(const Interpreter& python) {
   return ShimObstacle();
 }
 
+// What is not started by its own name: it would lack what the script does for it.
+std::string DetourObstacle(const Interpreter& python) {
+  return python.detour.empty() ? std::string()
+                               : python.path + " is no interpreter itself: " + python.detour;
+}
+
 std::string StaticObstacle(const Interpreter& python) {
   std::error_code error;
   if (kStaticVersion.empty() || !fs::exists(StaticProgramPath(), error)) {
@@ -31,11 +37,12 @@ std::string StaticObstacle(const Interpreter& python) {
            std::string(kStaticPrefix) + ", not Python " + python.Version() + " of " +
            python.base_prefix;
   }
-  return {};
+  return DetourObstacle(python);
 }
 
 std::string LibraryObstacle(const Interpreter& python) {
-  if (!python.libpython.empty()) return {};
+  if (python.free_threaded) return python.path + " is a free-threaded build, with other objects";
+  if (!python.libpython.empty()) return DetourObstacle(python);
   const std::string version = std::to_string(python.major) + "." + std::to_string(python.minor);
   return "Python " + python.Version() + " at " + python.path + " has no libpython" + version +
          ": " + python.libpython_hint;
@@ -53,6 +60,11 @@ std::string HostingObstacle(Hosting hosting, const Interpreter& python) {
       return LibraryObstacle(python);
   }
   return {};
+}
+
+std::string OwnProcessObstacle(const Interpreter& python) {
+  if (python.shim_obstacle.empty()) return {};
+  return python.path + " cannot be used: " + python.shim_obstacle;
 }
 
 const std::string& PartsFolder() {

@@ -30,6 +30,8 @@ inline constexpr std::array kHostings = {Hosting::kInterpreter, Hosting::kStatic
 // Why this interpreter cannot be hosted in this way, and what to do; empty if it can, as far as it
 // can be told without opening libpython.
 [[nodiscard]] std::string HostingObstacle(Hosting hosting, const Interpreter& python);
+// The same for a process of its own (stage 1).
+[[nodiscard]] std::string OwnProcessObstacle(const Interpreter& python);
 
 // The folder of our own parts, beside the running executable's: ../lib/fletbridge. Empty if it
 // cannot be told.

@@ -1,9 +1,12 @@
 #include "common/python/interpreter.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -17,6 +20,7 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 
+#include "common/base/cause.h"
 #include "common/process/surroundings.h"
 #include "common/python/hosting.h"
 #include "common/python/probe_memory.h"
@@ -28,12 +32,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Stands on PYTHONPATH where the shim will, to see whether it comes to be on sys.path.
+constexpr const char* kMark = "/proc/self/fletbridge-shim";
+
 // Written for any Python 3; finds Flet by its metadata folder, since importing it takes 400 ms.
 constexpr const char* kProbe = R"py(
 import sys
-sys.path[:] = [p for p in sys.path if p]
 import os, sysconfig
+extension_path, mark, place = sys.argv[1:]
+found = [p for p in sys.path if p]
+sys.path[:] = [p for p in found if p != mark]
+folders = [place] * bool(place) + sys.path
 var = sysconfig.get_config_var
+lines = []
 def library():
     names = [n for n in (var("INSTSONAME"), var("LDLIBRARY")) if n and ".so" in n]
     version = "%d.%d" % sys.version_info[:2]
@@ -43,54 +54,99 @@ def library():
             if folder and os.path.exists(os.path.join(folder, name)):
                 return os.path.join(folder, name)
     return ""
-def flet():
-    for folder in sys.path:
+def names(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        pass
+    if os.path.isfile(folder):
         try:
-            for name in os.listdir(folder):
-                if name.startswith("flet-") and name.endswith(".dist-info"):
-                    return name[5:-10], os.path.join(folder, "flet")
-        except OSError:
+            import zipfile
+            with zipfile.ZipFile(folder) as archive:
+                return {name.split("/")[0] for name in archive.namelist()}
+        except Exception:
             pass
+    return ()
+def flet():
+    for folder in folders:
+        for name in names(folder):
+            if name.startswith("flet-") and name.endswith(".dist-info"):
+                return name[5:-10], os.path.join(folder, "flet")
     return "", ""
-def extension(path):
+def shim():
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        return "it is started with -E, -I or -S and loads no sitecustomize of ours"
+    if mark not in found:
+        return "what starts it drops PYTHONPATH; let it add to that instead"
+    for folder in found[:found.index(mark)]:
+        own = os.path.join(folder, "sitecustomize")
+        if os.path.exists(own + ".py") or os.path.isdir(own):
+            return "the sitecustomize in " + folder + " comes first on its PYTHONPATH"
+    return ""
+def extension():
     if sys.implementation.name != "cpython":
         return "it is " + sys.implementation.name + ", not CPython"
     if var("Py_GIL_DISABLED"):
         return "it is a free-threaded build"
-    if sys.flags.ignore_environment or sys.flags.no_site:
-        return "it is started with -E, -I or -S and loads no sitecustomize of ours"
-    if not os.path.exists(path):
-        return "there is no " + path + "; install fletbridge as a whole"
+    if shim():
+        return shim()
+    if not os.path.exists(extension_path):
+        return "there is no " + extension_path + "; install fletbridge as a whole"
     try:
         import _imp
         from importlib.machinery import ModuleSpec
-        _imp.create_dynamic(ModuleSpec("_fletbridge", None, origin=path))
+        _imp.create_dynamic(ModuleSpec("_fletbridge", None, origin=extension_path))
     except Exception as error:
         return " ".join(str(error).split())
     return ""
-print("implementation=" + sys.implementation.name)
-print("version=%d.%d.%d" % sys.version_info[:3])
-print("libpython=" + library())
-print("flet=%s\nflet_package=%s" % flet())
-print("prefix=" + sys.prefix)
-print("base_prefix=" + sys.base_prefix)
-print("soabi=%s" % var("SOABI"))
-print("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
-print("shim=" + ("" if sys.flags.ignore_environment or sys.flags.no_site else "1"))
-print("extension=" + extension(sys.argv[1]))
+def digest():
+    # A shell sets some for itself.
+    own = ("_", "SHLVL", "PWD", "OLDPWD")
+    text = repr(sorted((k, v) for k, v in os.environ.items() if k not in own))
+    try:
+        import _imp
+        return _imp.source_hash(0, text.encode("utf-8", "surrogateescape")).hex()
+    except Exception:
+        return "?"
+tell = lines.append
+tell("implementation=" + sys.implementation.name)
+tell("version=%d.%d.%d" % sys.version_info[:3])
+tell("libpython=" + library())
+tell("flet=%s\nflet_package=%s" % flet())
+tell("prefix=" + sys.prefix)
+tell("base_prefix=" + sys.base_prefix)
+tell("soabi=%s" % var("SOABI"))
+tell("debian=" + ("1" if os.path.exists("/etc/debian_version") and sys.base_prefix == "/usr" else ""))
+tell("free_threaded=" + ("1" if var("Py_GIL_DISABLED") else ""))
+tell("shim=" + shim())
+tell("extension=" + extension())
+tell("executable=" + (sys.executable or ""))
+tell("pid=%d" % os.getpid())
+# How it was started, to be compared with how it starts by its own name.
+words = getattr(sys, "orig_argv", ["", "-c"])
+tell("by options=%r" % (words[1:words.index("-c")],))
+tell("by environment=" + digest())
+tell("by sys.path=%r" % (found,))
+tell("by folder=" + os.getcwd())
 # What the answers above may change with: see probe_memory.h.
 site = sys.modules.get("site")
 folders = sys.path + [getattr(site, "USER_SITE", None), var("LIBDIR"), var("LIBPL")]
 for folder in filter(None, folders):
-    print("depends=" + folder)
+    tell("depends=" + folder)
     try:
         for name in os.listdir(folder):
             if name.endswith(".pth") or name in ("sitecustomize.py", "usercustomize.py"):
-                print("depends=" + os.path.join(folder, name))
+                tell("depends=" + os.path.join(folder, name))
     except OSError:
         pass
-print("depends=" + os.path.join(sys.prefix, "pyvenv.cfg"))
-print("depends=" + sys.argv[1])
+tell("depends=" + os.path.join(sys.prefix, "pyvenv.cfg"))
+tell("depends=" + extension_path)
+text = "\n".join(lines) + "\n"
+try:
+    text = os.fsencode(text)
+except UnicodeError:
+    text = text.encode("utf-8", "replace")
+sys.stdout.buffer.write(text)
 )py";
 
 bool IsExecutable(const fs::path& path) {
@@ -131,29 +187,56 @@ std::string Interpreter::Version() const {
 namespace {
 
 constexpr auto kAnswerDeadline = std::chrono::seconds(20);
+// It names each .pth file of the interpreter's folders, of which there may be thousands.
+constexpr std::size_t kLongestAnswer = std::size_t{4} << 20;
 
 Error NoInterpreter(const std::string& path) {
   return MakeError(Errc::kSetup,
                    path + " is not a working Python interpreter; name another one with --python");
 }
 
+// Our own environment, with the mark on PYTHONPATH.
+std::vector<std::string> ProbeEnvironment() {
+  std::vector<std::string> result;
+  std::string path = kMark;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (!text.starts_with("PYTHONPATH=")) {
+      result.push_back(text);
+    } else if (const std::string before = text.substr(text.find('=') + 1); !before.empty()) {
+      path += ":" + before;
+    }
+  }
+  result.push_back("PYTHONPATH=" + path);
+  return result;
+}
+
 // What the interpreter answers to kProbe; an error also if it ends with one.
-Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadline) try {
+Result<std::string> Ask(const std::string& path, const std::string& place,
+                        std::chrono::milliseconds deadline) try {
   asio::io_context io;
   asio::readable_pipe out(io);
   std::string text;
   process::error_code start_error;
   process::posix::default_launcher launcher;
+  const std::vector<std::string> environment = ProbeEnvironment();
+  std::vector<const char*> variables;
+  for (const std::string& variable : environment) variables.push_back(variable.c_str());
+  variables.push_back(nullptr);
+  launcher.env = variables.data();
   auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path),
-                        std::vector<std::string>{"-c", kProbe, ExtensionPath()},
+                        std::vector<std::string>{"-c", kProbe, ExtensionPath(), kMark, place},
                         process::process_stdio{nullptr, out, nullptr},  // gone with this line: its
                                                                         // copy of the pipe's end
                         OwnChild{::getpid()});
   if (start_error) {
-    return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " +
-                                       start_error.message() + "; name another one with --python");
+    return MakeError(Errc::kSetup,
+                     "cannot run the interpreter " + path + ": " +
+                         CauseAndRemedy(start_error.value(), "name another one with --python"));
   }
+  const std::string pid = "\npid=" + std::to_string(child.id()) + "\n";
   bool late = false;
+  bool too_long = false;
   int code = -1;
   asio::steady_timer timer(io, deadline);
   timer.async_wait([&](boost::system::error_code error) {
@@ -163,9 +246,16 @@ Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadl
     boost::system::error_code ignored;
     child.terminate(ignored);
   });
-  asio::async_read(out, asio::dynamic_buffer(text, 64 * 1024),
+  asio::async_read(out, asio::dynamic_buffer(text, kLongestAnswer),
                    [&](boost::system::error_code, std::size_t) {
                      if (late) return;
+                     if (text.size() == kLongestAnswer) {  // and it may wait to write more
+                       too_long = true;
+                       timer.cancel();
+                       boost::system::error_code ignored;
+                       child.terminate(ignored);
+                       return;
+                     }
                      // It may close its output long before it ends.
                      child.async_wait([&](boost::system::error_code, int status) {
                        code = status;
@@ -173,6 +263,12 @@ Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadl
                      });
                    });
   io.run();
+  if (too_long) {
+    return MakeError(Errc::kSetup, "the interpreter " + path + " answered with more than " +
+                                       std::to_string(kLongestAnswer >> 20) +
+                                       " MiB, which no Python does; name another one with "
+                                       "--python");
+  }
   if (late) {
     std::ostringstream message;
     message << "the interpreter " << path << " did not answer within "
@@ -181,18 +277,26 @@ Result<std::string> Ask(const std::string& path, std::chrono::milliseconds deadl
     return MakeError(Errc::kSetup, message.str());
   }
   if (code != 0) return NoInterpreter(path);
+  if (text.find(pid) == std::string::npos) text += "is_child=1\n";
   return text;
 } catch (const std::exception& error) {
   return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + error.what());
 }
 
-Result<Interpreter> Understand(const std::string& path, const std::string& text) {
-  std::map<std::string, std::string> answer;
+using Answer = std::map<std::string, std::string>;
+
+Answer Read(const std::string& text) {
+  Answer answer;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t equals = line.find('=');
     if (equals != std::string::npos) answer[line.substr(0, equals)] = line.substr(equals + 1);
   }
+  return answer;
+}
+
+Result<Interpreter> Understand(const std::string& path, const std::string& text) {
+  Answer answer = Read(text);
   Interpreter found;
   found.path = path;
   char dot = 0;
@@ -204,8 +308,16 @@ Result<Interpreter> Understand(const std::string& path, const std::string& text)
   found.prefix = answer["prefix"];
   found.base_prefix = answer["base_prefix"];
   found.soabi = answer["soabi"];
-  found.loads_shim = !answer["shim"].empty();
+  found.executable = answer["executable"].empty() ? path : answer["executable"];
+  found.free_threaded = !answer["free_threaded"].empty();
+  found.shim_obstacle = answer["shim"];
   found.extension_obstacle = answer["extension"];
+  // Such a script, not the app, would be told to end, and be hosted.
+  if (found.shim_obstacle.empty() && !answer["is_child"].empty()) {
+    found.shim_obstacle = "it starts Python as a process of its own; let it do so with exec";
+    found.extension_obstacle = found.shim_obstacle;
+  }
+  found.detour = answer["detour"];
   if (answer["implementation"] != "cpython") {
     found.libpython.clear();
     found.libpython_hint =
@@ -221,26 +333,91 @@ Result<Interpreter> Understand(const std::string& path, const std::string& text)
 
 }  // namespace
 
+namespace {
+
+// A script that stands in for an interpreter may do more than start it: asks the one that it has
+// started as well, and says what differs.
+std::string DetourOf(const Answer& answer, std::chrono::milliseconds deadline) {
+  const auto value = [](const Answer& of, const std::string& name) {
+    const auto found = of.find(name);
+    return found == of.end() ? std::string() : found->second;
+  };
+  const std::string executable = value(answer, "executable");
+  const Result<std::string> text = Ask(executable, {}, deadline);
+  if (!text) return "it starts " + executable + ", which does not start by itself";
+  const Answer direct = Read(*text);
+  for (const char* name : {"options", "environment", "sys.path", "folder"}) {
+    const std::string key = std::string("by ") + name;
+    if (value(answer, key) != value(direct, key))
+      return "it starts " + executable + " with " + name + " of its own";
+  }
+  for (const char* name : {"version", "prefix", "soabi", "executable"}) {
+    if (value(answer, name) != value(direct, name))
+      return "it starts " + executable + " in a way of its own";
+  }
+  return {};
+}
+
+// The whole answer, as it is remembered.
+Result<std::string> AskAll(const std::string& path, const std::string& place,
+                           std::chrono::milliseconds deadline) {
+  Result<std::string> text = Ask(path, place, deadline);
+  if (!text) return text;
+  const Answer answer = Read(*text);
+  const auto executable = answer.find("executable");
+  if (executable != answer.end() && !executable->second.empty() && executable->second != path)
+    *text += "detour=" + DetourOf(answer, deadline) + "\n";
+  return text;
+}
+
+// An archive has its list at its end, before a comment; it may begin with a line for the shell.
+bool IsArchive(const std::string& path) {
+  constexpr std::streamoff kLongestEnd = 22 + 65535;
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  const std::streamoff size = in.tellg();
+  in.seekg(std::max<std::streamoff>(0, size - kLongestEnd));
+  const std::string end{std::istreambuf_iterator<char>(in), {}};
+  return in.is_open() && end.find("PK\x05\x06") != std::string::npos;
+}
+
+// The first entry of the app's sys.path, if it brings a Flet of its own there; empty if not.
+std::string OwnFlet(const std::string& app) {
+  std::error_code error;
+  if (app.empty()) return {};
+  if (fs::is_regular_file(app, error) && fs::path(app).extension() != ".py" && IsArchive(app))
+    return Absolute(app);
+  const fs::path folder =
+      fs::is_directory(app, error) ? fs::path(app) : fs::path(app).parent_path();
+  return fs::exists(folder / "flet" / "__init__.py", error)
+             ? Absolute(folder.empty() ? "." : folder.string())
+             : std::string();
+}
+
+}  // namespace
+
 Result<Interpreter> ProbeInterpreter(const std::string& path) {
   return ProbeInterpreterWithin(path, kAnswerDeadline);
 }
 
 Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
                                            std::chrono::milliseconds deadline) {
-  const Result<std::string> text = Ask(path, deadline);
+  const Result<std::string> text = AskAll(path, {}, deadline);
   if (!text) return text.error();
   return Understand(path, *text);
 }
 
-Result<Interpreter> RecallInterpreter(const std::string& path) {
+Result<Interpreter> RecallInterpreter(const std::string& path, const std::string& place) {
   const ProbeMemory memory = ProbeMemory::OfUser();
   const std::string question = std::string(kProbe) + ExtensionPath();
-  if (const std::optional<std::string> known = memory.Recall(path, question))
-    return Understand(path, *known);
-  const Result<std::string> text = Ask(path, kAnswerDeadline);
+  const std::string own = OwnFlet(place);  // seldom: then nothing is remembered
+  if (own.empty()) {
+    if (const std::optional<std::string> known = memory.Recall(path, question))
+      return Understand(path, *known);
+  }
+  const Result<std::string> text = AskAll(path, own, kAnswerDeadline);
   if (!text) return text.error();
   Result<Interpreter> found = Understand(path, *text);
-  if (found) memory.Keep(path, question, *text);
+  if (found && own.empty() && found->executable == path) memory.Keep(path, question, *text);
   return found;
 }
 

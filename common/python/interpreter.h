@@ -11,7 +11,9 @@
 namespace fletbridge {
 
 struct Interpreter {
-  std::string path;  // as it was named; python's argv[0]
+  std::string path;          // as it was named; python's argv[0]
+  std::string executable{};  // sys.executable: another one, where `path` is a script that starts it
+  std::string detour{};      // what such a script does besides; empty: nothing
   int major = 0, minor = 0, micro = 0;
   std::string libpython;             // the shared library of exactly this interpreter; empty: none
   std::string libpython_hint;        // if there is none: what to do
@@ -20,7 +22,8 @@ struct Interpreter {
   std::string prefix;                // sys.prefix
   std::string base_prefix{};         // of the installation that a virtual environment belongs to
   std::string soabi{};               // "cpython-311-x86_64-linux-gnu"
-  bool loads_shim = true;            // it heeds PYTHONPATH and imports sitecustomize
+  bool free_threaded = false;        // a build without the GIL, such as python3.14t
+  std::string shim_obstacle{};       // why it cannot be started with our shim; empty: it can
   std::string extension_obstacle{};  // why it cannot load our extension; empty: it can
 
   [[nodiscard]] std::string Version() const;  // "3.11.2"
@@ -31,8 +34,10 @@ struct Interpreter {
 [[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
 [[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
                                                          std::chrono::milliseconds deadline);
-// As ProbeInterpreter(), but an answer that still holds is taken from the user's cache.
-[[nodiscard]] Result<Interpreter> RecallInterpreter(const std::string& path);
+// As ProbeInterpreter(), but an answer that still holds is taken from the user's cache. `place` is
+// the app's script, folder or archive: a Flet that lies there comes before an installed one.
+[[nodiscard]] Result<Interpreter> RecallInterpreter(const std::string& path,
+                                                    const std::string& place = {});
 
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
 // PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.

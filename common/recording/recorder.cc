@@ -6,7 +6,6 @@
 #include <cstring>
 #include <deque>
 #include <fcntl.h>
-#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "common/base/log.h"
+#include "common/base/own_file.h"
 #include "common/base/unique_fd.h"
 #include "common/recording/redactor.h"
 #include "common/recording/segments.h"
@@ -24,7 +24,6 @@
 namespace fletbridge::recording {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
@@ -37,6 +36,7 @@ constexpr std::size_t kEnough = std::size_t{1}
 constexpr int kLingerTurns = 50;
 // So many files share the limit.
 constexpr std::uint64_t kFiles = 8;
+constexpr std::uint64_t kPacketHead = 32;  // what a packet takes beside its payload, at most
 // Packets wait in blocks, which are used again once they are written: fresh memory comes from the
 // kernel page by page, which costs several times what copying does (tests/bench/recorder_cost.cc).
 constexpr std::size_t kBlockBytes = std::size_t{1} << 20;  // or one packet that is larger
@@ -46,18 +46,18 @@ Error CannotRecord(const std::string& file, const std::string& why) {
   return MakeError(Errc::kUsage, "cannot record to " + file + ": " + why + "; name another file");
 }
 
-// Whether the file may be replaced: it is new, empty, no plain file, or begins as a recording.
-Result<> CheckContent(const std::string& file) {
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+// Whether a file of ours begins as a recording, or is empty. Nothing is followed and not waited
+// for.
+bool IsRecordingOfOurs(const std::string& file) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0)
-    return {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid())
+    return false;
+  if (info.st_size == 0) return true;
   char begin[kHeaderBytes];
   const ssize_t size = ::read(fd.get(), begin, sizeof begin);
-  if (size > 0 && RecordReader::Open(std::as_bytes(
-                      std::span(begin, static_cast<std::size_t>(std::max<ssize_t>(size, 0))))))
-    return {};
-  return CannotRecord(file, "it is there and is no recording");
+  return size > 0 &&
+         RecordReader::Open(std::as_bytes(std::span(begin, static_cast<std::size_t>(size))));
 }
 
 std::string NewId() {
@@ -90,16 +90,29 @@ class SignalsBlocked {
 }  // namespace
 
 Result<> CheckRecordingPath(const std::string& file) {
-  std::error_code error;
-  if (fs::is_directory(file, error)) return CannotRecord(file, "it is a folder");
-  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : ".";
-  if (!fs::is_directory(folder, error))
-    return CannotRecord(file, "there is no folder " + folder.string());
-  const bool there = fs::exists(file, error);
-  if (::access(there ? file.c_str() : folder.c_str(), there ? W_OK : W_OK | X_OK) != 0)
-    return CannotRecord(file, std::strerror(errno));
-  return CheckContent(file);
+  const Result<OwnFile> place = LookAtOwnFile(file);
+  if (!place) return CannotRecord(file, place.error().Line());
+  if (place->kind == OwnFileKind::kFile && !IsRecordingOfOurs(place->path))
+    return CannotRecord(file, "it is there and is no recording of yours");
+  return {};
 }
+
+namespace {
+
+bool IsPlainFile(const UniqueFd& fd) {
+  struct stat info {};
+  return ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// Nobody else has it open: it is new, or a stream that is meant.
+Result<UniqueFd> OpenFile(const std::string& file) {
+  if (Result<> possible = CheckRecordingPath(file); !possible) return possible.error();
+  Result<UniqueFd> fd = CreateOwnFile(file, 0600);
+  if (!fd) return CannotRecord(file, fd.error().Line());
+  return fd;
+}
+
+}  // namespace
 
 struct Recorder::Writer {
   // What stands in a block before each content: a packet's payload, or JSON.
@@ -127,11 +140,14 @@ struct Recorder::Writer {
     {
       const std::lock_guard lock(mutex);
       if (stopped || closing) return;
-      if (waiting_bytes > options.most_waiting) {
+      const std::size_t bytes = sizeof head + content.size();
+      // One packet may be larger than the bound by itself, and says nothing of the disk.
+      const bool large = bytes > options.most_waiting;
+      if (waiting_bytes - large_bytes > options.most_waiting || (large && large_bytes != 0)) {
         stopped = true;
         overrun = true;
       } else {
-        const std::size_t bytes = sizeof head + content.size();
+        if (large) large_bytes = bytes;
         Block& block = WithRoom(bytes);
         std::byte* const at = block.memory.data() + block.used;
         std::memcpy(at, &head, sizeof head);
@@ -205,7 +221,7 @@ struct Recorder::Writer {
         idle_turns = waiting.empty() ? idle_turns + 1 : 0;
         if (stopped) break;
         blocks.swap(waiting);
-        waiting_bytes = 0;
+        waiting_bytes = large_bytes = 0;
         more = !closing;
       }
       for (Block& block : blocks) {
@@ -246,7 +262,18 @@ struct Recorder::Writer {
     const Redactor::Outcome outcome = redactor.Pass(head.direction, head.type, content);
     const std::span<const std::byte> payload = outcome.payload ? outcome.payload->span() : content;
     const std::uint64_t then = written + text.size() + payload.size();
-    if (then > (begun ? file_bytes : options.limit_bytes / 2)) NextFile(head.at_ns);
+    // Each file begins with the page: of a large page there is not one for each packet.
+    const std::uint64_t most = std::max(file_bytes, state_bytes + state_bytes / 4);
+    if (then > (begun ? most : options.limit_bytes / 2)) NextFile(head.at_ns);
+    const std::uint64_t kept = (info.file == 0 ? 0 : first_bytes) + written + text.size();
+    if (why_stopped.empty() && !special &&
+        kept + payload.size() + kPacketHead > options.limit_bytes) {
+      why_stopped =
+          "a packet of " + std::to_string(payload.size()) +
+          " bytes, with the page's first state and the last, needs more than the limit of " +
+          std::to_string(options.limit_bytes) + " bytes; raise --record-limit";
+    }
+    if (!why_stopped.empty()) return;
     AppendPacket(text, head.at_ns, head.direction, head.type, outcome.flags, payload);
     begun = begun || redactor.drawn();
   }
@@ -256,11 +283,12 @@ struct Recorder::Writer {
     if (!Write() || special) return;
     ++info.file;
     const std::string path = SegmentPath(options.file, info.file);
-    fd.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) {
-      why_stopped = "cannot write " + path + ": " + std::strerror(errno);
+    Result<UniqueFd> next = OpenFile(path);
+    if (!next) {
+      why_stopped = next.error().Line();
       return;
     }
+    fd = std::move(*next);
     if (info.file == 1) first_bytes = written;
     if (info.file > 1) later.push_back({info.file - 1, written});
     written = 0;
@@ -268,6 +296,7 @@ struct Recorder::Writer {
     AppendRecord(text, RecordKind::kInfo, at_ns, InfoJson(info));
     if (const std::optional<Buffer> state = redactor.State())
       AppendRecord(text, RecordKind::kState, at_ns, {}, state->span());
+    state_bytes = text.size();
   }
 
   // The first file stays; of the others the oldest go.
@@ -311,7 +340,7 @@ struct Recorder::Writer {
       stopped = true;
       done = true;
       unwritten.swap(waiting);
-      waiting_bytes = 0;
+      waiting_bytes = large_bytes = 0;
       unused.swap(spare);
       spare_bytes = 0;
       if (overrun) why_stopped = "the disk is slower than the app";
@@ -342,7 +371,8 @@ struct Recorder::Writer {
   std::string text = Header();  // not written yet
   std::uint64_t written = 0;    // to the file that is open
   std::uint64_t first_bytes = 0;
-  std::deque<Later> later;  // files between the first and the one that is open
+  std::uint64_t state_bytes = 0;  // what the file that is open begins with
+  std::deque<Later> later;        // files between the first and the one that is open
   std::string why_stopped;
 
   // under mutex
@@ -350,6 +380,7 @@ struct Recorder::Writer {
   std::condition_variable changed;
   std::deque<Block> waiting;
   std::size_t waiting_bytes = 0;
+  std::size_t large_bytes = 0;  // of them, the one packet that is above the bound
   std::vector<Block> spare;
   std::size_t spare_bytes = 0;
   bool asleep = false;
@@ -360,17 +391,13 @@ struct Recorder::Writer {
 };
 
 Result<std::unique_ptr<Recorder>> Recorder::Open(RecorderOptions options, Info info) {
-  if (Result<> possible = CheckRecordingPath(options.file); !possible) return possible.error();
-  UniqueFd fd(
-      ::open(options.file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600));
-  if (!fd) return CannotRecord(options.file, std::strerror(errno));
-  struct stat about {};
-  const bool special = ::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode);
+  Result<UniqueFd> fd = OpenFile(options.file);
+  if (!fd) return fd.error();
+  const bool special = !IsPlainFile(*fd);
   if (!special) {
-    ::fchmod(fd.get(), 0600);  // of a file that was there before
     for (const std::uint32_t number : SegmentsBeside(options.file)) {
       const std::string path = SegmentPath(options.file, number);
-      if (CheckContent(path)) ::unlink(path.c_str());
+      if (IsRecordingOfOurs(path)) ::unlink(path.c_str());
     }
   }
   info.id = NewId();
@@ -378,7 +405,7 @@ Result<std::unique_ptr<Recorder>> Recorder::Open(RecorderOptions options, Info i
   info.started_unix_ns =
       std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
   auto writer = std::make_shared<Writer>(std::move(options), std::move(info));
-  writer->fd = std::move(fd);
+  writer->fd = std::move(*fd);
   writer->special = special;
   const SignalsBlocked blocked;
   std::thread([writer] { writer->Run(); }).detach();

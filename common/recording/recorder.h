@@ -28,7 +28,8 @@ struct RecorderOptions {
   std::size_t most_waiting = std::size_t{32} << 20;     // bytes; one packet more is taken
 };
 
-// Whether a recording could be written there. A file that is there and no recording is refused.
+// Whether a recording could be written there (common/base/own_file.h). A file that is there and no
+// recording of ours is refused; one that is, is replaced by a new file.
 [[nodiscard]] Result<> CheckRecordingPath(const std::string& file);
 
 class Recorder {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <new>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,8 +18,9 @@ Error CannotRead(const std::string& file, const std::string& why) {
   return MakeError(Errc::kUsage, "cannot read the recording " + file + ": " + why);
 }
 
-Result<Buffer> ReadFile(const std::string& file) {
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+Result<Buffer> ReadFile(const std::string& file) try {
+  // Not held up by a FIFO.
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0) return CannotRead(file, std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return CannotRead(file, "it is no plain file");
@@ -32,6 +34,8 @@ Result<Buffer> ReadFile(const std::string& file) {
     at += static_cast<std::size_t>(got);
   }
   return at == bytes.size() ? std::move(bytes) : Buffer(bytes.span().first(at));
+} catch (const std::bad_alloc&) {
+  return CannotRead(file, "it is larger than the memory");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ using wire::Map;
 using wire::Value;
 
 constexpr std::string_view kPassword = "password";
+constexpr std::size_t kMostCalls = 4096;  // that wait for their answers
 
 bool Contains(std::span<const std::byte> payload, std::string_view word) {
   const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
@@ -17,6 +18,11 @@ bool Contains(std::span<const std::byte> payload, std::string_view word) {
 
 bool IsText(const Value& value, std::string_view text) {
   return value.AsText() != nullptr && *value.AsText() == text;
+}
+
+std::string BytesOf(const Value& value) {
+  const Buffer bytes = wire::Encode(value);
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 }  // namespace
@@ -36,12 +42,21 @@ Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
   const bool registers = parts->action == kRegister;
   if (registers && direction == Direction::kToApp) NewSession();
   drawn_ = drawn_ || parts->action == kPatch;
-  if (!lost_ && !session_.Apply(direction, std::move(*message))) lost_ = true;
+  std::vector<std::int64_t> changed;
+  if (!lost_ && !session_.Apply(direction, std::move(*message), &changed)) lost_ = true;
   if (lost_) return {kWithheld, Buffer()};
 
-  // A control becomes secret only by a message that says so.
-  if (session_.tree() != nullptr && (!names_.empty() || Contains(payload, kPassword))) {
-    for (const auto& [key, value] : session_.tree()->page().entries) FindSecrets(value);
+  // A control becomes secret only by a message that says so. What a message has not touched is not
+  // looked at again: pages are large and messages many.
+  const bool may_tell = !names_.empty() || Contains(payload, kPassword);
+  if (session_.tree() != nullptr && (may_tell || !secret_.empty())) {
+    if (registers) {
+      for (const auto& [key, value] : session_.tree()->page().entries) FindSecrets(value);
+    }
+    for (const std::int64_t id : changed) {
+      if (id == 0 && may_tell) secret_.insert(0);  // no way to find it: it may be one
+      if (const Map* control = session_.tree()->Find(id); control != nullptr) LookAt(*control);
+    }
   }
   if (!registers && secret_.empty() && names_.empty()) return {};
   // The first reading lies in the tree now.
@@ -53,7 +68,10 @@ Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
 void Redactor::NewSession() {
   session_.Reset();
   secret_.clear();
+  value_of_.clear();
+  values_.clear();
   secret_calls_.clear();
+  all_calls_secret_ = false;
   lost_ = false;
 }
 
@@ -68,11 +86,46 @@ std::optional<Buffer> Redactor::State() {
 
 void Redactor::FindSecrets(const Value& value) {
   if (const Map* map = value.AsMap(); map != nullptr) {
-    if (IsSecret(*map)) secret_.insert(wire::ControlId(*map));
+    LookAt(*map);
     for (const auto& [key, below] : map->entries) FindSecrets(below);
   } else if (const wire::List* list = value.AsList(); list != nullptr) {
     for (const Value& below : list->items) FindSecrets(below);
   }
+}
+
+void Redactor::LookAt(const Map& control) {
+  const std::int64_t id = wire::ControlId(control);
+  if (IsSecret(control)) secret_.insert(id);
+  if (id != 0 && secret_.contains(id)) LearnValue(id);
+}
+
+void Redactor::LearnValue(std::int64_t id) {
+  const Map* control = session_.tree()->Find(id);
+  const Value* value = control == nullptr ? nullptr : control->Find("value");
+  const bool tells =
+      value != nullptr && !value->is_nil() && !std::holds_alternative<bool>(value->content());
+  std::string now = tells ? BytesOf(*value) : std::string();
+  std::string& known = value_of_[id];
+  if (known == now) return;
+  if (const auto old = values_.find(known); old != values_.end() && --old->second == 0)
+    values_.erase(old);
+  if (tells) ++values_[now];
+  known = std::move(now);
+  SweepValues();
+}
+
+void Redactor::SweepValues() {
+  if (value_of_.size() < sweep_at_) return;
+  for (auto one = value_of_.begin(); one != value_of_.end();) {
+    if (session_.tree()->Find(one->first) != nullptr) {
+      ++one;
+      continue;
+    }
+    if (const auto old = values_.find(one->second); old != values_.end() && --old->second == 0)
+      values_.erase(old);
+    one = value_of_.erase(one);
+  }
+  sweep_at_ = std::max<std::size_t>(256, value_of_.size() * 2);
 }
 
 bool Redactor::IsNamed(const Value& value) const {
@@ -149,12 +202,7 @@ bool Redactor::MaskPatch(Value& patch) const {
     Value& value = op->items[3];
     bool leaves = IsNamed(key);
     if (IsText(key, "value")) {
-      leaves = leaves || std::any_of(secret_.begin(), secret_.end(), [&](std::int64_t id) {
-                 const Map* control = session_.tree()->Find(id);
-                 const Value* now = control == nullptr ? nullptr : control->Find("value");
-                 return now != nullptr && *now == value &&
-                        !std::holds_alternative<bool>(value.content());
-               });
+      leaves = leaves || (!values_.empty() && values_.contains(BytesOf(value)));
     }
     masked = (leaves ? MaskLeaves(value) : MaskNamed(value)) || masked;
   }
@@ -187,12 +235,17 @@ bool Redactor::MaskMessage(Direction direction, const MessageParts& message) {
     case kCall: {
       const std::string id = TextIn(body, "call_id");
       if (direction == Direction::kToApp)
-        return mask("result", secret_calls_.erase(id) != 0 || is_secret("control_id"));
+        return mask("result",
+                    secret_calls_.erase(id) != 0 || all_calls_secret_ || is_secret("control_id"));
       // As of a store of named values: get(key), set(key, value).
       const Map* args = MapIn(body, "args");
       const Value* key = args == nullptr ? nullptr : args->Find("key");
       const bool named = key != nullptr && IsNamed(*key);
-      if (named) secret_calls_.insert(id);
+      if (named && secret_calls_.size() < kMostCalls) {
+        secret_calls_.insert(id);
+      } else if (named) {
+        all_calls_secret_ = true;
+      }
       if (named) {
         if (Value* value = MapIn(body, "args")->Find("value"); value != nullptr)
           masked = MaskLeaves(*value);

@@ -8,6 +8,7 @@
 // For one thread at a time.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,6 +42,9 @@ class Redactor {
 
  private:
   void FindSecrets(const wire::Value& value);
+  void LookAt(const wire::Map& control);
+  void LearnValue(std::int64_t id);
+  void SweepValues();
   [[nodiscard]] bool IsNamed(const wire::Value& value) const;
   [[nodiscard]] bool IsSecret(const wire::Map& control) const;
   // These say whether anything was replaced.
@@ -51,8 +55,13 @@ class Redactor {
 
   const std::vector<std::string> names_;
   SessionTree session_;
-  std::set<std::int64_t> secret_;       // ids of controls
-  std::set<std::string> secret_calls_;  // calls whose answer is secret
+  std::set<std::int64_t> secret_;  // ids of controls
+  // What secret controls hold now, as bytes of the wire: by control, and how many hold it.
+  std::map<std::int64_t, std::string> value_of_;
+  std::map<std::string, std::size_t> values_;
+  std::size_t sweep_at_ = 256;          // values of controls that have gone are dropped then
+  std::set<std::string> secret_calls_;  // calls whose answer is secret; each is, where they
+  bool all_calls_secret_ = false;       // are too many to remember
   bool drawn_ = false;
   bool lost_ = false;  // the tree is no longer the session's
 };

@@ -33,30 +33,34 @@ Value Copied(const Value& value) {
   return copy ? *copy : Value();
 }
 
-Result<> SessionTree::Apply(Direction direction, Value message) {
+Result<> SessionTree::Apply(Direction direction, Value message,
+                            std::vector<std::int64_t>* changed) {
   const auto parts = PartsOf(message);
   if (!parts) return MakeError(Errc::kPeerMisbehaved, "it is no message");
-  Map& body = *parts->body;
-  if (direction == Direction::kToApp) {
-    if (parts->action == kRegister) {
-      const Value* page = body.Find("page");
-      tree_.emplace(page == nullptr ? Value() : *page);
-    } else if (parts->action == kProps && tree_) {
-      Map* control = tree_->Find(IntIn(body, "id"));
-      const Map* props = MapIn(body, "props");
-      if (control == nullptr || props == nullptr) return {};
-      for (const auto& [name, value] : props->entries) {
-        if (name.AsText() != nullptr) tree_->SetProperty(*control, *name.AsText(), value);
-      }
-    }
+  if (parts->action == kRegister && direction == Direction::kToApp) {
+    const Value* page = parts->body->Find("page");
+    tree_.emplace(page == nullptr ? Value() : *page);
     return {};
   }
   if (!tree_) return {};
-  if (parts->action == kRegister) {
+  tree_->NoteChanged(parts->action == kRegister ? nullptr : changed);
+  Result<> applied = ApplyToTree(direction, parts->action, *parts->body);
+  tree_->NoteChanged(nullptr);
+  return applied;
+}
+
+Result<> SessionTree::ApplyToTree(Direction direction, std::int64_t action, Map& body) {
+  if (direction == Direction::kToApp) {
+    Map* control = tree_->Find(IntIn(body, "id"));
+    const Map* props = action == kProps ? MapIn(body, "props") : nullptr;
+    if (control == nullptr || props == nullptr) return {};
+    for (const auto& [name, value] : props->entries) {
+      if (name.AsText() != nullptr) tree_->SetProperty(*control, *name.AsText(), value);
+    }
+  } else if (action == kRegister) {
     const Value* patch = body.Find("page_patch");
     return tree_->Register(patch == nullptr ? Value() : *patch);
-  }
-  if (parts->action == kPatch) {
+  } else if (action == kPatch) {
     const Value* patch = body.Find("patch");
     const Result<bool> done = tree_->Apply(IntIn(body, "id"), patch == nullptr ? Value() : *patch);
     if (!done) return done.error();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "common/recording/format.h"
 #include "common/wire/control_tree.h"
@@ -41,7 +42,10 @@ class SessionTree {
  public:
   // Takes the message up; its containers become part of the tree. A client that registers begins a
   // new tree. An error if it does not fit the tree, which is then no longer the session's.
-  [[nodiscard]] Result<> Apply(Direction direction, wire::Value message);
+  // `changed` is given what ControlTree::NoteChanged() tells; nothing of a registration, which
+  // changes all.
+  [[nodiscard]] Result<> Apply(Direction direction, wire::Value message,
+                               std::vector<std::int64_t>* changed = nullptr);
   // Begins with a page that was recorded in the middle of a session.
   void Restore(wire::Value page);
   void Reset() { tree_.reset(); }
@@ -51,6 +55,8 @@ class SessionTree {
   [[nodiscard]] const wire::ControlTree* tree() const noexcept { return tree_ ? &*tree_ : nullptr; }
 
  private:
+  [[nodiscard]] Result<> ApplyToTree(Direction direction, std::int64_t action, wire::Map& body);
+
   std::optional<wire::ControlTree> tree_;
 };
 

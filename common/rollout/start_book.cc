@@ -17,6 +17,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/log.h"
 #include "common/base/unique_fd.h"
 #include "common/flags/murmur3.h"
 #include "common/rollout/state_folder.h"
@@ -307,8 +308,10 @@ void Append(const std::string& record, std::string_view line) noexcept {
 }
 
 void WriteMetricsOf(const BookOptions& options, std::int64_t now) {
-  // A metrics file that cannot be written is no reason to trouble the person at the app.
-  if (!options.metrics.empty()) (void)WriteMetrics(options.folder, options.metrics, now);
+  if (options.metrics.empty()) return;
+  // The app is to run all the same.
+  if (const Result<> written = WriteMetrics(options.folder, options.metrics, now); !written)
+    Log(LogLevel::kWarning, "no metrics: " + written.error().Line());
 }
 
 std::string Rest(const Breaker& breaker, std::int64_t now) {

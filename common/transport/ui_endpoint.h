@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/transport/generation.h"
+#include "common/transport/latency_samples.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
@@ -38,10 +39,6 @@ class UiSink : public PacketSink {
   virtual void OnFrameDrawn(std::chrono::steady_clock::time_point /*when*/) {}
 };
 
-// Time from an input at the UI to the first patch that answers it, in nanoseconds, in the order of
-// the inputs.
-using LatencySamples = std::vector<std::uint64_t>;
-
 class UiEndpoint : public PacketPort {
  public:
   [[nodiscard]] virtual std::string name() const = 0;  // as --ui has it
@@ -57,7 +54,8 @@ class UiEndpoint : public PacketPort {
   virtual void Close(const Error& why) = 0;
   // What the client that is here, or was last, speaks; kUnknown where it is not told.
   [[nodiscard]] virtual Generation client_generation() const { return Generation::kUnknown; }
-  // Read after kClosed.
+  // Time from an input at the UI to the first patch that answers it, in nanoseconds. Read after
+  // kClosed.
   [[nodiscard]] virtual LatencySamples latencies() const = 0;
 };
 

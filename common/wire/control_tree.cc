@@ -1,7 +1,14 @@
 #include "common/wire/control_tree.h"
 
 #include <algorithm>
+#include <iterator>
+#include <new>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/counted.h"
 
 namespace fletbridge::wire {
 namespace {
@@ -57,6 +64,108 @@ void Merge(Map& into, Map& from) {
     }
   }
 }
+
+// The lists that one patch changes. To put one item into a long list moves all that follow it, so
+// such a list lies in pieces until the patch has been applied.
+class Lists {
+ public:
+  Lists() = default;
+  Lists(const Lists&) = delete;
+  Lists& operator=(const Lists&) = delete;
+  ~Lists() {
+    try {
+      Join();
+    } catch (const std::bad_alloc&) {  // then they stay short
+    }
+  }
+
+  [[nodiscard]] std::size_t Size(const List& list) const {
+    const Pieces* pieces = Of(list);
+    return pieces == nullptr ? list.items.size() : pieces->size;
+  }
+  // `at` is below Size().
+  [[nodiscard]] Value& At(List& list, std::size_t at) {
+    Pieces* pieces = Of(list);
+    if (pieces == nullptr) return list.items[at];
+    std::vector<Value>& piece = pieces->Find(at);
+    return piece[at];
+  }
+  void Insert(const std::shared_ptr<List>& list, std::size_t at, Value value) {
+    Pieces* pieces = OfChanged(list, at);
+    if (pieces == nullptr) {
+      list->items.insert(list->items.begin() + static_cast<std::ptrdiff_t>(at), std::move(value));
+      return;
+    }
+    ++pieces->size;
+    std::vector<Value>& piece = pieces->Find(at);
+    piece.insert(piece.begin() + static_cast<std::ptrdiff_t>(at), std::move(value));
+    if (piece.size() > 2 * kPiece) pieces->Split(piece);
+  }
+  Value Remove(const std::shared_ptr<List>& list, std::size_t at) {
+    Pieces* pieces = OfChanged(list, at);
+    std::vector<Value>& piece = pieces == nullptr ? list->items : pieces->Find(at);
+    Value value = std::move(piece[at]);
+    piece.erase(piece.begin() + static_cast<std::ptrdiff_t>(at));
+    if (pieces != nullptr) --pieces->size;
+    return value;
+  }
+  // All lie in one piece again.
+  void Join() {
+    for (auto& [list, pieces] : pieces_) {
+      pieces.list->items.reserve(pieces.size);
+      for (std::vector<Value>& piece : pieces.all)
+        std::move(piece.begin(), piece.end(), std::back_inserter(pieces.list->items));
+    }
+    pieces_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 512;
+
+  struct Pieces {
+    std::shared_ptr<List> list;  // it may be taken out of the tree meanwhile
+    std::vector<std::vector<Value>> all;
+    std::size_t size = 0;
+
+    // The piece that holds the position, or ends before it, and the position in it.
+    std::vector<Value>& Find(std::size_t& at) {
+      std::size_t n = 0;
+      while (n + 1 < all.size() && at >= all[n].size()) at -= all[n++].size();
+      return all[n];
+    }
+    void Split(std::vector<Value>& piece) {
+      const auto half = piece.begin() + static_cast<std::ptrdiff_t>(piece.size() / 2);
+      std::vector<Value> second(std::make_move_iterator(half),
+                                std::make_move_iterator(piece.end()));
+      piece.erase(half, piece.end());
+      all.insert(all.begin() + (&piece - all.data()) + 1, std::move(second));
+    }
+  };
+
+  [[nodiscard]] const Pieces* Of(const List& list) const {
+    const auto found = pieces_.find(&list);
+    return found == pieces_.end() ? nullptr : &found->second;
+  }
+  [[nodiscard]] Pieces* Of(const List& list) {
+    return const_cast<Pieces*>(std::as_const(*this).Of(list));
+  }
+  // Null if it may stay in one.
+  [[nodiscard]] Pieces* OfChanged(const std::shared_ptr<List>& list, std::size_t at) {
+    if (Pieces* pieces = Of(*list); pieces != nullptr) return pieces;
+    std::vector<Value>& items = list->items;
+    if (items.size() < 2 * kPiece || items.size() - at < kPiece) return nullptr;
+    Pieces pieces{list, {}, items.size()};
+    for (std::size_t i = 0; i < items.size(); i += kPiece) {
+      const auto begin = items.begin() + static_cast<std::ptrdiff_t>(i);
+      const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kPiece, items.size() - i));
+      pieces.all.emplace_back(std::make_move_iterator(begin), std::make_move_iterator(end));
+    }
+    items.clear();
+    return &pieces_.emplace(list.get(), std::move(pieces)).first->second;
+  }
+
+  std::unordered_map<const List*, Pieces> pieces_;
+};
 
 std::string Shown(const Value& segment) {
   if (const auto number = segment.AsInt()) return std::to_string(*number);
@@ -134,11 +243,12 @@ class ControlTree::Patch {
     static constexpr std::size_t kSizes[] = {4, 4, 3, 5};
     if (kind < 0 || kind > 3) return Wrong("its kind " + std::to_string(kind) + " is unknown");
     if (op.size() != kSizes[kind]) {
-      return Wrong("it has " + std::to_string(op.size()) + " parts, not " +
+      return Wrong("it has " + Counted(op.size(), "part") + ", not " +
                    std::to_string(kSizes[kind]));
     }
     Result<Container*> container = Resolve(op[1]);
     if (!container) return container.error();
+    tree_.Note(**container);
     switch (kind) {
       case 0:
         return Replace(**container, op[2], std::move(op[3]));
@@ -157,8 +267,10 @@ class ControlTree::Patch {
         // can't come to lie within itself.
         Result<Container*> target = Resolve(op[3]);
         if (!target) return target.error();
+        tree_.Note(**target);
         // What does not come to lie deeper is known in all its parts: only its parent changes.
         known_ = Depth(*target) <= depth;
+        if (!known_) lists_.Join();  // what it holds is walked through
         Result<> done = Insert(**target, op[4], std::move(*moved));
         known_ = false;
         return done;
@@ -191,6 +303,9 @@ class ControlTree::Patch {
     for (auto segment = path.rbegin(); segment != path.rend(); ++segment) {
       const Value* next = Child(*container, **segment);
       container = next == nullptr ? nullptr : AsContainer(*next);
+      const auto* list =
+          next == nullptr ? nullptr : std::get_if<std::shared_ptr<List>>(&next->content());
+      list_ = list == nullptr ? nullptr : *list;
       if (container == nullptr) {
         return Wrong("the path to node " + Shown(index) + " ends at " + Shown(**segment) +
                      ": the tree has nothing there that could hold something");
@@ -199,31 +314,31 @@ class ControlTree::Patch {
     return container;
   }
 
-  static const Value* Child(Container& container, const Value& key) {
+  const Value* Child(Container& container, const Value& key) {
     if (container.is_map) return static_cast<Map&>(container).FindKey(key);
-    const std::vector<Value>& items = static_cast<List&>(container).items;
+    List& list = static_cast<List&>(container);
     const auto at = key.AsInt();
-    if (!at || *at < 0 || static_cast<std::size_t>(*at) >= items.size()) return nullptr;
-    return &items[static_cast<std::size_t>(*at)];
+    if (!at || *at < 0 || static_cast<std::size_t>(*at) >= lists_.Size(list)) return nullptr;
+    return &lists_.At(list, static_cast<std::size_t>(*at));
   }
 
   Result<> Replace(Container& container, const Value& key, Value value) {
     if (container.is_map) return SetInMap(static_cast<Map&>(container), key, std::move(value));
-    std::vector<Value>& items = static_cast<List&>(container).items;
-    const auto at = Position(items, key, false);
+    List& list = static_cast<List&>(container);
+    const auto at = Position(list, key, false);
     if (!at) return at.error();
     if (Result<> ok = Adopt(value, container); !ok) return ok;
-    Detached(std::exchange(items[*at], std::move(value)));
+    Detached(std::exchange(lists_.At(list, *at), std::move(value)));
     return {};
   }
 
   Result<> Insert(Container& container, const Value& key, Value value) {
     if (container.is_map) return SetInMap(static_cast<Map&>(container), key, std::move(value));
-    std::vector<Value>& items = static_cast<List&>(container).items;
-    const auto at = Position(items, key, true);
+    List& list = static_cast<List&>(container);
+    const auto at = Position(list, key, true);
     if (!at) return at.error();
     if (Result<> ok = Adopt(value, container); !ok) return ok;
-    items.insert(items.begin() + static_cast<std::ptrdiff_t>(*at), std::move(value));
+    lists_.Insert(list_, *at, std::move(value));
     return {};
   }
 
@@ -242,32 +357,24 @@ class ControlTree::Patch {
 
   Result<Value> Remove(Container& container, const Value& key, bool must_exist) {
     if (container.is_map) {
-      auto& entries = static_cast<Map&>(container).entries;
-      const auto entry = std::find_if(entries.begin(), entries.end(),
-                                      [&](const auto& e) { return e.first == key; });
-      if (entry == entries.end()) {
-        // Defaults are not on the wire, so a property may be removed that was never sent.
-        if (must_exist) return Wrong("the tree has no property " + Shown(key) + " to move");
-        return Value();
-      }
-      Value value = Detached(std::move(entry->second));
-      entries.erase(entry);
-      return value;
+      std::optional<Value> value = static_cast<Map&>(container).Remove(key);
+      if (value) return Detached(std::move(*value));
+      // Defaults are not on the wire, so a property may be removed that was never sent.
+      if (must_exist) return Wrong("the tree has no property " + Shown(key) + " to move");
+      return Value();
     }
-    std::vector<Value>& items = static_cast<List&>(container).items;
-    const auto at = Position(items, key, false);
+    List& list = static_cast<List&>(container);
+    const auto at = Position(list, key, false);
     if (!at) return at.error();
-    Value value = Detached(std::move(items[*at]));
-    items.erase(items.begin() + static_cast<std::ptrdiff_t>(*at));
-    return value;
+    return Detached(lists_.Remove(list_, *at));
   }
 
-  Result<std::size_t> Position(const std::vector<Value>& items, const Value& key, bool end_too) {
+  Result<std::size_t> Position(const List& list, const Value& key, bool end_too) {
     const auto at = key.AsInt();
-    const std::size_t limit = items.size() + (end_too ? 1 : 0);
+    const std::size_t size = lists_.Size(list);
+    const std::size_t limit = size + (end_too ? 1 : 0);
     if (!at || *at < 0 || static_cast<std::size_t>(*at) >= limit) {
-      return Wrong("the position " + Shown(key) + " is not in a list of " +
-                   std::to_string(items.size()));
+      return Wrong("the position " + Shown(key) + " is not in a list of " + std::to_string(size));
     }
     return static_cast<std::size_t>(*at);
   }
@@ -282,8 +389,10 @@ class ControlTree::Patch {
   const std::int64_t id_;
   Map& root_;
   std::unordered_map<std::int64_t, Node> table_;
-  std::size_t operation_ = 0;  // 0: none yet
-  bool known_ = false;         // what is inserted was a part of the tree just now
+  Lists lists_;
+  std::shared_ptr<List> list_;  // what Resolve() gave last, if it is one
+  std::size_t operation_ = 0;   // 0: none yet
+  bool known_ = false;          // what is inserted was a part of the tree just now
 };
 
 ControlTree::ControlTree(Value page) {
@@ -321,6 +430,7 @@ Result<bool> ControlTree::Apply(std::int64_t id, Value patch) {
 }
 
 void ControlTree::SetProperty(Map& control, std::string_view name, Value value) {
+  Note(control);
   AdoptBelow(value, control);
   if (Value* old = control.Find(name); old != nullptr) {
     Detached(std::exchange(*old, std::move(value)));
@@ -348,10 +458,29 @@ void ControlTree::AdoptBelow(const Value& value, Container& parent) {
   Container* container = AsContainer(value);
   if (container == nullptr) return;
   container->parent = &parent;
+  std::size_t place = 0;
   if (const auto* map = std::get_if<std::shared_ptr<Map>>(&value.content()); map != nullptr) {
-    if (IsControl(**map) && ControlId(**map) != 0) index_[ControlId(**map)] = *map;
+    if (IsControl(**map)) {
+      const std::int64_t id = ControlId(**map);
+      if (id != 0) index_[id] = *map;
+      if (changed_ != nullptr) changed_->push_back(id);
+    }
   }
-  ForEachChild(*container, [&](const Value& child) { AdoptBelow(child, *container); });
+  ForEachChild(*container, [&](const Value& child) {
+    if (const Container* below = AsContainer(child); below != nullptr) below->seen_at = place;
+    ++place;
+    AdoptBelow(child, *container);
+  });
+}
+
+void ControlTree::Note(const Container& changed) {
+  if (changed_ == nullptr) return;
+  int controls = 0;
+  for (const Container* at = &changed; at != nullptr && controls < 2; at = at->parent) {
+    if (!at->is_map || !IsControl(*static_cast<const Map*>(at))) continue;
+    ++controls;
+    changed_->push_back(ControlId(*static_cast<const Map*>(at)));
+  }
 }
 
 void ControlTree::Sweep() {

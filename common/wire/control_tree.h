@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "common/wire/value.h"
 
@@ -38,6 +39,11 @@ class ControlTree {
   // A change that comes from the client itself, such as a text that was typed.
   void SetProperty(Map& control, std::string_view name, Value value);
 
+  // Whoever wants to follow the changes is given the ids of controls that come into the tree or are
+  // changed from here on, some more than once: also of the next control above a change, which may
+  // show it as its own. 0 stands for controls that have none. Null ends it.
+  void NoteChanged(std::vector<std::int64_t>* ids) noexcept { changed_ = ids; }
+
   [[nodiscard]] Map& page() const noexcept { return *page_; }
   // Null if the tree does not hold it (any more).
   [[nodiscard]] Map* Find(std::int64_t id) const;
@@ -50,10 +56,12 @@ class ControlTree {
   // Makes `value` a part of the tree below `parent`: parents, ids, and a check of the depth.
   [[nodiscard]] Result<> Adopt(const Value& value, Container& parent);
   void AdoptBelow(const Value& value, Container& parent);
+  void Note(const Container& changed);
   void Sweep();
 
   std::shared_ptr<Map> page_;
   std::unordered_map<std::int64_t, std::weak_ptr<Map>> index_;
+  std::vector<std::int64_t>* changed_ = nullptr;
   std::size_t sweep_at_ = 1024;  // size of the index at which dead ids are thrown out
 };
 

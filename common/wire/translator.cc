@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/counted.h"
 #include "common/wire/peek.h"
 #include "common/wire/value_scanner.h"
 
@@ -71,6 +72,17 @@ Error Malformed(const std::string& sender, const std::string& what) {
   return MakeError(Errc::kPeerMisbehaved, "the " + sender + " sent a malformed message: " + what);
 }
 
+// Whether the error with which a client has answered a call is that it has no such method: Flet's
+// "Unknown FilePicker method: …", or what it says of a control that it does not have.
+bool SaysUnknown(std::string_view error) {
+  const std::string_view line = error.substr(0, error.find('\n'));
+  const std::size_t unknown = line.find("nknown ");
+  return (unknown != std::string_view::npos &&
+          line.find("method", unknown) != std::string_view::npos) ||
+         line.find("No invoke method listeners") != std::string_view::npos ||
+         line.find("does not know the method") != std::string_view::npos;
+}
+
 }  // namespace
 
 const char* FletOf(Generation generation) noexcept {
@@ -115,7 +127,8 @@ Result<bool> Translator::Pass(const Packet& packet, Sender sender, Generation to
   const Result<std::size_t> length = wire::ValueLength(payload);
   if (!length) return Malformed(who, length.error().context);
   if (*length != payload.size()) {
-    return Malformed(who, std::to_string(payload.size() - *length) + " bytes follow it");
+    return Malformed(who,
+                     Counted(payload.size() - *length, "byte follows", "bytes follow") + " it");
   }
   if (payload[0] != std::byte{0x92}) return Malformed(who, "it is not [action, body]");
   for (const Rule& rule : kOnlyInG3) {
@@ -139,11 +152,12 @@ void Translator::WatchCall(const Packet& packet, Sender sender) {
   const std::string name = std::move(call->second);
   calls_.erase(call);
   const std::string_view error = BodyText(packet, "error");
-  if (error.empty() || refused_.size() >= kMaxCalls || !refused_.insert("call " + name).second)
+  if (!SaysUnknown(error) || refused_.size() >= kMaxCalls ||
+      !refused_.insert("call " + name).second)
     return;
   if (warn_) {
     warn_("the app's call \"" + name + "\" failed at its client of " + FletOf(client_) +
-          ", which perhaps does not know it: " + std::string(error.substr(0, error.find('\n'))));
+          ", which does not know it: " + std::string(error.substr(0, error.find('\n'))));
   }
 }
 

@@ -4,7 +4,8 @@
 // framing and sockets.
 //
 // Method calls pass whatever their name, since only the client knows which it has: it answers one
-// that it does not know with an error, which the app's call raises. One warning names the call.
+// that it does not know with an error, which the app's call raises. One warning names the call. A
+// call that fails for another reason is the app's matter alone.
 //
 // For one thread at a time.
 #pragma once

@@ -5,8 +5,13 @@
 
 #include <msgpack.hpp>
 
+#include "common/base/counted.h"
+
 namespace fletbridge::wire {
 namespace {
+
+// Up to so many are searched one by one, which is faster.
+constexpr std::size_t kFewEntries = 48;
 
 // Builds the tree while msgpack-cxx walks the bytes. `open_` are the containers not yet complete;
 // a slot stays valid while its value is read, since only deeper containers grow meanwhile.
@@ -209,19 +214,76 @@ const char* Value::kind() const noexcept {
   return kNames[content_.index()];
 }
 
-const Value* Map::Find(std::string_view key) const noexcept {
-  for (const auto& [name, value] : entries) {
-    const std::string* text = name.AsText();
-    if (text != nullptr && *text == key) return &value;
+// A text, or a number.
+struct Map::Key {
+  std::optional<std::string_view> text;
+  std::int64_t number = 0;
+
+  static Key Of(const Value& value) {
+    if (const std::string* text = value.AsText(); text != nullptr) return {*text, 0};
+    return {std::nullopt, value.AsInt().value_or(0)};
   }
-  return nullptr;
+  // Numbers come first.
+  [[nodiscard]] int Compare(const Key& other) const {
+    if (text && other.text) return text->compare(*other.text);
+    if (text || other.text) return text ? 1 : -1;
+    return number < other.number ? -1 : static_cast<int>(number > other.number);
+  }
+};
+
+bool Map::Before::operator()(std::size_t a, std::size_t b) const {
+  const int order = Key::Of(map->entries[a].first).Compare(Key::Of(map->entries[b].first));
+  return order != 0 ? order < 0 : a < b;  // of two equal ones the first counts
+}
+bool Map::Before::operator()(std::size_t a, const Key& b) const {
+  return Key::Of(map->entries[a].first).Compare(b) < 0;
+}
+bool Map::Before::operator()(const Key& a, std::size_t b) const {
+  return a.Compare(Key::Of(map->entries[b].first)) < 0;
 }
 
-Value* Map::FindKey(const Value& key) noexcept {
-  for (auto& [name, value] : entries) {
-    if (name == key) return &value;
+// False if there is no memory for it.
+bool Map::UpdateIndex() const noexcept try {
+  if (index_ == nullptr) index_ = std::make_unique<Index>(Before{this});
+  while (index_->size() < entries.size()) index_->insert(index_->size());
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+std::size_t Map::Indexed(const Key& key) const {
+  const auto found = index_->lower_bound(key);
+  const bool there = found != index_->end() && Key::Of(entries[*found].first).Compare(key) == 0;
+  return there ? *found : entries.size();
+}
+
+std::size_t Map::PlaceOf(std::string_view key) const noexcept {
+  if (entries.size() > kFewEntries && UpdateIndex()) return Indexed({key, 0});
+  std::size_t place = 0;
+  for (; place < entries.size(); ++place) {
+    const std::string* text = entries[place].first.AsText();
+    if (text != nullptr && *text == key) break;
   }
-  return nullptr;
+  return place;
+}
+
+std::size_t Map::PlaceOf(const Value& key) const noexcept {
+  if (key.AsText() != nullptr) return PlaceOf(std::string_view(*key.AsText()));
+  if (!key.AsInt()) return entries.size();  // no key
+  if (entries.size() > kFewEntries && UpdateIndex()) return Indexed(Key::Of(key));
+  std::size_t place = 0;
+  while (place < entries.size() && entries[place].first.AsInt() != key.AsInt()) ++place;
+  return place;
+}
+
+const Value* Map::Find(std::string_view key) const noexcept {
+  const std::size_t place = PlaceOf(key);
+  return place < entries.size() ? &entries[place].second : nullptr;
+}
+
+const Value* Map::FindKey(const Value& key) const noexcept {
+  const std::size_t place = PlaceOf(key);
+  return place < entries.size() ? &entries[place].second : nullptr;
 }
 
 void Map::Set(const Value& key, Value value) {
@@ -230,6 +292,27 @@ void Map::Set(const Value& key, Value value) {
   } else {
     entries.emplace_back(key, std::move(value));
   }
+}
+
+std::optional<Value> Map::Remove(const Value& key) {
+  const std::size_t place = PlaceOf(key);
+  if (place == entries.size()) return std::nullopt;
+  std::optional<Value> value = std::move(entries[place].second);
+  if (index_ == nullptr || entries.size() <= kFewEntries || !UpdateIndex()) {
+    index_.reset();
+    entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(place));
+    return value;
+  }
+  const std::size_t last = entries.size() - 1;
+  index_->erase(place);
+  if (place != last) {
+    auto moved = index_->extract(last);
+    entries[place] = std::move(entries[last]);
+    moved.value() = place;
+    index_->insert(std::move(moved));
+  }
+  entries.pop_back();
+  return value;
 }
 
 Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits) {
@@ -243,7 +326,7 @@ Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limit
   }
   if (end != bytes.size()) {
     return MakeError(Errc::kPeerMisbehaved,
-                     std::to_string(bytes.size() - end) + " bytes follow the message");
+                     Counted(bytes.size() - end, "byte follows", "bytes follow") + " the message");
   }
   return builder.TakeRoot();
 }

@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -108,6 +109,8 @@ class Value {
 // `parent` is kept by ControlTree: the container that holds this one there; null elsewhere.
 struct Container {
   Container* parent = nullptr;
+  // Where it was last seen in its parent. A hint: what comes before it may have changed since.
+  mutable std::size_t seen_at = 0;
   bool is_map = false;
 };
 
@@ -115,7 +118,9 @@ struct List : Container {
   std::vector<Value> items;
 };
 
-// Keeps the order of the wire. Keys are text or integers.
+// Keeps the order of the wire. Keys are text or integers. How many there are is for the peer to
+// say, so a large map finds its keys by an index. Entries may be appended and their values changed
+// by anybody; Remove() takes them away, and nobody reorders them.
 struct Map : Container {
   Map() { is_map = true; }
   std::vector<std::pair<Value, Value>> entries;
@@ -125,11 +130,33 @@ struct Map : Container {
   [[nodiscard]] Value* Find(std::string_view key) noexcept {
     return const_cast<Value*>(std::as_const(*this).Find(key));
   }
-  [[nodiscard]] Value* FindKey(const Value& key) noexcept;
-  [[nodiscard]] const Value* FindKey(const Value& key) const noexcept {
-    return const_cast<Map*>(this)->FindKey(key);
+  [[nodiscard]] const Value* FindKey(const Value& key) const noexcept;
+  [[nodiscard]] Value* FindKey(const Value& key) noexcept {
+    return const_cast<Value*>(std::as_const(*this).FindKey(key));
   }
   void Set(const Value& key, Value value);
+  // Its value; none if it is absent. In a large map the last entry takes its place.
+  std::optional<Value> Remove(const Value& key);
+
+ private:
+  struct Key;
+  struct Before {
+    using is_transparent = void;
+    const Map* map;
+    bool operator()(std::size_t a, std::size_t b) const;
+    bool operator()(std::size_t a, const Key& b) const;
+    bool operator()(const Key& a, std::size_t b) const;
+  };
+  // Ordered and not hashed: no peer can choose keys that make it slow.
+  using Index = std::set<std::size_t, Before>;
+
+  // These give entries.size() for a key that is absent.
+  [[nodiscard]] std::size_t PlaceOf(std::string_view key) const noexcept;
+  [[nodiscard]] std::size_t PlaceOf(const Value& key) const noexcept;
+  [[nodiscard]] std::size_t Indexed(const Key& key) const;
+  [[nodiscard]] bool UpdateIndex() const noexcept;
+
+  mutable std::unique_ptr<Index> index_;  // of the first entries; none in a small map
 };
 
 // What a peer may make us hold. Sizes that it declares are checked before anything is allocated.

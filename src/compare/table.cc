@@ -107,8 +107,8 @@ std::string Environment(const Results& results) {
   }
   const nlohmann::json machine = nlohmann::json::parse(results.machine_json);
   char time[64];
-  std::snprintf(time, sizeof time, "%d rounds in %.0f s, ended by %s", results.rounds,
-                results.seconds, results.stopped_by.c_str());
+  std::snprintf(time, sizeof time, "%d round%s in %.0f s, ended by %s", results.rounds,
+                results.rounds == 1 ? "" : "s", results.seconds, results.stopped_by.c_str());
   return text + std::to_string(machine.value("processors", 0)) + " x " +
          machine.value("processor", std::string("?")) + ", " +
          machine.value("kernel", std::string()) + "; " + time + ", seed " +

@@ -1,7 +1,8 @@
 /* libdart_bridge: the C interface between a Flutter app and the CPython that it embeds, as
  * flet-dev/dart-bridge 1.9.0 has it. A drop-in: exchange the file in the app's bundle.
  *
- * Threads: every function may be called on any thread unless it says otherwise. Those marked
+ * Threads: every function may be called on any thread and at any time, before Python's start, while
+ * it starts or ends, and after, unless it says otherwise. Those marked
  * "bounded" take no lock that Python holds, never wait for the GIL and never run Python code, so a
  * UI thread may call them at any time.
  *
@@ -64,7 +65,7 @@ int dart_bridge_is_python_initialized(void) DART_BRIDGE_NOEXCEPT;
 void dart_bridge_clear_handlers(void) DART_BRIDGE_NOEXCEPT;
 
 /* Makes sys.stdout and sys.stderr write to C's streams, as serious_python_run() does. 0; -1 when
- * Python is not up or it failed. Waits for the GIL. */
+ * Python is not up, starts or ends, or it failed. Waits for the GIL, and the end waits for it. */
 int dart_bridge_install_stdio_redirect(void) DART_BRIDGE_NOEXCEPT;
 
 /* ---- The interpreter's life. */
@@ -88,6 +89,7 @@ typedef struct {
  * With `sync` returns the result; else 0 when the thread has started, -1 when not. -1 for null.
  * While Python is up nothing is run: the environment is set, restart handlers are told of the ports
  * in FLET_DART_BRIDGE_PORT ("protocol") and FLET_DART_BRIDGE_EXIT_PORT ("exit"), the result is 0.
+ * While one ends, a run waits for that; with `sync` on a thread of its own program: -1.
  * `config` and all it points to are the caller's again on return. */
 int serious_python_run(const sp_run_config_t* config) DART_BRIDGE_NOEXCEPT;
 
@@ -96,12 +98,13 @@ int serious_python_run(const sp_run_config_t* config) DART_BRIDGE_NOEXCEPT;
 int serious_python_register_extension(const char* name,
                                       struct _object* (*init)(void)) DART_BRIDGE_NOEXCEPT;
 
-/* Raises KeyboardInterrupt in the program's main thread, also when it waits in an idle event loop.
- * 0; -1 when Python is not up. Bounded. */
+/* Raises KeyboardInterrupt in the program's main thread, also when it waits in an idle event loop,
+ * or joins its threads at its end. During a start: as soon as the program begins. 0; -1 when Python
+ * is not up, or is past what could be interrupted. Bounded. */
 int serious_python_request_stop(void) DART_BRIDGE_NOEXCEPT;
 
-/* While a program runs: refuses messages from now on and requests its stop; its own thread
- * finalises the interpreter. When an interpreter is up that serious_python_run() has not started:
+/* While a program starts or runs: refuses messages from now on and requests its stop; its own
+ * thread finalises the interpreter. When an interpreter is up that serious_python_run() has not started:
  * finalises it (waits for the GIL). Else nothing. */
 void serious_python_finalize(void) DART_BRIDGE_NOEXCEPT;
 

@@ -101,7 +101,7 @@ int DartBridge_EnqueueMessage(int64_t port, const char* data, size_t len) noexce
 
 void dart_bridge_signal_dart_session(int n, const char* const* labels,
                                      const int64_t* ports) noexcept try {
-  if (!Bridge().inbox().is_open()) return;
+  if (!Bridge().inbox().is_open() || (n > 0 && (labels == nullptr || ports == nullptr))) return;
   fletbridge::stage3::SessionPorts session;
   for (int i = 0; i < n; ++i) {
     if (labels[i] != nullptr) session.emplace_back(labels[i], ports[i]);
@@ -147,7 +147,7 @@ int serious_python_is_mp_invocation(int argc, char** argv) noexcept {
   return fletbridge::dart_bridge::IsMultiprocessingChild(argc, argv) ? 1 : 0;
 }
 
-int serious_python_main(int argc, char** argv) noexcept {
+int serious_python_main(int argc, char** argv) noexcept try {
   if (std::getenv("PYTHONHOME") == nullptr && std::getenv("PYTHONPATH") == nullptr) {
     std::fputs(
         "dart_bridge: neither PYTHONHOME nor PYTHONPATH is set: this child was not started by "
@@ -156,6 +156,8 @@ int serious_python_main(int argc, char** argv) noexcept {
     return 64;
   }
   return Bridge().RunChild(argc, argv);
+} catch (...) {
+  return 1;  // no memory
 }
 
 void serious_python_hard_exit(int code) noexcept { ::_exit(code); }

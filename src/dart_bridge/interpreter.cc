@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "common/base/environment.h"
 #include "common/python/api.h"
 #include "src/dart_bridge/dart_bridge.h"
 #include "src/dart_bridge/libpython.h"
@@ -133,17 +134,59 @@ std::int64_t PortFromEnvironment(const char* name) {
   return text != nullptr ? std::strtoll(text, nullptr, 10) : 0;
 }
 
+// Other threads of the host read the environment meanwhile.
 bool SetEnvironment(const Program& program) {
   for (const auto& [key, value] : program.environment) {
-    if (::setenv(key.c_str(), value.c_str(), 1) != 0) {
-      Say("cannot set the environment variable \"" + key + "\": " + std::strerror(errno));
+    if (key.empty() || key.find('=') != std::string::npos) {
+      Say("cannot set the environment variable \"" + key + "\": " + std::strerror(EINVAL));
       return false;
     }
+    SetVariable(key, value);
   }
   return true;
 }
 
+// As the first part of Py_FinalizeEx() does it, which then finds it done.
+void JoinThreads() {
+  PyObject* threading = Py().PyDict_GetItemString(Py().PyImport_GetModuleDict(), "threading");
+  if (threading == nullptr) return;  // never imported
+  Py().Py_IncRef(threading);
+  PyObject* result = Py()._PyObject_CallMethod_SizeT(threading, "_shutdown", nullptr);
+  if (result == nullptr) {
+    Py().PyErr_WriteUnraisable(threading);
+  } else {
+    Py().Py_DecRef(result);
+  }
+  Py().Py_DecRef(threading);
+}
+
 }  // namespace
+
+// A caller inside of Python: while there is one, the interpreter does not end.
+class Interpreter::Guest {
+ public:
+  explicit Guest(Interpreter& host) : host_(host) {
+    const std::lock_guard lock(host_.mutex_);
+    // One that somebody else has started has no phases.
+    in_ = host_.phase_ == Phase::kUp ||
+          (host_.phase_ == Phase::kDown && HasPython() && host_.is_up());
+    if (in_) ++host_.guests_;
+  }
+  ~Guest() {
+    if (!in_) return;
+    const std::lock_guard lock(host_.mutex_);
+    --host_.guests_;
+    host_.phase_changed_.notify_all();
+  }
+  Guest(const Guest&) = delete;
+  Guest& operator=(const Guest&) = delete;
+
+  [[nodiscard]] bool in() const noexcept { return in_; }
+
+ private:
+  Interpreter& host_;
+  bool in_ = false;
+};
 
 Interpreter::Interpreter()
     : inbox_(LimitsFromEnvironment()),
@@ -163,6 +206,7 @@ bool Interpreter::is_up() const noexcept {
 void Interpreter::SetPhase(Phase phase) {
   const std::lock_guard lock(mutex_);
   phase_ = phase;
+  if (phase == Phase::kDown) stop_asked_ = finalize_asked_ = false;
   phase_changed_.notify_all();
 }
 
@@ -190,6 +234,9 @@ int Interpreter::Run(Program program, bool sync) {
     if (completion_port != 0) vm_.PostInteger(completion_port, result);
     return result;
   };
+  // A thread of the interpreter that ends would wait for itself.
+  if (sync && must_wait && HasPython() && Py().PyGILState_GetThisThreadState() != nullptr)
+    return -1;
   if (sync) return run();
   if (!ours && !must_wait) {
     run();
@@ -204,7 +251,7 @@ int Interpreter::Run(Program program, bool sync) {
       ::pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
       run();
     }).detach();
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory
     if (ours) SetPhase(Phase::kDown);
     return -1;
   }
@@ -234,12 +281,18 @@ void Interpreter::AddModules() {
 
 // The phase is kStarting, by us.
 int Interpreter::RunFresh(const Program& program) {
-  bool ready = SetEnvironment(program);
-  if (ready) {
-    if (Result<> python = FindPython(); !python) {
-      Say(python.error().Line());
-      ready = false;
+  bool ready = false;
+  try {
+    ready = SetEnvironment(program);
+    if (ready) {
+      if (Result<> python = FindPython(); !python) {
+        Say(python.error().Line());
+        ready = false;
+      }
     }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "dart_bridge: %s\n", error.what());
+    ready = false;
   }
   if (!ready) {
     SetPhase(Phase::kDown);
@@ -248,23 +301,22 @@ int Interpreter::RunFresh(const Program& program) {
   AddModules();
   Py().Py_InitializeEx(1);
   vm_.InterpreterStarted(stage3::LearnBytesLayout());
-  struct sigaction now {};
-  ::sigaction(SIGINT, nullptr, &now);
-  {
-    const std::lock_guard lock(mutex_);
-    phase_ = Phase::kUp;
-    program_thread_ = ::pthread_self();
-    sigint_handler_ = now.sa_handler;
-    phase_changed_.notify_all();
-  }
   delivery_.Open();
-  const int result = RunInInterpreter(program);
+  const bool prepared = Redirect() && Prepare(program);
+  EnterProgram();
+  const int result = prepared ? RunInInterpreter(program) : 1;
   SetPhase(Phase::kEnding);
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   Py().PyErr_Fetch(&type, &value, &trace);
+  AwaitGuests();
   delivery_.Close();
   Py().PyErr_Restore(type, value, trace);
-  if (type != nullptr) Py().PyErr_Print();  // after sys.exit() it ends the process
+  const bool exits = type != nullptr && Py().PyErr_ExceptionMatches(*Py().system_exit) != 0;
+  if (type != nullptr && !exits) Py().PyErr_Print();
+  Py().PyErr_Fetch(&type, &value, &trace);
+  LeaveProgram();
+  Py().PyErr_Restore(type, value, trace);
+  if (exits) Py().PyErr_Print();  // which ends the process
   if (Py().Py_FinalizeEx() != 0) Say("what the program wrote last could not be written");
   vm_.InterpreterEnded();
   std::fflush(nullptr);
@@ -274,9 +326,13 @@ int Interpreter::RunFresh(const Program& program) {
 
 // 0; 1 with an exception set, or after having said what is wrong.
 int Interpreter::RunInInterpreter(const Program& program) {
-  if (!Redirect() || !Prepare(program)) return 1;
   std::string source;
-  if (!ReadSource(program, source)) return 1;
+  try {
+    if (!ReadSource(program, source)) return 1;
+  } catch (const std::exception& error) {  // no memory for it
+    std::fprintf(stderr, "dart_bridge: %s\n", error.what());
+    return 1;
+  }
   const char* name = program.from_source ? kSourceName : program.path.c_str();
   PyObject* main = Py().PyImport_AddModule("__main__");  // borrowed
   PyObject* code =
@@ -290,15 +346,67 @@ int Interpreter::RunInInterpreter(const Program& program) {
   return 0;
 }
 
-bool Interpreter::RequestStop() noexcept {
-  const std::lock_guard lock(mutex_);
-  if (!is_up() || !HasPython()) return false;
+void Interpreter::EnterProgram() {
   struct sigaction now {};
   ::sigaction(SIGINT, nullptr, &now);
-  if (phase_ == Phase::kUp && sigint_handler_ != SIG_DFL && sigint_handler_ != SIG_IGN &&
+  bool stop = false;
+  bool finalize = false;
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = Phase::kUp;
+    interruptible_ = true;
+    program_thread_ = ::pthread_self();
+    sigint_handler_ = now.sa_handler;
+    stop = std::exchange(stop_asked_, false);
+    finalize = std::exchange(finalize_asked_, false);
+    phase_changed_.notify_all();
+  }
+  if (finalize) {
+    inbox_.Shut();
+    delivery_.ClearHandlers();
+  }
+  if (stop) Py().PyErr_SetInterrupt();
+}
+
+void Interpreter::AwaitGuests() {
+  PyThreadState* thread = Py().PyEval_SaveThread();  // they may wait for it
+  {
+    std::unique_lock lock(mutex_);
+    phase_changed_.wait(lock, [this] { return guests_ == 0; });
+  }
+  Py().PyEval_RestoreThread(thread);
+}
+
+void Interpreter::LeaveProgram() {
+  JoinThreads();
+  // Python takes its handlers away now, and whoever sent a signal then would end the process.
+  const std::lock_guard lock(mutex_);
+  interruptible_ = false;
+}
+
+bool Interpreter::RequestStop() noexcept {
+  const std::lock_guard lock(mutex_);
+  switch (phase_) {
+    case Phase::kStarting:
+      stop_asked_ = true;
+      return true;
+    case Phase::kUp:
+    case Phase::kEnding:
+      if (!interruptible_) return false;
+      break;
+    case Phase::kChild:
+      return false;
+    case Phase::kDown:  // somebody else may have started one
+      if (!HasPython() || !is_up()) return false;
+      Py().PyErr_SetInterrupt();
+      return true;
+  }
+  struct sigaction now {};
+  ::sigaction(SIGINT, nullptr, &now);
+  if (sigint_handler_ != SIG_DFL && sigint_handler_ != SIG_IGN &&
       now.sa_handler == sigint_handler_) {
-    // A real one: it wakes the program out of a waiting system call. The program's thread cannot
-    // leave this phase, and Python not take its handler away, while the mutex is held.
+    // A real one: it wakes the program out of a waiting system call. While the mutex is held the
+    // program's thread cannot come to where Python takes its handler away.
     ::pthread_kill(program_thread_, SIGINT);
   } else {
     Py().PyErr_SetInterrupt();
@@ -307,12 +415,16 @@ bool Interpreter::RequestStop() noexcept {
 }
 
 void Interpreter::Finalize() {
-  if (!is_up() || !HasPython()) return;
   bool ours = false;
   {
     const std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kStarting || phase_ == Phase::kEnding) return;
+    if (phase_ == Phase::kStarting) {
+      stop_asked_ = finalize_asked_ = true;
+      return;
+    }
     ours = phase_ == Phase::kUp;
+    if (!ours && (phase_ != Phase::kDown || !HasPython() || !is_up())) return;
+    if (!ours) phase_ = Phase::kEnding;
   }
   inbox_.Shut();
   delivery_.ClearHandlers();
@@ -321,13 +433,16 @@ void Interpreter::Finalize() {
     return;
   }
   Py().PyGILState_Ensure();
+  AwaitGuests();
   delivery_.Close();
   Py().Py_FinalizeEx();
   vm_.InterpreterEnded();
+  SetPhase(Phase::kDown);
 }
 
 bool Interpreter::RedirectStdio() {
-  if (!is_up() || !HasPython()) return false;
+  const Guest guest(*this);
+  if (!guest.in()) return false;
   const PyGILState_STATE attached = Py().PyGILState_Ensure();
   const bool ok = Redirect();
   if (!ok) Py().PyErr_Print();
@@ -348,6 +463,7 @@ int Interpreter::RunChild(int argc, char** argv) {
   }
   AddModules();
   delivery_.Open();
+  SetPhase(Phase::kChild);
   return Py().Py_BytesMain(argc, argv);
 }
 

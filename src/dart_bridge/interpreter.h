@@ -1,5 +1,12 @@
 // Room: src/dart_bridge. The life of the interpreter that runs a Flet app's program: start,
 // program, end, and again. One per process.
+//
+//   kDown -> kStarting -> kUp -> kEnding -> kDown
+//
+// Any method may be called in any phase, on any thread: callers know nothing of phases. What needs
+// a whole interpreter is refused outside of kUp, and the end waits for who is inside; a stop or an
+// end that is asked for during the start is remembered, since Python's own start does not survive
+// an interrupt.
 #pragma once
 
 #include <atomic>
@@ -50,11 +57,18 @@ class Interpreter {
   [[nodiscard]] PyObject* ImportModule();
 
  private:
-  enum class Phase { kDown, kStarting, kUp, kEnding };
+  // kChild: RunChild(), whose interpreter is no program's.
+  enum class Phase { kDown, kStarting, kUp, kEnding, kChild };
+  class Guest;
 
   void SetPhase(Phase phase);
   // False if Python is up already; waits for the end of one that is ending.
   [[nodiscard]] bool TakeStart();
+  // The interpreter is whole: from here on it can be interrupted.
+  void EnterProgram();
+  // Waits for the program's threads and guests, while it can still be interrupted. With the GIL.
+  void LeaveProgram();
+  void AwaitGuests();
   [[nodiscard]] int RunWhileUp(const Program& program);
   [[nodiscard]] int RunFresh(const Program& program);
   [[nodiscard]] int RunInInterpreter(const Program& program);
@@ -66,7 +80,11 @@ class Interpreter {
   mutable std::mutex mutex_;  // never held while Python runs
   std::condition_variable phase_changed_;
   Phase phase_ = Phase::kDown;
-  pthread_t program_thread_{};             // while kUp
+  bool interruptible_ = false;   // Python's signal handling is whole: kUp, and a part of kEnding
+  bool stop_asked_ = false;      // while kStarting
+  bool finalize_asked_ = false;  // the same
+  int guests_ = 0;               // callers in Python that are no threads of its program
+  pthread_t program_thread_{};   // while interruptible_
   void (*sigint_handler_)(int) = nullptr;  // Python's own
   // Names are kept for ever: Python keeps the pointers.
   std::vector<std::pair<const std::string*, PyObject* (*)()>> extensions_;

@@ -1,9 +1,11 @@
 #include "src/host/factory.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "common/base/cause.h"
 #include "common/python/hosted.h"
 #include "common/python/interpreter.h"
 #include "src/stage1/attached_transport.h"
@@ -146,11 +148,16 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
                          " speaks to sockets only, the bridge into one process came with 0.86";
     } else if (stage.hosts_python) {
       hosting = ChooseHosting(request, python);
+    } else {
+      hosting.obstacle = OwnProcessObstacle(python);
     }
     if (const std::string& why = hosting.obstacle; !why.empty()) {
       if ((!any || (request.hosting != "auto" && !too_old)) && !request.fallback) {
-        return MakeError(Errc::kSetup, "stage " + std::string(stage.name) + " cannot run: " + why +
-                                           "; or allow a lower stage with --fallback");
+        const bool is_lowest = &stage == std::end(kStages) - 1;
+        return MakeError(Errc::kSetup,
+                         "stage " + std::string(stage.name) + " cannot run: " + why +
+                             (is_lowest ? "; name another interpreter with --python"
+                                        : "; or allow a lower stage with --fallback"));
       }
       failed = stage.name;
       last_reason = why;
@@ -182,11 +189,13 @@ Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const ChosenSta
 Result<> ReadSteps(RunRequest& request) {
   if (request.steps_file.empty() || !request.steps.empty()) return {};
   if (IsSocket(request.steps_file)) return {};
+  errno = 0;
   std::ifstream in(request.steps_file);
   request.steps.assign(std::istreambuf_iterator<char>(in), {});
   if (in.is_open() && !in.bad()) return {};
   return MakeError(Errc::kUsage,
-                   "cannot read the steps in " + request.steps_file + "; name a readable file");
+                   "cannot read the steps in " + request.steps_file + ": " +
+                       CauseAndRemedy(errno != 0 ? errno : EIO, "name a readable file"));
 }
 
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
@@ -225,6 +234,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     options.first_frame = std::chrono::seconds(request.first_frame_deadline);
   options.flet_package = flet_package;
   options.limits = request.limits;
+  options.renews = request.is_client;
   if (IsSocket(request.steps_file)) {
     options.live_steps = request.steps_file;
   } else if (!request.steps_file.empty()) {

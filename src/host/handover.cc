@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/cause.h"
 #include "common/process/surroundings.h"
 #include "common/python/flet_environment.h"
 
@@ -28,9 +29,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, u
                                    replay_full_speed, replay_masks, replay_wait_ms, fallback, quiet,
                                    limits, start_deadline, first_frame_deadline, end_deadline, book,
                                    start_record)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, major, minor, micro, libpython,
-                                   libpython_hint, flet_version, flet_package, prefix, base_prefix,
-                                   soabi, loads_shim, extension_obstacle)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, executable, detour, major, minor, micro,
+                                   libpython, libpython_hint, flet_version, flet_package, prefix,
+                                   base_prefix, soabi, free_threaded, shim_obstacle,
+                                   extension_obstacle)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChosenStage, stage, transport, hostings, hosting_why, why,
                                    fallbacks, doubtful)
@@ -71,11 +73,20 @@ class ProgramEnvironment {
 Result<UniqueFd> WriteHandover(const Handover& handover) {
   // Not text: arguments and paths may be bytes that are no UTF-8.
   const std::vector<std::uint8_t> bytes = Json::to_cbor(Json(handover));
+  const auto refused = [](int number) {
+    return MakeError(Errc::kSetup, "cannot hand the run over to the program that hosts Python: " +
+                                       CauseAndRemedy(number, "use --stage 1"));
+  };
   const UniqueFd low(::memfd_create("fletbridge", MFD_CLOEXEC));
-  // A number that no shell script uses, since the interpreter may be started by one.
+  if (!low) return refused(errno);
+  // A number that no shell script uses, since the interpreter may be started by one; and a lower
+  // one where the limit of descriptors does not let us have it.
   UniqueFd fd(::fcntl(low.get(), F_DUPFD, 100));
-  if (!fd || ::write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-    return MakeError(Errc::kSetup, std::string("no memory to hand over: ") + std::strerror(errno));
+  if (!fd && errno == EINVAL) fd.reset(::fcntl(low.get(), F_DUPFD, 10));
+  if (!fd) return refused(errno == EINVAL ? EMFILE : errno);
+  const ssize_t written = ::write(fd.get(), bytes.data(), bytes.size());
+  if (written < 0) return refused(errno);
+  if (written != static_cast<ssize_t>(bytes.size())) return refused(ENOMEM);
   return fd;
 }
 
@@ -98,12 +109,13 @@ Error Become(Hosting hosting, const Handover& handover, const std::vector<std::s
   Environment added{
       {kHandoverVariable, std::to_string(fd->get()) + ":" + std::to_string(::getpid())}};
   std::string program = StaticProgramPath();
+  std::string name = handover.python.executable;
   if (hosting == Hosting::kInterpreter) {
-    program = handover.python.path;
+    name = program = handover.python.path;
     added.emplace_back(kExtensionVariable, ExtensionPath());
     PointToShim(ShimFolder(), added);
   }
-  std::vector<std::string> words{handover.python.path};
+  std::vector<std::string> words{name};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

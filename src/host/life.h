@@ -47,8 +47,9 @@ struct LifePatience {
   std::chrono::milliseconds signalled{1000};  // from a signal until the app heeds
   std::chrono::milliseconds unreachable{500};     // as `told`, for an app that never listened
   std::chrono::milliseconds interrupted{1000};    // from Interrupt() until the app heeds or ends
-  std::chrono::milliseconds forced{500};          // the same after a second signal
+  std::chrono::milliseconds forced{500};          // the same after a signal
   std::chrono::milliseconds lost{3000};           // from a lost session until the app ends
+  std::chrono::milliseconds broken{200};          // the same, where it broke the protocol
   std::chrono::milliseconds before_notice{3000};  // from heeding until that is waited for is said
   std::chrono::milliseconds start_notice{10000};  // the same for a start
 };
@@ -157,6 +158,7 @@ class Life {
   bool returned_ = false;  // ft.run() has
   std::chrono::milliseconds asked_patience_{};
   std::optional<Error> cause_;  // why we ended the app
+  Error session_lost_;          // by the app, that perhaps ends
   std::optional<Error> lost_;
   std::optional<Error> app_closed_;
   int signal_ = 0;

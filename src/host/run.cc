@@ -3,15 +3,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "common/base/log.h"
+#include "common/base/own_file.h"
 #include "common/base/user_folder.h"
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
 #include "common/process/surroundings.h"
+#include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "common/python/running.h"
 #include "src/host/factory.h"
@@ -39,7 +41,9 @@ int Fail(const Error& error) {
 }
 
 std::string AppFolder(const RunRequest& request) {
+  std::error_code error;
   if (request.script.empty()) return ".";
+  if (fs::is_directory(request.script, error)) return request.script;
   const std::string folder = fs::path(request.script).parent_path();
   return folder.empty() ? "." : folder;
 }
@@ -53,20 +57,25 @@ Generation GenerationOf(const Interpreter& python) {
 bool TakesSocket(const Interpreter& python) {
   std::error_code error;
   const fs::path flet = python.flet_package;
-  return python.loads_shim && (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
-                               fs::exists(flet / "flet_socket_server.py", error));
+  return python.shim_obstacle.empty() &&
+         (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
+          fs::exists(flet / "flet_socket_server.py", error));
 }
 
 Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
-  Result<Interpreter> python = RecallInterpreter(*path);
+  Result<Interpreter> python =
+      RecallInterpreter(*path, request.script.empty() ? "." : request.script);
   if (!python) return python;
   if (python->major != 3 || python->minor < 10 || python->minor > 14) {
     return MakeError(Errc::kSetup, *path + " is Python " + python->Version() +
                                        "; CPython 3.10 to 3.14 is needed: name one with --python");
   }
   if (python->flet_version.empty()) {
+    // Started with -S or -I it may have one that it does not see.
+    if (const std::string obstacle = OwnProcessObstacle(*python); !obstacle.empty())
+      return MakeError(Errc::kSetup, obstacle + "; name another one with --python");
     return MakeError(Errc::kSetup,
                      "no flet in " + python->prefix + "; run " + *path +
                          " -m pip install flet, or name another environment with --python");
@@ -168,7 +177,9 @@ int RunHere(Handover& run) {
   auto loop = std::make_unique<EventLoop>();
 
   AppSpec spec;
-  spec.python = run.python.path;
+  const bool is_named =
+      run.chosen.hostings.empty() || run.chosen.hostings.front() == Hosting::kInterpreter;
+  spec.python = is_named ? run.python.path : run.python.executable;
   spec.arguments = AppArguments(request);
   spec.environment = request.environment;
   const std::string code_cache = CodeCache(run);
@@ -226,6 +237,7 @@ int RunHere(Handover& run) {
 int End(const RunRequest& request, int code) {
   if (request.shown_by != "desktop") return code;
   std::fflush(nullptr);
+  FlushLog();
   ::_exit(code);
 }
 
@@ -300,10 +312,11 @@ int RunHandedOver(int fd) noexcept try {
   Result<Handover> run = ReadHandover(fd);
   if (!run) return Fail(run.error());
   SetLogLevel(static_cast<LogLevel>(run->log_level));
+  SetLogStart(SteadyTime(std::chrono::nanoseconds(run->start_ns)));
   run->python.libpython.clear();  // it is in this process
   return RunHere(*run);
 } catch (const std::exception& error) {
-  Log(LogLevel::kError, error.what());
+  Log(LogLevel::kError, CauseOf(error));
   return kFailureCode;
 }
 
@@ -311,6 +324,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   static Timeline timeline;
   IgnoreBrokenPipes();
   RunRequest request = asked;
+  request.is_client = true;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
   // Flet does not say which one it is.
   Interpreter python;
@@ -338,9 +352,9 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   if (!ui) return Fail(ui.error());
   if (!pid_file.empty()) {
     // Python kills the process whose number it finds here; it removes the file itself.
-    std::ofstream out(pid_file);
-    out << ::getpid();
-    if (!out.flush()) Log(LogLevel::kWarning, "cannot write the pid file " + pid_file);
+    if (Result<> written = WriteOwnFile(pid_file, std::to_string(::getpid())); !written)
+      Log(LogLevel::kWarning,
+          "cannot write the pid file " + pid_file + ": " + written.error().Line());
   }
   SessionParts parts;
   parts.report = BeginReport(request);

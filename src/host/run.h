@@ -52,6 +52,7 @@ struct RunRequest {
   BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
 
   // Decided by the host, once.
+  bool is_client = false;     // the app has started us, and may be started anew while we run
   std::string shown_by;       // "desktop", "headless" or "attach"
   std::string client_folder;  // desktop: the client that was chosen
   int client_generation = 0;  // what it speaks; 0: it will show

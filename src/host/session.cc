@@ -58,6 +58,10 @@ class Session final : private LifeOrders {
 
   int Run() {
     if (!in_process_) TakeSignals();
+    // An exception in a handler ends the session; the app's process, which this may be, lives.
+    loop_.OnFailure([this](const std::string& what) {
+      life_.Failure(MakeError(Errc::kLimit, "fletbridge itself has failed: " + what));
+    });
     loop_.Start();
     ui_.Start(ui_side_);
     if (!AwaitDecision()) return Finish(kFailureCode);
@@ -180,7 +184,9 @@ class Session final : private LifeOrders {
         if (event.why.code == Errc::kPeerMisbehaved) {
           Log(LogLevel::kError, "the client's session ended: " + event.why.Line());
         } else {
-          Log(LogLevel::kInfo, "the client has gone; waiting for the next");
+          // What `flet run` shows in a watched folder would start the app anew.
+          Log(event.why.code == Errc::kClosed ? LogLevel::kDebug : LogLevel::kInfo,
+              "the client has gone; waiting for the next");
         }
         if (parts_.recorder) parts_.recorder->NewSession();
         life_.ClientGone();
@@ -254,8 +260,10 @@ class Session final : private LifeOrders {
   // What the session comes to is written now, since the app's process may end in any way while its
   // interpreter does; on a thread of its own, since a disk may take its time.
   void OnSessionEnded() override {
+    Verdict verdict = JudgeSession(life_);
+    verdict.reason += "; the app had not ended yet";
     auto write = std::make_shared<std::packaged_task<void()>>(
-        [this, report = Report(JudgeSession(life_)), end = EndOf(JudgeSession(life_), 0)] {
+        [this, report = Report(verdict), end = EndOf(verdict, 0)] {
           EndOnce(end);
           // A pipe or a terminal is written to but once, at the end.
           if (!parts_.report_file.empty() && IsFile(parts_.report_file))

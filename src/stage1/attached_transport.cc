@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "common/app/app_socket.h"
 #include "common/base/log.h"
 #include "common/net/socket_leg.h"
@@ -17,6 +20,9 @@ namespace fletbridge::stage1 {
 namespace {
 
 constexpr std::chrono::seconds kConnectDeadline{10};
+// `flet run` starts the app anew when its files change, after seconds or hours; a person sees no
+// difference to Flet's own client, which looks every 200 ms.
+constexpr std::chrono::milliseconds kLookForAppEvery{100};
 
 // Where nothing says which generation the app speaks: it never speaks first, so it is spoken to as
 // generation 3, beginning with a data packet for a channel that nobody has: Flet of that generation
@@ -28,6 +34,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
       : loop_(loop),
         address_(options.address),
         parent_(loop),
+        look_(loop.io()),
         generation_(options.generation),
         is_told_(options.generation != Generation::kUnknown) {
     if (options.direct) return;
@@ -48,8 +55,9 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   }
 
   void Start(AppSink& sink) override {
-    sink_ = &sink;
-    loop_.Post([this] {
+    loop_.Post([this, &sink] {
+      sink_ = &sink;
+      if (finished_) return TellEnd();  // stopped before it was started
       if (leg_) {
         leg_->Connect(kConnectDeadline);
       } else {
@@ -81,7 +89,10 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   void NewSession() override {
     if (!leg_) return;
     leg_->MarkNewSession();
-    loop_.Post([this] { leg_->NewSession(kConnectDeadline); });
+    loop_.Post([this] {
+      look_.cancel();
+      leg_->NewSession(std::chrono::seconds(0));
+    });
   }
   // It only leaves: the app is our parent, which has got its signals by itself.
   void Leave() override { Finish({}); }
@@ -95,6 +106,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
     return {};
   }
+  // Only after Start(): until then there is no connection.
   void OnPacket(Packet&& packet) override {
     if (!is_told_) Told(Generation::kG3);
     sink_->OnPacket(std::move(packet));
@@ -107,17 +119,35 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     sink_->OnConnected();
   }
   void OnSessionLost(const Error& why) override {
-    if (is_told_ || why.code != Errc::kPeerGone) {
-      Finish(why);
-      return;
-    }
+    if (why.code != Errc::kPeerGone) return Finish(why);
+    if (is_told_) return WaitForAnother(why);
     lost_ = why;
     leg_->port().Disconnect();
     leg_->port().SetGeneration(Generation::kG2);
     for (Packet& packet : Told(Generation::kG2)) (void)leg_->port().Send(std::move(packet));
     leg_->Connect(std::chrono::seconds(0));  // an app that has ended does not listen any more
   }
-  void OnConnectFailed(const Error& why) override { Finish(lost_.value_or(why)); }
+  void OnConnectFailed(const Error& why) override {
+    if (connected_once_ && !lost_ && why.code == Errc::kLimit) return LookLater();
+    Finish(lost_.value_or(why));
+  }
+  // The app may come back, as `flet run` has it do, while its starter, our parent, lives. Whether
+  // that has ended as well shows within moments.
+  void WaitForAnother(const Error& why) {
+    look_.expires_after(kLookForAppEvery);
+    look_.async_wait([this, why](boost::system::error_code error) {
+      if (error || finished_) return;
+      Log(LogLevel::kDebug, "the app has gone; looking for it at " + address_.Text());
+      LookLater();  // a UI with nobody to send away begins no other session
+      sink_->OnSessionLost(why);
+    });
+  }
+  void LookLater() {
+    look_.expires_after(kLookForAppEvery);
+    look_.async_wait([this](boost::system::error_code error) {
+      if (!error && !finished_ && !leg_->port().connected()) leg_->Connect(std::chrono::seconds(0));
+    });
+  }
   // What was said before the app's generation was known.
   std::vector<Packet> Told(Generation generation) {
     Log(LogLevel::kDebug,
@@ -128,20 +158,26 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     return std::exchange(said_, {});
   }
   void Finish(const Error& why) {
-    if (sink_ == nullptr || std::exchange(finished_, true)) return;
+    if (std::exchange(finished_, true)) return;
+    why_ = why;
     parent_.Close();
+    look_.cancel();
     if (leg_) leg_->Close();
-    const bool ended = !why.code || why.code == Errc::kPeerGone;
+    if (sink_ != nullptr) TellEnd();
+  }
+  void TellEnd() {
+    const bool ended = !why_.code || why_.code == Errc::kPeerGone;
     const int code = ended ? 0 : 70;
-    sink_->OnExited(code, ended ? Error() : why);
+    sink_->OnExited(code, ended ? Error() : why_);
     exited_.set_value(code);
   }
 
   EventLoop& loop_;
   const SocketAddress address_;
-  AppSink* sink_ = nullptr;  // set in Start()
+  AppSink* sink_ = nullptr;  // loop's thread only; since Start()
   std::promise<int> exited_;
   ParentWatch parent_;
+  boost::asio::steady_timer look_;
   std::atomic<Generation> generation_;
   std::atomic<bool> is_told_;  // written under mutex_
   std::mutex mutex_;
@@ -150,6 +186,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   std::optional<Error> lost_;
   bool connected_once_ = false;
   bool finished_ = false;
+  Error why_;  // since finished_
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Room: src/stage1. The other direction of start: the app runs already and has started us as its
-// client. Its end is seen as the end of the connection or of its process, our parent; Stop() only
-// leaves. Created by src/host. Contract and threads: common/transport/app_transport.h.
+// client. Its end is that of our parent: the app's process, or that of `flet run`, which ends the
+// app and starts it anew when its files change; so a connection that ends may come back. Stop()
+// only leaves, also before Start(). Created by src/host. Contract and threads:
+// common/transport/app_transport.h.
 #pragma once
 
 #include <memory>

@@ -31,7 +31,10 @@ class HostedSocketTransport final : public SocketApp {
   }
 
   void Interrupt() override { app_.Interrupt(); }
-  void Kill() override { app_.Kill(); }
+  void Kill() override {
+    Leave();  // else the end waits for what the app still says, on the thread that ends it
+    app_.Kill();
+  }
 
  private:
   HostedOptions Hosted(std::string libpython) {

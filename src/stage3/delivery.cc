@@ -331,7 +331,7 @@ bool Delivery::HandOver(Message& message) {
       DropHandlersBefore(static_cast<std::uint64_t>(message.port));
       return ChooseReader();
     case Message::Kind::kNewClient: {
-      inbox_.MarkerDone();
+      inbox_.NewClientDone();
       const bool ok = new_client_ == nullptr || Call(new_client_, nullptr);
       if (hooks_.on_new_client) hooks_.on_new_client();
       return ok;
@@ -390,7 +390,7 @@ PyObject* Delivery::HandlerOf(std::int64_t port) const {
 }
 
 bool Delivery::DeliverBytes(Message& message, bool& delivered) {
-  if (HandlerOf(message.port) == nullptr) return true;
+  if (inbox_.is_stale() || HandlerOf(message.port) == nullptr) return true;
   PyObject* bytes = MakeBytes(message.payload, message.prefix, message.skip);
   if (bytes == nullptr) {
     PrintException(Py().none);

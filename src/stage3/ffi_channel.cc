@@ -120,9 +120,7 @@ void FfiChannel::Start() { reader_->Deliver(); }
 
 void FfiChannel::NewSession() {
   sessions_to_skip_.fetch_add(1);
-  Message marker;
-  marker.kind = Message::Kind::kNewClient;
-  inbox_.PushMarker(std::move(marker));
+  inbox_.PushNewClient();
 }
 
 void FfiChannel::Close() {

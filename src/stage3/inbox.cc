@@ -130,6 +130,13 @@ void Inbox::PushMarker(Message&& marker) {
   if (queue_.PushMarker(std::move(marker))) Wake();
 }
 
+void Inbox::PushNewClient() {
+  new_clients_.fetch_add(1);
+  Message marker;
+  marker.kind = Message::Kind::kNewClient;
+  PushMarker(std::move(marker));
+}
+
 void Inbox::Wake() noexcept {
   // Who reads may change at this moment: then the new one is woken by that (SetReader).
   if (const int fd = wake_fd_.load(); fd >= 0) Signal(fd);
@@ -155,10 +162,17 @@ void Inbox::MarkerDone() {
   if (queue_.Release(0) && on_room_) on_room_();
 }
 
+void Inbox::NewClientDone() {
+  new_clients_.fetch_sub(1);
+  MarkerDone();
+}
+
 void Inbox::DropAll() {
   for (Message message; queue_.Pop(message);) {
     if (message.kind == Message::Kind::kBytes) {
       Done(message.payload.size(), false);
+    } else if (message.kind == Message::Kind::kNewClient) {
+      NewClientDone();
     } else {
       MarkerDone();
     }

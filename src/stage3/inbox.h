@@ -90,6 +90,8 @@ class Inbox {
   [[nodiscard]] SendResult Push(Message&& message);
   // Gets in whatever the limits say, and when it is shut.
   void PushMarker(Message&& marker);
+  // A new client comes: what waits, of the one before, is no longer for anybody.
+  void PushNewClient();
   void Open() noexcept { open_.store(true); }
   void Shut() noexcept { open_.store(false); }
   [[nodiscard]] bool is_open() const noexcept { return open_.load(); }
@@ -105,6 +107,9 @@ class Inbox {
   // A popped message is done with.
   void Done(std::size_t payload_bytes, bool delivered);
   void MarkerDone();
+  void NewClientDone();
+  // What is popped belongs to a client that is gone.
+  [[nodiscard]] bool is_stale() const noexcept { return new_clients_.load() != 0; }
   // False if a message has come in the meantime.
   [[nodiscard]] bool MaySleep() { return queue_.PrepareToSleep(); }
   // Drops all that waits.
@@ -127,6 +132,7 @@ class Inbox {
   UniqueFd thread_wake_;
   std::atomic<int> wake_fd_{-1};  // of the reader
   std::atomic<bool> open_{false};
+  std::atomic<int> new_clients_{0};  // that wait
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> delivered_{0};

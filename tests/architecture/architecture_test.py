@@ -21,6 +21,25 @@ HEAVY_EXCEPTIONS: dict[str, str] = {
     "common/python/api.h": "it is CPython's own interface, only for sources that implement a Python module",
 }
 
+# What the event loop runs, where nothing may wait.
+LOOP_ROOMS = {"common/app", "common/net", "common/process", "common/transport", "src/packaged", "src/stage1",
+              "src/stage2", "src/stage3", "src/ui/attach", "src/ui/headless", "src/ui/replay"}
+LOOP_FILES = {"common/base/event_loop.cc", "src/host/relay.cc", "src/host/session.cc"}
+# (file, call): reason.
+WAITING_EXCEPTIONS = {
+    ("common/app/socket_app.cc", "accept4"): "the listener does not wait, and what it gives is closed at once",
+    ("common/process/child.cc", "waitpid"): "a child that SIGKILL has just ended",
+}
+# A call that may wait -> what keeps it from waiting.
+WAITING = {
+    "socket": r"\bSOCK_NONBLOCK\b", "accept4": r"\bSOCK_NONBLOCK\b", "accept": None,
+    "poll": r",\s*0\s*$", "ppoll": None, "select": None, "pselect": None, "epoll_wait": r",\s*0\s*$",
+    "flock": r"\bLOCK_NB\b", "wait": None, "waitpid": r"\bWNOHANG\b", "sigwait": None, "sigwaitinfo": None,
+    "sleep": None, "usleep": None, "nanosleep": None, "sleep_for": None, "sleep_until": None, "system": None,
+    "getaddrinfo": None, "lockf": None,
+}
+CALL = re.compile(r"(?<!\.)(?<!->)::(%s)\(" % "|".join(WAITING))
+
 HEAVY = re.compile(r"<(boost/(asio|beast|process)\b|Python\.h|msgpack\b)[^>]*>")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|(<[^>]+>))', re.MULTILINE)
 CODE = {".h", ".cc"}
@@ -124,6 +143,24 @@ class House:
                                   f"by {included}")
         return sorted(wrong)
 
+    def waiting_calls(self):
+        """(file, call, text) of each call in the event loop's rooms that may wait. A connect() does not, on
+        a socket that was made so."""
+        found = []
+        for name in self.files:
+            if room_of(name) not in LOOP_ROOMS and name not in LOOP_FILES:
+                continue
+            code = re.sub(r"//[^\n]*", "", self.text(name))
+            for match in CALL.finditer(code):
+                depth, at = 1, match.end()
+                while depth and at < len(code):
+                    depth += {"(": 1, ")": -1}.get(code[at], 0)
+                    at += 1
+                guard, inside = WAITING[match[1]], code[match.end():at - 1]
+                if guard is None or not re.search(guard, inside):
+                    found.append((name, match[1], " ".join(code[match.start():at].split())))
+        return found
+
     def unbuilt(self):
         """Rooms without a target, and sources that no CMakeLists.txt names."""
         wrong = []
@@ -179,6 +216,10 @@ class Architecture(unittest.TestCase):
     def test_heavy_libraries_stay_in_their_rooms(self):
         self.expect_none(self.house.heavy_headers())
 
+    def test_nothing_waits_on_the_event_loop(self):
+        self.expect_none([f"{name}: {text} may wait" for name, call, text in self.house.waiting_calls()
+                          if (name, call) not in WAITING_EXCEPTIONS])
+
     def test_every_room_and_source_is_built(self):
         self.expect_none(self.house.unbuilt())
 
@@ -187,6 +228,10 @@ class Architecture(unittest.TestCase):
         gone = [f"{a} -> {b}" for a, b in ARROW_EXCEPTIONS
                 if (ROOT / a).is_dir() and (a, b) not in rooms]
         gone += [name for name in HEAVY_EXCEPTIONS if name not in self.house.files]
+        waiting = {(name, call) for name, call, _ in self.house.waiting_calls()}
+        gone += [f"{name}: {call}" for name, call in WAITING_EXCEPTIONS if (name, call) not in waiting]
+        gone += [room for room in sorted(LOOP_ROOMS) if room not in map(room_of, self.house.files)]
+        gone += sorted(LOOP_FILES - set(self.house.files))
         self.expect_none(gone)
 
 
@@ -230,6 +275,17 @@ class Reader(unittest.TestCase):
             "common/net/own.cc": '#include "common/net/inner.h"\n',
         })
         self.assertEqual(len(house.heavy_headers()), 1, house.heavy_headers())
+
+    def test_finds_a_call_that_waits_on_the_event_loop(self):
+        house = self.house({
+            "common/net/a.cc": "::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);\n"
+                               "::socket(AF_INET,\n         SOCK_STREAM | SOCK_NONBLOCK, f(0));\n"
+                               "// ::sleep(1);\n",
+            "common/net/b.cc": "::poll(&one, 1, 0); ::poll(&one, 1, Left(0));\n",
+            "src/ui/attach/c.cc": "std::this_thread::sleep_for(1ms); timer.wait(); ::waitpid(pid, &s, WNOHANG);\n",
+            "src/host/run.cc": "::sleep(1);\n",
+        })
+        self.assertEqual([call for _, call, _ in house.waiting_calls()], ["socket", "poll", "sleep_for"])
 
     def test_finds_what_is_not_built(self):
         house = self.house({

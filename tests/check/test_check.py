@@ -14,6 +14,7 @@ import sysconfig
 import tempfile
 import time
 import unittest
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +111,31 @@ class Sources(Folder):
         self.write("other.py", "import os\nos.closerange(3, 9)\n")
         self.assertEqual(self.ids(self.folder / "main.py"), ["shop/data.py:2 FB110"])
         self.assertEqual(self.ids(), ["other.py:2 FB110", "shop/data.py:2 FB110"])
+
+    def testAnArchiveStandsForItsMainAndWhatThatImports(self):
+        def pack(name, **files):
+            with zipfile.ZipFile(self.folder / name, "w") as archive:
+                for file, text in files.items():
+                    archive.writestr(file.replace("__slash__", "/") + ".py", text)
+            return self.folder / name
+        bad = "import os\nos.closerange(3, 9)\n"
+        app = pack("app.pyz", __main__="import flet\nfrom shop import data\n", shop__slash__data=bad, other=bad,
+                   flet__slash__app=bad)
+        self.assertEqual(self.ids(app), ["shop/data.py:2 FB110"])
+        self.assertEqual(self.check(target=str(app))[0], 1)
+        code, _, err = self.check(target=str(pack("none.pyz", shop="")))
+        self.assertEqual((code, err.count("\n")), (2, 1), err)
+        self.assertIn("there is no __main__.py", err)
+        outside = self.folder / "outside.pyz"
+        with zipfile.ZipFile(outside, "w") as archive:
+            archive.writestr("__main__.py", "")
+            archive.writestr("../outside.py", bad)
+        self.assertEqual(self.ids(outside), [])
+        self.assertFalse((self.folder / "outside.py").exists())
+        cut = self.folder / "cut.pyz"
+        cut.write_bytes(app.read_bytes().replace(b"import flet", b"export flet"))
+        code, _, err = self.check(target=str(cut))
+        self.assertEqual((code, err.count("\n")), (2, 1), err)
 
     def testFoldersOfOthersAreLeftOut(self):
         bad = "import os\nos.closerange(3, 9)\n"

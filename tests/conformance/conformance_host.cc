@@ -2,15 +2,14 @@
 // thread and may end the process.
 //     conformance_host VARIANT SCENARIO
 // Exit code 0 if all held; else lines "FAIL: ..." on stderr.
-#include <dirent.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
+#include <dirent.h>
 #include <exception>
 #include <memory>
 #include <string>
 #include <thread>
+#include <unistd.h>
 
 #include "tests/conformance/scenarios.h"
 

@@ -2,9 +2,8 @@
 // folder, spoken to by lines, killed, and looked at for what it leaves behind. One thread.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
+#include <sys/types.h>
 
 #include "common/base/unique_fd.h"
 

@@ -91,7 +91,7 @@ std::vector<Scenario> KillScenarios() {
       {"at_traffic", single, At(ReachTraffic)},
       {"at_half_to_ui", single, At(ReachHalfToUi)},
       {"at_half_to_app", single, At(ReachHalfToApp)},
-      {"stranger", {.start = "deaf_hold"}, MeetsAStranger},
+      {"stranger", {.start = "deaf_hold", .patience = Plan::Impatient()}, MeetsAStranger},
   };
 }
 

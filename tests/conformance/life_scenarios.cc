@@ -1,4 +1,6 @@
 #include <chrono>
+#include <csignal>
+#include <thread>
 
 #include "tests/conformance/scenarios.h"
 
@@ -9,15 +11,13 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using std::chrono::steady_clock;
 
-constexpr StopDeadlines kPatient{10000ms, 5000ms, false};
-
 void AwaitEcho(Rig& rig) {
   rig.Send(PacketType::kControl, Buffer(std::string_view("hello")));
   Require(rig.Next().payload.text() == "hello", "no echo");
 }
 
 void StopAndAwaitEnd(Rig& rig, Errc expected = Errc::kClosed) {
-  rig.transport().Stop(kPatient);
+  rig.Stop();
   const Error why = rig.AwaitClosed();
   Require(why.code == expected, "closed because of: " + why.code.message() + ", " + why.Line());
   rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
@@ -73,20 +73,20 @@ void NeverListens(Rig& rig) {
   rig.AwaitUntil("the end", [&] { return rig.exited(); });
   const Error why = rig.AwaitClosed();
   Require(why.code == Errc::kLimit, "closed because of: " + why.Line());
-  Require(why.context.find("in time") != std::string::npos, "no cause in: " + why.context);
+  Require(why.context.find("within") != std::string::npos, "no cause in: " + why.context);
 }
 
 void StopsFromManyThreads(Rig& rig) {
   AwaitEcho(rig);
   std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) threads.emplace_back([&rig] { rig.transport().Stop(kPatient); });
+  for (int i = 0; i < 8; ++i) threads.emplace_back([&rig] { rig.Stop(); });
   for (std::thread& thread : threads) thread.join();
   StopAndAwaitEnd(rig);
 }
 
 void StopsBeforeConnect(Rig& rig) {
   rig.AwaitTold("at", "started");
-  rig.transport().Stop({500ms, 500ms, false});
+  rig.Stop();
   rig.ExpectExit(rig.in_process() ? 130 : 143);  // an app that has not yet taken its signals
   rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
   Require(rig.AwaitClosed().code == Errc::kClosed, "closed for another reason");
@@ -97,15 +97,17 @@ void StopsAfterExit(Rig& rig) {
   rig.ExpectExit(3);
   rig.Order({{"do", "exit"}, {"how", "exit"}, {"code", 3}});
   rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
-  for (int i = 0; i < 3; ++i) rig.transport().Stop({0ms, 0ms, false});
+  for (int i = 0; i < 3; ++i) rig.Stop();
   Require(rig.AwaitClosed().code == Errc::kPeerGone, "closed for another reason");
 }
 
 void StopsADeafApp(Rig& rig) {
   AwaitEcho(rig);
   rig.ExpectExit(137);
+  rig.Order({{"do", "stall"}});  // its event loop stands still
+  rig.AwaitTold("at", "stalled");
   const auto begin = steady_clock::now();
-  rig.transport().Stop({300ms, 300ms, false});
+  rig.Stop();
   rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
   const auto took = steady_clock::now() - begin;
   Require(took >= 600ms, "the deadlines were not kept");
@@ -126,8 +128,40 @@ void StopsWithAFullQueue(Rig& rig) {
   do packet = {PacketType::kControl, Buffer(kMiB)};
   while (rig.transport().Send(std::move(packet)) == SendResult::kAccepted);
   rig.ExpectExit(137);  // stalled for ever
-  rig.transport().Stop({300ms, 300ms, false});
+  rig.Stop();
   rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
+}
+
+void EndsADeafAppAtASecondSignal(Rig& rig) {
+  AwaitEcho(rig);
+  rig.ExpectExit(137);
+  rig.Order({{"do", "stall"}});
+  rig.AwaitTold("at", "stalled");
+  for (int i = 0; i < 2; ++i) rig.Signal(SIGTERM);
+  rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
+}
+
+// What the app does behind ft.run() takes longer than all deadlines together.
+void LetsTheAppFinish(Rig& rig) {
+  AwaitEcho(rig);
+  rig.Stop();
+  rig.AwaitTold("at", "cleaning");
+  std::this_thread::sleep_for(1500ms);  // that nothing happens has no event
+  Require(!rig.exited(), "the app was ended in its own work");
+  rig.Go();
+  rig.AwaitTold("at", "clean");
+  rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
+  Require(rig.AwaitClosed().code == Errc::kClosed, "closed for another reason");
+}
+
+void NeverStarts(Rig&) {}
+
+// Asked to end while it is being started: at no moment is it left behind, or started for good.
+void StopsInTheStart(Rig& rig) {
+  rig.Stop();
+  rig.ExpectExit(kAnyExit);
+  rig.AwaitUntil("the app's end", [&] { return rig.exited(); });
+  Require(rig.AwaitClosed().code == Errc::kClosed, "closed for another reason");
 }
 
 void BeginsANewSession(Rig& rig) {
@@ -169,6 +203,12 @@ void KeepsSessionsApart(Rig& rig) {
   }
 }
 
+LifePatience Within(std::chrono::milliseconds listening) {
+  LifePatience patience = Plan::Impatient();
+  patience.listening = listening;
+  return patience;
+}
+
 }  // namespace
 
 std::vector<Scenario> LifeScenarios() {
@@ -184,13 +224,17 @@ std::vector<Scenario> LifeScenarios() {
       {"exit_in_flight", {}, ExitsInFlight},
       {"exit_early", {.start = "exit"}, [](Rig& rig) { ExitsBeforeListening(rig, 3); }},
       {"raise_early", {.start = "raise"}, [](Rig& rig) { ExitsBeforeListening(rig, 1); }},
-      {"never_listens", {.start = "deaf_hold", .connect_deadline = 700ms}, NeverListens},
+      {"never_listens", {.start = "deaf_hold", .patience = Within(700ms)}, NeverListens},
       {"stop_threads", {}, StopsFromManyThreads},
-      {"stop_early", {.start = "hold"}, StopsBeforeConnect},
+      {"stop_first", {.stop_first = true}, NeverStarts},
+      {"stop_start", {.start = "hold", .patience = Plan::Impatient()}, StopsInTheStart},
+      {"stop_early", {.start = "hold", .patience = Plan::Impatient()}, StopsBeforeConnect},
       {"stop_late", {}, StopsAfterExit},
-      {"stop_deaf", {.start = "deaf"}, StopsADeafApp},
+      {"stop_deaf", {.patience = Plan::Impatient()}, StopsADeafApp},
+      {"stop_signals", {.patience = Plan::Impatient()}, EndsADeafAppAtASecondSignal},
+      {"slow_end", {.start = "slow_end", .patience = Plan::Impatient()}, LetsTheAppFinish},
       {"stop_traffic", {}, StopsInTraffic},
-      {"stop_full", {.start = "deaf"}, StopsWithAFullQueue},
+      {"stop_full", {.patience = Plan::Impatient()}, StopsWithAFullQueue},
       {"new_session", {}, BeginsANewSession},
       {"new_session_send", {}, SendsAtOnceInANewSession},
       {"new_session_traffic", {}, KeepsSessionsApart},

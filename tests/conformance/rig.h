@@ -1,22 +1,23 @@
 // Room: tests/conformance. One AppTransport under test, with the app of peer.py behind it: records
-// what the transport tells, speaks to the app by packets and, when none may flow, by a socket pair.
+// what is told of it, speaks to the app by packets and, when none may flow, by a socket pair. Its
+// life is the machine's, as in the host; the rig is the UI.
 // A scenario drives it from a thread of its own while the main thread belongs to the transport.
 //
 // Every wait ends at once when the app has ended, and after kPatience otherwise; both throw
 // Failure.
 #pragma once
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <sys/types.h>
 #include <thread>
 #include <vector>
 
@@ -25,10 +26,12 @@
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
 #include "common/transport/app_transport.h"
+#include "src/host/life.h"
 
 namespace fletbridge::conformance {
 
 inline constexpr std::chrono::seconds kPatience{40};
+inline constexpr int kAnyExit = -1;
 inline constexpr std::size_t kKiB = 1024;
 inline constexpr std::size_t kMiB = 1024 * kKiB;
 
@@ -43,7 +46,22 @@ struct Plan {
   FlowLimits limits{};
   std::string start = "run";  // CONFORMANCE_START of peer.py
   bool single_session = false;
-  std::chrono::milliseconds connect_deadline{kPatience};
+  LifePatience patience = Patient();
+  bool stop_first = false;  // the UI closes before the app could be started
+
+  // Longer than anything that a scenario waits for.
+  static LifePatience Patient() {
+    LifePatience patience;
+    patience.listening = kPatience;
+    patience.told = std::chrono::seconds(10);
+    patience.interrupted = std::chrono::seconds(5);
+    return patience;
+  }
+  static LifePatience Impatient() {
+    LifePatience patience = Patient();
+    patience.told = patience.interrupted = std::chrono::milliseconds(300);
+    return patience;
+  }
 };
 
 // [session][sender][number] and filler, as peer.py's labelled().
@@ -55,7 +73,7 @@ struct Label {
 // Throws if the packet is not what Labelled() makes.
 [[nodiscard]] Label ReadLabel(const Packet& packet);
 
-class Rig final : public AppSink {
+class Rig final : public AppSink, public LifeOrders {
  public:
   // `variant` is "1:uds", "1:tcp", "2:uds", "2:tcp" or "3:ffi".
   Rig(const std::string& variant, const Plan& plan);
@@ -67,6 +85,10 @@ class Rig final : public AppSink {
   int Run(std::function<void(Rig&)> scenario);
 
   // ---- For scenarios; any thread.
+  // The UI closes: the app is asked to end.
+  void Stop();
+  // A signal that has reached this process and not the app.
+  void Signal(int signal);
   [[nodiscard]] AppTransport& transport() { return *transport_; }
   [[nodiscard]] const std::string& variant() const { return variant_; }
   [[nodiscard]] bool has_sockets() const { return variant_ != "3:ffi"; }
@@ -103,9 +125,28 @@ class Rig final : public AppSink {
   void OnPacket(Packet&& packet) override;
   void OnWritable() override;
   void OnRefused(const Error& why) override;
-  void OnAppEvent(const AppEvent& event) override;
+  void OnListening() override { life_->AppListening(); }
+  void OnConnected() override { life_->AppConnected(); }
   void OnSessionLost(const Error& why) override;
-  void OnSignal(int signal) override;
+  void OnUnreachable(const Error& why) override { life_->AppUnreachable(why); }
+  void OnWord(AppWord word, int number) override;
+  void OnSignal(int, bool) override {}
+  void OnExited(int code, const Error& why) override { life_->AppExited(code, why); }
+
+  void StartApp() override { start_.set_value(true); }
+  void StayUnstarted() override { start_.set_value(false); }
+  void Leave() override { transport_->Leave(); }
+  void PassSignal(int signal, bool has) override { transport_->PassSignal(signal, has); }
+  void Interrupt() override { transport_->Interrupt(); }
+  void Kill() override { transport_->Kill(); }
+  void CloseUi(const Error&) override {}
+  bool EndUiSession(const Error&) override { return false; }
+  void Arm(LifeTimer timer, std::chrono::milliseconds time) override;
+  void Disarm(LifeTimer timer) override;
+  bool WaitsForPerson() override { return false; }
+  void Say(LogLevel, const std::string&) override {}
+  void OnAppEvent(const AppEvent& event) override;
+  void OnSessionEnded() override {}
 
   void WaitFor(const std::string& what, const std::function<bool()>& holds,
                bool despite_exit = false);
@@ -121,6 +162,10 @@ class Rig final : public AppSink {
   UniqueFd side_;         // ours
   UniqueFd side_of_app_;  // the app's, inherited or shared
   std::unique_ptr<AppTransport> transport_;
+  std::unique_ptr<Life> life_;  // loop's thread
+  struct Timers;
+  std::unique_ptr<Timers> timers_;
+  std::promise<bool> start_;
   std::thread driver_;
   std::thread side_reader_;
   int expected_exit_ = 0;

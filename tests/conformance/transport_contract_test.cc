@@ -2,16 +2,15 @@
 // the scenario of the same meaning in a process of its own (conformance_host) and then looks for
 // what is left behind: processes, files, folders. Threads and descriptors are counted in there.
 #include <arpa/inet.h>
+#include <cstring>
+#include <functional>
 #include <netinet/in.h>
 #include <signal.h>
+#include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstring>
-#include <functional>
-#include <string>
 
 #include <gtest/gtest.h>
 
@@ -98,7 +97,11 @@ TEST_P(TransportContract, TellsOfAnAppThatExitsBeforeItListens) { Holds("exit_ea
 TEST_P(TransportContract, TellsOfAnAppThatRaisesBeforeItListens) { Holds("raise_early"); }
 TEST_P(TransportContract, EndsAnAppThatNeverListens) { Holds("never_listens"); }
 TEST_P(ThreadContract, StopsOnceWhenManyThreadsAsk) { Holds("stop_threads"); }
+TEST_P(TransportContract, IsNeverStartedAfterItsUiHasClosed) { Holds("stop_first"); }
+TEST_P(ThreadContract, StopsWhileItIsBeingStarted) { Holds("stop_start"); }
 TEST_P(TransportContract, StopsBeforeTheAppListens) { Holds("stop_early"); }
+TEST_P(ThreadContract, LetsTheAppFinishItsOwnWork) { Holds("slow_end"); }
+TEST_P(TransportContract, EndsADeafAppAtASecondSignal) { Holds("stop_signals"); }
 TEST_P(TransportContract, IgnoresAStopAfterTheExit) { Holds("stop_late"); }
 TEST_P(TransportContract, StopsAnAppThatHeedsNoSignalWithinItsDeadlines) { Holds("stop_deaf"); }
 TEST_P(ThreadContract, StopsInTheMiddleOfTraffic) { Holds("stop_traffic"); }

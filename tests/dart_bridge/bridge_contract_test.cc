@@ -250,6 +250,11 @@ TEST_P(OurThreads, OutlivesTheLoopOfAHandler) { Holds("outlives_loop"); }
 TEST_P(OurThreads, StopsALoopThatHasAHandler) { Holds("54_handler"); }
 TEST_P(OurBridge, CountsWhatIsSent) { Holds("sent"); }
 TEST_P(OurThreads, ShowsItsFiguresToC) { Holds("statistics_c"); }
+TEST_P(OurThreads, KeepsAStopThatComesDuringTheStart) { Holds("stop_in_start"); }
+TEST_P(OurThreads, KeepsAnEndThatComesDuringTheStart) { Holds("finalize_in_start"); }
+TEST_P(OurBridge, RefusesARunByAThreadOfAProgramThatEnds) { Holds("run_in_end"); }
+TEST_P(OurThreads, RedirectsOrRefusesAtEveryMoment) { Holds("redirects_all_along"); }
+TEST_P(OurThreads, TakesEveryCallAtEveryMoment) { Holds("everything_all_along"); }
 TEST_P(OurBridge, IsClosedInAForkedChild) { Holds("fork"); }
 TEST_P(OurBridge, ServesMultiprocessing) { Holds("multiprocessing"); }
 

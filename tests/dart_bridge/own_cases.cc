@@ -1,6 +1,7 @@
 // What fletbridge's library promises beyond the original: the weak points that a bridge can cure,
 // and its own rules.
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -592,6 +593,138 @@ say(sum(name.startswith('registered_') for name in sys.builtin_module_names))
   rig.Expect("200");
 }
 
+// ---- Every function at every moment
+
+// Starts a program whose interpreter is held in the middle of Python's own start.
+void HoldInTheStart(Rig& rig) {
+  std::ofstream(rig.folder() + "/sitecustomize.py") << R"(
+import os
+report, gate = (int(n) for n in os.environ['BRIDGE_TEST_PIPES'].split())
+os.write(report, b'starting\n')
+os.read(gate, 1)
+)";
+  rig.Init();
+  rig.Capture();
+  Start start;
+  start.env_keys = {"PYTHONPATH"};
+  start.env_values = {rig.folder()};
+  start.script = Rig::WithPrelude("time.sleep(60)\n");
+  Same("run", rig.Run(start), 0);
+  rig.Expect("starting");
+}
+
+void LetTheStartGoOn(Rig& rig, const std::string& asked) {
+  Same("install_redirect", rig.bridge().install_redirect(), -1);
+  rig.OpenGate();
+  rig.AwaitEnded();
+  Same("the code after " + asked, rig.vm().Await(kExitPort).integer, 1);
+  Require(rig.captured_stderr().find("KeyboardInterrupt") != std::string::npos,
+          "the program was not interrupted");
+  rig.OpenGate();
+  Same("the next run", rig.RunSync("say('next')\n"), 0);
+  rig.Expect("starting");
+  rig.Expect("next");
+}
+
+void StopInTheStart(Rig& rig) {
+  HoldInTheStart(rig);
+  Same("request_stop", rig.bridge().request_stop(), 0);
+  LetTheStartGoOn(rig, "a stop");
+}
+
+void FinalizeInTheStart(Rig& rig) {
+  HoldInTheStart(rig);
+  rig.bridge().finalize();
+  LetTheStartGoOn(rig, "an end");
+}
+
+// A thread of the program that waited for the program's end would wait for itself.
+void RunInTheEnd(Rig& rig) {
+  Same("run", rig.RunSync(R"(
+import atexit, ctypes, struct
+library = ctypes.CDLL(os.environ['BRIDGE_TEST_LIBRARY'])
+config = ctypes.create_string_buffer(72)
+struct.pack_into('<i', config, 56, 1)
+atexit.register(lambda: say('run', library.serious_python_run(config)))
+atexit.register(lambda: say('stop', library.serious_python_request_stop()))
+atexit.register(lambda: say('redirect', library.dart_bridge_install_stdio_redirect()))
+)"),
+       0);
+  rig.Expect("redirect -1");
+  rig.Expect("stop -1");
+  rig.Expect("run -1");
+}
+
+constexpr int kPrograms = BRIDGE_PATIENCE > 1 ? 10 : 60;
+
+// Calls `functions`, each on a thread of its own, from before the first start to after the last
+// end.
+void CallAllAlong(Rig& rig, const std::vector<std::function<void()>>& functions) {
+  rig.Init();
+  rig.Capture();
+  std::atomic<bool> go{true};
+  std::vector<std::thread> callers;
+  for (const auto& function : functions) {
+    callers.emplace_back([&go, function] {
+      while (go) function();
+    });
+  }
+  std::string wrong;
+  for (int i = 0; i < kPrograms; ++i) {
+    Start start;
+    start.sync = true;
+    start.script = Rig::WithPrelude(
+        "import atexit\n"
+        "atexit.register(time.sleep, 0.002)\n"
+        "threading.Thread(target=time.sleep, args=(0.004,)).start()\n"
+        "time.sleep(0.002)\n");
+    const int code = rig.Run(start);
+    if (code != 0 && code != 1) wrong += " " + std::to_string(code);
+  }
+  go = false;
+  for (std::thread& caller : callers) caller.join();
+  Same("other codes of run", wrong, "");
+  Same("is_python_initialized", rig.bridge().is_initialized(), 0);
+}
+
+void OnlyZeroOrMinusOne(std::string_view what, int code) {
+  if (code == 0 || code == -1) return;
+  std::fprintf(stderr, "%s: %d\n", std::string(what).c_str(), code);
+  std::abort();
+}
+
+void RedirectsAllAlong(Rig& rig) {
+  const auto redirect = [&rig] {
+    OnlyZeroOrMinusOne("install_redirect", rig.bridge().install_redirect());
+  };
+  CallAllAlong(rig, {redirect, redirect});
+}
+
+void EverythingAllAlong(Rig& rig) {
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::microseconds(300)); };
+  CallAllAlong(rig,
+               {[&] { OnlyZeroOrMinusOne("install_redirect", rig.bridge().install_redirect()); },
+                [&] {
+                  OnlyZeroOrMinusOne("request_stop", rig.bridge().request_stop());
+                  pause();
+                },
+                [&] {
+                  rig.bridge().finalize();
+                  pause();
+                },
+                [&] {
+                  rig.bridge().clear_handlers();
+                  rig.Signal({{"protocol", 5}});
+                  rig.bridge().signal(1, nullptr, nullptr);
+                  pause();
+                },
+                [&] {
+                  static_cast<void>(rig.bridge().is_initialized());
+                  static_cast<void>(rig.Enqueue(kHandlerPort, "x"));
+                  pause();
+                }});
+}
+
 // ---- Other processes
 
 void ForkedChild(Rig& rig) {
@@ -684,6 +817,11 @@ std::vector<Case> OwnCases() {
           {"nul_in_file", NulInAFile},
           {"starts_at_once", StartsAtOnce},
           {"registers", RegistersFromManyThreads},
+          {"stop_in_start", StopInTheStart},
+          {"finalize_in_start", FinalizeInTheStart},
+          {"run_in_end", RunInTheEnd},
+          {"redirects_all_along", RedirectsAllAlong},
+          {"everything_all_along", EverythingAllAlong},
           {"fork", ForkedChild},
           {"multiprocessing", Multiprocessing}};
 }

@@ -170,7 +170,7 @@ def free_port():
 class Running:
     """A started program: its output line by line, its end."""
 
-    def __init__(self, argv, env, cwd, report=None, stdin=subprocess.DEVNULL, tty=False):
+    def __init__(self, argv, env, cwd, report=None, stdin=subprocess.DEVNULL, tty=False, pass_fds=()):
         self.argv = [str(a) for a in argv]
         self.report_path = report
         self.address = None
@@ -195,7 +195,7 @@ class Running:
         else:
             self.popen = subprocess.Popen(self.argv, env=env, cwd=cwd, stdin=stdin,
                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                          start_new_session=True)
+                                          start_new_session=True, pass_fds=pass_fds)
             streams = [("out", self.popen.stdout.fileno()), ("err", self.popen.stderr.fileno())]
         self.pid = self.popen.pid
         self.started = time.monotonic()

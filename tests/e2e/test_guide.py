@@ -34,7 +34,7 @@ class Guide(E2E):
         self.assertRegex(of("--sarif"), r"differs +0 +0 +0")
         self.assertEqual(json.loads((chat / "check.sarif").read_text())["version"], "2.1.0")
         self.assertIn("the same: 11 inputs", of("fletbridge diff"))
-        self.assertRegex(of("rollout validate"), r"no mistakes(?s:.*)1 starts, 0 failures")
+        self.assertRegex(of("rollout validate"), r"no mistakes(?s:.*)1 start, 0 failures")
         self.assertRegex((chat / "chat.prom").read_text(), r'fletbridge_starts_total\{app="main.py",.*\} 1\n')
         self.assertRegex(of("more.json"), r"(?s)3 +\d+ +.*higher")
         self.assertRegex(of("sed -i"), r"(?m)^stage +1\b.*(?s:.*)fletbridge.kill is on")

@@ -390,6 +390,106 @@ class HostingChoice(E2E):
         self.assertEqual(run.wait(20), 70, run.shown())
         self.one_line(run, "started with -E, -I or -S")
 
+    # Every way to run an app; auto is the highest stage, in the first hosting that works.
+    WAYS = {"1": ("--stage", "1"), "1:tcp": ("--stage", "1", "--transport", "tcp"),
+            "interpreter": ("--stage", "3", "--hosting", "interpreter"),
+            "static": ("--stage", "2", "--hosting", "static"),
+            "library": ("--stage", "3", "--hosting", "library"), "auto": ("--stage", "auto")}
+
+    def ways(self, *left_out):
+        return {way: flags for way, flags in self.WAYS.items() if way not in left_out and built(way)}
+
+    def script(self, *lines, folder="bin"):
+        """A program that stands in for an interpreter."""
+        path = self.box.home / folder / "python"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(("#!/bin/sh", *lines, "")))
+        path.chmod(0o755)
+        return path
+
+    def testAScriptThatOnlyStartsTheInterpreter(self):
+        self.box.write("app.py", "import sys\nprint(sys.executable, sys.prefix, flush=True)\n" + APP)
+        for folder in ("bin", "a b", "zażółć gęślą"):
+            script = self.script(f'exec {PYTHON} "$@"', folder=folder)
+            link = self.box.home / "link"
+            link.unlink(missing_ok=True)
+            link.symlink_to(script)
+            for python in (script, os.path.relpath(script, self.box.app), link):
+                for way, flags in self.ways(*(() if python == script else ("1:tcp", "static"))).items():
+                    with self.subTest(python=python, way=way):
+                        run = self.go(*flags, python=python)
+                        self.assertEqual(run.wait(30), 0, run.shown())
+                        self.assertEqual(run.text[0].split(), [str(PYTHON), str(VENV)])
+
+    def testAScriptThatSetsTheInterpreterUp(self):
+        own = self.box.home / "own"
+        own.mkdir()
+        (own / "mine.py").write_text("VALUE = 'mine'\n")
+        script = self.script(f'export PYTHONPATH="{own}${{PYTHONPATH:+:$PYTHONPATH}}" SET_UP=1',
+                             f'exec {PYTHON} "$@"')
+        self.box.write("app.py", "import mine, os, sys\nprint(mine.VALUE, os.environ['SET_UP'], "
+                       "os.environ['PYTHONPATH'], sys.path[1:3], flush=True)\n"
+                       "if 'alone' not in sys.argv:\n    " + APP.replace("\n", "\n    ") + "\n")
+        for environment in ({}, {"PYTHONPATH": "/nowhere"}):
+            alone = self.box.launch([script, "app.py", "alone"], env=environment)
+            self.assertEqual(alone.wait(20), 0, alone.shown())
+            for way, flags in self.ways("static", "library").items():
+                with self.subTest(way=way, environment=environment):
+                    run = self.go(*flags, python=script, env=environment)
+                    self.assertEqual(run.wait(30), 0, run.shown())
+                    self.assertEqual(run.out, alone.out)
+        for way, flags in self.ways(*self.WAYS.keys() - {"static", "library"}).items():
+            with self.subTest(way=way):
+                run = self.go(*flags, python=script)
+                self.assertEqual(run.wait(20), 70, run.shown())
+                self.one_line(run, f"not {way}: .*python is no interpreter itself: it starts .* with "
+                              "environment of its own")
+
+    def testAScriptThatKeepsTheShimOutIsRefused(self):
+        for line, why in ((f'exec {PYTHON} -I "$@"', "started with -E, -I or -S"),
+                          (f'exec {PYTHON} -E "$@"', "started with -E, -I or -S"),
+                          (f'exec {PYTHON} -S "$@"', "started with -E, -I or -S"),
+                          (f'PYTHONPATH=/nowhere exec {PYTHON} "$@"', "drops PYTHONPATH"),
+                          (f'exec env -i {PYTHON} "$@"', "drops PYTHONPATH")):
+            script = self.script(line)
+            for way, flags in self.ways().items():
+                with self.subTest(line=line, way=way):
+                    run = self.go(*flags, python=script)
+                    self.assertEqual(run.wait(20), 70, run.shown())
+                    self.one_line(run, "bin/python (cannot (load our|be used)|is no interpreter itself)", ".*"
+                                  if way in ("static", "library") else why)
+            run = self.box.launch([BIN / "fletbridge", "doctor", "--python", script])
+            self.assertEqual(run.wait(20), 1, run.shown())
+            self.assertIn(why, run.text[0])
+
+    def testAScriptThatDoesNotBecomeTheInterpreter(self):
+        """Static and library take the interpreter behind it; else its end would not be the app's."""
+        script = self.script(f'{PYTHON} "$@"', "exit $?")
+        for way, flags in self.ways().items():
+            with self.subTest(way=way):
+                run = self.go(*flags, python=script)
+                if way in ("static", "library", "auto"):
+                    self.assertEqual(run.wait(30), 0, run.shown())
+                else:
+                    self.assertEqual(run.wait(20), 70, run.shown())
+                    self.one_line(run, "starts Python as a process of its own; let it do so with exec")
+
+    def testAFreeThreadedInterpreterIsNotHosted(self):
+        """As its configuration has it."""
+        own = self.box.home / "own"
+        own.mkdir()
+        (own / "threaded.py").write_text("build_time_vars = {'Py_GIL_DISABLED': 1}\n")
+        environment = {"_PYTHON_SYSCONFIGDATA_NAME": "threaded", "PYTHONPATH": own}
+        for way, flags in self.ways("1", "1:tcp", "auto", "static").items():
+            with self.subTest(way=way):
+                run = self.go(*flags, env=environment)
+                self.assertEqual(run.wait(20), 70, run.shown())
+                self.one_line(run, "free-threaded")
+        for way, flags in self.ways("interpreter", "static", "library").items():
+            with self.subTest(way=way):
+                run = self.go(*flags, "--hosting", "auto", env=environment)
+                self.assertEqual(run.wait(30), 0, run.shown())
+
     def testStepsFromAPipeAreReadOnce(self):
         fifo = self.box.name("fifo")
         os.mkfifo(fifo)

@@ -1,6 +1,7 @@
 """`fletbridge record`, `replay`, `diff`, `inspect`: sessions in files, back, and against each other."""
 
 import json
+import os
 import random
 import re
 import signal
@@ -11,6 +12,7 @@ import g2
 import g3
 from harness import BIN, PATIENCE, PYTHON, PYTHON_OF_2, E2E, Variant
 
+NOBODY = 65534
 ONE, TWO, THREE = Variant("1", "uds"), Variant("2", "uds"), Variant("3", "ffi")
 
 BUTTONS = """
@@ -335,6 +337,42 @@ class Files(Base):
         self.assertEqual(self.file.read_text(), "my diary\n")
         for command in (["inspect"], ["replay"], ["diff", self.file]):
             self.one_line(self.fletbridge(*command, self.file, code=2), "it is no recording of fletbridge")
+
+
+    def testWhatAnotherUserHasMadeFirstIsNeitherWrittenNorFollowed(self):
+        shared = self.box.home / "shared"
+        shared.mkdir()
+        shared.chmod(0o1777)
+        app = self.box.write("app.py", BUTTONS)
+        elsewhere = self.box.home / "elsewhere"
+        file, link = shared / "session.rec", shared / "link.rec"
+        file.touch()
+        link.symlink_to(elsewhere)
+        if os.geteuid() == 0:  # else nobody's can be made
+            for theirs in (file, link):
+                os.chown(theirs, NOBODY, NOBODY, follow_symlinks=False)
+            for option in ("--record", "--report"):
+                for path in (file, link):
+                    run = self.box.headless(THREE, app, steps="close\n", options=[option, path])
+                    self.assertEqual(run.wait(60), 2, run.shown())
+                    self.one_line(run, "another user")
+        self.assertEqual(file.stat().st_size, 0)
+        self.assertFalse(elsewhere.exists())
+
+    def testAFifoThatNobodyReadsIsNotWaitedFor(self):
+        self.file = self.box.home / "fifo"
+        os.mkfifo(self.file)
+        run = self.record(THREE, self.box.write("app.py", BUTTONS), "close\n", code=2)
+        self.one_line(run, "nobody reads it")
+
+    def testARecordingOfOursIsReplacedByAFileOfItsOwn(self):
+        app = self.box.write("app.py", BUTTONS)
+        self.record(THREE, app, "close\n")
+        with self.file.open("rb") as spy:
+            before = spy.read()
+            self.record(THREE, app, 'click text="one more"\nclose\n')
+            self.assertEqual(spy.read(), b"", "whoever has the old one open sees nothing of the new one")
+        self.assertNotEqual(self.file.read_bytes(), before)
 
 
 class Secrets(Base):

@@ -1,8 +1,12 @@
 """The app as a whole: its modules, and all that is found in them. Room: python/fletbridge/check."""
 
 import os
+import shutil
 import site
 import sys
+import tempfile
+import weakref
+import zipfile
 from pathlib import Path
 
 from . import look_loop, look_page, look_process, look_surroundings
@@ -10,7 +14,7 @@ from .contexts import STARTS_FLET, Contexts
 from .findings import Finding
 from .names import Module, Names
 from .rules import RULES
-from .source import Source, file_of_module, files_below
+from .source import Source, file_of_module, files_below, unpack
 
 LOOKERS = (look_process, look_loop, look_page, look_surroundings)
 
@@ -36,7 +40,8 @@ class NoSuchApp(Exception):
 
 
 class App:
-    """`target` is a script, of which the app's own modules that it imports are part, or a folder."""
+    """`target` is a script, of which the app's own modules that it imports are part, a zip archive with a
+    `__main__.py`, which is then that script, or a folder."""
 
     def __init__(self, target, facts=None):
         target = Path(target)
@@ -46,6 +51,10 @@ class App:
         if target.is_dir():
             self.root = target.resolve()
             paths = list(files_below(self.root))
+        elif target.is_file() and zipfile.is_zipfile(target):
+            self.root = Path(tempfile.mkdtemp(prefix="fletbridge-check-")).resolve()
+            weakref.finalize(self, shutil.rmtree, self.root, ignore_errors=True)  # at the program's end too
+            target, paths = self._in_archive(target), None
         elif target.is_file():
             self.root = target.resolve().parent
             paths = None
@@ -59,6 +68,16 @@ class App:
         self.names = Names({module.name: module for module in self.modules})
         self.contexts = Contexts(self.names, self.modules)
         self.is_for_web = any(self._asks_for_web(call) for module in self.modules for call in module.calls)
+
+    def _in_archive(self, archive):
+        try:
+            unpack(archive, self.root)
+        except (OSError, ValueError) as error:
+            raise NoSuchApp(f"cannot read {archive}: {error}; name an archive that python can run") from None
+        main = self.root / "__main__.py"
+        if not main.is_file():
+            raise NoSuchApp(f"there is no __main__.py in {archive}; name an archive that python can run")
+        return main
 
     def _asks_for_web(self, call):
         if self.names.outside(call.func) not in STARTS_FLET:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 from .app import WrongUsage
@@ -100,10 +101,8 @@ def cell(kind, events):
 
 def observe(app, request):
     script = Path(request["target"])
-    if script.is_dir():
-        script = script / "main.py"
-        if not script.is_file():
-            raise WrongUsage(f"--run needs a script, and there is no {script}; name the script")
+    if script.is_dir() and not any((script / main).is_file() for main in ("main.py", "__main__.py")):
+        raise WrongUsage(f"--run needs a script, and there is no main.py or __main__.py in {script}; name the script")
     if request.get("steps") and not Path(request["steps"]).is_file():
         raise WrongUsage(f"cannot open {request['steps']}: there is no such file; check --steps")
     # Whoever ends the check ends its run, and finds no folder of it; of a SIGKILL the kernel sees to the first.
@@ -123,6 +122,8 @@ def run(app, request, script, stage):
         out = Path(folder) / "events"
         environment = dict(os.environ, FB_WATCH_FILE=str(out), FB_WATCH_ROOT=str(app.root),
                            FLETBRIDGE_ENDS_WITH=str(os.getpid()))
+        if script.is_file() and zipfile.is_zipfile(script):
+            environment["FB_WATCH_ROOT"] = str(script.resolve())
         if "PYTHONPATH" in os.environ:
             environment["FB_WATCH_PYTHONPATH"] = os.environ["PYTHONPATH"]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(WATCH), os.environ.get("PYTHONPATH"))))

@@ -5,6 +5,7 @@ import ast
 
 from .contexts import LOOP, STARTS_FLET, THREAD, owner
 from .findings import Finding
+from .look_process import taker_in_own_loop
 from .names import FUNCTIONS, Instance, Member, Outside
 
 REQUESTS = {f"{library}.{verb}" for library in ("requests", "httpx")
@@ -197,10 +198,22 @@ def own_loop(app, module, call):
                           why="Python refuses it (RuntimeError) on every stage, as it does today",
                           do="await the coroutine, or hand it to page.run_task()")
         elif owner(call) is None or not app.contexts.is_in(call, THREAD):
-            yield Finding("FB208", module.source, "an event loop of the app's own", call)
+            yield shared_loop(app, module, call)
     elif name in ("asyncio.set_event_loop_policy", "asyncio.set_event_loop", "uvloop.install", "uvloop.run",
                   "nest_asyncio.apply"):
         yield Finding("FB208", module.source, f"{name}() sets the event loop", call)
+
+
+def shared_loop(app, module, call):
+    taker = taker_in_own_loop(app)
+    if not taker:
+        return Finding("FB208", module.source, "an event loop of the app's own", call)
+    return Finding("FB208", module.source, f"an event loop of the app's own, in which {taker} takes SIGTERM or SIGINT",
+                   call, stages="differs differs differs",
+                   why="ft.run_async() returns when the UI has closed, and nobody is told of a signal; a real SIGTERM or "
+                       "Ctrl-C goes to what takes it alone, where Flet alone takes it as well",
+                   do="when ft.run_async() has returned, stop the other; when the other was told of a signal, cancel "
+                      "what awaits ft.run_async()")
 
 
 def second_run(app):

@@ -2,9 +2,9 @@
 
 import ast
 
-from .contexts import LOOP, PROCESS_POOLS, STARTS_FLET, owner
+from .contexts import LOOP, PROCESS, PROCESS_POOLS, STARTS_FLET, THREAD, argument, owner
 from .findings import Finding
-from .names import FUNCTIONS, Function, Instance, Outside
+from .names import COMPREHENSIONS, FUNCTIONS, Function, Instance, Member, Outside
 
 WORKERS = PROCESS_POOLS | {"multiprocessing.Process", "multiprocessing.Manager", "multiprocessing.Queue",
                            "multiprocessing.set_start_method", "multiprocessing.freeze_support",
@@ -16,6 +16,15 @@ SPAWNS = {"subprocess." + name for name in ("run", "call", "check_call", "check_
     | {"os.system", "os.popen", "os.spawnv", "os.spawnl", "os.posix_spawn", "os.spawnvp", "os.spawnlp",
        "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"}
 ENDING = {"SIGTERM", "SIGINT"}
+# What takes SIGTERM and SIGINT for itself while it runs, in the process's main thread: functions, and
+# methods by the class of what they are called on, or by their name where a builder makes it.
+TAKES_SIGNALS = {"uvicorn.run", "hypercorn.asyncio.serve", "aiohttp.web.run_app", "pyrogram.idle", "sanic.Sanic.run"}
+TAKING_METHODS = {
+    "uvicorn.Server": {"serve", "run", "capture_signals", "install_signal_handlers"},
+    "aiogram.Dispatcher": {"start_polling", "run_polling"},
+    "sanic.Sanic": {"run"},
+}
+TAKING_NAMES = {"run_polling": "telegram", "run_webhook": "telegram"}
 
 
 def look(app):
@@ -33,6 +42,8 @@ def look(app):
             elif name in ("signal.signal", "signal.pthread_sigmask") or (
                     isinstance(call.func, ast.Attribute) and call.func.attr == "add_signal_handler"):
                 yield from handler(app, module, call, name or "loop.add_signal_handler")
+            elif taker := takes_signals(app, module, call):
+                yield from handler_of_library(app, module, call, taker)
             elif name in EXECS:
                 yield Finding("FB108", module.source, f"{name}() replaces the process", call)
             elif name in SPAWNS:
@@ -83,19 +94,51 @@ def hard_exit(module, call, name):
                    why="on stage 1 the host is left and says what happened; on 2 and 3 it goes with the app")
 
 
-def signal_names(app, node):
-    """The names of the signals in an expression; numbers as names too."""
+def signal_names(app, node, depth=0):
+    """The names of the signals in an expression; numbers as names too. A loop's variable is what it goes over."""
     known = {15: "SIGTERM", 2: "SIGINT", 9: "SIGKILL", 1: "SIGHUP"}
     found = set()
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Constant) and inner.value in known:
-            found.add(known[inner.value])
+        if isinstance(inner, ast.Constant):
+            if inner.value in known:
+                found.add(known[inner.value])
+            elif isinstance(inner.value, str) and inner.value.startswith("SIG"):  # getattr(signal, "SIGTERM")
+                found.add(inner.value)
         elif isinstance(inner, (ast.Attribute, ast.Name)):
             value = app.names.value(inner)
             name = value.name if isinstance(value, Outside) else ""
             if name.startswith("signal.") and name.rpartition(".")[2].startswith("SIG"):
                 found.add(name.rpartition(".")[2])
+            elif isinstance(inner, ast.Name) and value is None and depth < 8:
+                for source in sources_of(app, inner):
+                    found |= signal_names(app, source, depth + 1)
     return found
+
+
+def sources_of(app, name):
+    """The expressions that a name takes its values from: a loop goes over them, it was given them, or a call does."""
+    node = name
+    while node is not None and not isinstance(node, FUNCTIONS):
+        loops = node.generators if isinstance(node, COMPREHENSIONS) else \
+            [node] if isinstance(node, (ast.For, ast.AsyncFor)) else []
+        over = [loop.iter for loop in loops if any(isinstance(part, ast.Name) and part.id == name.id
+                                                   for part in ast.walk(loop.target))]
+        if over:
+            return over
+        node = node.up
+    scope = name.scope
+    while scope is not None and name.id not in scope.names:
+        scope = scope.parent
+    given = []
+    for what, bound in scope.names[name.id] if scope is not None else ():
+        if what == "value" and bound is not None:
+            given.append(bound)
+        elif what == "annotated" and bound.value is not None:
+            given.append(bound.value)
+        elif what == "parameter":
+            calls = app.contexts._calls_of.get(bound.of, ())
+            given += [one for one in (argument(call, bound.index, bound.arg) for call in calls) if one is not None]
+    return given
 
 
 def stands_for(app, node, names):
@@ -125,28 +168,79 @@ def handler(app, module, call, name):
     if len(call.args) < 2:
         return
     signals = signal_names(app, call.args[1] if name == "signal.pthread_sigmask" else call.args[0]) & ENDING
-    if not signals:
+    if not signals or app.names.outside(call.args[0]) == "signal.SIG_UNBLOCK":
         return
     which = " and ".join(sorted(signals, reverse=True))
     if name == "signal.pthread_sigmask":
-        yield Finding("FB107", module.source, f"{which} is blocked", call, stages="breaks differs differs",
-                      why="a host asks the app to end by SIGTERM, and kills it when it does not")
+        yield Finding("FB107", module.source, f"{which} is blocked", call, why=NOT_HEEDED)
         return
     given = app.names.value(call.args[1])
     if isinstance(given, Outside) and given.name in ("signal.SIG_DFL", "signal.SIG_IGN", "signal.default_int_handler",
                                                       "signal.getsignal"):
         return
-    ends = isinstance(given, Function) and ends_app(app, given.node)
-    on_loop = app.contexts.is_in(call, LOOP)
     message = f"a handler of its own for {which}"
-    if ends or on_loop or "SIGTERM" not in signals:
-        yield Finding("FB107", module.source, message, call,
-                      stages=None if "SIGTERM" in signals else "fine differs differs")
+    if not (isinstance(given, Function) and ends_app(app, given.node)):
+        yield Finding("FB107", module.source, message + " that does not end the app", call, why=NOT_HEEDED)
+    elif on_flets_loop(app, call):
+        yield Finding("FB107", module.source, message, call, stages="fine fine fine", why=AFTER_FLETS)
     else:
-        yield Finding("FB107", module.source, message + " that does not end the app", call,
-                      stages="breaks breaks breaks",
-                      why="Flet alone replaces it; on the stages SIGTERM is how ft.run() is asked to return when "
-                          "the UI has closed: the handler swallows it, and the app is ended by force")
+        yield Finding("FB107", module.source, message, call)
+
+
+NOT_HEEDED = ("the UI's closing comes without a signal, and ft.run() returns; a real SIGTERM or Ctrl-C is passed on, "
+              "and an app that does not end for it is ended by force, where Flet alone has put its own handler in "
+              "place of this one or goes on")
+AFTER_FLETS = "it is set after Flet's, and stays, with Flet alone too; the UI's closing does not call it"
+
+
+def on_flets_loop(app, call):
+    """Whether it runs while Flet does, in main or a handler; a coroutine that only is async may come before."""
+    inside = owner(call)
+    return inside is not None and app.contexts.is_in(call, LOOP) \
+        and not app.contexts.path(inside, LOOP).endswith("is async")
+
+
+def takes_signals(app, module, call):
+    """The name of a library's function that takes SIGTERM and SIGINT for itself, if this calls one, or ''."""
+    value = app.names.value(call.func)
+    name = value.name if isinstance(value, Outside) else ""
+    if isinstance(value, Member) and value.name in TAKING_METHODS.get(value.of.name, ()):
+        name = f"{value.of.name}.{value.name}"
+    elif isinstance(call.func, ast.Attribute) and call.func.attr in TAKING_NAMES and any(
+            imported.partition(".")[0] == TAKING_NAMES[call.func.attr] for imported, _, _ in module.imports):
+        name = f"{TAKING_NAMES[call.func.attr]}'s {call.func.attr}"
+    elif name not in TAKES_SIGNALS:
+        return ""
+    inside = owner(call)
+    contexts = app.contexts.of.get(inside, ()) if inside is not None else ()
+    if not contexts or LOOP in contexts:
+        refused = {"handle_signals": False, "stop_signals": None, "handle_signal": False}
+        refuses = any(item.arg in refused and isinstance(item.value, ast.Constant) and not item.value.value
+                      for item in call.keywords)
+        return "" if refuses else name
+    return "" if THREAD in contexts or PROCESS in contexts else name  # only the main thread can
+
+
+def taker_in_own_loop(app):
+    """What takes SIGTERM or SIGINT in a loop that the app has before Flet comes, in words, or ''."""
+    for module in app.modules:
+        for call in module.calls:
+            if on_flets_loop(app, call):
+                continue
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "add_signal_handler" and call.args \
+                    and signal_names(app, call.args[0]) & ENDING:
+                return "a handler of the loop"
+            if (taker := takes_signals(app, module, call)) and owner(call) is not None:
+                return taker + "()"
+    return ""
+
+
+def handler_of_library(app, module, call, taker):
+    message = f"{taker}() takes SIGTERM and SIGINT for itself"
+    if on_flets_loop(app, call):
+        yield Finding("FB107", module.source, message, call, stages="fine fine fine", why=AFTER_FLETS)
+    else:
+        yield Finding("FB107", module.source, message, call)
 
 
 def ends_app(app, function):

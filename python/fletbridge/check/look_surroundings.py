@@ -223,6 +223,9 @@ def versions(app):
                       do="move the app to Flet 0.70 or later first")
     elif numbers and numbers < (0, 86):
         yield Finding("FB503", module.source, f"Flet {app.facts['flet']} has no bridge for stage 3", node)
-    if sys.implementation.name != "cpython" or not (3, 10) <= sys.version_info[:2] <= (3, 14):
+    if not (3, 10) <= sys.version_info[:2] <= (3, 14):
+        yield Finding("FB502", module.source, "this interpreter has a version that no stage runs", node,
+                      why="every stage is for CPython 3.10 to 3.14")
+    elif sys.implementation.name != "cpython":
         yield Finding("FB502", module.source, "this interpreter cannot share a process with the host", node,
                       stages="fine breaks breaks", why="stages 2 and 3 are for CPython 3.10 to 3.14")

@@ -50,9 +50,10 @@ TABLE = [
          "waits for its client; any other signal takes the UI with it on stages 2 and 3",
          "close the window (page.window.close()) or call sys.exit()"),
     Rule("FB107", "signal-handler", "Handlers of SIGTERM and SIGINT", "differs differs differs",
-         "Flet alone replaces a handler set before ft.run(); on the stages it stays, and is called when the "
-         "UI has closed (SIGTERM) and for Ctrl-C (SIGINT)",
-         "do the clean-up after ft.run() or in atexit, and leave these two signals alone"),
+         "the UI's closing comes without a signal and calls no handler; a real SIGTERM or Ctrl-C is passed on and "
+         "calls this one, where Flet alone has put its own in place of what was set before ft.run()",
+         "do the clean-up after ft.run() or in atexit: an app whose UI has closed comes there, and one that was "
+         "sent a signal too"),
     Rule("FB108", "exec", "os.exec*() in place of the process", "breaks breaks breaks",
          "the session belongs to the process that was: the new program is started as if it were the app "
          "again, and has no UI",
@@ -92,7 +93,7 @@ TABLE = [
          "end has to be forced, for want of those handlers",
          "call ft.run() on the main thread"),
     Rule("FB208", "own-loop", "An event loop of the app's own", "fine fine fine",
-         "ft.run_async() runs in it, and returns when the UI has closed",
+         "ft.run_async() runs in it, and returns when the UI has closed, whoever has taken the loop's signals",
          "nothing"),
     Rule("FB301", "page-url", "page.url", "fine fine differs",
          "it is the path of a socket, or tcp://localhost:PORT, and dartbridge://N on stage 3",
@@ -118,7 +119,8 @@ TABLE = [
     Rule("FB404", "stdin", "Standard input", "fine fine fine",
          "it is the terminal, or whatever fletbridge was started with", "nothing"),
     Rule("FB405", "at-exit", "atexit and threads at the end", "fine fine fine",
-         "ft.run() returns on every stage, and Python ends as ever: atexit is called, daemon threads end",
+         "ft.run() returns on every stage, and what follows it, atexit and threads that are no daemons take as long "
+         "as they need; --end-deadline sets a limit, a second Ctrl-C ends it",
          "nothing"),
     Rule("FB501", "runtime-patch", "Libraries that change the process or the runtime", "fine fine fine",
          "the session runs on every stage and hosting with it", "nothing"),

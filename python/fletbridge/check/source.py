@@ -10,12 +10,15 @@ import os
 import re
 import tokenize
 import warnings
-from pathlib import Path
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
 
 # Folders that hold other people's code, or none. Hidden ones are left out as well.
 NOT_THE_APPS = {"__pycache__", "site-packages", "dist-packages", "node_modules", "build", "dist",
                 "venv", "env", "__pypackages__"}
 LARGEST = 8 << 20  # bytes; a Python file that is longer was written by a program
+LARGEST_ARCHIVE, MOST_FILES = 256 << 20, 20000
 
 IGNORE = re.compile(r"#\s*fletbridge:\s*ignore(?P<file>-file)?\s*\[(?P<ids>[^\]]*)\]")
 
@@ -118,6 +121,28 @@ def files_below(root):
         for name in sorted(files):
             if name.endswith((".py", ".pyw")) and (here / name).is_file():
                 yield here / name
+
+
+def unpack(archive, folder):
+    """Puts the Python files of a zip archive (a zipapp) into the folder; OSError or ValueError if it cannot be read."""
+    left = LARGEST_ARCHIVE
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist()[:MOST_FILES]:
+                path = PurePosixPath(entry.filename)
+                if path.suffix not in (".py", ".pyw") or path.is_absolute() or ".." in path.parts \
+                        or path.parts[0] in ("flet", "flet_desktop", "flet_web", "flet_cli"):
+                    continue
+                with opened.open(entry) as file:
+                    data = file.read(LARGEST + 1)  # what is longer is one finding
+                left -= len(data)
+                if left < 0:
+                    raise ValueError(f"it holds more than {LARGEST_ARCHIVE >> 20} MiB of Python")
+                place = folder / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(data)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 def file_of_module(name, roots):

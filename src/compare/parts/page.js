@@ -153,7 +153,7 @@
   add(header, "p", `${results.started}, fletbridge ${results.version}` +
       (known ? `, Flet ${known.flet}, Python ${known.python}` : "") +
       `; ${m.processors} × ${m.processor}, ${m.kernel}, governor ${m.governor ?? "unknown"}; ` +
-      `${results.rounds} rounds in ${results.seconds.toFixed(0)} s, ended by ${results.stopped_by}; seed ${results.seed}.`, "soft");
+      `${results.rounds} round${results.rounds === 1 ? "" : "s"} in ${results.seconds.toFixed(0)} s, ended by ${results.stopped_by}; seed ${results.seed}.`, "soft");
   add(header, "p", `Ratios are to ${results.baseline}, of medians, with a 95 % interval from the rounds; below 1 is better. ` +
       `Less than ${(results.margin * 100).toFixed(0)} % is called no difference.`, "soft");
   if (!results.complete) add(header, "p", "These results are partial: the run was interrupted or lost a variant.", "note");

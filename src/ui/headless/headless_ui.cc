@@ -20,11 +20,17 @@ using headless::StepRunner;
 // A packet costs memory even if it has no payload.
 constexpr std::size_t kMaxPackets = 65536;
 
+// From the last change to the exception that main() or a handler raised behind it.
+constexpr std::chrono::milliseconds kQuietTime{100};
+
 struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, HeadlessOptions&& options)
       : loop(event_loop),
         limits(options.limits),
-        client(options.width, options.height, [this](Buffer message) { Out(std::move(message)); }) {
+        renews(options.renews),
+        width(options.width),
+        height(options.height),
+        client(NewClient()) {
     if (!options.live_steps.empty()) {
       options.steps.emplace();
       live = std::make_unique<LiveSteps>(
@@ -37,11 +43,16 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     }
     if (options.steps) {
       runner = std::make_unique<StepRunner>(
-          loop, client, std::move(*options.steps), std::move(options.flet_package), paused,
+          loop, client, std::move(*options.steps), std::move(options.flet_package),
+          live ? std::chrono::milliseconds(0) : kQuietTime, paused,
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
       runner->set_first_frame_time(options.first_frame);
     }
+  }
+
+  Client NewClient() {
+    return Client(width, height, [this](Buffer message) { Out(std::move(message)); });
   }
 
   void Post(void (Impl::*method)()) {
@@ -138,6 +149,22 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
+  // The app has ended the session. The steps go on in the next one, with what it shows.
+  void Renew(const Error& why) {
+    if (ended) return;
+    {
+      const std::lock_guard lock(mutex);
+      inbox.clear();
+      queued = 0;
+      full = false;
+    }
+    Tell({UiState::kDisconnected, MakeError(Errc::kClosed, why.Line()), 0});  // nobody has gone
+    client = NewClient();
+    registered = drawn = false;
+    Tell({UiState::kConnected, {}, 0});
+    client.SendRegister();
+  }
+
   void AppGone(const Error& why) {
     if (ended) return;
     if (!begun) {
@@ -201,6 +228,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // set in constructor
   EventLoop& loop;
   const FlowLimits limits;
+  const bool renews;
+  const double width;
+  const double height;
   UiSink* sink = nullptr;  // set by Start()
 
   std::atomic<bool> paused{false};  // any thread
@@ -243,6 +273,12 @@ void HeadlessUi::Start(UiSink& sink) {
 
 void HeadlessUi::Close(const Error& why) {
   impl_->loop.Post([impl = impl_, why] { impl->AppGone(why); });
+}
+
+bool HeadlessUi::EndSession(const Error& why) {
+  if (!impl_->renews) return false;
+  impl_->loop.Post([impl = impl_, why] { impl->Renew(why); });
+  return true;
 }
 
 LatencySamples HeadlessUi::latencies() const {

@@ -2,10 +2,10 @@
 // that keeps the control tree, answers the app, and does what a steps file says. For tests,
 // benchmarks and servers. Used by src/host.
 //
-// Ends with kClosed by itself after the last step, with exit_code 0, or 1 for a step that failed;
-// that has then been printed, and `why` is empty. An app that breaks the protocol ends it with 70
-// and kPeerMisbehaved, which the caller prints. Without steps it stays until Close() or until the
-// app closes its window.
+// Ends with kClosed by itself after the last step, with exit_code 0, or 1 for a step that failed or
+// an exception of the app's that no step expects; that has then been printed, and `why` is empty.
+// An app that breaks the protocol ends it with 70 and kPeerMisbehaved, which the caller prints.
+// Without steps it stays until Close() or until the app closes its window.
 //
 // A latency sample is the time from the sending of an input until the first packet that changes the
 // tree is taken up by the loop; searching for the control and applying the patch are not in it.
@@ -34,6 +34,7 @@ struct HeadlessOptions {
   FlowLimits limits;
   // How long main() may take until it has drawn something; nothing: as long as it likes.
   std::optional<std::chrono::milliseconds> first_frame = std::chrono::minutes(2);
+  bool renews = false;  // registers anew where the app has ended a session and may come back
   // The folder of the app's `flet` package, where the names of icons are looked up; empty if it is
   // unknown: then icon= takes numbers only.
   std::string flet_package;
@@ -47,6 +48,7 @@ class HeadlessUi final : public UiEndpoint {
 
   [[nodiscard]] std::string name() const override { return "headless"; }
   void Start(UiSink& sink) override;
+  [[nodiscard]] bool EndSession(const Error& why) override;
   void Close(const Error& why) override;
   [[nodiscard]] LatencySamples latencies() const override;
 

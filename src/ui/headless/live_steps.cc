@@ -1,5 +1,6 @@
 #include "src/ui/headless/live_steps.h"
 
+#include <algorithm>
 #include <charconv>
 #include <deque>
 
@@ -17,6 +18,9 @@ namespace {
 
 // A driver is trusted no further than that it cannot fill our memory.
 constexpr std::size_t kMaxLine = 1 << 20;
+constexpr std::size_t kMaxText = 1 << 20;                 // of the steps before one `run`
+constexpr std::size_t kMostAnswers = 16;                  // that wait to be read
+constexpr std::int64_t kLongestDelay_ns = 1'000'000'000;  // the loop spins for so long
 
 }  // namespace
 
@@ -25,26 +29,41 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
       : path(std::move(where)), calls(std::move(what)), socket(loop.io()) {}
 
   void Start() {
-    boost::system::error_code error;
-    socket.connect(asio::local::stream_protocol::endpoint(path), error);
-    if (error) {
-      return HangUp(MakeError(Errc::kSetup, "cannot reach whoever gives the steps at " + path +
-                                                ": " + error.message()));
-    }
-    Read();
+    socket.async_connect(
+        asio::local::stream_protocol::endpoint(path),
+        [self = shared_from_this()](boost::system::error_code error) {
+          if (self->stopped) return;
+          if (error) {
+            return self->HangUp(MakeError(Errc::kSetup, "cannot reach whoever gives the steps at " +
+                                                            self->path + ": " + error.message()));
+          }
+          self->connected = true;
+          if (!self->output.empty()) self->WriteNext();
+          self->Read();
+        });
   }
 
   void Read() {
+    if (stopped || reading || output.size() >= kMostAnswers) return;
+    reading = true;
     asio::async_read_until(
         socket, asio::dynamic_buffer(input, kMaxLine), '\n',
         [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
+          self->reading = false;
           if (self->stopped) return;
+          if (error == asio::error::not_found) {
+            return self->HangUp(TooMuch("a line of more than " + std::to_string(kMaxLine)));
+          }
           if (error) return self->HangUp({});
           const std::string line = self->input.substr(0, size - 1);
           self->input.erase(0, size);
           self->Handle(line);
-          if (!self->stopped) self->Read();
+          self->Read();
         });
+  }
+
+  static Error TooMuch(const std::string& what) {
+    return MakeError(Errc::kLimit, "whoever gives the steps sent " + what + " bytes");
   }
 
   void Handle(const std::string& line) {
@@ -54,18 +73,24 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
     constexpr std::string_view kRun = "run delay=";
     if (!line.starts_with(kRun)) {
       text += line + "\n";
+      if (text.size() > kMaxText) HangUp(TooMuch("steps of more than " + std::to_string(kMaxText)));
       return;
+    }
+    if (busy) {
+      return HangUp(MakeError(Errc::kPeerMisbehaved,
+                              "whoever gives the steps sent more while the last were being done"));
     }
     std::int64_t delay = 0;
     std::from_chars(line.data() + kRun.size(), line.data() + line.size(), delay);
     Result<Steps> steps = ParseSteps(std::exchange(text, {}));
     if (!steps) return HangUp(steps.error());
-    calls.run(std::move(*steps), std::chrono::nanoseconds(delay));
+    busy = true;
+    calls.run(std::move(*steps), std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns)));
   }
 
   void Write(const nlohmann::json& message) {
     output.push_back(message.dump() + "\n");
-    if (output.size() == 1) WriteNext();
+    if (output.size() == 1 && connected) WriteNext();
   }
 
   void WriteNext() {
@@ -75,6 +100,7 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
                         if (error) return self->HangUp({});
                         self->output.pop_front();
                         if (!self->output.empty()) self->WriteNext();
+                        self->Read();
                       });
   }
 
@@ -91,6 +117,9 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
   std::string input;
   std::string text;  // steps that wait for `run`
   std::deque<std::string> output;
+  bool connected = false;
+  bool reading = false;
+  bool busy = true;  // with the start, or with what was given last
   bool stopped = false;
 };
 
@@ -107,11 +136,13 @@ void LiveSteps::Start() { impl_->Start(); }
 
 void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at) {
   if (impl_->stopped) return;
+  impl_->busy = false;
   impl_->Write({{"first_frame_ns", at.time_since_epoch() / std::chrono::nanoseconds(1)}});
 }
 
 void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns) {
   if (impl_->stopped) return;
+  impl_->busy = false;
   impl_->Write({{"exit", exit_code}, {"samples_ns", samples_ns}});
 }
 

@@ -8,6 +8,10 @@
 //   -> clickables
 //   <- {"clickables":["type=Button index=0",…]}
 //
+// A line has at most 1 MiB, and so have the steps before one `run`; the next `run` comes after the
+// result of the one before. Whoever does otherwise is hung up on. While many answers wait to be
+// read, no more lines are.
+//
 // The first line back is {"first_frame_ns":…}, on the steady clock, which all processes share. When
 // the driver hangs up the window is closed.
 //
@@ -38,7 +42,7 @@ class LiveSteps {
   LiveSteps(EventLoop& loop, std::string socket, Calls calls);
   ~LiveSteps();
 
-  // Connects and reads; waits no longer than a local connect() does.
+  // Connects and reads; waits for nothing.
   void Start();
   void TellFirstFrame(std::chrono::steady_clock::time_point at);
   void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns);

@@ -45,6 +45,9 @@ constexpr std::array<std::string_view, 34> kSilent = {"announce_message",
                                                       "vibrate",
                                                       "zoom"};
 
+// Bytes that an app may have us keep.
+constexpr std::size_t kMostPreferences = std::size_t{16} << 20;
+
 std::string TextArgument(const Map* args, std::string_view name) {
   const Value* value = args == nullptr ? nullptr : args->Find(name);
   const std::string* text = value == nullptr ? nullptr : value->AsText();
@@ -86,13 +89,29 @@ MethodAnswer Services::Preferences(const std::string& name, const Map* args) {
   }
   if (name == "set") {
     const Value* value = args == nullptr ? nullptr : args->Find("value");
-    preferences_[key] = value == nullptr ? Value() : *value;
+    const auto bytes_of = [](const std::string& stored, const Value& kept) {
+      return stored.size() + wire::Encode(kept).size();
+    };
+    Value fresh = value == nullptr ? Value() : *value;
+    const auto old = preferences_.find(key);
+    const std::size_t freed = old == preferences_.end() ? 0 : bytes_of(key, old->second);
+    const std::size_t bytes = preference_bytes_ - freed + bytes_of(key, fresh);
+    if (bytes > kMostPreferences) return {{}, "fletbridge headless keeps no more preferences"};
+    preference_bytes_ = bytes;
+    preferences_[key] = std::move(fresh);
     return {true, {}};
   }
   if (name == "contains_key") return {preferences_.contains(key), {}};
-  if (name == "remove") return {preferences_.erase(key) != 0, {}};
+  if (name == "remove") {
+    const auto old = preferences_.find(key);
+    if (old == preferences_.end()) return {false, {}};
+    preference_bytes_ -= key.size() + wire::Encode(old->second).size();
+    preferences_.erase(old);
+    return {true, {}};
+  }
   if (name == "clear") {
     preferences_.clear();
+    preference_bytes_ = 0;
     return {true, {}};
   }
   if (name == "get_keys") {

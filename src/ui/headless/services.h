@@ -2,6 +2,7 @@
 // for them, where that has a meaning without a screen. Loop thread only.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ class Services {
   MethodAnswer Clipboard(const std::string& name, const wire::Map* args);
 
   std::map<std::string, wire::Value> preferences_;  // for this session only
+  std::size_t preference_bytes_ = 0;                // of their keys and values
   std::optional<std::string> clipboard_;            // not the desktop's
 };
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/base/counted.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/base/own_file.h"
 #include "src/ui/headless/hand.h"
 
 namespace fletbridge::headless {
@@ -17,6 +19,7 @@ using std::chrono::milliseconds;
 using wire::Map;
 
 constexpr milliseconds kCloseTime{10000};
+constexpr milliseconds kAskedTime{1000};  // for what an app shows that asks before it closes
 constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxTextsShown = 8;
 constexpr std::size_t kMaxTreeLines = 200;
@@ -61,6 +64,11 @@ std::string Shown(milliseconds time) {
 
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+std::string WorkingFolder() {
+  std::error_code error;
+  return std::filesystem::current_path(error).string();  // empty: it was deleted
+}
+
 }  // namespace
 
 // One timer, re-used: `serial` tells an old expiry, already on its way, from the current one.
@@ -72,26 +80,36 @@ struct StepRunner::Timer {
 };
 
 StepRunner::StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
-                       const std::atomic<bool>& paused, std::function<void(Buffer)> send_data,
+                       milliseconds quiet, const std::atomic<bool>& paused,
+                       std::function<void(Buffer)> send_data,
                        std::function<void(int exit_code)> finish)
     : client_(client),
-      steps_(std::move(steps.steps)),
       flet_package_(std::move(flet_package)),
+      folder_(WorkingFolder()),
+      quiet_(quiet),
       paused_(paused),
       send_data_(std::move(send_data)),
       finish_(std::move(finish)),
       loop_(loop),
       timer_(std::make_unique<Timer>(loop)) {
-  if (!steps_.empty()) rounds_left_ = steps_[0].repeat;
+  Take(std::move(steps));
 }
 
 StepRunner::~StepRunner() = default;
 
-void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
+void StepRunner::Take(Steps&& steps) {
   steps_ = std::move(steps.steps);
-  delay_ = delay;
+  for (Step& step : steps_) {
+    if (step.kind == StepKind::kTree)
+      step.text = (std::filesystem::path(folder_) / step.text).string();
+  }
   at_ = 0;
   rounds_left_ = steps_.empty() ? 1 : steps_[0].repeat;
+}
+
+void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
+  Take(std::move(steps));
+  delay_ = delay;
   latencies_.clear();
   state_ = State::kReady;
   Advance();
@@ -106,6 +124,7 @@ void StepRunner::AwaitFirstFrame() {
 }
 
 void StepRunner::OnPatch(Clock::time_point at) {
+  changed_at_ = at;
   switch (state_) {
     case State::kFirstFrame:
       state_ = State::kReady;
@@ -141,18 +160,21 @@ bool StepRunner::ClaimCrash(const std::string& text) {
         text.find(steps_[i].text) == std::string::npos) {
       continue;
     }
-    const auto claimed = static_cast<std::size_t>(std::count_if(
-        crashes_.begin(), crashes_.end(), [i](const Crash& crash) { return crash.step == i; }));
+    std::size_t& claimed = crashes_[i];
     if (claimed >= (i == at_ ? rounds_left_ : steps_[i].repeat)) continue;
-    crashes_.push_back({text, i});
+    ++claimed;
     return true;
   }
   return false;
 }
 
 void StepRunner::OnCrash(const std::string& text, bool claimed) {
-  if (state_ == State::kDone || at_ == steps_.size()) return;
-  if (!claimed) return Fail("the app crashed: " + FirstLine(text));
+  if (state_ == State::kDone) return;
+  if (!claimed && at_ < steps_.size()) return Fail("the app crashed: " + FirstLine(text));
+  if (!claimed) {
+    Log(LogLevel::kError, "the app crashed, which no step expects: " + FirstLine(text));
+    return Finish(1);
+  }
   if (state_ == State::kFirstFrame) state_ = State::kReady;  // main() that raised may draw nothing
   if (state_ == State::kAnswer) StepDone();                  // nor may a handler
   if (state_ == State::kCondition) Check(current());
@@ -191,7 +213,7 @@ void StepRunner::Resume() {
 void StepRunner::Advance() {
   SkipEmptyRepeats();
   for (int begun = 0; state_ == State::kReady && !paused_; ++begun) {
-    if (at_ == steps_.size()) return Finish(0);
+    if (at_ == steps_.size()) return StepsDone();
     // Inputs that nobody answers could keep the loop from everything else.
     if (begun == kMaxAtOnce) return AdvanceLater();
     Begin(current());
@@ -230,13 +252,32 @@ void StepRunner::Begin(const Step& step) {
     case StepKind::kSleep:
       return Wait(State::kSleeping, step.time);
     case StepKind::kClose:
-      if (client_.CloseWindow()) return Finish(0);
-      return Wait(State::kClosing, kCloseTime);
+      return CloseWindow();
     default:
       state_ = State::kCondition;
       Check(step);
       if (state_ == State::kCondition) Wait(State::kCondition, step.time);
   }
+}
+
+void StepRunner::CloseWindow() {
+  if (client_.CloseWindow()) {
+    at_ = steps_.size();
+    state_ = State::kReady;
+    return StepsDone();
+  }
+  // The app may ask the person first, and the person's answer is the next steps.
+  if (rounds_left_ == 1 && at_ + 1 == steps_.size()) return Wait(State::kClosing, kCloseTime);
+  sent_at_ = Clock::now();
+  answered_ = true;  // no input whose answer is measured
+  Wait(State::kAnswer, kAskedTime);
+}
+
+// Flet sends an exception right behind the changes that came before it.
+void StepRunner::StepsDone() {
+  const Clock::time_point until = std::max(sent_at_, changed_at_) + quiet_;
+  if (until <= Clock::now()) return Finish(0);
+  WaitUntil(State::kQuiet, until);
 }
 
 bool StepRunner::MakeQuery(const Step& step) {
@@ -415,11 +456,10 @@ void StepRunner::Check(const Step& step) {
 
 bool StepRunner::Holds(const Step& step) {
   if (step.kind == StepKind::kExpectCrash) {
-    const auto crash = std::find_if(crashes_.begin(), crashes_.end(),
-                                    [this](const Crash& c) { return c.step == at_; });
     why_not_ = "no such crash";
-    if (crash == crashes_.end()) return false;
-    crashes_.erase(crash);
+    std::size_t& claimed = crashes_[at_];
+    if (claimed == 0) return false;
+    --claimed;
     return true;
   }
   const std::size_t wanted = step.finder.index.value_or(0) + 1;
@@ -439,10 +479,8 @@ bool StepRunner::Holds(const Step& step) {
 }
 
 void StepRunner::WriteTree(const Step& step) {
-  std::ofstream out(step.text, std::ios::binary | std::ios::trunc);
-  out << TreeAsJson(client_.tree());
-  out.close();
-  if (!out) return Fail("cannot write " + step.text);
+  if (Result<> written = WriteOwnFile(step.text, TreeAsJson(client_.tree())); !written)
+    return Fail("cannot write " + step.text + ": " + written.error().Line());
   StepDone();
 }
 
@@ -456,10 +494,10 @@ void StepRunner::OnTimer() {
       return Finish(1);
     case State::kDragging:
       if (drag_part_ <= current().count) return ContinueDrag(current());
-      return Fail(std::to_string(due_.size()) + " of " + std::to_string(current().count) +
-                  " movements were not answered after " + Shown(current().time));
+      return Fail(std::to_string(due_.size()) + " of " + Counted(current().count, "movement") +
+                  " had no answer after " + Shown(current().time));
     case State::kStreaming:
-      return Fail(std::to_string(stream_missing_) + " bytes have not come back after " +
+      return Fail(Counted(stream_missing_, "byte has", "bytes have") + " not come back after " +
                   Shown(current().time));
     case State::kAnswer:
     case State::kSleeping:
@@ -469,6 +507,8 @@ void StepRunner::OnTimer() {
       return Fail(why_not_ + " after " + Shown(current().target_time));
     case State::kCondition:
       return Fail(why_not_ + " after " + Shown(current().time));
+    case State::kQuiet:
+      return Finish(0);
     case State::kClosing:
       return Fail("the app kept its window open (prevent_close) for " + Shown(kCloseTime));
     default:

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,12 +28,14 @@ class StepRunner {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `finish` is given 0, or 1 for a failed step, which has then been printed. While `paused` no
-  // input is sent; call Resume() when that ends. `send_data` is given what goes through data
-  // channels.
+  // `finish` is given 0, or 1 for a failed step or a crash that no step expected, which has then
+  // been printed. Once the steps are done it waits for what the app still has to say: until `quiet`
+  // has passed since the last input and the last change of the tree. While `paused` no input is
+  // sent; call Resume() when that ends. `send_data` is given what goes through data channels.
+  // Relative paths in steps begin in the folder in which the process is now.
   StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
-             const std::atomic<bool>& paused, std::function<void(Buffer)> send_data,
-             std::function<void(int exit_code)> finish);
+             std::chrono::milliseconds quiet, const std::atomic<bool>& paused,
+             std::function<void(Buffer)> send_data, std::function<void(int exit_code)> finish);
   ~StepRunner();
   StepRunner(const StepRunner&) = delete;
   StepRunner& operator=(const StepRunner&) = delete;
@@ -69,14 +72,12 @@ class StepRunner {
     kCondition,   // a check waits to become true
     kSleeping,
     kClosing,  // the window was to close, but the app wants to be asked
+    kQuiet,    // all steps are done; a crash of the last one may come
     kDone,
-  };
-  struct Crash {
-    std::string text;
-    std::size_t step;  // the step that expects it
   };
   struct Timer;
 
+  void Take(Steps&& steps);
   void Advance();
   void Begin(const Step& step);
   void BeginInput(const Step& step);
@@ -93,6 +94,8 @@ class StepRunner {
   void WriteTree(const Step& step);
   void OnTimer();
   void StepDone();
+  void StepsDone();
+  void CloseWindow();
   void SkipEmptyRepeats();
   void Delay() const;
   void AdvanceLater();
@@ -111,6 +114,8 @@ class StepRunner {
   Client& client_;
   std::vector<Step> steps_;
   const std::string flet_package_;
+  const std::string folder_;  // the app may leave it for another
+  const std::chrono::milliseconds quiet_;
   const std::atomic<bool>& paused_;
   std::function<void(Buffer)> send_data_;
   std::function<void(int)> finish_;
@@ -134,7 +139,9 @@ class StepRunner {
   std::size_t stream_missing_ = 0;  // bytes that have not come back
   bool answered_ = false;
   Clock::time_point sent_at_;
-  std::vector<Crash> crashes_;  // that have come and are expected by a later step
+  Clock::time_point changed_at_;  // the tree, last
+  // Crashes that have come and are expected by a later step: how many, by step.
+  std::map<std::size_t, std::size_t> crashes_;
   LatencySamples latencies_;
   std::chrono::nanoseconds delay_{0};
 };

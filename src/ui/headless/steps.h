@@ -14,9 +14,11 @@
 // latency counts from the moment the movement was due. `channel` opens a data channel on a control;
 // `stream` sends N messages of so many bytes through it and waits until as many bytes have come
 // back. Values are bare words or quoted, with the escapes
-// \" \\ \n \t. Durations end in ms or s; every step but sleep, repeat, tree and close takes one at
-// its end: how long an input waits for its control to come (2s) and for an answer (1s), a check for
-// its truth (2s; wait: 10s).
+// \" \\ \n \t. A relative FILE lies in the folder in which fletbridge was started. `close` closes
+// the window and ends the steps; an app with prevent_close is asked instead, and the next steps
+// answer it, such as by a click in the dialog that it shows. Durations end in ms or s; every step
+// but sleep, repeat, tree and close takes one at its end: how long an input waits for its control
+// to come (2s) and for an answer (1s), a check for its truth (2s; wait: 10s).
 #pragma once
 
 #include <chrono>

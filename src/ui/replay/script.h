@@ -23,6 +23,7 @@
 #include "common/recording/recording.h"
 #include "common/recording/redactor.h"
 #include "common/recording/session_tree.h"
+#include "common/transport/latency_samples.h"
 
 namespace fletbridge::replay {
 
@@ -56,7 +57,7 @@ class Script {
   // The live session against the recorded one.
   [[nodiscard]] diff::Comparison Verdict() const;
   // From an event to the patch after it, in nanoseconds.
-  [[nodiscard]] const std::vector<std::uint64_t>& latencies() const noexcept { return latencies_; }
+  [[nodiscard]] const LatencySamples& latencies() const noexcept { return latencies_; }
 
  private:
   static constexpr std::size_t kKinds = 9;  // the actions, and 8 for data
@@ -115,7 +116,7 @@ class Script {
   std::size_t packets_ = 0;
 
   std::optional<Clock::time_point> event_sent_;
-  std::vector<std::uint64_t> latencies_;
+  LatencySamples latencies_;
 };
 
 }  // namespace fletbridge::replay

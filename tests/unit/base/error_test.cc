@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/cause.h"
+#include "common/base/counted.h"
+
 namespace fletbridge {
 namespace {
 
@@ -21,6 +24,29 @@ TEST(Result, CarriesAnErrorWithItsContext) {
   const Result<int> result = MakeError(Errc::kUsage, "no such stage");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().context, "no such stage");
+}
+
+TEST(Cause, NamesWhatIsShortAndWhatHelps) {
+  EXPECT_EQ(CauseAndRemedy(EACCES, "name another one"), "Permission denied; name another one");
+  EXPECT_EQ(CauseAndRemedy(EMFILE, "name another one"),
+            "Too many open files; this process may open no more: raise its limit with ulimit -n");
+  for (const int number : {EMFILE, ENFILE, EAGAIN, ENOMEM, EFBIG, ENOSPC, EDQUOT})
+    EXPECT_EQ(CauseAndRemedy(number, "another").find("another"), std::string::npos) << number;
+}
+
+TEST(Cause, IsReadOffAnException) {
+  const boost::system::system_error full(EMFILE, boost::system::system_category(), "epoll");
+  EXPECT_EQ(CauseOf(full), CauseAndRemedy(EMFILE, {}));
+  EXPECT_EQ(CauseOf(std::system_error(EAGAIN, std::generic_category())),
+            CauseAndRemedy(EAGAIN, {}));
+  EXPECT_EQ(CauseOf(std::bad_alloc()), CauseAndRemedy(ENOMEM, {}));
+  EXPECT_EQ(CauseOf(std::runtime_error("what it says")), "what it says");
+}
+
+TEST(Counted, KnowsOneFromMany) {
+  EXPECT_EQ(Counted(0, "start"), "0 starts");
+  EXPECT_EQ(Counted(1, "start"), "1 start");
+  EXPECT_EQ(Counted(2, "byte follows", "bytes follow"), "2 bytes follow");
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "common/base/event_loop.h"
 
-#include <signal.h>
-
 #include <atomic>
+#include <new>
+#include <signal.h>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -67,6 +69,38 @@ TEST(EventLoop, TakesTasksFromManyThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(OnLoop(loop, [&ran] { return ran; }), 4000);
+}
+
+TEST(EventLoop, TellsOfAnExceptionAndGoesOn) {
+  EventLoop loop;
+  Mailbox<std::string> told;
+  loop.OnFailure([&](const std::string& what) {
+    EXPECT_TRUE(loop.InLoop());
+    told.Put(what);
+  });
+  loop.Start();
+  loop.Post([] { throw std::bad_alloc(); });
+  loop.Post([] { throw std::runtime_error("broken"); });
+  loop.Post([] { throw 1; });
+  EXPECT_EQ(told.Take(), "std::bad_alloc");
+  EXPECT_EQ(told.Take(), "broken");
+  EXPECT_EQ(told.Take(), "an unknown exception");
+  EXPECT_TRUE(OnLoop(loop, [] { return true; }));
+}
+
+TEST(EventLoop, SurvivesAnExceptionThatNobodyIsToldOf) {
+  testing::internal::CaptureStderr();
+  EventLoop loop;
+  loop.Start();
+  loop.Post([] { throw std::runtime_error("nobody asked"); });
+  OnLoop(loop, [] {});
+  OnLoop(loop, [&loop] {
+    loop.OnFailure([](const std::string&) { throw std::runtime_error("fails as well"); });
+  });
+  loop.Post([] { throw std::runtime_error("the first of two"); });
+  OnLoop(loop, [] {});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "fletbridge: nobody asked\nfletbridge: the first of two\n");
 }
 
 TEST(EventLoop, MayBeStoppedAndJoinedTwice) {

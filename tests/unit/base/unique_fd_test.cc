@@ -1,7 +1,6 @@
 #include "common/base/unique_fd.h"
 
 #include <fcntl.h>
-
 #include <utility>
 
 #include <gtest/gtest.h>

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <future>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -154,6 +156,57 @@ TEST_F(ClientSearchTest, UnpacksOneArchiveForManyAtOnce) {
   for (std::size_t i = 1; i < runs.size(); ++i) EXPECT_EQ(*runs[i].get(), *first);
   EXPECT_THAT(Entries(store),
               testing::UnorderedElementsAre("lock", "seen", fs::path(*first).filename().string()));
+}
+
+// What lies there is loaded as code.
+TEST_F(ClientSearchTest, RefusesAStoreThatAnotherUserCouldHaveWrittenTo) {
+  const std::string archive = Archive();
+  ClientSearch search = Search();
+  search.flet_package = Package();
+  ASSERT_TRUE(ChooseClient(search));
+  const std::string unpacked = *UnpackedClient(search.store, archive);
+  const auto refused = [&](const std::string& why) {
+    const Result<FletClient> client = ChooseClient(search);
+    ASSERT_FALSE(client) << why;
+    EXPECT_EQ(client.error().code, Errc::kUntrusted);
+    EXPECT_THAT(client.error().Line(),
+                AllOf(HasSubstr("cannot take Flet's client out of " + search.store), HasSubstr(why),
+                      HasSubstr("remove that folder")));
+    EXPECT_EQ(UnpackedBefore(search.store, archive), "");
+  };
+  ASSERT_EQ(::chmod(search.store.c_str(), 0777), 0);
+  refused(search.store + " can be written by other users");
+  ASSERT_EQ(::chmod(search.store.c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((unpacked + "/flet/lib").c_str(), 0775), 0);
+  refused(unpacked + "/flet/lib can be written by other users");
+  ASSERT_EQ(::chmod((unpacked + "/flet/lib").c_str(), 0755), 0);
+  ASSERT_TRUE(ChooseClient(search));
+  if (::geteuid() == 0) {  // else nobody's can be made
+    for (const std::string& theirs : {search.store, unpacked, unpacked + "/flet/lib/libapp.so"}) {
+      ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
+      refused(theirs + " belongs to another user");
+      ASSERT_EQ(::chown(theirs.c_str(), 0, 0), 0);
+    }
+  }
+}
+
+TEST_F(ClientSearchTest, OpensItsStoreToNobodyElse) {
+  const mode_t before = ::umask(0);
+  const Result<std::string> folder = UnpackedClient(Search().store, Archive());
+  ::umask(before);
+  ASSERT_TRUE(folder);
+  struct stat info {};
+  ASSERT_EQ(::stat(Search().store.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST_F(ClientSearchTest, RefusesWhatAnotherUserHasPutIntoFletsCache) {
+  const std::string folder = MakeUpClient(folder_, ".flet/client/flet-desktop-light-0.82.2");
+  ASSERT_TRUE(ChooseClient(Search()));
+  ASSERT_EQ(::chmod(folder.c_str(), 0777), 0);
+  const Result<FletClient> client = ChooseClient(Search());
+  ASSERT_FALSE(client);
+  EXPECT_THAT(client.error().Line(), HasSubstr("can be written by other users"));
 }
 
 TEST_F(ClientSearchTest, LeavesNothingOfAnArchiveThatIsCutOff) {

@@ -170,7 +170,7 @@ TEST_F(SettingsTest, KeepARelativeSocketPathThatIsTooLongInFull) {
 
 TEST_F(SettingsTest, NameSourceKeyAndValueOfWhatIsWrong) {
   input_.command_line = {{"stage", "9"}};
-  EXPECT_EQ(Why(), "--stage: \"9\" is not allowed; use one of legacy, 1, 2, 3, auto");
+  EXPECT_EQ(Why(), "--stage: \"9\" is not allowed; use one of 1, 2, 3, auto");
   input_.command_line.clear();
 
   input_.environment.emplace_back("FLETBRIDGE_QUIET", "perhaps");
@@ -289,14 +289,6 @@ TEST_F(SettingsTest, AreRefusedInOneLineWhereTheyDoNotGoTogether) {
 }
 
 TEST_F(SettingsTest, AreRefusedWhereThisVersionCannotServeThem) {
-  input_.command_line = {{"stage", "legacy"}};
-  EXPECT_EQ(Checked(),
-            "stage legacy is not built into this version (asked for by --stage); use one of "
-            "1, 2, 3, auto");
-  input_.command_line = {{"ui", "webview"}};
-  EXPECT_EQ(Checked(),
-            "ui webview is not built into this version (asked for by --ui); use one of "
-            "desktop, headless, attach, auto");
   const TextPairs unserved[] = {{{"directory", "true"}}, {{"recursive", "true"}}, {{"web", "true"}},
                                 {{"port", "80"}},        {{"host", "*"}},         {{"ios", "true"}},
                                 {{"android", "true"}},   {{"ignore-dirs", "x"}}};

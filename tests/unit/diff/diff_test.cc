@@ -5,6 +5,7 @@
 #include "common/diff/control_path.h"
 #include "common/diff/report.h"
 #include "tests/unit/recording/made_up_session.h"
+#include "tests/unit/support/growth.h"
 
 namespace fletbridge::diff {
 namespace {
@@ -173,6 +174,98 @@ TEST(Compare, ReportsWithoutFurtherFilesAndWithoutTrustingText) {
   EXPECT_THAT(html, Not(HasSubstr("src=")));
   EXPECT_THAT(TextReport(comparison, {"a.rec", {}}, {"b.rec", {}}),
               HasSubstr("1 difference in 2 inputs"));
+}
+
+// ---- Large pages: what one of them costs for each control, all of them cost in proportion
+
+// `make(i)` is the i-th control of a view.
+template <class Make>
+std::vector<Frame> ManyControls(std::size_t size, Make&& make) {
+  auto controls = std::make_shared<wire::List>();
+  for (std::size_t i = 0; i < size; ++i) controls->items.push_back(make(i));
+  std::vector<Frame> frames;
+  Add(frames, ToApp(Register()));
+  Add(frames, ToUi(Registered()));
+  Add(frames, ToUi(Shows(Value(controls))));
+  return frames;
+}
+
+TEST(Compare, TakesALinearTimeForManyKeys) {
+  EXPECT_LT(GrowthOf(1000,
+                     [](std::size_t size) {
+                       const auto frames = [&](std::size_t first) {
+                         return ManyControls(1, [&](std::size_t) {
+                           Value control = Text(20, "");
+                           for (std::size_t i = 0; i < size; ++i) {
+                             const std::size_t n = (first + i) % size;
+                             control.AsMap()->entries.emplace_back("k" + std::to_string(n), n);
+                           }
+                           return control;
+                         });
+                       };
+                       EXPECT_THAT(Lines(Compared(frames(0), frames(size / 2))), IsEmpty());
+                     }),
+            kMostGrowth);
+}
+
+TEST(Compare, TakesALinearTimeForManySiblingsThatNameOthers) {
+  EXPECT_LT(GrowthOf(250,
+                     [](std::size_t size) {
+                       const auto frames = [&](std::int64_t base) {
+                         return ManyControls(size, [&](std::size_t i) {
+                           const auto id = static_cast<std::int64_t>(i) + base;
+                           return M({{"_c", "Text"}, {"_i", id}, {"service_id", id}});
+                         });
+                       };
+                       EXPECT_THAT(Lines(Compared(frames(100), frames(100'000'000))), IsEmpty());
+                     }),
+            kMostGrowth);
+}
+
+TEST(Compare, TakesALinearTimeForManyMaskedDifferences) {
+  EXPECT_LT(GrowthOf(250,
+                     [](std::size_t size) {
+                       const auto frames = [&](const std::string& word) {
+                         return ManyControls(size, [&](std::size_t i) {
+                           return Text(static_cast<std::int64_t>(i) + 20,
+                                       (word + std::to_string(i)).c_str());
+                         });
+                       };
+                       const Comparison comparison = Compared(frames("a"), frames("b"), {"*"});
+                       EXPECT_TRUE(comparison.same());
+                       EXPECT_EQ(comparison.masked, size);
+                     }),
+            kMostGrowth);
+}
+
+TEST(Compare, TakesALinearTimeForManyInputsOnManySiblings) {
+  EXPECT_LT(GrowthOf(250,
+                     [](std::size_t size) {
+                       const auto frames = [&](const std::string& word) {
+                         std::vector<Frame> made = ManyControls(size, [&](std::size_t i) {
+                           return Button(static_cast<std::int64_t>(i) + 20,
+                                         (i == 0 ? word : std::to_string(i)).c_str());
+                         });
+                         for (std::size_t i = 0; i < size; ++i)
+                           Add(made, ToApp(Event(static_cast<std::int64_t>(i) + 20, "click")));
+                         return made;
+                       };
+                       const Comparison comparison = Compared(frames("a"), frames("b"));
+                       EXPECT_EQ(comparison.inputs, size + 1);
+                       ASSERT_EQ(comparison.differences.size(), 1u);
+                       EXPECT_EQ(comparison.differences[0].times, size + 1);
+                     }),
+            kMostGrowth);
+}
+
+// std::regex would go one call deeper for each digit.
+TEST(Mask, IsNotUsedUpByALongRunOfDigits) {
+  const Mask mask = *Mask::Of({"time", "random", "re:x*"});
+  const Value a(std::string(30'000, '1') + "a");
+  const Value b(std::string(30'000, '1') + "b");
+  EXPECT_FALSE(Mask(*Mask::Of({"time"})).Covers("path", &a, &b));
+  EXPECT_TRUE(mask.Covers("path", &a, &b));
+  EXPECT_FALSE(Mask(*Mask::Of({"re:(a|b)*c"})).Covers(std::string(30'000, 'a'), &a, &b));
 }
 
 }  // namespace

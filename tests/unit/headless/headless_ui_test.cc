@@ -58,6 +58,30 @@ TEST(HeadlessUi, TellsItsLifeOnceAndInOrder) {
   EXPECT_EQ(app.ui->Send(std::move(late)), SendResult::kClosed);
 }
 
+TEST(HeadlessUi, GoesOnWithItsStepsInTheNextSessionWhereAnAppMayComeBack) {
+  HeadlessOptions options;
+  options.steps = *ParseSteps("wait text=first\nwait text=second 10s\nexpect no text=first");
+  options.renews = true;
+  FakeApp app(std::move(options));
+  app.controls = {Text(9, "first")};
+  app.Start();
+  ASSERT_TRUE(app.WaitFor([&] { return app.events.size() >= 4; }));
+  app.controls = {Text(19, "second")};
+  EXPECT_TRUE(app.ui->EndSession(MakeError(Errc::kPeerGone, "gone")));
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  std::vector<UiState> states;
+  for (const UiEvent& event : app.events) states.push_back(event.state);
+  EXPECT_EQ(states, (std::vector{UiState::kReady, UiState::kConnected, UiState::kRegistered,
+                                 UiState::kFirstFrame, UiState::kDisconnected, UiState::kConnected,
+                                 UiState::kRegistered, UiState::kFirstFrame, UiState::kClosed}));
+  EXPECT_EQ(app.events[4].why.code, Errc::kClosed);
+}
+
+TEST(HeadlessUi, HasOneSessionWhereTheAppsEndIsTheEnd) {
+  Counter app("expect text=0");
+  EXPECT_FALSE(app.ui->EndSession(MakeError(Errc::kPeerGone, "gone")));
+}
+
 TEST(HeadlessUi, RegistersAsFletsClientDoes) {
   Counter app("close");
   app.Start();
@@ -407,6 +431,31 @@ TEST(HeadlessUi, FailsWhenTheAppRaises) {
             std::string::npos);
 }
 
+TEST(HeadlessUi, FailsWhenTheAppRaisesBehindItsLastAnswer) {
+  for (const char* steps : {"click text=plus", "click text=plus\nclose"}) {
+    Counter app(steps);
+    app.on_event = [&app](const std::string& name, std::int64_t, const Value&) {
+      if (name != "click") return;
+      app.Set(9, "value", "1");
+      app.loop.Post([&app] { app.Crash("boom\nTraceback"); });
+    };
+    testing::internal::CaptureStderr();
+    app.Start();
+    EXPECT_EQ(app.WaitClosed().exit_code, 1) << steps;
+    const std::string shown = testing::internal::GetCapturedStderr();
+    EXPECT_NE(shown.find("the app crashed, which no step expects: boom\n"), std::string::npos)
+        << shown;
+  }
+}
+
+TEST(HeadlessUi, FailsWhenMainRaisesAndThereIsNoStep) {
+  FakeApp app("# nothing to do");
+  app.draws = false;
+  app.Start();
+  app.Crash("main broke");
+  EXPECT_EQ(app.WaitClosed().exit_code, 1);
+}
+
 TEST(HeadlessUi, ConsumesOneCrashForEachThatIsExpected) {
   Counter app("repeat 2 click text=plus\nrepeat 2 expect crash boom\nexpect text=0");
   app.on_event = [&app](const std::string& name, std::int64_t, const Value&) {
@@ -488,6 +537,55 @@ TEST(HeadlessUi, AsksTheAppBeforeItClosesIfTheAppWantsThat) {
       M({{"id", 2},
          {"patch", L({L({0}), L({0, 0, "prevent_close", true}), L({0, 0, "on_event", true})})}}));
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
+}
+
+// Asks in a dialog before its window closes: No is 21, Yes is 22.
+struct Careful : FakeApp {
+  explicit Careful(std::string_view steps) : FakeApp(steps) {
+    controls = {Text(9, "here")};
+    on_event = [this](const std::string& name, std::int64_t target, const Value& data) {
+      if (name == "event" && target == 2 && data == M({{"type", "close"}})) {
+        ++asked;
+        const Value actions = L({Button(21, "No"), Button(22, "Yes")});
+        Set(5, "controls",
+            L({M({{"_c", "AlertDialog"}, {"_i", 20}, {"open", true}, {"actions", actions}})}));
+      }
+      if (name == "click" && target == 21) Set(5, "controls", L({}));
+      if (name == "click" && target == 22) Call(2, "destroy");
+    };
+    draws = false;
+  }
+  void Start() {
+    FakeApp::Start();
+    SendMessage(
+        2,
+        M({{"id", 2},
+           {"patch", L({L({0}), L({0, 0, "prevent_close", true}), L({0, 0, "on_event", true})})}}));
+    Set(3, "controls", L({Text(9, "here")}));
+  }
+  int asked = 0;
+};
+
+TEST(HeadlessUi, AnswersAnAppThatAsksBeforeItsWindowCloses) {
+  Careful app("wait text=here\nclose\nclick text=No\nexpect no text=Yes\nclose\nclick text=Yes");
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(app.asked, 2);
+}
+
+TEST(HeadlessUi, FailsWhereStepsAreLeftBehindAWindowThatHasGone) {
+  Careful app("wait text=here\nclose\nclick text=Yes\nexpect text=here");
+  testing::internal::CaptureStderr();
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "fletbridge: the app closed its window before step 4 (line 4): expect text=here\n");
+}
+
+TEST(HeadlessUi, EndsWithTheWindowWhateverStepsFollow) {
+  Counter app("close\nexpect text=never");
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0) << "without prevent_close, as ever";
 }
 
 TEST(HeadlessUi, TellsWhenADialogThatTheAppClosedIsGone) {
@@ -676,6 +774,21 @@ TEST(HeadlessUi, StopsADragWhileTheAppCannotTakeIt) {
   app.ui->ResumeReceiving();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
   EXPECT_EQ(updates, 100);
+}
+
+TEST(HeadlessUi, WritesATreeWhereItWasStarted) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const std::filesystem::path start =
+      std::filesystem::path(testing::TempDir()) / ("start-" + std::to_string(getpid()));
+  std::filesystem::create_directories(start);
+  std::filesystem::current_path(start);
+  Counter app("wait text=0\ntree here.json");
+  std::filesystem::current_path("/proc");  // as an app in this process may, and nothing lies there
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(std::filesystem::exists(start / "here.json"));
+  std::filesystem::remove_all(start);
 }
 
 TEST(HeadlessUi, WritesATreeThatDoesNotDependOnIdsOrOrder) {

@@ -104,6 +104,17 @@ TEST(ChooseStage, ReplacesAHostingThatWasNamedOnlyWhereThatIsAllowed) {
   EXPECT_THAT(other->hosting_why, HasSubstr("not library: "));
 }
 
+TEST(ChooseStage, RefusesAnInterpreterThatLoadsNoShimOnEachStage) {
+  Interpreter python = Lonely();
+  python.shim_obstacle = "it is started with -I";
+  for (const char* stage : {"auto", "1"}) {
+    const Result<ChosenStage> refused = ChooseStage(Asking(stage, "auto"), python);
+    ASSERT_FALSE(refused) << stage;
+    EXPECT_THAT(refused.error().Line(), HasSubstr("/p cannot be used: it is started with -I"));
+    EXPECT_EQ(refused.error().Line().find("--fallback"), std::string::npos) << "none is lower";
+  }
+}
+
 TEST(ChooseStage, FallsToTwoProcessesWhereNothingCanBeHosted) {
   const Result<ChosenStage> chosen = ChooseStage(Asking("auto", "auto"), Lonely());
   ASSERT_TRUE(chosen);

@@ -268,19 +268,42 @@ const std::vector<Event>& Events() {
       {"client connected", [](FakeWorld& w) { w.life.ClientConnected(); }},
       {"client registered", [](FakeWorld& w) { w.life.ClientRegistered(); }},
       {"client gone", [](FakeWorld& w) { w.life.ClientGone(); }},
-      {"app started", [](FakeWorld& w) { if (w.started) w.life.AppStarted(); }},
-      {"listening", [](FakeWorld& w) { if (w.started) w.life.AppListening(); }},
-      {"connected", [](FakeWorld& w) { if (w.started) w.life.AppConnected(); }},
+      {"app started",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppStarted();
+       }},
+      {"listening",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppListening();
+       }},
+      {"connected",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppConnected();
+       }},
       {"session lost",
        [](FakeWorld& w) { w.life.SessionLost(MakeError(Errc::kPeerGone, "gone")); }},
       {"session broken",
        [](FakeWorld& w) { w.life.SessionLost(MakeError(Errc::kPeerMisbehaved, "bad")); }},
       {"unreachable",
-       [](FakeWorld& w) { if (w.started) w.life.AppUnreachable(MakeError(Errc::kUntrusted, "no")); }},
-      {"runs", [](FakeWorld& w) { if (w.started) w.life.AppSaid(AppWord::kRuns, 0); }},
-      {"heeds", [](FakeWorld& w) { if (w.started) w.life.AppSaid(AppWord::kHeeds, 0); }},
-      {"owns", [](FakeWorld& w) { if (w.started) w.life.AppSaid(AppWord::kOwnsSignal, SIGTERM); }},
-      {"returned", [](FakeWorld& w) { if (w.started) w.life.AppSaid(AppWord::kReturned, 0); }},
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppUnreachable(MakeError(Errc::kUntrusted, "no"));
+       }},
+      {"runs",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppSaid(AppWord::kRuns, 0);
+       }},
+      {"heeds",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppSaid(AppWord::kHeeds, 0);
+       }},
+      {"owns",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppSaid(AppWord::kOwnsSignal, SIGTERM);
+       }},
+      {"returned",
+       [](FakeWorld& w) {
+         if (w.started) w.life.AppSaid(AppWord::kReturned, 0);
+       }},
       {"exits 0", [](FakeWorld& w) { w.Exit(0); }},
       {"crashes", [](FakeWorld& w) { w.Exit(139); }},
       {"SIGTERM", [](FakeWorld& w) { w.Person(SIGTERM, false); }},
@@ -335,8 +358,7 @@ const std::vector<std::vector<const char*>>& Paths() {
       {"ui ready", "an answer or the clock", "listening"},
       {"ui ready", "an answer or the clock", "connected"},
       {"ui ready", "an answer or the clock", "connected", "client connected"},
-      {"ui ready", "an answer or the clock", "connected", "client connected",
-       "client registered"},
+      {"ui ready", "an answer or the clock", "connected", "client connected", "client registered"},
       {"ui ready", "an answer or the clock", "connected", "session lost"},
       {"ui ready", "an answer or the clock", "connected", "returned"},
       {"ui ready", "an answer or the clock", "connected", "ui closed"},

@@ -1,16 +1,19 @@
 #include "common/net/address.h"
 
 #include <fcntl.h>
+#include <functional>
+#include <optional>
 #include <signal.h>
+#include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <functional>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/net/tcp_owner.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/support/peer.h"
 
@@ -111,6 +114,31 @@ TEST(TryConnect, GivesTheSystemsCauseWhenNobodyListens) {
   EXPECT_EQ(TryConnect(address).error().code, boost::system::errc::connection_refused);
 }
 
+// Listens on the loopback, takes nobody, and has a queue that is full.
+class FullListener {
+ public:
+  FullListener() : listener_(0) {
+    for (int i = 0; i < 4; ++i) waiting_.push_back(Begin().socket);
+  }
+  Connecting Begin() {
+    Result<Connecting> begun =
+        BeginConnect({SocketAddress::Kind::kTcp, "", "127.0.0.1", listener_.port()});
+    EXPECT_TRUE(begun);
+    return begun ? std::move(*begun) : Connecting{};
+  }
+
+ private:
+  Listener listener_;
+  std::vector<UniqueFd> waiting_;
+};
+
+TEST(BeginConnect, NeverWaitsForAListenerWhoseQueueIsFull) {
+  FullListener full;
+  const Connecting one = full.Begin();
+  EXPECT_TRUE(one.pending);
+  EXPECT_FALSE(FinishConnect(one.socket.get())) << "it is not connected";
+}
+
 // A process that does `work` and then lives until the test lets it go.
 class OtherProcess {
  public:
@@ -191,6 +219,75 @@ TEST(CheckUnixPeer, RefusesAnotherUser) {
   EXPECT_THAT(pid.error().context, HasSubstr("runs as user 65534, not as 0: refused"));
 }
 
+TEST(CheckTcpClient, TrustsOurOwnUser) {
+  const auto [ours, peer] = TcpPair();
+  EXPECT_TRUE(CheckTcpClient(peer.fd()));
+}
+
+UniqueFd ConnectFrom(const char* address, std::uint16_t from, std::uint16_t to) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(from);
+  ::inet_pton(AF_INET, address, &at.sin_addr);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return {};
+  at.sin_port = htons(to);
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return {};
+  return fd;
+}
+
+TEST(CheckTcpClient, RefusesOneThatHasGoneWhateverListensAtItsPort) {
+  for (const bool same_port : {false, true}) {
+    Listener listener;
+    UniqueFd client =
+        ConnectFrom("127.0.0.2", same_port ? listener.port() : std::uint16_t{0}, listener.port());
+    ASSERT_TRUE(client);
+    const Peer accepted = listener.Accept();
+    EXPECT_TRUE(CheckTcpClient(accepted.fd())) << "while it is there";
+    client.reset();
+    const Result<> result = CheckTcpClient(accepted.fd());
+    ASSERT_FALSE(result) << "same port: " << same_port;
+    EXPECT_EQ(result.error().code, Errc::kUntrusted);
+    EXPECT_THAT(result.error().context, HasSubstr("cannot tell who holds the other end"));
+  }
+}
+
+TEST(CheckTcpClient, RefusesOneThatWasResetBeforeItWasLookedAt) {
+  Listener listener;
+  UniqueFd client = ConnectToPort(listener.port());
+  const Peer accepted = listener.Accept();
+  const linger at_once{1, 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  client.reset();
+  EXPECT_FALSE(CheckTcpClient(accepted.fd()));
+}
+
+TEST(CheckTcpClient, KnowsAClientThatSpeaksIpv6ToAnIpv4Address) {
+  Listener listener;
+  const UniqueFd client(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 to{};
+  to.sin6_family = AF_INET6;
+  to.sin6_port = htons(listener.port());
+  ASSERT_EQ(::inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.sin6_addr), 1);
+  if (::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
+    GTEST_SKIP() << "this machine has no IPv6";
+  EXPECT_TRUE(CheckTcpClient(listener.Accept().fd()));
+}
+
+TEST(CheckTcpClient, RefusesAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can play another user";
+  Listener listener;
+  const OtherProcess stranger(
+      [&] { return ::setuid(65534) == 0 ? ConnectToPort(listener.port()).release() : -1; });
+  ASSERT_GE(stranger.number(), 0);
+  const Result<> result = CheckTcpClient(listener.Accept().fd());
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().context, HasSubstr("held by user 65534, not by 0: refused"));
+}
+
 TEST(CheckTcpPeer, TrustsOurOwnUserOnBothEnds) {
   const auto [ours, peer] = TcpPair();
   EXPECT_TRUE(CheckTcpPeer(ours.get(), 0));
@@ -236,6 +333,60 @@ TEST(CheckTcpPeer, RefusesAnotherUser) {
   const Result<> result = CheckTcpPeer(fd.get(), 0);
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().context, HasSubstr("held by user 65534, not by 0: refused"));
+}
+
+TEST(CheckTcpPeer, TakesNoOtherListenersWordForOneThatHasGone) {
+  // Somebody listens at the same port of another address; the peer itself has closed.
+  UniqueFd other(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  ::inet_pton(AF_INET, "127.0.0.3", &at.sin_addr);
+  Listener listener;
+  at.sin_port = htons(listener.port());
+  ASSERT_EQ(::bind(other.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  ASSERT_EQ(::listen(other.get(), 1), 0);
+  const UniqueFd fd = ConnectToPort(listener.port());
+  listener.Accept().Close();
+  const Result<> result = CheckTcpPeer(fd.get(), 0);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kPeerGone) << "another attempt may find who is there";
+}
+
+sockaddr_storage NameOf(int fd, int (*name)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(name(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return address;
+}
+
+TEST(TcpOwner, TheKernelsAnswerAndItsTablesAgree) {
+  Listener listener;
+  const UniqueFd client = ConnectToPort(listener.port());
+  const TcpEnd near = TcpEndOf(NameOf(client.get(), &::getsockname));
+  const TcpEnd far = TcpEndOf(NameOf(client.get(), &::getpeername));
+  const auto same = [](const std::optional<TcpOwner>& a, const std::optional<TcpOwner>& b) {
+    ASSERT_TRUE(a && b);
+    EXPECT_EQ(a->uid, b->uid);
+    EXPECT_EQ(a->inode, b->inode);
+    EXPECT_EQ(a->state, b->state);
+  };
+  same(OwnerOfConnection(near, far), ConnectionInTables(near, far));
+  same(OwnerOfListener(far), ListenerInTables(far));
+  EXPECT_EQ(OwnerOfConnection(near, far)->uid, ::geteuid());
+  EXPECT_NE(OwnerOfConnection(near, far)->inode, 0u);
+  // Before it is accepted, and after.
+  same(OwnerOfConnection(far, near), ConnectionInTables(far, near));
+  EXPECT_EQ(OwnerOfConnection(far, near)->inode, 0u);
+  const Peer accepted = listener.Accept();
+  same(OwnerOfConnection(far, near), ConnectionInTables(far, near));
+  EXPECT_NE(OwnerOfConnection(far, near)->inode, 0u);
+  // Neither knows a connection that is not there, whoever listens.
+  TcpEnd nobody = near;
+  nobody.address = {127, 0, 0, 9};
+  EXPECT_FALSE(OwnerOfConnection(far, nobody));
+  EXPECT_FALSE(ConnectionInTables(far, nobody));
+  EXPECT_FALSE(OwnerOfListener(near));
+  EXPECT_FALSE(ListenerInTables(near));
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 #include "common/net/client_leg.h"
 
+#include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <string>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <gmock/gmock.h>
@@ -50,10 +54,12 @@ class ClientLegTest : public testing::Test {
     SetLogLevel(LogLevel::kInfo);
   }
 
-  void Make(Generation app, Generation client = Generation::kUnknown) {
+  void Make(Generation app, Generation client = Generation::kUnknown,
+            std::chrono::milliseconds registration = kRegistrationDeadline) {
     SocketAddress address;
     address.path = path_;
-    leg_ = std::make_unique<ClientLeg>(loop_, FlowLimits{}, address, app, sink_, client);
+    leg_ =
+        std::make_unique<ClientLeg>(loop_, FlowLimits{}, address, app, sink_, client, registration);
     const Result<> listens = OnLoop(loop_, [this] { return leg_->Listen(); });
     ASSERT_TRUE(listens) << listens.error().Line();
   }
@@ -162,6 +168,73 @@ TEST_F(ClientLegTest, SendsItsClientAway) {
   EXPECT_TRUE(client.SeesTheEnd());
   EXPECT_FALSE(leg_->has_client());
   Client(kRegistration, 2);
+}
+
+TEST_F(ClientLegTest, SendsAClientAwayThatDoesNotRegister) {
+  Make(Generation::kG3, Generation::kUnknown, std::chrono::milliseconds(20));
+  for (const std::string& said :
+       {std::string(), Framed(kPatch), Framed(kRegistration).substr(0, 7)}) {
+    Peer client(ConnectToPath(path_));
+    ASSERT_EQ(Told(), "connected");
+    ASSERT_TRUE(said.empty() || client.Write(said));
+    std::string told = Told();
+    while (told.starts_with("generation") || told.starts_with("packet")) told = Told();
+    EXPECT_THAT(told, StartsWith("disconnected: the client did not register within"));
+    EXPECT_TRUE(client.SeesTheEnd());
+  }
+}
+
+TEST_F(ClientLegTest, LeavesAClientThatHasRegisteredAllTheTimeItWants) {
+  Make(Generation::kG3, Generation::kUnknown, std::chrono::milliseconds(1000));
+  Peer client = Client(Framed(kRegistration), 3);
+  EXPECT_FALSE(sink_.told.Take(std::chrono::milliseconds(1500)));
+  ASSERT_TRUE(client.Write(Framed(kPatch)));
+  EXPECT_EQ(Told(), "packet " + kPatch);
+}
+
+TEST_F(ClientLegTest, TellsThatAClientHasGoneWhoseReceivingIsPaused) {
+  Make(Generation::kG3);
+  Peer client = Client(Framed(kRegistration), 3);
+  leg_->PauseReceiving();
+  client.Close();
+  EXPECT_THAT(Told(), StartsWith("disconnected"));
+  leg_->ResumeReceiving();
+  Client(Framed(kRegistration), 3);
+}
+
+// The loop's processor time.
+std::chrono::nanoseconds SpentBy(EventLoop& loop) {
+  return OnLoop(loop, [] {
+    timespec spent{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+  });
+}
+
+TEST_F(ClientLegTest, WaitsForDescriptorsWithoutSpinningAndSaysSoOnce) {
+  Make(Generation::kG3);
+  SetLogLevel(LogLevel::kWarning);
+  testing::internal::CaptureStderr();
+  Peer client(ConnectToPath(path_));
+  ASSERT_EQ(Told(), "connected");
+  OnLoop(loop_, [this] { return leg_->DisconnectClient(); });
+  const UniqueFd knocks(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  std::copy(path_.begin(), path_.end(), at.sun_path);
+  ASSERT_EQ(::connect(knocks.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+  const auto begin = SpentBy(loop_);
+  EXPECT_FALSE(sink_.told.Take(std::chrono::milliseconds(700))) << "nobody can come";
+  EXPECT_LT(SpentBy(loop_) - begin, std::chrono::milliseconds(200)) << "it spins";
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(Told(), "connected") << "now it can";
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_THAT(said, HasSubstr("cannot take a client at unix:" + path_ + ": Too many open files"));
 }
 
 TEST_F(ClientLegTest, RemovesItsFileWhenItCloses) {

@@ -1,6 +1,7 @@
 #include "common/net/socket_leg.h"
 
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,6 +72,79 @@ TEST_F(SocketLegTest, WaitsForAListenerThatComesLate) {
   EXPECT_EQ(app.ReadFrame(), "early");
   ASSERT_TRUE(app.Write(Framed("hello")));
   EXPECT_EQ(Told(), "packet hello");
+}
+
+// Takes nobody, and its queue is full.
+struct FullListener {
+  FullListener() : listener(0) {
+    for (int i = 0; i < 4; ++i) {
+      Result<Connecting> begun = BeginConnect(Address());
+      if (begun) waiting.push_back(std::move(begun->socket));
+    }
+  }
+  [[nodiscard]] SocketAddress Address() const {
+    return {SocketAddress::Kind::kTcp, "", "127.0.0.1", listener.port()};
+  }
+  Listener listener;
+  std::vector<UniqueFd> waiting;
+};
+
+TEST_F(SocketLegTest, DoesNotHoldUpTheLoopForAListenerWhoseQueueIsFull) {
+  FullListener full;
+  leg_ = std::make_unique<SocketLeg>(
+      loop_, FlowLimits{}, full.Address(), [](int) { return Result<>(); }, sink_);
+  Send("early");
+  Connect();
+  EXPECT_TRUE(OnLoop(loop_, [] { return true; })) << "the loop is deaf";
+  EXPECT_TRUE(sink_.told.empty());
+  for (std::size_t i = 0; i < full.waiting.size(); ++i) {
+    full.waiting[i].reset();
+    (void)full.listener.Accept();
+    if (!sink_.told.empty()) break;
+  }
+  EXPECT_EQ(Told(), "connected") << "as soon as there is room";
+}
+
+TEST_F(SocketLegTest, GivesUpAtTheDeadlineOnAListenerWhoseQueueIsFull) {
+  const FullListener full;
+  leg_ = std::make_unique<SocketLeg>(
+      loop_, FlowLimits{}, full.Address(), [](int) { return Result<>(); }, sink_);
+  Connect(50ms);
+  EXPECT_THAT(Told(), HasSubstr("failed the app did not listen at " + full.Address().Text()));
+}
+
+TEST_F(SocketLegTest, MayBeDestroyedOrClosedWhileAConnectionIsPending) {
+  const FullListener full;
+  for (const bool closes : {false, true}) {
+    leg_ = std::make_unique<SocketLeg>(
+        loop_, FlowLimits{}, full.Address(), [](int) { return Result<>(); }, sink_);
+    Connect();
+    OnLoop(loop_, [this, closes] { closes ? leg_->Close() : leg_.reset(); });
+  }
+  EXPECT_TRUE(sink_.told.empty());
+}
+
+TEST_F(SocketLegTest, TriesAgainWhenThePeerWasGoneBeforeItCouldBeLookedAt) {
+  Listener listener(path_);
+  int looked = 0;
+  Make([&looked](int) -> Result<> {
+    if (++looked < 3) return MakeError(Errc::kPeerGone, "it is not there any more");
+    return {};
+  });
+  Connect();
+  EXPECT_EQ(Told(), "connected");
+  EXPECT_EQ(looked, 3);
+}
+
+TEST_F(SocketLegTest, TellsThatAnAppThatIsNotReadHasEndedTheSession) {
+  Listener listener(path_);
+  Make();
+  Connect();
+  Peer app = listener.Accept();
+  EXPECT_EQ(Told(), "connected");
+  leg_->port().PauseReceiving();
+  app.Close();
+  EXPECT_EQ(Told(), "lost the other side closed the connection");
 }
 
 TEST_F(SocketLegTest, GivesUpAtTheDeadlineAndSaysWhere) {

@@ -188,6 +188,65 @@ TEST_P(StreamPortTest, MayBePausedAndResumedAtAnyMoment) {
   switcher.join();
 }
 
+TEST_P(StreamPortTest, SaysThatThePeerIsGoneWhilePausedAndFullBothWays) {
+  Make({.max_packet = 1 << 20, .high_water = 1 << 20, .low_water = 1 << 10});
+  Peer peer = Connect();
+  port_->PauseReceiving();
+  while (Send(std::string(100'000, 'o')) == SendResult::kAccepted) {
+  }
+  const std::string stream(1 << 20, 'x');
+  while (peer.WriteUntilFull(Framed(stream)) != 0) {
+  }
+  peer.Close();
+  std::optional<Told> told = sink_.told.Take();
+  while (told && told->what != Told::kDisconnected) told = sink_.told.Take();
+  ASSERT_TRUE(told) << "nobody notices";
+  EXPECT_EQ(told->why.code, Errc::kPeerGone);
+}
+
+TEST_P(StreamPortTest, SaysThatThePeerHasEndedItsSideWhilePaused) {
+  Make();
+  Peer peer = Connect();
+  ASSERT_TRUE(peer.Write(Framed("read")));
+  ExpectPacket("read");
+  port_->PauseReceiving();
+  OnLoop(loop_, [] {});
+  ASSERT_TRUE(peer.Write(Framed("perhaps on its way already")));
+  ASSERT_EQ(::shutdown(peer.fd(), SHUT_WR), 0);
+  std::optional<Told> told = sink_.told.Take();
+  if (told && told->what == Told::kPacket) told = sink_.told.Take();
+  ASSERT_TRUE(told) << "nobody notices";
+  EXPECT_EQ(told->what, Told::kDisconnected);
+}
+
+TEST_P(StreamPortTest, KeepsLastWordsForOneWhoIsPausedAndGoesOnInTime) {
+  port_ = std::make_unique<StreamPort>(loop_, FlowLimits{}, sink_, Generation::kG3, kDeadline);
+  Peer peer = Connect();
+  port_->PauseReceiving();
+  ASSERT_TRUE(peer.Write(Framed("one") + Framed("two")));
+  peer.Close();
+  for (int i = 0; i < 20; ++i) OnLoop(loop_, [] {});
+  port_->ResumeReceiving();
+  ExpectPacket("one");
+  ExpectPacket("two");
+  EXPECT_EQ(ExpectTold(Told::kDisconnected).code, Errc::kPeerGone);
+}
+
+TEST_P(StreamPortTest, GivesLastWordsUpWhenNobodyTakesThemInTime) {
+  port_ = std::make_unique<StreamPort>(loop_, FlowLimits{}, sink_, Generation::kG3,
+                                       std::chrono::milliseconds(20));
+  Peer peer = Connect();
+  ASSERT_TRUE(peer.Write(Framed("read")));
+  ExpectPacket("read");
+  port_->PauseReceiving();
+  ASSERT_TRUE(peer.Write(Framed("on its way") + Framed("not read")));
+  peer.Close();
+  std::optional<Told> told = sink_.told.Take();
+  while (told && told->what == Told::kPacket) told = sink_.told.Take();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->what, Told::kDisconnected);
+}
+
 TEST_P(StreamPortTest, RefusesAPacketOverTheLimitAndGoesOn) {
   Make({.max_packet = 100, .high_water = 1000, .low_water = 100});
   Peer peer = Connect();

@@ -1,12 +1,13 @@
 #include "common/process/runtime_dir.h"
 
+#include <chrono>
+#include <filesystem>
 #include <signal.h>
+#include <string>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <filesystem>
-#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -102,6 +103,49 @@ TEST_F(RuntimeDirTest, LeavesALivingRunAlone) {
   const RuntimeDir next = Make();
   EXPECT_NE(living.path(), next.path());
   EXPECT_TRUE(fs::exists(living.File("lock")));
+}
+
+// Each start sweeps what it takes for a dead one's.
+TEST_F(RuntimeDirTest, KeepsItsFolderWhileOthersStart) {
+  constexpr int kProcesses = 4;
+  constexpr int kTurns = 1500;
+  std::vector<pid_t> runs;
+  for (int i = 0; i < kProcesses; ++i) {
+    const pid_t run = ::fork();
+    if (run == 0) {
+      ::alarm(100);
+      for (int turn = 0; turn < kTurns; ++turn) {
+        Result<RuntimeDir> dir = RuntimeDir::Create();
+        if (!dir) ::_exit(1);
+        ::usleep(20);
+        if (!fs::exists(dir->File("lock"))) ::_exit(2);
+      }
+      ::_exit(0);
+    }
+    runs.push_back(run);
+  }
+  for (const pid_t run : runs) {
+    int status = 0;
+    ASSERT_EQ(::waitpid(run, &status, 0), run);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_TRUE(fs::is_empty(base_.path()));
+}
+
+TEST_F(RuntimeDirTest, SweepsWhatARunLeftThatWasKilledBeforeItHadALock) {
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  const std::string empty = base_.path() + "/fletbridge-aaaaaa";
+  const std::string unlocked = base_.path() + "/fletbridge-bbbbbb";
+  const std::string young = base_.path() + "/fletbridge-cccccc";
+  for (const std::string& folder : {empty, unlocked, young}) fs::create_directory(folder);
+  base_.Write("fletbridge-bbbbbb/lock.new", "");
+  base_.Write("fletbridge-cccccc/lock.new", "");
+  fs::last_write_time(unlocked + "/lock.new", long_ago);
+  fs::last_write_time(empty, long_ago);
+  const RuntimeDir dir = Make();
+  EXPECT_FALSE(fs::exists(empty));
+  EXPECT_FALSE(fs::exists(unlocked));
+  EXPECT_TRUE(fs::exists(young));
 }
 
 TEST_F(RuntimeDirTest, SweepsNothingThatIsNotOurs) {

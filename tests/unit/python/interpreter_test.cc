@@ -1,12 +1,15 @@
 #include "common/python/interpreter.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <sys/stat.h>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/python/hosted.h"
 #include "common/python/hosting.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/support/scoped_variable.h"
@@ -156,6 +159,147 @@ TEST(ProbeInterpreter, SaysWhatIsNoInterpreter) {
   EXPECT_THAT(ProbeError(folder.Write("text", "hello")), StartsWith("cannot run the interpreter "));
 }
 
+// A script that starts the interpreter, with these words before and after its name.
+Result<Interpreter> ProbeScript(const TempFolder& folder, const std::string& before,
+                                const std::string& after = "") {
+  return ProbeInterpreter(
+      WriteProgram(folder, "script", before + " " + kVenv + "/bin/python " + after + " \"$@\""));
+}
+
+TEST(ProbeInterpreter, SeesTheInterpreterBehindAScript) {
+  const TempFolder folder;
+  const Result<Interpreter> genuine = ProbeInterpreter(kVenv + "/bin/python");
+  ASSERT_TRUE(genuine);
+  EXPECT_EQ(genuine->executable, genuine->path);
+  for (const char* before : {"exec", "echo path=/nowhere; exec"}) {
+    const Result<Interpreter> found = ProbeScript(folder, before);
+    ASSERT_TRUE(found) << found.error().Line();
+    EXPECT_EQ(found->path, folder.path() + "/script");
+    EXPECT_EQ(found->executable, genuine->path);
+    EXPECT_EQ(found->prefix, genuine->prefix);
+    EXPECT_EQ(found->detour, "");
+    EXPECT_EQ(found->shim_obstacle, "");
+  }
+}
+
+TEST(ProbeInterpreter, SaysWhatAScriptDoesBesides) {
+  const TempFolder folder;
+  const std::string begin = "it starts " + kVenv + "/bin/python with ";
+  const std::pair<const char*, const char*> cases[] = {
+      {"SOMETHING=1 exec", "environment of its own"},
+      {"PYTHONPATH=/nowhere:$PYTHONPATH exec", "environment of its own"},
+      {"cd / && exec", "folder of its own"}};
+  for (const auto& [before, what] : cases) {
+    const Result<Interpreter> found = ProbeScript(folder, before);
+    ASSERT_TRUE(found) << found.error().Line();
+    EXPECT_EQ(found->detour, begin + what);
+    EXPECT_EQ(found->shim_obstacle, "");
+  }
+  const Result<Interpreter> found = ProbeScript(folder, "exec", "-B -X utf8");
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_EQ(found->detour, begin + "options of its own");
+  EXPECT_EQ(found->shim_obstacle, "");
+}
+
+TEST(ProbeInterpreter, SaysWhatKeepsTheShimOut) {
+  const TempFolder folder;
+  folder.Write("own/sitecustomize.py");
+  const std::string options = "it is started with -E, -I or -S and loads no sitecustomize of ours";
+  const std::string drops = "what starts it drops PYTHONPATH; let it add to that instead";
+  const std::tuple<std::string, const char*, std::string> cases[] = {
+      {"exec", "-I", options},
+      {"exec", "-E", options},
+      {"exec", "-S", options},
+      {"PYTHONPATH=/nowhere exec", "", drops},
+      {"exec env -i", "", drops},
+      {"PYTHONPATH=" + folder.path() + "/own:$PYTHONPATH exec", "",
+       "the sitecustomize in " + folder.path() + "/own comes first on its PYTHONPATH"},
+  };
+  for (const auto& [before, after, why] : cases) {
+    const Result<Interpreter> found = ProbeScript(folder, before, after);
+    ASSERT_TRUE(found) << found.error().Line();
+    EXPECT_EQ(found->shim_obstacle, why);
+    EXPECT_EQ(found->extension_obstacle, why);
+    EXPECT_EQ(OwnProcessObstacle(*found), folder.path() + "/script cannot be used: " + why);
+  }
+}
+
+TEST(ProbeInterpreter, SeesThatAScriptKeepsItsOwnProcess) {
+  const TempFolder folder;
+  const std::string script = WriteProgram(folder, "script", kVenv + "/bin/python \"$@\"\nexit $?");
+  const Result<Interpreter> found = ProbeInterpreter(script);
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_EQ(found->extension_obstacle,
+            "it starts Python as a process of its own; let it do so with exec");
+  EXPECT_EQ(found->shim_obstacle, found->extension_obstacle);
+  EXPECT_EQ(found->detour, "");
+}
+
+TEST(ProbeInterpreter, TellsAFreeThreadedBuildByItsConfiguration) {
+  const TempFolder folder;
+  folder.Write("threaded.py", "build_time_vars = {'Py_GIL_DISABLED': 1}\n");
+  const ScopedVariable path("PYTHONPATH", folder.path());
+  const ScopedVariable data("_PYTHON_SYSCONFIGDATA_NAME", "threaded");
+  const Result<Interpreter> found = ProbeInterpreter(kVenv + "/bin/python");
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_TRUE(found->free_threaded);
+  EXPECT_EQ(found->extension_obstacle, "it is a free-threaded build");
+  EXPECT_EQ(OwnProcessObstacle(*found), "");
+}
+
+TEST(ProbeInterpreter, FindsAFletThatTheAppBringsAlong) {
+  const TempFolder folder;
+  const ScopedVariable cache("XDG_CACHE_HOME", folder.path() + "/cache");
+  folder.Write("app/flet/__init__.py");
+  folder.Write("app/flet-9.8.7.dist-info/METADATA");
+  for (int turn = 0; turn < 2; ++turn) {
+    const Result<Interpreter> found =
+        RecallInterpreter(kVenv + "/bin/python", folder.path() + "/app");
+    ASSERT_TRUE(found) << found.error().Line();
+    EXPECT_EQ(found->flet_version, "9.8.7");
+    EXPECT_EQ(found->flet_package, folder.path() + "/app/flet");
+    const Result<Interpreter> other = RecallInterpreter(kVenv + "/bin/python", folder.path());
+    ASSERT_TRUE(other);
+    EXPECT_EQ(other->flet_version, "1.0.5");
+  }
+  const std::string archive = folder.path() + "/app.pyz";
+  ASSERT_EQ(std::system(("cd " + folder.path() + "/app && " + kVenv + "/bin/python -m zipfile -c " +
+                         archive + " flet flet-9.8.7.dist-info")
+                            .c_str()),
+            0);
+  Result<Interpreter> found = RecallInterpreter(kVenv + "/bin/python", archive);
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_EQ(found->flet_version, "9.8.7");
+  EXPECT_EQ(found->flet_package, archive + "/flet");
+  const ScopedVariable path("PYTHONPATH", archive);
+  found = ProbeInterpreter(kVenv + "/bin/python");
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_EQ(found->flet_version, "9.8.7");
+}
+
+// It names each .pth file.
+TEST(ProbeInterpreter, ReadsALongAnswer) {
+  const TempFolder folder;
+  const std::string wordy =
+      WriteProgram(folder, "wordy",
+                   "echo implementation=cpython; echo version=3.11.2\n"
+                   "i=0; while [ $i -lt 2000 ]; do echo depends=/a/folder/of/many/packages/"
+                   "and/many/more/letters/in/its/name/$i.pth; i=$((i+1)); done\n"
+                   "echo shim=1");
+  const Result<Interpreter> found = ProbeInterpreterWithin(wordy, 60s);
+  ASSERT_TRUE(found) << found.error().Line();
+  EXPECT_EQ(found->Version(), "3.11.2");
+  EXPECT_EQ(found->micro, 2);
+}
+
+TEST(ProbeInterpreter, SaysThatAnAnswerIsTooLong) {
+  const TempFolder folder;
+  const std::string endless = WriteProgram(folder, "endless", "exec yes");
+  const Result<Interpreter> found = ProbeInterpreterWithin(endless, 60s);
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().Line(), HasSubstr("answered with more than 4 MiB"));
+}
+
 TEST(ProbeInterpreter, DoesNotWaitForeverForAnAnswer) {
   const TempFolder folder;
   const std::string silent = WriteProgram(folder, "silent", "exec sleep 1000");
@@ -170,6 +314,14 @@ TEST(ProbeInterpreter, DoesNotWaitForeverForTheEndOfOneThatHasAnswered) {
       WriteProgram(folder, "lingering", "echo version=3.11.2; exec sleep 1000 >/dev/null");
   EXPECT_THAT(ProbeError(lingering, 100ms),
               StartsWith("the interpreter " + lingering + " did not answer"));
+}
+
+TEST(CheckLibpython, RefusesAFreeThreadedBuild) {
+  const std::string library = FLETBRIDGE_TEST_FREE_THREADED;
+  const Result<> checked = CheckLibpython(library);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().Line(),
+            library + " is a free-threaded build; one with the GIL is needed");
 }
 
 TEST(HostingObstacle, SaysWhyNot) {
@@ -191,6 +343,13 @@ TEST(HostingObstacle, SaysWhyNot) {
   python.libpython = "/opt/lib/libpython3.12.so.1.0";
   EXPECT_EQ(HostingObstacle(Hosting::kInterpreter, python), "");
   EXPECT_EQ(HostingObstacle(Hosting::kLibrary, python), "");
+  // What a script does for it would be lost.
+  python.detour = "it starts /usr/bin/python3 with options of its own";
+  EXPECT_EQ(HostingObstacle(Hosting::kInterpreter, python), "");
+  EXPECT_EQ(HostingObstacle(Hosting::kLibrary, python),
+            "/opt/bin/python3 is no interpreter itself: " + python.detour);
+  python.free_threaded = true;
+  EXPECT_THAT(HostingObstacle(Hosting::kLibrary, python), HasSubstr("free-threaded"));
 }
 
 TEST(WireGeneration, KnowsWhatEachFletSpeaks) {

@@ -203,6 +203,63 @@ TEST_F(GeneratedCode, IsNotKeptWhereItCannotOrMustNotBe) {
   EXPECT_EQ(Start(), kOut + "compiled\n");
 }
 
+TEST_F(Shim, KeepsWhatAScriptThatStartsPythonHasPutOnItsPath) {
+  const ScopedVariable path("PYTHONPATH", "/a");
+  Environment environment = WithShim();
+  for (auto& [name, value] : environment) {
+    if (name == "PYTHONPATH") value = "/mine:" + value + ":/last";
+  }
+  EXPECT_EQ(Run("import os, sys\nprint(os.environ['PYTHONPATH'], sys.path[1:4])", environment),
+            "/mine:/a:/last ['/mine', '/a', '/last']\n");
+}
+
+// How often the shim has changed Flet, and whose loaders are seen.
+constexpr const char* kLook = R"(
+def look():
+    import flet, flet.app, sys
+    app = sys.modules['flet.app']
+    f, times = flet.run_async, 0
+    while hasattr(f, "__wrapped__"):
+        f, times = f.__wrapped__, times + 1
+    print(times, app.is_linux_server(), flet.run_async is app.run_async,
+          type(app.__loader__).__name__, app.__loader__ is app.__spec__.loader)
+)";
+
+TEST_F(Shim, ChangesFletOnceHoweverItIsLoaded) {
+  const std::string once = "1 False True SourceFileLoader True\n";
+  EXPECT_EQ(Run(std::string(kLook) + "look()", WithShim()), once);
+  EXPECT_EQ(
+      Run(std::string(kLook) + "import flet.app, importlib\nimportlib.reload(flet.app)\nlook()",
+          WithShim()),
+      once);
+  EXPECT_EQ(Run(std::string(kLook) + "import importlib.util as u, sys\n"
+                                     "spec = u.find_spec('flet.app')\n"
+                                     "assert len(spec.loader.get_source('flet.app')) > 100\n"
+                                     "assert not spec.loader.is_package('flet.app')\n"
+                                     "spec.loader = u.LazyLoader(spec.loader)\n"
+                                     "sys.modules['flet.app'] = lazy = u.module_from_spec(spec)\n"
+                                     "spec.loader.exec_module(lazy)\nlook()",
+                WithShim()),
+            once);
+}
+
+TEST_F(Shim, ChangesNoLoaderThatOthersShare) {
+  EXPECT_EQ(Run("import sys, zipfile\n"
+                "name = sys.argv[0] + '.zip'\n"
+                "with zipfile.ZipFile(name, 'w') as z:\n"
+                "    z.writestr('flet/__init__.py', '')\n"
+                "    z.writestr('flet/app.py', 'async def run_async(): pass')\n"
+                "    z.writestr('flet/other.py', 'async def run_async(): pass')\n"
+                "sys.path.insert(0, name)\n"
+                "import flet.app, flet.other\n"
+                "print(hasattr(flet.app.run_async, '__wrapped__'),"
+                " hasattr(flet.other.run_async, '__wrapped__'),"
+                " 'exec_module' in vars(flet.__loader__),"
+                " type(flet.app.__loader__) is type(flet.other.__loader__))",
+                WithShim()),
+            "True False False True\n");
+}
+
 TEST_F(Shim, GivesWayToTheMachinesOwnSitecustomize) {
   folder_.Write("own/sitecustomize.py", "print('own')\nvalue = 42\n");
   const ScopedVariable path("PYTHONPATH", folder_.path() + "/own");

@@ -35,6 +35,12 @@ std::size_t BytesInUse() {
   return info.uordblks + info.hblkhd;
 }
 
+RecorderOptions OptionsFor(const std::string& file) {
+  RecorderOptions options;
+  options.file = file;
+  return options;
+}
+
 class RecorderTest : public testing::Test {
  protected:
   std::unique_ptr<Recorder> Open(std::uint64_t limit = std::uint64_t{64} << 20) {
@@ -217,6 +223,102 @@ TEST_F(RecorderTest, RefusesPlacesWhereItCannotWrite) {
   EXPECT_THAT(CheckRecordingPath(folder_.path() + "/diary").error().Line(),
               HasSubstr("is no recording"));
   EXPECT_TRUE(CheckRecordingPath(file_));
+}
+
+// A recording holds what is typed: nobody else may have its file open, or have chosen it.
+TEST_F(RecorderTest, MakesItsFilesAnew) {
+  folder_.Write("session.rec", Header());
+  ASSERT_EQ(::chmod(file_.c_str(), 0666), 0);
+  const UniqueFd spy(::open(file_.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto recorder = Open();
+  Take(*recorder, Counter());
+  recorder->Close({}, kDeadline);
+  struct stat info {};
+  ASSERT_EQ(::fstat(spy.get(), &info), 0);
+  EXPECT_EQ(info.st_size, static_cast<off_t>(Header().size()));
+  ASSERT_EQ(::stat(file_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(Load().packets(), Counter().size());
+}
+
+TEST_F(RecorderTest, RefusesWhatAnotherUserHasMadeFirst) {
+  ASSERT_EQ(::chmod(folder_.path().c_str(), 01777), 0);
+  const std::string link = folder_.path() + "/link.rec";
+  fs::create_symlink(folder_.path() + "/elsewhere", link);
+  if (::geteuid() == 0) {  // else nobody's can be made
+    folder_.Write("session.rec", "");
+    ASSERT_EQ(::chown(file_.c_str(), 65534, 65534), 0);
+    ASSERT_EQ(::lchown(link.c_str(), 65534, 65534), 0);
+    EXPECT_THAT(CheckRecordingPath(file_).error().Line(), HasSubstr("belongs to another user"));
+    EXPECT_THAT(CheckRecordingPath(link).error().Line(), HasSubstr("another user has made"));
+    EXPECT_FALSE(Recorder::Open(OptionsFor(file_), {}));
+    EXPECT_FALSE(Recorder::Open(OptionsFor(link), {}));
+  }
+  EXPECT_FALSE(fs::exists(folder_.path() + "/elsewhere"));
+}
+
+TEST_F(RecorderTest, DoesNotWaitForSomebodyToReadAFifo) {
+  const std::string pipe = folder_.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto recorder = Recorder::Open(OptionsFor(pipe), {});
+  ASSERT_FALSE(recorder);
+  EXPECT_THAT(recorder.error().Line(), HasSubstr("nobody reads it"));
+}
+
+// What stands where a later file is to be is not written into.
+TEST_F(RecorderTest, StopsWhereALaterFileIsSomebodysAlready) {
+  folder_.Write("session.rec.1", "notes of mine");
+  testing::internal::CaptureStderr();
+  const auto recorder = Open(std::uint64_t{64} << 10);
+  Take(*recorder, Counter());
+  for (int i = 0; i < 4000; ++i) recorder->Take(Direction::kToApp, PacketOf(Event(11, "click")));
+  recorder->Close({}, kDeadline);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("session.rec.1: it is there and is no recording of yours"));
+  EXPECT_EQ(folder_.Read("session.rec.1"), "notes of mine");
+}
+
+TEST_F(RecorderTest, TakesOnePacketThatIsLargerThanWhatMayWait) {
+  const auto recorder = Open(std::uint64_t{256} << 20);
+  Take(*recorder, Counter());
+  const std::string large(std::size_t{60} << 20, 'x');
+  recorder->Take(Direction::kToApp, {PacketType::kData, Buffer(std::string_view(large))});
+  for (int i = 0; i < 100; ++i) recorder->Take(Direction::kToApp, PacketOf(Event(11, "click")));
+  recorder->Close({}, kDeadline);
+  const Recording recording = Load();
+  EXPECT_THAT(recording.flaws(), IsEmpty());
+  EXPECT_EQ(recording.packets(), Counter().size() + 101);
+}
+
+TEST_F(RecorderTest, SaysThatAPacketIsLargerThanTheLimit) {
+  testing::internal::CaptureStderr();
+  const auto recorder = Open(std::uint64_t{4} << 20);
+  Take(*recorder, Counter());
+  const std::string large(std::size_t{60} << 20, 'x');
+  recorder->Take(Direction::kToApp, {PacketType::kData, Buffer(std::string_view(large))});
+  recorder->Take(Direction::kToApp, PacketOf(Event(11, "click")));
+  recorder->Close({}, kDeadline);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("stopped: a packet of 62914560 bytes, with the page's first state and the "
+                        "last, needs more than the limit of 4194304 bytes; raise --record-limit"));
+  EXPECT_EQ(Load().packets(), Counter().size());
+}
+
+// Each later file begins with the page.
+TEST_F(RecorderTest, DoesNotWriteALargePageForEachPacket) {
+  constexpr std::uint64_t kLimit = std::uint64_t{4} << 20;
+  const auto recorder = Open(kLimit);
+  std::vector<Frame> frames = Counter();
+  frames.push_back(ToUi(Sets(0, "tooltip", std::string(std::size_t{1} << 20, 'x'))));
+  Take(*recorder, frames);
+  for (int i = 0; i < 20'000; ++i) {
+    recorder->Take(Direction::kToUi, PacketOf(Sets(0, "value", std::to_string(i).c_str())));
+  }
+  recorder->Close({}, kDeadline);
+  const std::vector<std::uint32_t> numbers = SegmentsBeside(file_);
+  ASSERT_FALSE(numbers.empty());
+  EXPECT_LE(numbers.back(), 12u);
+  EXPECT_THAT(Load().end(), testing::Ne(std::nullopt));
 }
 
 }  // namespace

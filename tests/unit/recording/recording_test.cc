@@ -10,6 +10,7 @@
 #include "common/recording/json.h"
 #include "common/recording/session_tree.h"
 #include "tests/unit/recording/made_up_session.h"
+#include "tests/unit/support/growth.h"
 
 namespace fletbridge::recording {
 namespace {
@@ -129,6 +130,30 @@ TEST(SessionTree, FollowsBothSides) {
       session.Apply(Direction::kToApp,
                     *wire::Decode(wire::EncodeUpdateProps(10, M({{"value", "typed"}})).span())));
   EXPECT_EQ(TextIn(*text, "value"), "typed");
+}
+
+TEST(Json, KeepsTheOrderOfKeysOrSortsThem) {
+  const Value value =
+      L({M({{"b", 1}, {"a", M({})}, {"c", L({})}}), At(5, "x"), wire::Bytes{"abc"}, 1.5, Value()});
+  EXPECT_EQ(ToJson(value), R"([{"b":1,"a":{},"c":[]},{"5":"x"},{"$bytes":3},1.5,null])");
+  EXPECT_EQ(ToJson(value, -1, KeyOrder::kSorted),
+            R"([{"a":{},"b":1,"c":[]},{"5":"x"},{"$bytes":3},1.5,null])");
+  EXPECT_EQ(ToJson(M({{"b", L({1, "\"\xff"})}, {"a", M({})}}), 2),
+            "{\n  \"b\": [\n    1,\n    \"\\\"\uFFFD\"\n  ],\n  \"a\": {}\n}");
+  Value twice = At(5, "first");
+  twice.AsMap()->entries.emplace_back("5", "last");
+  EXPECT_EQ(ToJson(twice), R"({"5":"last"})");
+}
+
+TEST(Json, TakesALinearTimeForAMapOfManyKeys) {
+  EXPECT_LT(GrowthOf(2000,
+                     [](std::size_t size) {
+                       auto map = std::make_shared<wire::Map>();
+                       for (std::size_t i = 0; i < size; ++i)
+                         map->entries.emplace_back("k" + std::to_string(i), i);
+                       EXPECT_GT(ToJson(Value(map), 2).size(), size);
+                     }),
+            kMostGrowth);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "common/recording/json.h"
 #include "tests/unit/recording/made_up_session.h"
+#include "tests/unit/support/growth.h"
 
 namespace fletbridge::recording {
 namespace {
@@ -121,6 +122,58 @@ TEST_F(Redaction, PassesDataChannelsAsTheyAre) {
   Begin({}, L({}));
   const Buffer data(std::string_view("\1\0\0\0bytes", 9));
   EXPECT_EQ(redactor_->Pass(Direction::kToUi, PacketType::kData, data.span()).flags, 0);
+}
+
+TEST_F(Redaction, LeavesASecretOutWhereverTheAppPutsIt) {
+  Begin({}, L({Field(20, "Password", true), Field(21, "Shown", false)}));
+  Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "hunter2"}})));
+  EXPECT_THAT(Pass(Direction::kToUi, Sets(1, "value", "hunter2")), Not(HasSubstr("hunter2")));
+  Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "other"}})));
+  EXPECT_THAT(Pass(Direction::kToUi, Sets(1, "value", "hunter2")), HasSubstr("hunter2"));
+  EXPECT_THAT(Pass(Direction::kToUi, Sets(1, "value", "other")), Not(HasSubstr("other")));
+}
+
+TEST_F(Redaction, FindsAFieldThatIsNamedByALabelOfItsOwnLater) {
+  Begin({"PIN"}, L({M({{"_c", "TextField"},
+                       {"_i", 20},
+                       {"label", M({{"_c", "Text"}, {"_i", 22}, {"value", "Name"}})},
+                       {"value", "1234"}})}));
+  EXPECT_THAT(shown_, HasSubstr("1234"));
+  Pass(Direction::kToUi,
+       Message(2, M({{"id", 22}, {"patch", L({L({0}), L({0, 0, "value", "PIN"})})}})));
+  EXPECT_THAT(Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "9876"}}))),
+              Not(HasSubstr("9876")));
+}
+
+Value ManyFields(std::size_t size) {
+  auto fields = std::make_shared<wire::List>();
+  for (std::size_t i = 0; i < size; ++i)
+    fields->items.push_back(
+        Field(static_cast<std::int64_t>(20 + i), "Password", true, std::to_string(i).c_str()));
+  return fields;
+}
+
+TEST_F(Redaction, TakesALinearTimeForManySecretsInOnePatch) {
+  EXPECT_LT(GrowthOf(250,
+                     [this](std::size_t size) {
+                       Begin({"PIN"}, ManyFields(size));
+                       auto patch = std::make_shared<wire::List>();
+                       patch->items.push_back(L({0}));
+                       for (std::size_t i = 0; i < size; ++i)
+                         patch->items.push_back(L({0, 0, "value", "x" + std::to_string(i)}));
+                       Pass(Direction::kToUi, Message(2, M({{"id", 20}, {"patch", Value(patch)}})));
+                     }),
+            kMostGrowth);
+}
+
+TEST_F(Redaction, DoesNotLookThroughTheWholePageForEachMessage) {
+  EXPECT_LT(GrowthOf(250,
+                     [this](std::size_t size) {
+                       Begin({"PIN"}, ManyFields(size));
+                       for (std::size_t i = 0; i < size; ++i)
+                         Pass(Direction::kToUi, Sets(0, "hint_text", "your password"));
+                     }),
+            kMostGrowth);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "common/rollout/start_book.h"
 
+#include <algorithm>
 #include <csignal>
 #include <fcntl.h>
 #include <functional>
@@ -267,6 +268,17 @@ TEST_F(StartBook, SaysThatNothingCanBeKept) {
   options.folder = "/proc/no such place";
   EXPECT_FALSE(AdviseStart(options, "3", kLadder, now));
   EXPECT_FALSE(BeginStart(options, "3", {}, now));
+}
+
+TEST_F(StartBook, SaysInOneLineThatTheMetricsCannotBeWritten) {
+  options.metrics = folder.path() + "/none/fletbridge.prom";
+  const Result<std::string> record = BeginStart(options, "3", {}, now);
+  ASSERT_TRUE(record);
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(EndStart(options, *record, StartOutcome::kClean, "", {}, now));
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("no metrics: cannot write " + options.metrics), std::string::npos) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 }  // namespace

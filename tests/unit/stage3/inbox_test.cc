@@ -63,6 +63,29 @@ TEST(PortSet, FindsAPortWhileOthersComeAndGo) {
   reader.join();
 }
 
+TEST(Inbox, WhatWaitsIsStaleWhenANewClientComes) {
+  Inbox inbox(FlowLimits{});
+  inbox.Open();
+  ASSERT_EQ(inbox.Push(For(1, "of the first")), SendResult::kAccepted);
+  inbox.PushNewClient();
+  ASSERT_EQ(inbox.Push(For(1, "of the second")), SendResult::kAccepted);
+  inbox.PushNewClient();
+  ASSERT_EQ(inbox.Push(For(1, "of the third")), SendResult::kAccepted);
+  Message message;
+  for (int client = 0; client < 2; ++client) {
+    ASSERT_TRUE(inbox.Pop(message));
+    EXPECT_TRUE(inbox.is_stale()) << message.payload.text();
+    inbox.Done(message.payload.size(), false);
+    ASSERT_TRUE(inbox.Pop(message));
+    ASSERT_EQ(message.kind, Message::Kind::kNewClient);
+    inbox.NewClientDone();
+  }
+  ASSERT_TRUE(inbox.Pop(message));
+  EXPECT_FALSE(inbox.is_stale());
+  EXPECT_EQ(message.payload.text(), "of the third");
+  inbox.DropAll();
+}
+
 TEST(Inbox, RefusesWhileItIsShut) {
   Inbox inbox{FlowLimits{}};
   EXPECT_EQ(inbox.Push(For(1)), SendResult::kClosed);

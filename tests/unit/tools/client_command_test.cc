@@ -77,8 +77,9 @@ TEST_F(ClientCommandTest, RefusesWrongUsageInOneLine) {
   EXPECT_EQ(Run({"add", box_.folder.path()}), 2);
   EXPECT_THAT(box_.err.str(), HasSubstr("it has no lib/libflutter_linux_gtk.so"));
   EXPECT_EQ(Run({"verify", "--all"}), 2);
+  EXPECT_THAT(box_.err.str(), HasSubstr("--all"));
   EXPECT_EQ(Run({"add", "--help"}), 0);
-  EXPECT_THAT(box_.out.str(), HasSubstr("Usage: fletbridge client list"));
+  EXPECT_THAT(box_.out.str(), HasSubstr("Usage: fletbridge client add PATH"));
 }
 
 }  // namespace

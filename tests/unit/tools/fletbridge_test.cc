@@ -25,6 +25,69 @@ TEST(Fletbridge, ShowsHelpAndVersionOnRequest) {
   EXPECT_EQ(box.out.str(), "fletbridge " + std::string(Version()) + "\n");
 }
 
+// The words of the list below "Commands:" in a help text.
+std::vector<std::string> CommandsIn(const std::string& text) {
+  std::vector<std::string> commands;
+  std::istringstream lines(text.substr(std::min(text.find("\nCommands:\n"), text.size())));
+  for (std::string line; std::getline(lines, line) && line != "Options:";) {
+    if (line.starts_with("  ") && line[2] != ' ')
+      commands.push_back(line.substr(2, line.find(' ', 2) - 2));
+  }
+  return commands;
+}
+
+TEST(Fletbridge, ShowsTheHelpOfEveryCommandAndSubcommand) {
+  std::vector<std::vector<std::string>> todo = {{}};
+  std::size_t seen = 0;
+  for (; seen < todo.size(); ++seen) {
+    ASSERT_LT(seen, 100u) << "help texts that name one another";
+    const std::vector<std::string> words = todo[seen];
+    for (const char* option : {"--help", "-h"}) {
+      MadeUpToolbox box;
+      std::vector<std::string> args = words;
+      args.emplace_back(option);
+      EXPECT_EQ(FletbridgeMain(box.tools, args), 0);
+      std::string usage = "Usage: fletbridge";
+      for (const std::string& word : words) usage += " " + word;
+      EXPECT_THAT(box.out.str(), HasSubstr(usage));
+      EXPECT_EQ(box.err.str(), "");
+      if (std::string_view(option) == "-h") continue;
+      for (const std::string& command : CommandsIn(box.out.str())) {
+        todo.push_back(words);
+        todo.back().push_back(command);
+      }
+    }
+  }
+  EXPECT_GE(seen, 20u);
+}
+
+TEST(Fletbridge, NamesAMissingWordAsItsUsageDoes) {
+  const std::pair<std::vector<std::string>, const char*> wrong[] = {
+      {{"diff"}, "A is required; write fletbridge diff [options] A B"},
+      {{"diff", "a.rec"}, "B is required; write fletbridge diff [options] A B"},
+      {{"inspect"}, "FILE is required; write fletbridge inspect [options] FILE"},
+      {{"client", "add"}, "PATH is required; write fletbridge client add PATH"},
+      {{"rollout", "validate"}, "FILE is required; write fletbridge rollout validate FILE"},
+      {{"rollout", "simulate"}, "FILE is required; write fletbridge rollout simulate FILE"},
+      {{"rollout", "eval", "f"},
+       "--flag is required; write fletbridge rollout eval FILE --flag KEY"},
+  };
+  for (const auto& [args, text] : wrong) {
+    MadeUpToolbox box;
+    EXPECT_EQ(FletbridgeMain(box.tools, args), 2);
+    EXPECT_THAT(box.err.str(), testing::StartsWith(std::string("fletbridge: ") + text));
+    EXPECT_EQ(box.out.str(), "");
+  }
+}
+
+TEST(Fletbridge, FailsWhereNobodyGetsItsAnswer) {
+  MadeUpToolbox box;
+  box.out.setstate(std::ios::badbit);  // as on a full disk
+  EXPECT_EQ(FletbridgeMain(box.tools, {"--version"}), 70);
+  EXPECT_EQ(FletbridgeMain(box.tools, {"client", "--help"}), 70);
+  EXPECT_THAT(box.err.str(), HasSubstr("fletbridge: the output cannot be written"));
+}
+
 TEST(Fletbridge, RefusesUnknownCommandsInOneLine) {
   const auto refused = [](const std::string& name) {
     MadeUpToolbox box;
@@ -60,7 +123,7 @@ TEST(FletClient, RefusesWrongUsageInOneLine) {
   box.tools.environment = {{"FLETBRIDGE_UI", "webview"}};
   EXPECT_EQ(FletMain(box.tools, {"/tmp/flet.sock", "/tmp/pid"}), 2);
   EXPECT_THAT(box.err.str(),
-              HasSubstr("ui webview is not built into this version (asked for by FLETBRIDGE_UI)"));
+              HasSubstr("FLETBRIDGE_UI: \"webview\" is not allowed; use one of desktop"));
 }
 
 TEST(FletClient, ShowsHelpAndVersionOnRequest) {

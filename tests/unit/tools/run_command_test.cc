@@ -140,8 +140,25 @@ TEST_F(RunCommandTest, TakesAFoldersMain) {
   EXPECT_EQ(Asked({"made"}).stage, "1");
   box_.folder.Write("empty/readme.txt");
   EXPECT_EQ(Refused({"empty"}),
-            "fletbridge: cannot open empty/main.py: there is no such file; name the "
-            "app's script instead of its folder\n");
+            "fletbridge: cannot open empty/main.py: there is no such file, and no __main__.py; "
+            "name the app's script instead of its folder\n");
+}
+
+TEST_F(RunCommandTest, TakesAFolderThatPythonRuns) {
+  box_.folder.Write("shop/__main__.py");
+  box_.folder.Write("shop/fletbridge.json", R"({"stage": "1"})");
+  for (const char* written : {"shop", "shop/", "./shop", "shop/."}) {
+    const RunRequest request = Asked({written});
+    EXPECT_EQ(request.script, "shop") << written;
+    EXPECT_EQ(request.stage, "1") << written;
+  }
+  box_.folder.Write("made/pyproject.toml", "[tool.flet.app]\npath = 'src'\n");
+  box_.folder.Write("made/src/__main__.py");
+  EXPECT_EQ(Asked({"made"}).script, "made/src");
+  box_.folder.Write("shop/main.py");
+  EXPECT_EQ(Asked({"shop"}).script, "shop/main.py") << "as flet run takes it";
+  box_.tools.cwd += "/made/src";
+  EXPECT_EQ(Asked({"."}).script, ".");
 }
 
 TEST_F(RunCommandTest, GivesTheAppWhatFletRunGivesIt) {
@@ -182,6 +199,9 @@ TEST_F(RunCommandTest, RefusesWrongUsageInOneLine) {
   EXPECT_THAT(Refused({"none.py"}), HasSubstr("cannot open none.py: there is no such file"));
   EXPECT_THAT(Refused({"--stagee", "1", "app.py"}),
               HasSubstr("unknown option --stagee; did you mean --stage?"));
+  EXPECT_THAT(Refused({"--prot", "1", "app.py"}),
+              HasSubstr("unknown option --prot; see fletbridge run --help"))
+      << "--port is only known to be refused";
   EXPECT_THAT(Refused({"-x", "app.py"}), HasSubstr("unknown option -x; see fletbridge run --help"));
   EXPECT_THAT(Refused({"--stage"}), HasSubstr("--stage needs a value: 1|2|3|auto"));
   EXPECT_THAT(Refused({"-m"}), HasSubstr("-m needs the name of a module"));
@@ -204,10 +224,9 @@ TEST_F(RunCommandTest, ExplainsWithoutRunning) {
 }
 
 TEST_F(RunCommandTest, ExplainsWithoutAnAppAndEvenWhatWouldBeRefused) {
-  EXPECT_EQ(Run({"--explain", "--stage", "legacy"}), 0);
-  EXPECT_THAT(box_.out.str(), testing::ContainsRegex("\nstage +legacy +command line --stage\n"));
-  EXPECT_THAT(box_.err.str(),
-              HasSubstr("a run would be refused: stage legacy is not built into this version"));
+  EXPECT_EQ(Run({"--explain", "--stage", "3", "--transport", "tcp"}), 0);
+  EXPECT_THAT(box_.out.str(), testing::ContainsRegex("\nstage +3 +command line --stage\n"));
+  EXPECT_THAT(box_.err.str(), HasSubstr("a run would be refused: stage 3"));
 }
 
 TEST_F(RunCommandTest, ShowsHelpWithExamples) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/support/growth.h"
+
 namespace fletbridge::wire {
 namespace {
 
@@ -279,6 +281,118 @@ TEST(ControlTree, SurvivesRandomPatches) {
       EXPECT_TRUE(control == nullptr || control->parent != nullptr);
     }
   }
+}
+
+Value ManyKeys(std::size_t size) {
+  Value page = M({{"_c", "Page"}, {"_i", 1}});
+  for (std::size_t i = 0; i < size; ++i)
+    page.AsMap()->entries.emplace_back("k" + std::to_string(i), i);
+  return page;
+}
+
+// A page or a recording may come from anywhere.
+TEST(ControlTree, TakesALinearTimeForAPageOfManyKeys) {
+  EXPECT_LT(GrowthOf(1000,
+                     [](std::size_t size) {
+                       ControlTree tree(M({}));
+                       ASSERT_TRUE(tree.Register(ManyKeys(size)));
+                       ASSERT_TRUE(tree.Register(ManyKeys(size)));
+                       Value patch = L({L({0})});
+                       for (std::size_t i = 0; i < size; ++i) {
+                         const std::string key = "k" + std::to_string(i);
+                         patch.AsList()->items.push_back(L({0, 0, key, "other"}));
+                         patch.AsList()->items.push_back(L({2, 0, key}));
+                       }
+                       ASSERT_TRUE(tree.Apply(1, std::move(patch)));
+                       for (std::size_t i = 0; i < size; ++i)
+                         tree.SetProperty(tree.page(), "p" + std::to_string(i), i);
+                     }),
+            kMostGrowth);
+}
+
+TEST(ControlTree, TakesALinearTimeForAPatchOfALongList) {
+  EXPECT_LT(GrowthOf(1000,
+                     [](std::size_t size) {
+                       ControlTree tree(M({}));
+                       ASSERT_TRUE(tree.Register(M({{"_c", "Page"}, {"_i", 1}, {"rows", L({})}})));
+                       Value patch = L({L({0, M({{"rows", L({1})}})})});
+                       auto& ops = patch.AsList()->items;
+                       for (std::size_t i = 0; i < size; ++i) ops.push_back(L({1, 1, 0, i}));
+                       for (std::size_t i = 0; i < size; ++i) ops.push_back(L({1, 1, size / 2, i}));
+                       for (std::size_t i = 0; i < size; ++i) ops.push_back(L({3, 1, 0, 1, size}));
+                       for (std::size_t i = 0; i < size; ++i) ops.push_back(L({2, 1, 0}));
+                       ASSERT_TRUE(tree.Apply(1, std::move(patch)));
+                       ASSERT_EQ(tree.page().Find("rows")->AsList()->items.size(), size);
+                     }),
+            kMostGrowth);
+}
+
+// The same operations on a list that lies in pieces as on a plain one.
+TEST(ControlTree, ChangesLongListsAsShortOnes) {
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n)(random);
+  };
+  std::vector<std::int64_t> wanted;
+  ControlTree tree(M({}));
+  ASSERT_TRUE(tree.Register(M({{"_c", "Page"}, {"_i", 1}, {"rows", L({})}})));
+  for (int round = 0; round < 20; ++round) {
+    Value patch = L({L({0, M({{"rows", L({1})}})})});
+    for (int i = 0; i < 500; ++i) {
+      const std::size_t kind = below(9);
+      const std::int64_t value = static_cast<std::int64_t>(below(1'000'000));
+      const auto at = [&](std::size_t n) {
+        return wanted.begin() + static_cast<std::ptrdiff_t>(n);
+      };
+      if (kind < 6 || wanted.size() < 2) {
+        const std::size_t to = below(wanted.size());
+        patch.AsList()->items.push_back(L({1, 1, to, value}));
+        wanted.insert(at(to), value);
+      } else if (kind == 6) {
+        const std::size_t to = below(wanted.size() - 1);
+        patch.AsList()->items.push_back(L({0, 1, to, value}));
+        wanted[to] = value;
+      } else if (kind == 7) {
+        const std::size_t from = below(wanted.size() - 1);
+        patch.AsList()->items.push_back(L({2, 1, from}));
+        wanted.erase(at(from));
+      } else {
+        const std::size_t from = below(wanted.size() - 1);
+        const std::size_t to = below(wanted.size() - 1);
+        patch.AsList()->items.push_back(L({3, 1, from, 1, to}));
+        const std::int64_t moved = wanted[from];
+        wanted.erase(at(from));
+        wanted.insert(at(to), moved);
+      }
+    }
+    ASSERT_TRUE(tree.Apply(1, std::move(patch)));
+    std::vector<std::int64_t> got;
+    for (const Value& item : tree.page().Find("rows")->AsList()->items)
+      got.push_back(*item.AsInt());
+    ASSERT_EQ(got, wanted) << round;
+  }
+}
+
+TEST(ControlTree, TellsWhichControlsHaveComeOrChanged) {
+  ControlTree tree(M({}));
+  ASSERT_TRUE(tree.Register(
+      M({{"_c", "Page"},
+         {"_i", 1},
+         {"field",
+          M({{"_c", "TextField"}, {"_i", 5}, {"label", M({{"_c", "Text"}, {"_i", 6}})}})}})));
+  std::vector<std::int64_t> changed;
+  tree.NoteChanged(&changed);
+  ASSERT_TRUE(tree.Apply(6, L({L({0}), L({0, 0, "value", "secret"})})));
+  EXPECT_EQ(changed, (std::vector<std::int64_t>{6, 5}));
+  changed.clear();
+  ASSERT_TRUE(tree.Apply(1, L({L({0}), L({0, 0, "row", L({M({{"_c", "Row"}, {"_i", 7}})})})})));
+  EXPECT_EQ(changed, (std::vector<std::int64_t>{1, 7}));
+  changed.clear();
+  tree.SetProperty(*tree.Find(7), "spacing", 3);
+  EXPECT_EQ(changed, (std::vector<std::int64_t>{7, 1}));
+  tree.NoteChanged(nullptr);
+  tree.SetProperty(*tree.Find(7), "spacing", 4);
+  EXPECT_EQ(changed.size(), 2u);
 }
 
 }  // namespace

@@ -131,6 +131,27 @@ TEST_F(TranslatorTest, NamesACallThatTheClientCannotDoWithOneWarning) {
   }
 }
 
+TEST_F(TranslatorTest, BlamesNoClientForACallThatFailedForAnotherReason) {
+  Translator translator = Make(kG3, kG2);
+  const auto call = [&](const std::string& id, const std::string& name, const std::string& error) {
+    EXPECT_TRUE(
+        translator.ToClient(Message(5, {{"control_id", 7}, {"call_id", id}, {"name", name}}))
+            .value());
+    EXPECT_TRUE(
+        translator.ToApp(Control(wire::EncodeMethodAnswer({7, id, name, {}}, {}, error))).value());
+  };
+  // As Flet's Linux client answers where there is no session bus, and where a file is in the way.
+  call("1", "save_file",
+       "SocketException: Connection failed (OS Error: No such file or directory, errno = 2), "
+       "address = /run/user/0/bus, port = 0");
+  call("2", "pick_files", "Exception: unknown type of file");
+  EXPECT_THAT(warnings_, testing::IsEmpty());
+  call("3", "save_file", "Exception: Unknown FilePicker method: save_file");
+  call("4", "crop", "Exception: No invoke method listeners registered.");
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("\"save_file\" failed at its client of Flet 0.70 "),
+                                     HasSubstr("\"crop\" failed")));
+}
+
 TEST_F(TranslatorTest, TakesNoOtherEventForADataChannel) {
   Translator translator = Make(kG2, kG3);
   for (const char* name : {"click", "data_channel", "data_channel_opened", ""})

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/support/growth.h"
 #include "tests/unit/wire/hex.h"
 
 namespace fletbridge::wire {
@@ -66,6 +67,49 @@ TEST(Value, KeepsTheOrderOfAMap) {
   EXPECT_EQ(entries[2].first, Value(5));
 }
 
+TEST(Value, FindsSetsAndRemovesInALargeMapAsInASmallOne) {
+  for (const std::int64_t size : {3, 40, 1000}) {
+    auto map = std::make_shared<Map>();
+    for (std::int64_t i = 0; i < size; ++i) map->Set("k" + std::to_string(i), i);
+    map->Set(7, "a number");
+    for (std::int64_t i = 0; i < size; ++i) {
+      const Value* found = map->Find("k" + std::to_string(i));
+      ASSERT_NE(found, nullptr) << size << " " << i;
+      EXPECT_EQ(*found, Value(i));
+    }
+    EXPECT_EQ(*map->FindKey(7), Value("a number"));
+    EXPECT_EQ(map->Find("7"), nullptr);
+    EXPECT_EQ(map->FindKey(Value(1.5)), nullptr);
+    EXPECT_EQ(map->Remove("none"), std::nullopt);
+    for (std::int64_t i = 0; i < size; i += 2) {
+      const std::string key = "k" + std::to_string(i);
+      EXPECT_EQ(map->Remove(key), Value(i));
+      EXPECT_EQ(map->Find(key), nullptr) << key;
+    }
+    EXPECT_EQ(*map->Find("k1"), Value(1));
+    map->entries.emplace_back("k1", "again");
+    EXPECT_EQ(*map->Find("k1"), Value(1));  // of two the first counts
+    EXPECT_EQ(map->Remove("k1"), Value(1));
+    EXPECT_EQ(*map->Find("k1"), Value("again"));
+    map->Set("k0", "new");
+    EXPECT_EQ(*map->Find("k0"), Value("new"));
+    EXPECT_EQ(map->entries.size(), static_cast<std::size_t>(size / 2 + 2));
+  }
+}
+
+TEST(Value, TakesALinearTimeForTheKeysOfALargeMap) {
+  EXPECT_LT(GrowthOf(1000,
+                     [](std::size_t size) {
+                       Map map;
+                       for (std::size_t i = 0; i < size; ++i) map.Set("k" + std::to_string(i), i);
+                       for (std::size_t i = 0; i < size; ++i)
+                         ASSERT_NE(map.Find("k" + std::to_string(i)), nullptr);
+                       for (std::size_t i = 0; i < size; ++i)
+                         ASSERT_TRUE(map.Remove("k" + std::to_string(i)));
+                     }),
+            kMostGrowth);
+}
+
 TEST(Value, RefusesWhatIsNotExactlyOneValue) {
   const auto why = [](std::string_view hex) {
     const Result<Value> value = Decode(Hex(hex));
@@ -75,7 +119,7 @@ TEST(Value, RefusesWhatIsNotExactlyOneValue) {
   EXPECT_EQ(why("92 01"), "the value is cut off at byte 2");
   EXPECT_EQ(why("93 01"), "a list claims 3 elements in a message of 2 bytes");
   EXPECT_EQ(why("92 01 a5 61"), "the value is cut off at byte 3");
-  EXPECT_EQ(why("01 02"), "1 bytes follow the message");
+  EXPECT_EQ(why("01 02"), "1 byte follows the message");
   EXPECT_EQ(why("c1"), "byte 0 is no MessagePack");
   EXPECT_EQ(why("81 c0 01"), "a map key is nil, not text or an integer");
   EXPECT_EQ(why("81 90 01"), "a map key is a list, not text or an integer");

@@ -194,30 +194,11 @@ def _install(out, root):
 
         module.BaseProcess.start = seen
 
-    wanted = {"flet.messaging.session": watch_session, "multiprocessing.process": watch_workers}
-
-    class Finder:
-        @staticmethod
-        def find_spec(name, path=None, target=None):
-            patch = wanted.pop(name, None)
-            if patch is None:
-                return None
-            for finder in sys.meta_path:
-                spec = None if finder is Finder else finder.find_spec(name, path, target)
-                if spec is not None:
-                    break
-            else:
-                return None
-            execute = spec.loader.exec_module
-
-            def exec_module(module):
-                execute(module)
-                patch(module)
-
-            spec.loader.exec_module = exec_module
-            return spec
-
-    sys.meta_path.insert(0, Finder)
+    # The shim, behind which this is loaded, has one finder for both.
+    shim = next((finder for finder in sys.meta_path if hasattr(finder, "after_execution")), None)
+    if shim is not None:
+        shim.after_execution("flet.messaging.session", watch_session)
+        shim.after_execution("multiprocessing.process", watch_workers)
     sys.addaudithook(hook)
 
 

@@ -13,5 +13,5 @@ def main(page: ft.Page):
 
 
 for one in (signal.SIGTERM,):
-    signal.signal(signal.SIGTERM, save)  # expect: FB107 breaks breaks breaks
+    signal.signal(one, save)  # expect: FB107 differs differs differs
 ft.run(main)

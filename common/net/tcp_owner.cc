@@ -1,0 +1,183 @@
+#include "common/net/tcp_owner.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sstream>
+#include <unistd.h>
+
+#include "common/base/unique_fd.h"
+
+namespace fletbridge {
+namespace {
+
+constexpr std::array kTables{"/proc/net/tcp", "/proc/net/tcp6"};
+constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+TcpEnd End(bool v6, const void* address, std::uint16_t port) {
+  TcpEnd end;
+  end.port = port;
+  const auto* bytes = static_cast<const std::uint8_t*>(address);
+  end.v6 = v6 && !std::equal(kMapped.begin(), kMapped.end(), bytes);
+  const std::size_t skipped = v6 && !end.v6 ? kMapped.size() : 0;
+  std::copy_n(bytes + skipped, end.v6 ? 16 : 4, end.address.begin());
+  return end;
+}
+
+struct Diagnosis {
+  bool answered = false;
+  std::optional<inet_diag_msg> found;
+};
+
+// That the kernel can be asked is known once it has answered: its "no such socket" is also its "no
+// such module".
+std::atomic<bool> g_can_ask{false};
+
+// What the kernel would give a packet from `remote` to `local` to: the connection, else a listener.
+Diagnosis Ask(const TcpEnd& local, const TcpEnd& remote) {
+  const UniqueFd fd(
+      ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 body;
+  } question{};
+  question.header.nlmsg_len = sizeof question;
+  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  question.header.nlmsg_flags = NLM_F_REQUEST;
+  question.body.sdiag_family = local.v6 ? AF_INET6 : AF_INET;
+  question.body.sdiag_protocol = IPPROTO_TCP;
+  question.body.idiag_states = ~0U;
+  question.body.id.idiag_sport = htons(local.port);
+  question.body.id.idiag_dport = htons(remote.port);
+  std::memcpy(question.body.id.idiag_src, local.address.data(), local.address.size());
+  std::memcpy(question.body.id.idiag_dst, remote.address.data(), remote.address.size());
+  question.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+  question.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  if (!fd || ::send(fd.get(), &question, sizeof question, MSG_NOSIGNAL) != sizeof question) {
+    return {};
+  }
+  alignas(nlmsghdr) char answer[4096];  // it is there when send() returns
+  const ssize_t size = ::recv(fd.get(), answer, sizeof answer, 0);
+  nlmsghdr header{};
+  if (size < static_cast<ssize_t>(sizeof header)) return {};
+  std::memcpy(&header, answer, sizeof header);
+  if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+      size >= static_cast<ssize_t>(NLMSG_HDRLEN + sizeof(inet_diag_msg))) {
+    g_can_ask.store(true);
+    Diagnosis told{true, inet_diag_msg{}};
+    std::memcpy(&*told.found, answer + NLMSG_HDRLEN, sizeof(inet_diag_msg));
+    return told;
+  }
+  nlmsgerr error{};
+  if (header.nlmsg_type != NLMSG_ERROR ||
+      size < static_cast<ssize_t>(NLMSG_HDRLEN + sizeof error)) {
+    return {};
+  }
+  std::memcpy(&error, answer + NLMSG_HDRLEN, sizeof error);
+  return {error.error == -ENOENT && g_can_ask.load(), {}};
+}
+
+TcpEnd LocalOf(const inet_diag_msg& told) {
+  return End(told.idiag_family == AF_INET6, told.id.idiag_src, ntohs(told.id.idiag_sport));
+}
+TcpEnd RemoteOf(const inet_diag_msg& told) {
+  return End(told.idiag_family == AF_INET6, told.id.idiag_dst, ntohs(told.id.idiag_dport));
+}
+TcpOwner OwnerIn(const inet_diag_msg& told) {
+  return {told.idiag_uid, told.idiag_inode, told.idiag_state};
+}
+
+// "0100007F:1F90": as /proc/net/tcp prints it, and as tcp6 does.
+std::string TableName(const TcpEnd& end, bool in_tcp6) {
+  std::array<std::uint8_t, 16> bytes = end.address;
+  if (in_tcp6 && !end.v6) {
+    std::copy_n(end.address.begin(), 4, bytes.begin() + 12);
+    std::copy(kMapped.begin(), kMapped.end(), bytes.begin());
+  }
+  std::string name;
+  for (std::size_t at = 0; at < (in_tcp6 ? 16U : 4U); at += 4) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    char text[16];
+    std::snprintf(text, sizeof text, "%08X", word);
+    name += text;
+  }
+  char port[16];
+  std::snprintf(port, sizeof port, ":%04X", end.port);
+  return name + port;
+}
+
+// The line with `ends`, "LOCAL REMOTE" or "LOCAL ", and in this state if that is not 0.
+std::optional<TcpOwner> Look(const char* table, const std::string& ends, unsigned state) {
+  std::ifstream in(table);
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t at = line.find(' ' + ends);
+    if (at == std::string::npos) continue;
+    std::istringstream fields(line.substr(at));
+    std::string skipped;
+    TcpOwner owner;
+    fields >> skipped >> skipped >> std::hex >> owner.state >> std::dec >> skipped >> skipped >>
+        skipped >> owner.uid >> skipped >> owner.inode;
+    if (fields && (state == 0 || owner.state == state)) return owner;
+  }
+  return {};
+}
+
+}  // namespace
+
+TcpEnd TcpEndOf(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return End(false, &v4.sin_addr, ntohs(v4.sin_port));
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  return End(true, &v6.sin6_addr, ntohs(v6.sin6_port));
+}
+
+std::optional<TcpOwner> OwnerOfConnection(const TcpEnd& local, const TcpEnd& remote) {
+  const Diagnosis told = Ask(local, remote);
+  if (!told.answered) return ConnectionInTables(local, remote);
+  // A listener, if that is what it is, does not speak for a connection that is not there.
+  if (!told.found || told.found->idiag_state == TCP_LISTEN || LocalOf(*told.found) != local ||
+      RemoteOf(*told.found) != remote) {
+    return {};
+  }
+  return OwnerIn(*told.found);
+}
+
+std::optional<TcpOwner> OwnerOfListener(const TcpEnd& local) {
+  const TcpEnd anybody{local.v6, {}, 0};
+  const Diagnosis told = Ask(local, anybody);
+  if (!told.answered) return ListenerInTables(local);
+  if (!told.found || told.found->idiag_state != TCP_LISTEN) return {};
+  return OwnerIn(*told.found);
+}
+
+std::optional<TcpOwner> ConnectionInTables(const TcpEnd& local, const TcpEnd& remote) {
+  for (const bool v6 : {false, true}) {
+    if (!v6 && local.v6) continue;
+    const std::string ends = TableName(local, v6) + ' ' + TableName(remote, v6) + ' ';
+    if (auto owner = Look(kTables[v6], ends, 0)) return owner;
+  }
+  return {};
+}
+
+std::optional<TcpOwner> ListenerInTables(const TcpEnd& local) {
+  for (const bool v6 : {false, true}) {
+    if (!v6 && local.v6) continue;
+    for (const TcpEnd& end : {local, TcpEnd{v6, {}, local.port}}) {
+      if (auto owner = Look(kTables[v6], TableName(end, v6) + ' ', TCP_LISTEN)) return owner;
+    }
+  }
+  return {};
+}
+
+}  // namespace fletbridge

@@ -1,0 +1,63 @@
+// Room: common/transport. How long inputs took to be answered, as a UI gathers it for as long as
+// the app runs: exact for the first million; of more, every second, fourth, ... one is kept, evenly
+// over the whole time, and the longest of all. So percentiles stay those of the whole run. Header
+// only.
+//
+// A value; not for two threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace fletbridge {
+
+class LatencySamples {
+ public:
+  static constexpr std::size_t kMost = std::size_t{1} << 20;
+
+  void push_back(std::uint64_t nanoseconds) {
+    if (seen_++ % step_ != 0) {
+      longest_left_out_ = std::max(longest_left_out_, nanoseconds);
+      return;
+    }
+    kept_.push_back(nanoseconds);
+    if (kept_.size() == kMost) Thin();
+  }
+  void clear() { *this = LatencySamples(); }
+
+  // Of those that are kept, in the order of the inputs.
+  [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return kept_.size(); }
+  [[nodiscard]] auto begin() const noexcept { return kept_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return kept_.end(); }
+
+  // Those, and behind them the longest if it is another one.
+  operator std::vector<std::uint64_t>() const {
+    std::vector<std::uint64_t> samples = kept_;
+    if (!kept_.empty() && longest_left_out_ > *std::max_element(kept_.begin(), kept_.end()))
+      samples.push_back(longest_left_out_);
+    return samples;
+  }
+
+ private:
+  void Thin() {
+    for (std::size_t i = 0; i < kept_.size(); ++i) {
+      if (i % 2 == 0) {
+        kept_[i / 2] = kept_[i];
+      } else {
+        longest_left_out_ = std::max(longest_left_out_, kept_[i]);
+      }
+    }
+    kept_.resize(kept_.size() / 2);
+    step_ *= 2;
+  }
+
+  std::vector<std::uint64_t> kept_;
+  std::uint64_t seen_ = 0;
+  std::uint64_t step_ = 1;
+  std::uint64_t longest_left_out_ = 0;
+};
+
+}  // namespace fletbridge

@@ -1,0 +1,123 @@
+#include "src/stage1/attached_transport.h"
+
+#include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "common/base/unique_fd.h"
+#include "tests/unit/config/temp_folder.h"
+#include "tests/unit/support/mailbox.h"
+
+namespace fletbridge {
+namespace {
+
+// What was told, in its order.
+enum Told { kNothing, kListens, kIsConnected, kLost, kHasExited };
+
+struct Sink final : AppSink {
+  void OnPacket(Packet&&) override {}
+  void OnWritable() override {}
+  void OnRefused(const Error&) override {}
+  void OnListening() override { told.Put(kListens); }
+  void OnConnected() override { told.Put(kIsConnected); }
+  void OnSessionLost(const Error&) override { told.Put(kLost); }
+  void OnUnreachable(const Error&) override {}
+  void OnWord(AppWord, int) override {}
+  void OnSignal(int, bool) override {}
+  void OnExited(int, const Error&) override { told.Put(kHasExited); }
+  Told Next() { return told.Take().value_or(kNothing); }
+
+  Mailbox<Told> told;
+};
+
+// As an app's socket, which it makes anew when it is started anew.
+class Listener {
+ public:
+  explicit Listener(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    ::unlink(path.c_str());
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    path.copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    EXPECT_EQ(::listen(fd_.get(), 1), 0);
+  }
+  UniqueFd Accept() { return UniqueFd(::accept(fd_.get(), nullptr, nullptr)); }
+
+ private:
+  UniqueFd fd_;
+};
+
+class AttachedTransportTest : public testing::Test {
+ protected:
+  AttachedTransportTest() {
+    loop_.Start();
+    options_.address.path = folder_.path() + "/app.sock";
+    options_.generation = Generation::kG3;
+    transport_ = stage1::MakeAttachedTransport(loop_, options_);
+  }
+  ~AttachedTransportTest() override {
+    loop_.Stop();
+    loop_.Join();
+  }
+
+  const TempFolder folder_;
+  EventLoop loop_;
+  Sink sink_;
+  stage1::AttachedOptions options_;
+  std::unique_ptr<AppTransport> transport_;
+};
+
+TEST_F(AttachedTransportTest, IsStoppedBeforeItIsStarted) {
+  OnLoop(loop_, [this] { transport_->Leave(); });
+  transport_->Start(sink_);
+  EXPECT_EQ(sink_.Next(), kHasExited);
+  EXPECT_EQ(transport_->RunOnMainThread([](int code) { return code; }), 0);
+}
+
+TEST_F(AttachedTransportTest, IsStoppedAndNeverStarted) {
+  OnLoop(loop_, [this] { transport_->Leave(); });
+}
+
+TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatIsStartedAnew) {
+  {
+    Listener app(options_.address.path);
+    transport_->Start(sink_);
+    const UniqueFd connection = app.Accept();
+    EXPECT_EQ(sink_.Next(), kListens);
+    EXPECT_EQ(sink_.Next(), kIsConnected);
+  }
+  EXPECT_EQ(sink_.Next(), kLost);
+  OnLoop(loop_, [this] {
+    transport_->NewSession();
+    EXPECT_EQ(transport_->Send(Packet{PacketType::kControl, Buffer(std::string_view("new"))}),
+              SendResult::kAccepted);
+  });
+  Listener app(options_.address.path);
+  const UniqueFd connection = app.Accept();
+  char bytes[8] = {};
+  EXPECT_EQ(::recv(connection.get(), bytes, sizeof bytes, MSG_WAITALL), 8);
+  EXPECT_EQ(std::string(bytes + 5, 3), "new");
+  OnLoop(loop_, [this] { transport_->Leave(); });
+  EXPECT_EQ(sink_.Next(), kHasExited);
+}
+
+TEST_F(AttachedTransportTest, ConnectsAgainWhereNobodyAsksForASession) {
+  {
+    Listener app(options_.address.path);
+    transport_->Start(sink_);
+    const UniqueFd connection = app.Accept();
+  }
+  EXPECT_EQ(sink_.Next(), kListens);
+  EXPECT_EQ(sink_.Next(), kIsConnected);
+  EXPECT_EQ(sink_.Next(), kLost);
+  Listener app(options_.address.path);
+  EXPECT_TRUE(app.Accept());
+  OnLoop(loop_, [this] { transport_->Leave(); });
+  EXPECT_EQ(sink_.Next(), kHasExited);
+}
+
+}  // namespace
+}  // namespace fletbridge
