@@ -167,34 +167,39 @@ class Channel:
     never by the app's signals, streams or connections. A message is a letter and a number (the host's
     common/app/app_channel.h has them all). Without a host, and in a fork, it is silent."""
 
-    def __init__(self, number):
-        self.fd = None
+    def __init__(self, numbers):
+        self.fd = None  # where the host is heard
+        self.out = None  # where it hears
         self.closed = False  # the UI has
         self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
         self.owner = None  # the loop that reads
-        if number:
-            self.fd = int(number)
-            os.set_inheritable(self.fd, False)
-            os.set_blocking(self.fd, False)
-            self.inode = os.fstat(self.fd).st_ino
+        if numbers:
+            self.fd, self.out = map(int, numbers.split(":"))
+            for fd in self.fd, self.out:
+                os.set_inheritable(fd, False)
+            self.inodes = self._inodes()
+
+    def _inodes(self):
+        return os.fstat(self.fd).st_ino, os.fstat(self.out).st_ino
 
     def forget(self):
         """In a fork: it is the app's, not the fork's."""
         if self._good():
             os.close(self.fd)
+            os.close(self.out)
         self.fd = None
 
     def _good(self):
         """An app may close what it does not know, and get the number for a file of its own."""
         try:
-            return self.fd is not None and os.fstat(self.fd).st_ino == self.inode
+            return self.fd is not None and self._inodes() == self.inodes
         except OSError:
             return False
 
     def say(self, letter, number=0):
         if self._good():
             try:
-                os.write(self.fd, letter.encode() + bytes((number,)))
+                os.write(self.out, letter.encode() + bytes((number,)))
             except OSError:
                 pass  # the host has gone, or does not listen
 
@@ -286,11 +291,9 @@ class Channel:
             for letter, number in self.take():
                 if letter == "k":
                     return
-                if letter == "c":
-                    self.closed = True
+                if letter in "cs":
+                    self.closed = self.closed or letter == "c"
                     self.say("h")
-                if letter == "s":
-                    self.say("o", number)  # it is Python's again
 
 
 def _install():
@@ -457,9 +460,16 @@ def _install():
                 host.watch_signals()
             channel.listen(loop, ask, is_ours)
             flet = asyncio.ensure_future(run_async(*args, **kwargs))
-            if host:
-                # By then Flet before 0.70 has put handlers of its own in the place of the host's.
-                loop.call_soon(host.watch_signals)
+
+            def take_again():
+                """Flet before 0.70 has put handlers of its own in the place of these by then."""
+                for number in taken:
+                    if getattr(signal.getsignal(number), "__module__", None) == module.__name__:
+                        signal.signal(number, on_signal)
+                if host:
+                    host.watch_signals()
+
+            loop.call_soon(take_again)
             try:
                 await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -132,12 +132,10 @@ void Life::SessionLost(const Error& why) {
   orders_.Say(LogLevel::kDebug, "the app ended the session: " + why.Line());
   if (signal_ != 0 && !signal_is_apps_) return orders_.CloseUi(MakeError(Errc::kClosed, ""));
   if (orders_.EndUiSession(why) || ui_end_) return;
+  if (why.code == Errc::kPeerMisbehaved) return GiveUp(why);
   orders_.Disarm(LifeTimer::kStart);
-  session_lost_ = why;
-  // It is mostly about to end by itself, with an exit code of its own; what a killed app leaves of
-  // a packet looks broken.
-  orders_.Arm(LifeTimer::kGrace,
-              why.code == Errc::kPeerMisbehaved ? patience_.broken : patience_.lost);
+  // It is mostly about to end by itself, with an exit code of its own.
+  orders_.Arm(LifeTimer::kGrace, patience_.lost);
 }
 
 void Life::AppSaid(AppWord word, int number) {
@@ -158,7 +156,7 @@ void Life::AppSaid(AppWord word, int number) {
       break;
     case AppWord::kOwnsSignal:
       if (signal_ == 0) break;
-      if (number == signal_ && !asked_) signal_is_apps_ = true;
+      if (number == signal_ && !asked_ && !returned_) signal_is_apps_ = true;
       Heed();
       break;
     default:
@@ -295,9 +293,7 @@ void Life::Expired(LifeTimer timer) {
                                          "ft.run(main) yet");
       break;
     case LifeTimer::kGrace:
-      if (session_lost_.code == Errc::kPeerMisbehaved) {
-        GiveUp(session_lost_);
-      } else if (returned_) {  // it has ended its UI by itself, and now does something else
+      if (returned_) {  // it has ended its UI by itself, and now does something else
         orders_.CloseUi(MakeError(Errc::kPeerGone, "the app has ended the session"));
         AskToEnd(patience_.told);
       } else {

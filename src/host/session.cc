@@ -196,7 +196,7 @@ class Session final : private LifeOrders {
         TellFirstFrame();
         break;
       case UiState::kDisconnected:
-        if (event.why.code == Errc::kPeerMisbehaved) {
+        if (event.why.code == Errc::kPeerMisbehaved || event.why.code == Errc::kCut) {
           Log(LogLevel::kError, "the client's session ended: " + event.why.Line());
         } else {
           // What `flet run` shows in a watched folder would start the app anew.
