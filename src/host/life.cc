@@ -188,7 +188,7 @@ void Life::AppExited(int code, const Error& why) {
     app_closed_ = why;
   } else if (cause_) {
     app_closed_ = cause_;
-  } else if (asked_ || signal_ != 0) {
+  } else if (asked_ || (signal_ != 0 && !signal_is_apps_)) {
     app_closed_ = MakeError(Errc::kClosed, "");
   } else {
     app_closed_ = MakeError(
