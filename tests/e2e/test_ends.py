@@ -174,7 +174,7 @@ class WorkWithoutAnEnd(Ends):
         self.assertIn(run.wait(10), (70, 137, 143), run.shown())
         self.assertGreater(time.monotonic() - begin, 0.8)
         self.assertLess(time.monotonic() - begin, 4 * PATIENCE)
-        self.assertEqual(self.said(run, "--end-deadline"), 1, run.shown())
+        self.one_line(run, "--end-deadline")
         self.assertEqual(run.report()["exit"]["code"], run.wait())
 
 
@@ -341,6 +341,16 @@ class AnOwnerOfSignals(Ends):
             self.assertEqual(run.report()["exit"]["code"], 7)
 
         self.together(OWNING, begin, check)
+
+    def testThatOnlyLogsGoesOnUntilASecondSignal(self):
+        run = self.box.headless(self.variant, self.app, "signal", "real", steps=HOLD)
+        run.wait_line("SHOWN")
+        run.signal(signal.SIGTERM)
+        run.wait_line("the app handles SIGTERM by itself; the same again ends it")
+        self.assertEqual(run.out, b"SHOWN\nTOLD\n")
+        run.signal(signal.SIGTERM)
+        self.assertEqual(run.wait(5), 143, run.shown())
+        self.assertEqual(run.out.count(b"TOLD"), 2, run.shown())
 
 
 every_variant(AnOwnerOfSignals)
