@@ -173,6 +173,7 @@ class Channel:
         self.closed = False  # the UI has
         self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
         self.owner = None  # the loop that reads
+        self.heeded = set()  # the signals that have ended an ft.run()
         if numbers:
             self.fd, self.out = map(int, numbers.split(":"))
             for fd in self.fd, self.out:
@@ -291,9 +292,13 @@ class Channel:
             for letter, number in self.take():
                 if letter == "k":
                     return
-                if letter in "cs":
-                    self.closed = self.closed or letter == "c"
+                if letter == "c":
+                    self.closed = True
                     self.say("h")
+                if letter == "s" and number in self.heeded:  # the question comes after the deed
+                    self.say("h")
+                elif letter == "s":
+                    self.say("o", number)  # it is Python's again
 
 
 def _install():
@@ -352,6 +357,21 @@ def _install():
             setattr(sys, "__%s__" % name, None)
 
         host.watch_signals()
+        import _signal
+
+        set_handler = _signal.signal
+
+        def signal(number, handler, /):
+            # Whoever sets a handler (asyncio does at the start and the end of each loop) puts the host's
+            # away: it is back before the next signal can come.
+            blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP))
+            try:
+                return set_handler(number, handler)
+            finally:
+                host.watch_signals()
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+
+        _signal.signal = signal
         os_exit = os._exit
         pid = os.getpid()
 
@@ -383,6 +403,8 @@ def _install():
         def forget_host():
             host.forked()
             atexit.unregister(tell_of_interrupt)
+            if _signal.signal is signal:
+                _signal.signal = set_handler
             if os._exit is _exit:
                 os._exit = os_exit
             if sys.excepthook is hook:
@@ -439,6 +461,7 @@ def _install():
                     asked.set_result(None)
 
             def on_signal(number, frame):
+                channel.heeded.add(number)
                 loop.call_soon_threadsafe(ask)
 
             for number in (signal.SIGINT, signal.SIGTERM):

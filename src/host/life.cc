@@ -156,7 +156,7 @@ void Life::AppSaid(AppWord word, int number) {
       break;
     case AppWord::kOwnsSignal:
       if (signal_ == 0) break;
-      if (number == signal_ && !asked_ && !returned_) signal_is_apps_ = true;
+      if (number == signal_ && !asked_) signal_is_apps_ = true;
       Heed();
       break;
     default:
@@ -186,7 +186,7 @@ void Life::AppExited(int code, const Error& why) {
     app_closed_ = why;
   } else if (cause_) {
     app_closed_ = cause_;
-  } else if (asked_ || signal_ != 0) {
+  } else if (asked_ || (signal_ != 0 && !signal_is_apps_)) {
     app_closed_ = MakeError(Errc::kClosed, "");
   } else {
     app_closed_ = MakeError(
