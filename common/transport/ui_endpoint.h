@@ -37,6 +37,8 @@ class UiSink : public PacketSink {
   // At most once each, whenever it is.
   virtual void OnWindowShown(std::chrono::steady_clock::time_point /*when*/) {}
   virtual void OnFrameDrawn(std::chrono::steady_clock::time_point /*when*/) {}
+  // A question: a debugger, or input() at a terminal, holds up the app, so nothing of it is late.
+  [[nodiscard]] virtual bool WaitsForPerson() { return false; }
 };
 
 class UiEndpoint : public PacketPort {

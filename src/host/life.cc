@@ -1,5 +1,6 @@
 #include "src/host/life.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -61,7 +62,7 @@ void Life::AppStarted() {
     AwaitEnd(signal_ != 0 ? patience_.signalled : asked_patience_);
     return;
   }
-  if (patience_.listening) orders_.Arm(LifeTimer::kStart, *patience_.listening);
+  if (patience_.listening) AwaitStart(*patience_.listening);
   orders_.Arm(LifeTimer::kStartNotice, patience_.start_notice);
 }
 
@@ -87,7 +88,7 @@ void Life::AppConnected() {
 // Flet answers a registration before the app's main() runs; only before_main() may take its time.
 void Life::AwaitRegistration() {
   if (app_ != App::kConnected || !client_connected_ || client_registered_ || asked_) return;
-  if (patience_.registration) orders_.Arm(LifeTimer::kStart, *patience_.registration);
+  if (patience_.registration) AwaitStart(*patience_.registration);
   orders_.Arm(LifeTimer::kStartNotice, patience_.start_notice);
 }
 
@@ -96,15 +97,19 @@ void Life::StopStartTimers() {
   orders_.Disarm(LifeTimer::kStartNotice);
 }
 
-void Life::StartIsLate() {
+// What a person takes is not counted, so it is looked for one again and again.
+void Life::AwaitStart(std::chrono::milliseconds left) {
+  start_left_ = left;
+  orders_.Arm(LifeTimer::kStart, std::min(left, patience_.person_looked_for));
+}
+
+void Life::LookAtStart() {
   if (asked_ || !Running()) return;
   const bool listens = app_ >= App::kListening;
   const auto& patience = listens ? patience_.registration : patience_.listening;
-  if (orders_.WaitsForPerson()) {
-    orders_.Say(LogLevel::kDebug, "a person holds up the start: it goes on waiting");
-    orders_.Arm(LifeTimer::kStart, *patience);
-    return;
-  }
+  if (orders_.WaitsForPerson()) return AwaitStart(*patience);
+  if (start_left_ > patience_.person_looked_for)
+    return AwaitStart(start_left_ - patience_.person_looked_for);
   StopStartTimers();
   if (listens) {
     const Error why =
@@ -283,7 +288,7 @@ void Life::Expired(LifeTimer timer) {
   if (!Running()) return;
   switch (timer) {
     case LifeTimer::kStart:
-      StartIsLate();
+      LookAtStart();
       break;
     case LifeTimer::kStartNotice:
       orders_.Say(LogLevel::kInfo, app_ >= App::kListening

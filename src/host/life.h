@@ -51,6 +51,7 @@ struct LifePatience {
   std::chrono::milliseconds lost{3000};           // from a lost session until the app ends
   std::chrono::milliseconds before_notice{3000};  // from heeding until that is waited for is said
   std::chrono::milliseconds start_notice{10000};  // the same for a start
+  std::chrono::milliseconds person_looked_for{500};  // how often, during a start with a deadline
 };
 
 enum class LifeTimer { kStart, kStartNotice, kEnd, kEndNotice, kEndLimit, kGrace };
@@ -137,7 +138,8 @@ class Life {
   void GiveUp(const Error& why);
   void AwaitRegistration();
   void StopStartTimers();
-  void StartIsLate();
+  void AwaitStart(std::chrono::milliseconds left);
+  void LookAtStart();
   void NoteSessionEnd();
   void StayUnstarted();
 
@@ -155,6 +157,7 @@ class Life {
   bool asked_ = false;     // Leave() is or will be ordered
   bool heeds_ = false;     // what the app does now is its own work, without a deadline
   bool returned_ = false;  // ft.run() has
+  std::chrono::milliseconds start_left_{};  // of the time that a start has
   std::chrono::milliseconds asked_patience_{};
   std::optional<Error> cause_;  // why we ended the app
   Error session_lost_;          // by the app, that perhaps ends

@@ -109,6 +109,7 @@ class Session final : private LifeOrders {
       Log(LogLevel::kError, "from the UI: " + why.Line());
     }
     void OnUiEvent(const UiEvent& event) override { session.OnUiEvent(event); }
+    bool WaitsForPerson() override { return session.WaitsForPerson(); }
     void OnWindowShown(SteadyTime when) override {
       session.parts_.timeline->Mark(Milestone::kWindowShown, when);
     }

@@ -47,7 +47,8 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
           live ? std::chrono::milliseconds(0) : kQuietTime, paused,
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
-      runner->set_first_frame_time(options.first_frame);
+      runner->set_first_frame_time(options.first_frame,
+                                   [this] { return sink != nullptr && sink->WaitsForPerson(); });
     }
   }
 

@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 using wire::Map;
 
 constexpr milliseconds kCloseTime{10000};
-constexpr milliseconds kAskedTime{1000};  // for what an app shows that asks before it closes
+constexpr milliseconds kPersonLookedFor{500};  // how often, before the first frame
+constexpr milliseconds kAskedTime{1000};       // for what an app shows that asks before it closes
 constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxTextsShown = 8;
 constexpr std::size_t kMaxTreeLines = 200;
@@ -116,11 +117,12 @@ void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
 }
 
 void StepRunner::OnRegistered() {
-  if (state_ == State::kFirstFrame) AwaitFirstFrame();
+  if (state_ == State::kFirstFrame && first_frame_time_) AwaitFirstFrame(*first_frame_time_);
 }
 
-void StepRunner::AwaitFirstFrame() {
-  if (first_frame_time_) Wait(State::kFirstFrame, *first_frame_time_);
+void StepRunner::AwaitFirstFrame(milliseconds left) {
+  first_frame_left_ = left;
+  Wait(State::kFirstFrame, std::min(left, kPersonLookedFor));
 }
 
 void StepRunner::OnPatch(Clock::time_point at) {
@@ -487,6 +489,9 @@ void StepRunner::WriteTree(const Step& step) {
 void StepRunner::OnTimer() {
   switch (state_) {
     case State::kFirstFrame:
+      if (held_up_()) return AwaitFirstFrame(*first_frame_time_);
+      if (first_frame_left_ > kPersonLookedFor)
+        return AwaitFirstFrame(first_frame_left_ - kPersonLookedFor);
       Log(LogLevel::kError,
           "the app has drawn nothing within " + Shown(*first_frame_time_) +
               "; no step was run: does main() take its time? --first-frame-deadline SECONDS sets "

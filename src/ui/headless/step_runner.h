@@ -44,10 +44,12 @@ class StepRunner {
   // Before each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
   void RunMore(Steps steps, std::chrono::nanoseconds delay);
 
-  // How long main() may take until it has drawn something; nothing: as long as it likes. Before
-  // OnRegistered().
-  void set_first_frame_time(std::optional<std::chrono::milliseconds> time) {
+  // How long main() may take until it has drawn something; nothing: as long as it likes. What it is
+  // `held_up` by a person is not counted. Before OnRegistered().
+  void set_first_frame_time(std::optional<std::chrono::milliseconds> time,
+                            std::function<bool()> held_up) {
     first_frame_time_ = time;
+    held_up_ = std::move(held_up);
   }
   void OnRegistered();
   void OnPatch(Clock::time_point at);  // the first one is the first frame
@@ -102,7 +104,7 @@ class StepRunner {
 
   bool MakeQuery(const Step& step);
   void Wait(State state, std::chrono::milliseconds time);
-  void AwaitFirstFrame();
+  void AwaitFirstFrame(std::chrono::milliseconds left);
   void WaitUntil(State state, Clock::time_point when);
   void Measured(Clock::time_point from, Clock::time_point to);
   void Fail(const std::string& why);
@@ -123,6 +125,8 @@ class StepRunner {
   std::unique_ptr<Timer> timer_;
 
   std::optional<std::chrono::milliseconds> first_frame_time_;
+  std::chrono::milliseconds first_frame_left_{};
+  std::function<bool()> held_up_;
   State state_ = State::kFirstFrame;
   std::size_t at_ = 0;           // the current step
   std::size_t rounds_left_ = 1;  // of its repetitions, the running one included

@@ -204,10 +204,12 @@ TEST(Life, IsNotHeldLateByAPerson) {
   FakeWorld world({.listens = false}, patience);
   world.person = true;  // input() waits
   world.UiUp();
-  world.Advance(1h);
+  world.Advance(1h + 59s);  // it is answered just before the next minute is over
   EXPECT_FALSE(world.exited);
   world.person = false;
-  world.Advance(1min);
+  world.Advance(59s);
+  EXPECT_FALSE(world.exited);
+  world.Advance(2s);
   EXPECT_TRUE(world.RunToEnd());
 }
 
