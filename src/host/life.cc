@@ -134,8 +134,7 @@ void Life::SessionLost(const Error& why) {
   if (orders_.EndUiSession(why) || ui_end_) return;
   orders_.Disarm(LifeTimer::kStart);
   session_lost_ = why;
-  // It is mostly about to end by itself, with an exit code of its own; what a killed app leaves of
-  // a packet looks broken.
+  // It is mostly about to end by itself, with an exit code of its own.
   orders_.Arm(LifeTimer::kGrace,
               why.code == Errc::kPeerMisbehaved ? patience_.broken : patience_.lost);
 }

@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kConnectDeadline{10};
 // `flet run` starts the app anew when its files change, after seconds or hours; a person sees no
 // difference to Flet's own client, which looks every 200 ms.
 constexpr std::chrono::milliseconds kLookForAppEvery{100};
+// What a parent that has been asked to end, and lives, may still say.
+constexpr std::chrono::milliseconds kDrain{200};
 
 // Where nothing says which generation the app speaks: it never speaks first, so it is spoken to as
 // generation 3, beginning with a data packet for a channel that nobody has: Flet of that generation
@@ -63,7 +65,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
       } else {
         sink_->OnListening();
       }
-      parent_.Start([this] { Finish({}); });
+      parent_.Start([this] { EndAfterLastWords(); });
     });
   }
   int RunOnMainThread(std::function<int(int)> at_end) override {
@@ -156,6 +158,11 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     is_told_ = true;
     generation_.store(generation);
     return std::exchange(said_, {});
+  }
+  void EndAfterLastWords() {
+    look_.cancel();
+    if (!leg_ || !connected_once_) return Finish({});
+    leg_->Drain(kDrain, [this] { Finish({}); });
   }
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;

@@ -277,7 +277,7 @@ TEST_P(StreamPortTest, CallsAPeerThatClosesInMidFrameMisbehaved) {
     Peer peer = Connect();
     ASSERT_TRUE(peer.Write(Framed("cut off").substr(0, bytes)));
     peer.Close();
-    EXPECT_EQ(ExpectTold(Told::kDisconnected).code, Errc::kPeerMisbehaved) << bytes;
+    EXPECT_EQ(ExpectTold(Told::kDisconnected).code, Errc::kPeerGone) << bytes;
     Destroy();
   }
 }

@@ -104,6 +104,23 @@ TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatIsStartedAnew) {
   EXPECT_EQ(sink_.Next(), kHasExited);
 }
 
+// `flet run` ends an app at any moment, also in the middle of what it says.
+TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatEndedInAPacket) {
+  {
+    Listener app(options_.address.path);
+    transport_->Start(sink_);
+    const UniqueFd connection = app.Accept();
+    EXPECT_EQ(sink_.Next(), kListens);
+    EXPECT_EQ(sink_.Next(), kIsConnected);
+    EXPECT_EQ(::send(connection.get(), "\x64\0\0\0\0half", 9, MSG_NOSIGNAL), 9);
+  }
+  EXPECT_EQ(sink_.Next(), kLost);
+  Listener app(options_.address.path);
+  EXPECT_TRUE(app.Accept());
+  OnLoop(loop_, [this] { transport_->Leave(); });
+  EXPECT_EQ(sink_.Next(), kHasExited);
+}
+
 TEST_F(AttachedTransportTest, ConnectsAgainWhereNobodyAsksForASession) {
   {
     Listener app(options_.address.path);
