@@ -61,7 +61,8 @@ class ClientLeg final : public PacketPort {
   // Of the client that is here, or was last.
   [[nodiscard]] Generation client_generation() const;
 
-  // Without a client a packet is accepted and dropped: it belongs to a session that has ended.
+  // What is sent before the first client is kept for it. Between two clients a packet is accepted
+  // and dropped: it belongs to a session that has ended.
   [[nodiscard]] SendResult Send(Packet&& packet) override;
   [[nodiscard]] std::size_t queued_bytes() const override;
   void PauseReceiving() override;
