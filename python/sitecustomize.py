@@ -167,34 +167,40 @@ class Channel:
     never by the app's signals, streams or connections. A message is a letter and a number (the host's
     common/app/app_channel.h has them all). Without a host, and in a fork, it is silent."""
 
-    def __init__(self, number):
-        self.fd = None
+    def __init__(self, numbers):
+        self.fd = None  # where the host is heard
+        self.out = None  # where it hears
         self.closed = False  # the UI has
         self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
         self.owner = None  # the loop that reads
-        if number:
-            self.fd = int(number)
-            os.set_inheritable(self.fd, False)
-            os.set_blocking(self.fd, False)
-            self.inode = os.fstat(self.fd).st_ino
+        self.heeded = set()  # the signals that have ended an ft.run()
+        if numbers:
+            self.fd, self.out = map(int, numbers.split(":"))
+            for fd in self.fd, self.out:
+                os.set_inheritable(fd, False)
+            self.inodes = self._inodes()
+
+    def _inodes(self):
+        return os.fstat(self.fd).st_ino, os.fstat(self.out).st_ino
 
     def forget(self):
         """In a fork: it is the app's, not the fork's."""
         if self._good():
             os.close(self.fd)
+            os.close(self.out)
         self.fd = None
 
     def _good(self):
         """An app may close what it does not know, and get the number for a file of its own."""
         try:
-            return self.fd is not None and os.fstat(self.fd).st_ino == self.inode
+            return self.fd is not None and self._inodes() == self.inodes
         except OSError:
             return False
 
     def say(self, letter, number=0):
         if self._good():
             try:
-                os.write(self.fd, letter.encode() + bytes((number,)))
+                os.write(self.out, letter.encode() + bytes((number,)))
             except OSError:
                 pass  # the host has gone, or does not listen
 
@@ -289,7 +295,9 @@ class Channel:
                 if letter == "c":
                     self.closed = True
                     self.say("h")
-                if letter == "s":
+                if letter == "s" and number in self.heeded:  # the question comes after the deed
+                    self.say("h")
+                elif letter == "s":
                     self.say("o", number)  # it is Python's again
 
 
@@ -349,6 +357,21 @@ def _install():
             setattr(sys, "__%s__" % name, None)
 
         host.watch_signals()
+        import _signal
+
+        set_handler = _signal.signal
+
+        def signal(number, handler, /):
+            # Whoever sets a handler (asyncio does at the start and the end of each loop) puts the host's
+            # away: it is back before the next signal can come.
+            blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP))
+            try:
+                return set_handler(number, handler)
+            finally:
+                host.watch_signals()
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+
+        _signal.signal = signal
         os_exit = os._exit
         pid = os.getpid()
 
@@ -380,6 +403,8 @@ def _install():
         def forget_host():
             host.forked()
             atexit.unregister(tell_of_interrupt)
+            if _signal.signal is signal:
+                _signal.signal = set_handler
             if os._exit is _exit:
                 os._exit = os_exit
             if sys.excepthook is hook:
@@ -436,6 +461,7 @@ def _install():
                     asked.set_result(None)
 
             def on_signal(number, frame):
+                channel.heeded.add(number)
                 loop.call_soon_threadsafe(ask)
 
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -457,9 +483,16 @@ def _install():
                 host.watch_signals()
             channel.listen(loop, ask, is_ours)
             flet = asyncio.ensure_future(run_async(*args, **kwargs))
-            if host:
-                # By then Flet before 0.70 has put handlers of its own in the place of the host's.
-                loop.call_soon(host.watch_signals)
+
+            def take_again():
+                """Flet before 0.70 has put handlers of its own in the place of these by then."""
+                for number in taken:
+                    if getattr(signal.getsignal(number), "__module__", None) == module.__name__:
+                        signal.signal(number, on_signal)
+                if host:
+                    host.watch_signals()
+
+            loop.call_soon(take_again)
             try:
                 await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -1,7 +1,7 @@
 #include "common/app/app_channel.h"
 
+#include <cerrno>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 
@@ -19,18 +19,18 @@ constexpr int kWordsAtATime = 16;
 }  // namespace
 
 struct AppChannel::Impl : std::enable_shared_from_this<Impl> {
-  explicit Impl(asio::io_context& io) : ours(io) {}
+  explicit Impl(asio::io_context& io) : from_app(io) {}
 
   void Read() {
-    ours.async_wait(asio::posix::stream_descriptor::wait_read,
-                    [self = shared_from_this()](boost::system::error_code error) {
-                      if (!error) self->OnReadable();
-                    });
+    from_app.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [self = shared_from_this()](boost::system::error_code error) {
+                          if (!error) self->OnReadable();
+                        });
   }
   void OnReadable() {
-    for (int i = 0; i < kWordsAtATime && ours.is_open(); ++i) {
+    for (int i = 0; i < kWordsAtATime && from_app.is_open(); ++i) {
       char message[2] = {};
-      const ssize_t n = ::recv(ours.native_handle(), message, sizeof message, MSG_DONTWAIT);
+      const ssize_t n = ::read(from_app.native_handle(), message, sizeof message);
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
       if (n <= 0) {  // the app has gone, or has closed what it does not know
         Close();
@@ -38,46 +38,58 @@ struct AppChannel::Impl : std::enable_shared_from_this<Impl> {
       }
       if (n == 2 && on_word) on_word(static_cast<AppWord>(message[0]), message[1]);
     }
-    if (ours.is_open()) Read();
+    if (from_app.is_open()) Read();
   }
   void Close() {
     on_word = nullptr;
     boost::system::error_code ignored;
-    ours.close(ignored);
+    from_app.close(ignored);
+    to_app.reset();
   }
 
-  asio::posix::stream_descriptor ours;
-  UniqueFd theirs;
+  asio::posix::stream_descriptor from_app;
+  UniqueFd to_app;
+  AppEnds theirs;
   std::function<void(AppWord, int)> on_word;
 };
 
 AppChannel::AppChannel(EventLoop& loop) : impl_(std::make_shared<Impl>(loop.io())) {
-  int ends[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return;
-  impl_->theirs.reset(ends[1]);
-  impl_->ours.assign(ends[0]);
+  int up[2] = {-1, -1};
+  int down[2] = {-1, -1};
+  if (::pipe2(up, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  impl_->theirs.write.reset(up[1]);
+  impl_->from_app.assign(up[0]);
+  if (::pipe2(down, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  impl_->theirs.read.reset(down[0]);
+  impl_->to_app.reset(down[1]);
 }
 
 AppChannel::~AppChannel() { impl_->on_word = nullptr; }
 
-UniqueFd AppChannel::TakeAppEnd(bool for_exec) {
-  UniqueFd theirs = std::move(impl_->theirs);
-  if (!theirs) return theirs;
+std::string AppChannel::AppEnds::Text() const {
+  return read && write ? std::to_string(read.get()) + ":" + std::to_string(write.get()) : "";
+}
+
+AppChannel::AppEnds AppChannel::TakeAppEnds(bool for_exec) {
+  const AppEnds theirs = std::move(impl_->theirs);
   // Above the standard streams, which the app may close and open as it likes.
-  return UniqueFd(::fcntl(theirs.get(), for_exec ? F_DUPFD : F_DUPFD_CLOEXEC, 3));
+  const auto give = [for_exec](const UniqueFd& end) {
+    return end ? UniqueFd(::fcntl(end.get(), for_exec ? F_DUPFD : F_DUPFD_CLOEXEC, 3)) : UniqueFd();
+  };
+  return {give(theirs.read), give(theirs.write)};
 }
 
 void AppChannel::Start(std::function<void(AppWord, int)> on_word) {
-  if (!impl_->ours.is_open()) return;
+  if (!impl_->from_app.is_open()) return;
   impl_->on_word = std::move(on_word);
   impl_->Read();
 }
 
 void AppChannel::Say(HostWord word, int number) {
-  if (!impl_->ours.is_open()) return;
+  if (!impl_->to_app) return;
   const char message[2] = {static_cast<char>(word), static_cast<char>(number)};
-  [[maybe_unused]] const ssize_t n =
-      ::send(impl_->ours.native_handle(), message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  // Where nobody reads any more: signals are blocked on the loop's thread, SIGPIPE among them.
+  [[maybe_unused]] const ssize_t n = ::write(impl_->to_app.get(), message, sizeof message);
 }
 
 void AppChannel::Close() { impl_->Close(); }

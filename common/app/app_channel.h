@@ -1,13 +1,15 @@
 // Room: common/app. The host's own channel with the shim in the app's interpreter, on every stage:
-// a pair of connected sockets. What concerns the life of a run goes here, and nothing else does:
-// the app's signals, streams and connections stay the app's. Used by the transports of all stages.
+// two pipes, since an app on stage 3 has no socket of ours. What concerns the life of a run goes
+// here, and nothing else does: the app's signals, streams and connections stay the app's. Used by
+// the transports of all stages.
 //
-// A message is two bytes, a letter and a number. The loop's thread only, but for the constructor
-// and TakeAppEnd().
+// A message is two bytes, a letter and a number, which a pipe takes and gives whole. The loop's
+// thread only, but for the constructor and TakeAppEnds().
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
@@ -21,7 +23,7 @@ enum class HostWord : char {
   kKnown = 'k',   // answers AppWord::kReturned
 };
 
-// The variable that names the app's end to the shim.
+// The variable that names the app's ends to the shim: READ:WRITE.
 inline constexpr const char* kChannelVariable = "FLETBRIDGE_CHANNEL";
 
 class AppChannel {
@@ -29,9 +31,13 @@ class AppChannel {
   explicit AppChannel(EventLoop& loop);
   ~AppChannel();
 
-  // The app's end. Close-on-exec, but for a process that is started with it (`for_exec`). Once;
-  // invalid if the system has no descriptors left.
-  [[nodiscard]] UniqueFd TakeAppEnd(bool for_exec);
+  // The app's ends, and what kChannelVariable says of them; close-on-exec, but for a process that
+  // is started with them (`for_exec`). Once; empty if the system has no descriptors left.
+  struct AppEnds {
+    UniqueFd read, write;
+    [[nodiscard]] std::string Text() const;
+  };
+  [[nodiscard]] AppEnds TakeAppEnds(bool for_exec);
   void Start(std::function<void(AppWord word, int number)> on_word);
   // Never waits; an app that has stopped reading misses it.
   void Say(HostWord word, int number = 0);

@@ -98,7 +98,12 @@ Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& given, bool for_ex
     given.push_back(std::move(fd));
     environment.emplace_back(name, std::to_string(given.back().get()));
   };
-  give(kChannelVariable, channel_.TakeAppEnd(for_exec));
+  AppChannel::AppEnds ends = channel_.TakeAppEnds(for_exec);
+  if (const std::string text = ends.Text(); !text.empty()) {
+    environment.emplace_back(kChannelVariable, text);
+    given.push_back(std::move(ends.read));
+    given.push_back(std::move(ends.write));
+  }
   if (socket_.listener) give("FLETBRIDGE_LISTENER_FD", Given(socket_.listener.get(), for_exec));
   environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
   return environment;

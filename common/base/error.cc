@@ -16,6 +16,8 @@ class Category final : public boost::system::error_category {
         return "the other side is gone";
       case Errc::kPeerMisbehaved:
         return "the other side broke the protocol";
+      case Errc::kCut:
+        return "the other side ended in the middle of a packet";
       case Errc::kLimit:
         return "a limit was passed";
       case Errc::kSetup:

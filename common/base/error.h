@@ -17,6 +17,7 @@ enum class Errc {
   kClosed = 1,      // this side closed the channel; nothing is wrong
   kPeerGone,        // the other side ended or was killed
   kPeerMisbehaved,  // the other side broke the protocol
+  kCut,             // the other side ended in the middle of a packet
   kLimit,           // a size, a count or a deadline was passed
   kSetup,           // this machine lacks something: an interpreter, a library, a package
   kUsage,           // the person asked for something that cannot be

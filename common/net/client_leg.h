@@ -33,8 +33,8 @@ class ClientLegSink : public PacketSink {
   virtual void OnConnected() = 0;
   // What it speaks, told before its first packet.
   virtual void OnGeneration(Generation /*client*/) {}
-  // The client has gone, or was not to be understood (kPeerMisbehaved); the next may come. Not
-  // called for DisconnectClient() and Close().
+  // The client has gone, or was not to be understood (kPeerMisbehaved, kCut); the next may come.
+  // Not called for DisconnectClient() and Close().
   virtual void OnDisconnected(const Error& why) = 0;
 };
 

@@ -73,7 +73,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     reading = false;
     if (error) {
       Fail(decoder.InFrame()
-               ? MakeError(Errc::kPeerGone, "the connection ended in the middle of a packet")
+               ? MakeError(Errc::kCut, "the connection ended in the middle of a packet")
                : MakeError(Errc::kPeerGone, "the other side closed the connection"));
       return;
     }

@@ -1,15 +1,14 @@
 #include "common/python/hosted_app.h"
 
-#include <array>
 #include <fcntl.h>
 #include <future>
 #include <signal.h>
 #include <unistd.h>
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "common/base/cause.h"
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
 
@@ -24,21 +23,31 @@ struct HostedApp::Impl : std::enable_shared_from_this<Impl> {
         on_signal(std::move(signal_handler)),
         signals(loop.io()) {
     int ends[2] = {-1, -1};
-    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("no pipe");
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+      throw std::runtime_error("no pipe: " + CauseAndRemedy(errno, "try again"));
     signals.assign(ends[0]);
     signal_writer.reset(ends[1]);
     options.signal_pipe = ends[1];
   }
 
   void ReadSignals() {
-    signals.async_read_some(
-        asio::buffer(numbers),
-        [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
-          if (error) return;
-          for (std::size_t i = 0; i < n; ++i)
-            self->on_signal(self->numbers[i] & 0x7f, (self->numbers[i] & kUnhandled) == 0);
-          self->ReadSignals();
-        });
+    signals.async_wait(asio::posix::stream_descriptor::wait_read,
+                       [self = shared_from_this()](boost::system::error_code error) {
+                         if (error) return;
+                         self->HearSignals();
+                         self->ReadSignals();
+                       });
+  }
+  void HearSignals() {
+    unsigned char numbers[16];
+    const ssize_t n = ::read(signals.native_handle(), numbers, sizeof numbers);
+    for (ssize_t i = 0; i < n; ++i) on_signal(numbers[i] & 0x7f, (numbers[i] & kUnhandled) == 0);
+  }
+  // What ended the app comes before its end, whichever the loop sees first.
+  void TellEnd(int code, std::function<void()> finished,
+               const std::function<void(int, std::function<void()>)>& on_ended) {
+    HearSignals();
+    on_ended(code, std::move(finished));
   }
 
   EventLoop& loop;
@@ -47,7 +56,6 @@ struct HostedApp::Impl : std::enable_shared_from_this<Impl> {
   UniqueFd signal_writer;
   // loop's thread only
   asio::posix::stream_descriptor signals;
-  std::array<unsigned char, 16> numbers{};
 };
 
 HostedApp::HostedApp(EventLoop& loop, HostedOptions options,
@@ -61,10 +69,14 @@ int HostedApp::Run(std::function<void(int, std::function<void()>)> on_ended,
   impl_->loop.Post([impl = impl_] { impl->ReadSignals(); });
   const auto end = [impl = impl_, on_ended, at_end](int code) {
     if (impl->loop.InLoop()) {
-      on_ended(code, [] {});
+      impl->TellEnd(
+          code, [] {}, on_ended);
     } else {
       std::promise<void> finished;
-      impl->loop.Post([&] { on_ended(code, [&] { finished.set_value(); }); });
+      impl->loop.Post([&] {
+        impl->TellEnd(
+            code, [&] { finished.set_value(); }, on_ended);
+      });
       finished.get_future().wait();
     }
     return at_end(code);

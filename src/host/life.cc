@@ -132,11 +132,10 @@ void Life::SessionLost(const Error& why) {
   orders_.Say(LogLevel::kDebug, "the app ended the session: " + why.Line());
   if (signal_ != 0 && !signal_is_apps_) return orders_.CloseUi(MakeError(Errc::kClosed, ""));
   if (orders_.EndUiSession(why) || ui_end_) return;
+  if (why.code == Errc::kPeerMisbehaved) return GiveUp(why);
   orders_.Disarm(LifeTimer::kStart);
-  session_lost_ = why;
   // It is mostly about to end by itself, with an exit code of its own.
-  orders_.Arm(LifeTimer::kGrace,
-              why.code == Errc::kPeerMisbehaved ? patience_.broken : patience_.lost);
+  orders_.Arm(LifeTimer::kGrace, patience_.lost);
 }
 
 void Life::AppSaid(AppWord word, int number) {
@@ -187,7 +186,7 @@ void Life::AppExited(int code, const Error& why) {
     app_closed_ = why;
   } else if (cause_) {
     app_closed_ = cause_;
-  } else if (asked_ || signal_ != 0) {
+  } else if (asked_ || (signal_ != 0 && !signal_is_apps_)) {
     app_closed_ = MakeError(Errc::kClosed, "");
   } else {
     app_closed_ = MakeError(
@@ -294,9 +293,7 @@ void Life::Expired(LifeTimer timer) {
                                          "ft.run(main) yet");
       break;
     case LifeTimer::kGrace:
-      if (session_lost_.code == Errc::kPeerMisbehaved) {
-        GiveUp(session_lost_);
-      } else if (returned_) {  // it has ended its UI by itself, and now does something else
+      if (returned_) {  // it has ended its UI by itself, and now does something else
         orders_.CloseUi(MakeError(Errc::kPeerGone, "the app has ended the session"));
         AskToEnd(patience_.told);
       } else {

@@ -49,7 +49,6 @@ struct LifePatience {
   std::chrono::milliseconds interrupted{1000};    // from Interrupt() until the app heeds or ends
   std::chrono::milliseconds forced{500};          // the same after a signal
   std::chrono::milliseconds lost{3000};           // from a lost session until the app ends
-  std::chrono::milliseconds broken{200};          // the same, where it broke the protocol
   std::chrono::milliseconds before_notice{3000};  // from heeding until that is waited for is said
   std::chrono::milliseconds start_notice{10000};  // the same for a start
 };

@@ -17,6 +17,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/base/cause.h"
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
 #include "common/process/last_resort.h"
@@ -57,7 +58,12 @@ class Session final : private LifeOrders {
   }
 
   int Run() {
-    if (!in_process_) TakeSignals();
+    if (!in_process_) {
+      if (Result<> taken = TakeSignals(); !taken) {
+        life_.Failure(taken.error());
+        return Finish(kFailureCode);
+      }
+    }
     // An exception in a handler ends the session; the app's process, which this may be, lives.
     loop_.OnFailure([this](const std::string& what) {
       life_.Failure(MakeError(Errc::kLimit, "fletbridge itself has failed: " + what));
@@ -126,18 +132,27 @@ class Session final : private LifeOrders {
     parts_.recorder->Tell(info);
   }
 
-  // Stage 1: signals are read from a descriptor, with the word who sent them.
-  void TakeSignals() {
+  // Stage 1: signals are read from a descriptor, with the word who sent them. What our parent has
+  // blocked, or ignored as nohup does, is as he wants it.
+  Result<> TakeSignals() {
     sigset_t taken;
+    sigset_t blocked;
     sigemptyset(&taken);
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
       struct sigaction now {};
       ::sigaction(signal, nullptr, &now);
-      if (now.sa_handler != SIG_IGN) sigaddset(&taken, signal);  // as nohup wants it
+      if (now.sa_handler != SIG_IGN && sigismember(&blocked, signal) == 0)
+        sigaddset(&taken, signal);
     }
+    const int fd = ::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+      return MakeError(Errc::kSetup,
+                       "cannot watch for signals: " + CauseAndRemedy(errno, "try again"));
     ::pthread_sigmask(SIG_BLOCK, &taken, nullptr);
-    signals_.assign(::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
+    signals_.assign(fd);
     ReadSignals();
+    return {};
   }
 
   void ReadSignals() {
@@ -181,7 +196,7 @@ class Session final : private LifeOrders {
         TellFirstFrame();
         break;
       case UiState::kDisconnected:
-        if (event.why.code == Errc::kPeerMisbehaved) {
+        if (event.why.code == Errc::kPeerMisbehaved || event.why.code == Errc::kCut) {
           Log(LogLevel::kError, "the client's session ended: " + event.why.Line());
         } else {
           // What `flet run` shows in a watched folder would start the app anew.

@@ -54,9 +54,9 @@ Verdict Judge(const Life& life, int app_code) {
                           SignalName(life.signal())};
   }
   if (life.force() == Life::Force::kLimit) {
-    const std::string text = "the app did not end within " + Words(*life.patience().end) +
-                             " after its UI had closed, and was ended by force";
-    return Said(app_code != 0 ? app_code : kFailure, text);
+    return {app_code != 0 ? app_code : kFailure,
+            "the app did not end within " + Words(*life.patience().end) +
+                " after its UI had closed, and was ended by force"};
   }
   if (went_first) {
     if (app_code > 128) {

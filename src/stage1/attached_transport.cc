@@ -121,7 +121,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     sink_->OnConnected();
   }
   void OnSessionLost(const Error& why) override {
-    if (why.code != Errc::kPeerGone) return Finish(why);
+    if (why.code != Errc::kPeerGone && why.code != Errc::kCut) return Finish(why);
     if (is_told_) return WaitForAnother(why);
     lost_ = why;
     leg_->port().Disconnect();

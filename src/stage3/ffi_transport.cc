@@ -80,8 +80,11 @@ class FfiTransport final : public AppTransport, private PacketSink {
     options.python = spec_.python;
     options.arguments = spec_.arguments;
     options.environment = FletOnBridge(kProtocolPort);
-    if (UniqueFd end = app_channel_.TakeAppEnd(false)) {  // the shim's, in this process
-      options.environment.emplace_back(kChannelVariable, std::to_string(end.release()));
+    AppChannel::AppEnds ends = app_channel_.TakeAppEnds(false);
+    if (const std::string text = ends.Text(); !text.empty()) {
+      options.environment.emplace_back(kChannelVariable, text);
+      (void)ends.read.release();  // they are the shim's, in this process
+      (void)ends.write.release();
     }
     options.environment.insert(options.environment.end(), spec_.environment.begin(),
                                spec_.environment.end());

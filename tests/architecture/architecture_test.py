@@ -24,10 +24,11 @@ HEAVY_EXCEPTIONS: dict[str, str] = {
 # What the event loop runs, where nothing may wait.
 LOOP_ROOMS = {"common/app", "common/net", "common/process", "common/transport", "src/packaged", "src/stage1",
               "src/stage2", "src/stage3", "src/ui/attach", "src/ui/headless", "src/ui/replay"}
-LOOP_FILES = {"common/base/event_loop.cc", "src/host/relay.cc", "src/host/session.cc"}
+LOOP_FILES = {"common/base/event_loop.cc", "src/host/life.cc", "src/host/relay.cc", "src/host/session.cc"}
 # (file, call): reason.
 WAITING_EXCEPTIONS = {
     ("common/app/socket_app.cc", "accept4"): "the listener does not wait, and what it gives is closed at once",
+    ("common/process/last_resort.cc", "sleep_for"): "on a thread of its own, which does nothing else",
     ("common/process/child.cc", "waitpid"): "a child that SIGKILL has just ended",
 }
 # A call that may wait -> what keeps it from waiting.

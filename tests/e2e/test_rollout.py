@@ -183,6 +183,26 @@ class WayBack(RolloutBase):
         self.fell_back(why="killed or crashed")
         self.assertEqual(self.status()["stages"]["3"]["failures"], 3)
 
+    def testACrashWhilePythonEndsLeavesTheSessionsReportAndIsNotHeldAgainstTheStage(self):
+        """As native libraries do it, after a session in which all was well."""
+        crashes = ("import atexit, os, flet as ft\natexit.register(os.abort)\n"
+                   "ft.run(lambda page: page.add(ft.Text('shown')))\n")
+        code = 128 + signal.SIGABRT
+        for stage, default in (("3", "three"), ("2", "two"), ("1", "one")):
+            self.box.write("flags.json", flags(default=default))
+            self.box.write("app.py", crashes)
+            for _ in range(2):  # two failures in a row would rest the stage
+                run = self.start(steps='wait text="shown" 20s\n')
+                self.assertEqual(run.wait(20), code, run.shown())
+                self.assertEqual(run.report()["used"]["stage"], stage)
+                self.assertEqual(run.report()["exit"]["code"], code if stage == "1" else 0)
+                self.assertRegex(run.report()["exit"]["reason"],
+                                 "SIGABRT after its session" if stage == "1" else "^the UI closed;")
+            self.box.write("app.py", APP)
+            self.used()  # books what the last one has left
+            book = self.status()["stages"][stage]
+            self.assertEqual((book["failures"], book["breaker"]["state"]), (0, "closed"))
+
     # What it prints after a click, it prints after the first frame.
     TELLS = ("import flet as ft\nft.run(lambda page: page.add(ft.Text('shown'), "
              "ft.Button('tell', on_click=lambda e: print('held', flush=True))))\n")

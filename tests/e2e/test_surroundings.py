@@ -89,7 +89,8 @@ class LeftByTheParent:
 
     def begin(self, left, *argv, **more):
         parent = self.box.home / "parent.py"
-        parent.write_text(PARENT)
+        if not parent.exists():  # the one before may be reading it
+            parent.write_text(PARENT)
         return self.box.launch([sys.executable, "-I", parent, left, *argv], **more)
 
     def go(self, left, *app, steps="# nothing to do\n", options=()):
@@ -337,7 +338,8 @@ class OwnChildren(E2E):
 
     def parent(self, left, *argv, **more):
         parent = self.box.home / "parent.py"
-        parent.write_text(PARENT)
+        if not parent.exists():  # another one may be reading it
+            parent.write_text(PARENT)
         return self.box.launch([sys.executable, "-I", parent, left, *argv], **more)
 
     def testCheckRunTellsTheExitCodeThoughSigchldIsIgnored(self):

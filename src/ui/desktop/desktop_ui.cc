@@ -170,7 +170,8 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
   }
   void OnDisconnected(const Error& why) override {
-    if (why.code == Errc::kPeerMisbehaved) Log(LogLevel::kError, why.Line());
+    if (why.code == Errc::kPeerMisbehaved || why.code == Errc::kCut)
+      Log(LogLevel::kError, why.Line());
     left_ = why;
   }
   void OnPacket(Packet&& packet) override {

@@ -136,7 +136,7 @@ class FakeWorld final : public LifeOrders {
     answers_.push_back([this] { Exit(137); });
   }
   void CloseUi(const Error& why) override {
-    answers_.push_back([this, why] { CloseWindow(0, why); });
+    answers_.push_back([this, why] { CloseWindow(closed_by_us, why); });
   }
   bool EndUiSession(const Error&) override { return ui_takes_another; }
   void Arm(LifeTimer timer, Time time) override {
@@ -169,6 +169,7 @@ class FakeWorld final : public LifeOrders {
   FakeApp behaviour;
   bool person = false;
   bool ui_takes_another = false;
+  int closed_by_us = 0;  // what a UI ends with that we close: 1 if steps were waiting
   Time now{0};
   bool start_ordered = false, started = false, unstarted = false, exited = false;
   bool ui_closed = false;

@@ -151,10 +151,12 @@ TEST(Life, EndsAnAppByItsLimitAndNeverWithZero) {
   world.Exit(0);
   EXPECT_NE(CodeOf(world), 0);
   EXPECT_THAT(world.said.back(), HasSubstr("--end-deadline"));
+  EXPECT_EQ(Judge(world.life, 0).line, "") << "it has been said";
 }
 
 TEST(Life, LeavesASignalToTheAppThatOwnsIt) {
   FakeWorld world({.heeds_signal = false});
+  world.closed_by_us = 1;
   Show(world);
   world.Person(SIGTERM);
   world.Advance(1h);
