@@ -35,6 +35,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   AttachedTransport(EventLoop& loop, AttachedOptions options)
       : loop_(loop),
         address_(options.address),
+        most_said_(options.limits.high_water + options.limits.max_packet),
         parent_(loop),
         look_(loop.io()),
         generation_(options.generation),
@@ -77,8 +78,13 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     if (is_told_) return leg_->port().Send(std::move(packet));
     Packet copy{packet.type, Buffer(packet.payload.span())};
     const SendResult result = leg_->port().Send(std::move(packet));
-    const std::lock_guard lock(mutex_);
-    if (result == SendResult::kAccepted) said_.push_back(std::move(copy));
+    std::unique_lock lock(mutex_);
+    if (result != SendResult::kAccepted || is_told_) return result;
+    said_bytes_ += copy.payload.size() + kPacketOverhead;
+    said_.push_back(std::move(copy));
+    lock.unlock();
+    // It has taken more than its queue holds: one of generation 2 would have gone at once.
+    if (said_bytes_ > most_said_) (void)Told(Generation::kG3);
     return result;
   }
   std::size_t queued_bytes() const override { return leg_ ? leg_->port().queued_bytes() : 0; }
@@ -181,6 +187,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
 
   EventLoop& loop_;
   const SocketAddress address_;
+  const std::size_t most_said_;
   AppSink* sink_ = nullptr;  // loop's thread only; since Start()
   std::promise<int> exited_;
   ParentWatch parent_;
@@ -188,7 +195,8 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   std::atomic<Generation> generation_;
   std::atomic<bool> is_told_;  // written under mutex_
   std::mutex mutex_;
-  std::vector<Packet> said_;        // under mutex_
+  std::vector<Packet> said_;  // under mutex_
+  std::atomic<std::size_t> said_bytes_{0};
   std::unique_ptr<SocketLeg> leg_;  // none in direct mode
   std::optional<Error> lost_;
   bool connected_once_ = false;

@@ -413,10 +413,8 @@ void Rig::OnAppEvent(const AppEvent& event) {
 }
 
 void Rig::OnSessionLost(const Error& why) {
+  lost_calls_.fetch_add(1);  // first: the life may end in here
   life_->SessionLost(why);
-  std::lock_guard lock(mutex_);
-  lost_calls_.fetch_add(1);
-  changed_.notify_all();
 }
 
 void Rig::ReadSide() {
