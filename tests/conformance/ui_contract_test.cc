@@ -200,7 +200,7 @@ class UiContract : public testing::TestWithParam<const char*> {
       desktop::DesktopOptions options;
       options.client = folder_.path() + "/no client";
       options.limits = limits_;
-      ui_ = std::move(*desktop::MakeDesktopUi(*loop_, std::move(options)));
+      ui_ = *desktop::MakeDesktopUi(*loop_, std::move(options));
     } else {
       if (kind() == "attach:uds") {
         address_.path = folder_.path() + "/app.sock";
@@ -226,7 +226,7 @@ class UiContract : public testing::TestWithParam<const char*> {
     options.limits = limits_;
     options.patience = kDeadline;
     options.file = folder_.Write("session", recording::FileOf(frames));
-    std::unique_ptr<UiEndpoint> ui = std::move(*MakeReplayUi(*loop_, options));
+    std::unique_ptr<UiEndpoint> ui = *MakeReplayUi(*loop_, options);
     std::filesystem::remove(options.file);
     return ui;
   }
