@@ -61,7 +61,7 @@ class ClientLeg::Impl final : private StreamSink {
   }
 
   void Close() {
-    if (std::exchange(closed_, true)) return;
+    if (closed_.exchange(true)) return;
     boost::system::error_code ignored;
     listener_.close(ignored);
     patience_.cancel();
@@ -73,7 +73,8 @@ class ClientLeg::Impl final : private StreamSink {
   }
 
   SendResult Send(Packet&& packet) {
-    if (!has_client_.load()) return SendResult::kAccepted;
+    if (closed_.load()) return SendResult::kClosed;
+    if (!has_client_.load() && had_client_.load()) return SendResult::kAccepted;
     if (translates_.load()) {
       const Result<bool> passes = Translate(packet);
       if (!passes) loop_.Post([this, why = passes.error()] { sink_.OnRefused(why); });
@@ -139,6 +140,7 @@ class ClientLeg::Impl final : private StreamSink {
     }
     translates_.store(false);
     has_client_.store(true);
+    had_client_.store(true);
     is_registered_ = false;
     AwaitRegistration();
     sink_.OnConnected();
@@ -218,6 +220,8 @@ class ClientLeg::Impl final : private StreamSink {
   ClientLegSink& sink_;
   // any thread
   std::atomic<bool> has_client_{false};
+  std::atomic<bool> had_client_{false};
+  std::atomic<bool> closed_{false};
   std::atomic<bool> translates_{false};
   std::atomic<Generation> spoken_{Generation::kUnknown};
   // under mutex_
@@ -232,7 +236,6 @@ class ClientLeg::Impl final : private StreamSink {
   bool wants_ = false;                   // descriptors, and has said so
   bool is_registered_ = false;
   bool is_bound_ = false;
-  bool closed_ = false;
   const std::shared_ptr<void> life_ = std::make_shared<char>();
 };
 

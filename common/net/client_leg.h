@@ -33,8 +33,8 @@ class ClientLegSink : public PacketSink {
   virtual void OnConnected() = 0;
   // What it speaks, told before its first packet.
   virtual void OnGeneration(Generation /*client*/) {}
-  // The client has gone, or was not to be understood (kPeerMisbehaved, kCut); the next may come. Not
-  // called for DisconnectClient() and Close().
+  // The client has gone, or was not to be understood (kPeerMisbehaved, kCut); the next may come.
+  // Not called for DisconnectClient() and Close().
   virtual void OnDisconnected(const Error& why) = 0;
 };
 
@@ -61,7 +61,8 @@ class ClientLeg final : public PacketPort {
   // Of the client that is here, or was last.
   [[nodiscard]] Generation client_generation() const;
 
-  // Without a client a packet is accepted and dropped: it belongs to a session that has ended.
+  // What is sent before the first client is kept for it. Between two clients a packet is accepted
+  // and dropped: it belongs to a session that has ended.
   [[nodiscard]] SendResult Send(Packet&& packet) override;
   [[nodiscard]] std::size_t queued_bytes() const override;
   void PauseReceiving() override;

@@ -52,7 +52,8 @@ class UiEndpoint : public PacketPort {
   // The app ended this session but still runs. A UI that can serve another client sends this one
   // away, tells kDisconnected and returns true.
   virtual bool EndSession(const Error& /*why*/) { return false; }
-  // The app is gone: nothing more will come. The UI ends and tells kClosed. Idempotent.
+  // The app is gone: nothing more will come. The UI ends and tells kClosed. Idempotent, at any
+  // time: before Start() nothing but that is told, in Start()'s turn.
   virtual void Close(const Error& why) = 0;
   // What the client that is here, or was last, speaks; kUnknown where it is not told.
   [[nodiscard]] virtual Generation client_generation() const { return Generation::kUnknown; }

@@ -44,10 +44,17 @@ std::string Bootstrap(const std::string& script) {
 // What Python has posted. Copied bytes are a packet at once, as the VM copies while it posts;
 // external ones stay where they are until the loop's thread takes them, and are freed there.
 struct Letter {
+  std::uint64_t session = 0;
   Port port = 0;
   std::optional<std::int64_t> integer;
   Buffer bytes;  // with the type byte
   CObject external{};
+};
+
+// For the library, and of which session.
+struct Outgoing {
+  std::uint64_t session = 0;
+  Buffer bytes;  // with the type byte
 };
 
 std::size_t SizeOf(const Letter& letter) {
@@ -77,13 +84,19 @@ class BridgeTransport final : public AppTransport {
   std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}}; }
 
   void Start(AppSink& sink) override {
-    sink_ = &sink;
-    loop_.Post([this] {
+    loop_.Post([this, &sink] {
+      sink_ = &sink;
+      if (finished_) return TellEnd();  // stopped before it was started
+      Port protocol = 0;
+      {
+        const std::lock_guard lock(mutex_);
+        protocol = protocol_port_;
+      }
       dart_vm::PythonProgram program;
       program.source = Bootstrap(spec_.script);
       program.module_paths = spec_.module_paths;
       program.environment = {{"FLET_PLATFORM", "linux"},
-                             {"FLET_DART_BRIDGE_PORT", std::to_string(protocol_port_)},
+                             {"FLET_DART_BRIDGE_PORT", std::to_string(protocol)},
                              {"FLET_DART_BRIDGE_EXIT_PORT", std::to_string(exit_port_)},
                              {"PYTHONHOME", spec_.python_home}};
       if (!library_.RunAsync(program, completion_port_)) {
@@ -116,7 +129,7 @@ class BridgeTransport final : public AppTransport {
         std::memcpy(message.data() + 1, packet.payload.data(), packet.payload.size());
       }
       queued_ += packet.payload.size() + kPacketOverhead;
-      waiting_.push_back(std::move(message));
+      waiting_.push_back({session_, std::move(message)});
     }
     // Without our lock: the app may answer from within.
     if (loop_.InLoop()) {
@@ -139,14 +152,20 @@ class BridgeTransport final : public AppTransport {
 
   // As Flet's Dart side after a restart: new ports, told to the Python that runs.
   void NewSession() override {
-    loop_.Post([this] {
-      {
-        const std::lock_guard lock(mutex_);
-        protocol_port_ += 16;
-        waiting_.clear();
-        queued_ = 0;
-      }
-      library_.SignalSession({{"protocol", protocol_port_}, {"exit", exit_port_}});
+    bool was_full = false;
+    Port protocol = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      ++session_;
+      protocol = protocol_port_ += 16;
+      waiting_.clear();
+      queued_ = 0;
+      was_full = std::exchange(full_, false);
+    }
+    loop_.Post([this, protocol, was_full] {
+      if (finished_) return;
+      library_.SignalSession({{"protocol", protocol}, {"exit", exit_port_}});
+      if (was_full) sink_->OnWritable();
     });
   }
 
@@ -191,6 +210,7 @@ class BridgeTransport final : public AppTransport {
       const bool known = letter.port == protocol_port_ || letter.port == exit_port_ ||
                          letter.port == completion_port_ || IsDataChannel(letter.port);
       if (!known || exit_code_) return false;
+      letter.session = session_;
       const std::size_t size = SizeOf(letter);
       if (letters_bytes_ > spec_.limits.high_water + spec_.limits.max_packet) {
         // A VM's ports have no bound; here a client that reads nothing must not fill the memory.
@@ -216,24 +236,36 @@ class BridgeTransport final : public AppTransport {
   // Everything below: the loop's thread.
 
   void Deliver() {
-    std::deque<Letter> letters;
+    std::size_t left = 0;  // what comes meanwhile has a turn of its own
     {
       const std::lock_guard lock(mutex_);
       delivery_posted_ = false;
-      if (paused_) return;
-      letters.swap(letters_);
-      letters_bytes_ = 0;
+      left = letters_.size();
     }
-    for (Letter& letter : letters) {
+    for (; left != 0 && !paused_; --left) {
+      Letter letter;
+      bool is_old = false;
+      {
+        const std::lock_guard lock(mutex_);
+        letter = std::move(letters_.front());
+        letters_.pop_front();
+        letters_bytes_ -= SizeOf(letter);
+        is_old = letter.session != session_;
+      }
       if (letter.external.type != 0) {
         const auto& data = letter.external.value.as_external_typed_data;
-        letter.bytes =
-            Buffer(std::as_bytes(std::span(data.data, static_cast<std::size_t>(data.length))));
+        if (!is_old) {
+          letter.bytes =
+              Buffer(std::as_bytes(std::span(data.data, static_cast<std::size_t>(data.length))));
+        }
         data.callback(nullptr, data.peer);
       }
-      Handle(letter);
+      // That the program has ended counts in any session.
+      if (!is_old || IsEnd(letter)) Handle(letter);
     }
   }
+
+  bool IsEnd(const Letter& letter) const { return letter.integer || letter.port == exit_port_; }
 
   void Handle(Letter& letter) {
     if (finished_) return;
@@ -244,6 +276,15 @@ class BridgeTransport final : public AppTransport {
       const std::string_view text = letter.bytes.text();
       std::from_chars(text.data(), text.data() + text.size(), code);
       return Finish(code, {});
+    }
+    Connected();
+    const std::size_t size = bytes.size() + (IsDataChannel(letter.port) ? 4 : 0) -
+                             (IsDataChannel(letter.port) || bytes.empty() ? 0 : 1);
+    if (size > spec_.limits.max_packet) {
+      return sink_->OnRefused(MakeError(Errc::kLimit, "a packet of " + std::to_string(size) +
+                                                          " bytes, limit " +
+                                                          std::to_string(spec_.limits.max_packet) +
+                                                          "; raise it with --max-packet"));
     }
     if (IsDataChannel(letter.port)) {
       Buffer payload(4 + bytes.size());
@@ -257,28 +298,38 @@ class BridgeTransport final : public AppTransport {
         Packet{PacketType{std::to_integer<std::uint16_t>(bytes[0])}, Buffer(bytes.subspan(1))});
   }
 
+  void Connected() {
+    if (std::exchange(connected_, true)) return;
+    sink_->OnListening();
+    sink_->OnConnected();
+  }
+
   void SendWaiting() {
     while (!finished_) {
-      Buffer message;
+      Outgoing message;
+      Port protocol = 0;
       {
         const std::lock_guard lock(mutex_);
         if (waiting_.empty()) return;
         message = std::move(waiting_.front());
         waiting_.pop_front();
+        protocol = protocol_port_;
       }
-      if (Enqueue(message) != 0) {
-        const std::lock_guard lock(mutex_);
-        waiting_.push_front(std::move(message));
+      const std::size_t size = message.bytes.size() - 1 + kPacketOverhead;
+      if (Enqueue(protocol, message.bytes) != 0) {
+        {
+          const std::lock_guard lock(mutex_);
+          if (message.session != session_) continue;
+          waiting_.push_front(std::move(message));
+        }
         return RetryLater();
       }
-      if (!std::exchange(connected_, true)) {
-        sink_->OnListening();
-        sink_->OnConnected();
-      }
+      Connected();
       bool writable = false;
       {
         const std::lock_guard lock(mutex_);
-        queued_ -= message.size() - 1 + kPacketOverhead;
+        if (message.session != session_) continue;
+        queued_ -= size;
         writable = full_ && queued_ <= spec_.limits.low_water;
         if (writable) full_ = false;
       }
@@ -287,11 +338,11 @@ class BridgeTransport final : public AppTransport {
   }
 
   // A data channel's number is its port, and its messages have no type byte.
-  int Enqueue(const Buffer& message) const {
+  int Enqueue(Port protocol, const Buffer& message) const {
     const std::byte* bytes = message.data();
     if (PacketType{std::to_integer<std::uint16_t>(bytes[0])} != PacketType::kData ||
         message.size() < 5)
-      return library_.Enqueue(protocol_port_, bytes, message.size());
+      return library_.Enqueue(protocol, bytes, message.size());
     Port port = 0;
     for (std::size_t i = 0; i < 4; ++i) port |= std::to_integer<Port>(bytes[1 + i]) << (8 * i);
     return library_.Enqueue(port, bytes + 5, message.size() - 5);
@@ -307,11 +358,16 @@ class BridgeTransport final : public AppTransport {
   }
 
   void Finish(int code, const Error& why) {
-    if (sink_ == nullptr || std::exchange(finished_, true)) return;
+    if (std::exchange(finished_, true)) return;
+    end_ = {code, why};
     retry_.cancel();
-    sink_->OnExited(code, why);
+    if (sink_ != nullptr) TellEnd();
+  }
+
+  void TellEnd() {
+    sink_->OnExited(end_.first, end_.second);
     const std::lock_guard lock(mutex_);
-    exit_code_ = code;
+    exit_code_ = end_.first;
     ended_changed_.notify_all();
   }
 
@@ -321,19 +377,21 @@ class BridgeTransport final : public AppTransport {
   EventLoop& loop_;
   const BridgeSpec spec_;
   const dart_vm::BridgeLibrary library_;
-  AppSink* sink_ = nullptr;  // set in Start()
   const Port exit_port_ = kFirstPort + 1;
   const Port completion_port_ = kFirstPort + 2;
   std::atomic<bool> paused_{false};
   // loop's thread
+  AppSink* sink_ = nullptr;  // since Start()
   boost::asio::steady_timer retry_;
   bool connected_ = false;
   bool finished_ = false;
+  std::pair<int, Error> end_;  // since finished_
   // under mutex_
   mutable std::mutex mutex_;
   std::condition_variable ended_changed_;
-  Port protocol_port_ = kFirstPort;  // changed on the loop's thread
-  std::deque<Buffer> waiting_;       // for the library
+  std::uint64_t session_ = 0;
+  Port protocol_port_ = kFirstPort;
+  std::deque<Outgoing> waiting_;  // for the library
   std::size_t queued_ = 0;
   bool full_ = false;
   std::deque<Letter> letters_;  // for the sink

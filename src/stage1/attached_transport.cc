@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kConnectDeadline{10};
 // `flet run` starts the app anew when its files change, after seconds or hours; a person sees no
 // difference to Flet's own client, which looks every 200 ms.
 constexpr std::chrono::milliseconds kLookForAppEvery{100};
+// What a parent that has been asked to end, and lives, may still say.
+constexpr std::chrono::milliseconds kDrain{200};
 
 // Where nothing says which generation the app speaks: it never speaks first, so it is spoken to as
 // generation 3, beginning with a data packet for a channel that nobody has: Flet of that generation
@@ -33,6 +35,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   AttachedTransport(EventLoop& loop, AttachedOptions options)
       : loop_(loop),
         address_(options.address),
+        most_said_(options.limits.high_water + options.limits.max_packet),
         parent_(loop),
         look_(loop.io()),
         generation_(options.generation),
@@ -63,7 +66,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
       } else {
         sink_->OnListening();
       }
-      parent_.Start([this] { Finish({}); });
+      parent_.Start([this] { EndAfterLastWords(); });
     });
   }
   int RunOnMainThread(std::function<int(int)> at_end) override {
@@ -75,8 +78,13 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     if (is_told_) return leg_->port().Send(std::move(packet));
     Packet copy{packet.type, Buffer(packet.payload.span())};
     const SendResult result = leg_->port().Send(std::move(packet));
-    const std::lock_guard lock(mutex_);
-    if (result == SendResult::kAccepted) said_.push_back(std::move(copy));
+    std::unique_lock lock(mutex_);
+    if (result != SendResult::kAccepted || is_told_) return result;
+    said_bytes_ += copy.payload.size() + kPacketOverhead;
+    said_.push_back(std::move(copy));
+    lock.unlock();
+    // It has taken more than its queue holds: one of generation 2 would have gone at once.
+    if (said_bytes_ > most_said_) (void)Told(Generation::kG3);
     return result;
   }
   std::size_t queued_bytes() const override { return leg_ ? leg_->port().queued_bytes() : 0; }
@@ -157,6 +165,11 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
     generation_.store(generation);
     return std::exchange(said_, {});
   }
+  void EndAfterLastWords() {
+    look_.cancel();
+    if (!leg_ || !connected_once_) return Finish({});
+    leg_->Drain(kDrain, [this] { Finish({}); });
+  }
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
     why_ = why;
@@ -174,6 +187,7 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
 
   EventLoop& loop_;
   const SocketAddress address_;
+  const std::size_t most_said_;
   AppSink* sink_ = nullptr;  // loop's thread only; since Start()
   std::promise<int> exited_;
   ParentWatch parent_;
@@ -181,7 +195,8 @@ class AttachedTransport final : public AppTransport, private SocketLegSink {
   std::atomic<Generation> generation_;
   std::atomic<bool> is_told_;  // written under mutex_
   std::mutex mutex_;
-  std::vector<Packet> said_;        // under mutex_
+  std::vector<Packet> said_;  // under mutex_
+  std::atomic<std::size_t> said_bytes_{0};
   std::unique_ptr<SocketLeg> leg_;  // none in direct mode
   std::optional<Error> lost_;
   bool connected_once_ = false;

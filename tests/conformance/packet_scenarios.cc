@@ -191,6 +191,20 @@ void StalledUi(Rig& rig) {
   }
 }
 
+// An app that nothing can make wait, as the ports of a Dart VM take everything, is left before it
+// fills the memory.
+void FloodedUi(Rig& rig) {
+  rig.AwaitConnected();
+  const std::size_t before = rig.packets_received();
+  rig.transport().PauseReceiving();
+  rig.Order({{"do", "produce"}, {"n", 0}, {"size", kMiB}, {"forever", true}});
+  Require(rig.AwaitClosed().code == Errc::kClosed, "closed for another reason");
+  rig.AwaitUntil("the end", [&] { return rig.exited(); });
+  Require(rig.lost_calls() == 1, "the lost session is not told once");
+  Require(rig.packets_received() <= before + 4,
+          "a paused port has delivered " + std::to_string(rig.packets_received() - before));
+}
+
 // A port that is paused and resumed at any moment forgets nothing.
 void PausesAtAnyMoment(Rig& rig) {
   constexpr std::uint32_t kPackets = 3000;
@@ -261,6 +275,7 @@ std::vector<Scenario> PacketScenarios() {
       {"both_ways", {}, BothWaysAtOnce},
       {"stalled_app", {}, StalledApp},
       {"stalled_ui", {}, StalledUi},
+      {"flooded_ui", {}, FloodedUi},
       {"pauses", {}, PausesAtAnyMoment},
   };
 }

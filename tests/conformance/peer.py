@@ -1,7 +1,9 @@
 """The app of the conformance suite: speaks to a transport as Flet's own servers do, without Flet.
 
 On stages 1 and 2 it listens where FLET_SERVER_UDS_PATH or FLET_SERVER_PORT says, with the frames of
-wire generation 3; on stage 3 it uses the built-in `dart_bridge`. A control packet that begins with
+wire generation 3; on stage 3 and in a packaged app it uses the built-in `dart_bridge`. Where
+CONFORMANCE_CLIENT names a program, it starts that as its client, which connects to it, as an app does
+that was started by `python app.py`. A control packet that begins with
 COMMAND carries an order as JSON; every other packet is echoed or counted. What must be said while no
 packet flows goes over a socket pair, CONFORMANCE_FD: lines of JSON to the test, single bytes back.
 """
@@ -10,6 +12,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import struct
 import sys
 import threading
@@ -19,6 +22,7 @@ COMMAND = b"\xc1"  # never used by MessagePack
 CHANNEL = 7  # the one data channel
 LABEL = struct.Struct("<III")  # session, sender, number
 SIDE = int(os.environ["CONFORMANCE_FD"])
+PACKAGED = os.environ.get("FLET_DART_BRIDGE_EXIT_PORT")
 
 
 def tell(**facts):
@@ -160,6 +164,10 @@ class Peer:
             await session.send(CONTROL, labelled(session.number, 0, number, size))
         if how == "return":
             self.end.set_result(None)
+        elif how == "exit" and PACKAGED:  # as the program of `flet build` has it
+            import dart_bridge
+
+            dart_bridge.send_bytes(int(PACKAGED), str(code).encode())
         elif how == "os":
             os._exit(code)
         elif how == "raise":
@@ -173,7 +181,13 @@ class Peer:
         else:
             self.end.set_exception(SystemExit(code))
 
-    # ---- stages 1 and 2
+    # ---- stages 1 and 2, and with a client of its own
+
+    def await_client(self):
+        """As Flet, which ends when its client has; whoever started us wants the client's exit code."""
+        loop = self.end.get_loop()
+        os.waitid(os.P_PID, CLIENT.pid, os.WEXITED | os.WNOWAIT)
+        loop.call_soon_threadsafe(lambda: self.end.done() or self.end.set_result(None))
 
     async def serve(self, reader, writer):
         self.sessions += 1
@@ -193,30 +207,34 @@ class Peer:
                 task.cancel()
             writer.close()
 
-    # ---- stage 3
+    # ---- stage 3, and in a packaged app
 
     async def serve_bridge(self, port):
-        import _fletbridge_ffi
         import dart_bridge
 
         arrived = asyncio.Queue()
 
-        def begin():
+        def begin(port):
             self.sessions += 1
             self.begin(BridgeSession(self.sessions, port))
+            dart_bridge.set_enqueue_handler_func(
+                port, lambda packet: arrived.put_nowait((self.session, packet[0], packet[1:])))
 
-        def new_session():
+        def new_session(port=port):
             for task in list(self.session.tasks):
                 task.cancel()
             tell(ended=self.session.number)
-            begin()
+            begin(port)
 
-        begin()
-        _fletbridge_ffi.set_new_session_handler(new_session)
         dart_bridge.set_enqueue_handler_func(
             CHANNEL, lambda payload: arrived.put_nowait((self.session, DATA, payload)))
-        dart_bridge.set_enqueue_handler_func(
-            port, lambda packet: arrived.put_nowait((self.session, packet[0], packet[1:])))
+        if PACKAGED:
+            dart_bridge.add_session_restart_handler(lambda ports: new_session(ports["protocol"]))
+        else:
+            import _fletbridge_ffi
+
+            _fletbridge_ffi.set_new_session_handler(new_session)
+        begin(port)
         while True:
             session, kind, payload = await arrived.get()
             if session is self.session:
@@ -225,13 +243,38 @@ class Peer:
     async def run(self):
         bridge = int(os.environ.get("FLET_DART_BRIDGE_PORT") or 0)
         port = int(os.environ.get("FLET_SERVER_PORT") or 0)
-        if bridge:
+        if CLIENT:
+            threading.Thread(target=self.await_client, daemon=True).start()
+            serve = asyncio.start_unix_server if CLIENT.path else asyncio.start_server
+            await serve(self.serve, sock=CLIENT.listener, limit=1 << 20)
+        elif bridge:
             self.reading = asyncio.ensure_future(self.serve_bridge(bridge))
         elif port:
             await asyncio.start_server(self.serve, "localhost", port, limit=1 << 20)
         else:
             await asyncio.start_unix_server(self.serve, os.environ["FLET_SERVER_UDS_PATH"], limit=1 << 20)
         await self.end
+
+
+class Client:
+    """The client that the app starts, and the address that it is given: bound, but not listening yet."""
+
+    def __init__(self, line):
+        self.path = os.environ.get("FLET_SERVER_UDS_PATH")
+        if self.path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.path)
+        else:
+            self.listener = socket.socket()
+            self.listener.bind(("127.0.0.1", 0))
+        port = 0 if self.path else self.listener.getsockname()[1]
+        side = int(os.environ["CONFORMANCE_SIDE"])
+        environment = os.environ | {"CONFORMANCE_ADDRESS": self.path or str(port)}
+        self.pid = os.posix_spawn(line[0], line, environment, file_actions=[(os.POSIX_SPAWN_CLOSE, SIDE)])
+        os.close(side)  # its end is the client's end
+
+
+CLIENT = None
 
 
 async def main():
@@ -248,6 +291,9 @@ def begin():
     if start == "deaf_hold":
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+    if "CONFORMANCE_CLIENT" in os.environ:
+        global CLIENT
+        CLIENT = Client(json.loads(os.environ["CONFORMANCE_CLIENT"]))
     tell(at="started", port=int(os.environ.get("FLET_SERVER_PORT") or 0),
          path=os.environ.get("FLET_SERVER_UDS_PATH", ""))
     if start in ("hold", "deaf_hold"):

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <iostream>
 #include <signal.h>
 #include <sys/socket.h>
@@ -14,6 +16,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/python/interpreter.h"
+#include "src/packaged/bridge_transport.h"
+#include "src/stage1/attached_transport.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
 #include "src/stage3/ffi_transport.h"
@@ -26,6 +30,17 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr const char* kStateNames[] = {"starting", "listening", "connected", "closed", "exited"};
+
+// Python's import path begins there: `flet` of the suite lies beside its app.
+constexpr const char* kPeer = CONFORMANCE_PEER;
+// A library takes more than this for a stalled app, which is said to be its bound.
+constexpr const char* kBridgeQueueBytes = "8388608";
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  Require(value != nullptr, std::string(name) + " is not set");
+  return value;
+}
 
 std::string Name(AppState state) { return kStateNames[static_cast<int>(state)]; }
 
@@ -65,11 +80,15 @@ struct Rig::Timers {
 
 Rig::Rig(const std::string& variant, const Plan& plan)
     : variant_(variant), loop_(std::make_unique<EventLoop>()) {
-  int ends[2] = {-1, -1};
-  Require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
-  side_.reset(ends[0]);
-  side_of_app_.reset(ends[1]);
-  ::fcntl(side_of_app_.get(), F_SETFD, 0);  // the app's own process inherits it
+  if (is_attached()) {
+    side_.reset(::fcntl(std::stoi(Environment("CONFORMANCE_SIDE")), F_DUPFD_CLOEXEC, 3));
+  } else {
+    int ends[2] = {-1, -1};
+    Require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
+    side_.reset(ends[0]);
+    side_of_app_.reset(ends[1]);
+    ::fcntl(side_of_app_.get(), F_SETFD, 0);  // the app's own process inherits it
+  }
   Result<std::unique_ptr<AppTransport>> made = Make(plan);
   Require(bool(made), made ? "" : made.error().Line());
   transport_ = std::move(*made);
@@ -104,15 +123,29 @@ void Rig::OnWord(AppWord word, int number) {
 Rig::~Rig() = default;
 
 Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
+  const auto kind =
+      variant_.ends_with("tcp") ? SocketAddress::Kind::kTcp : SocketAddress::Kind::kUnix;
+  if (is_attached()) {
+    stage1::AttachedOptions options;
+    options.address.kind = kind;
+    const std::string where = Environment("CONFORMANCE_ADDRESS");
+    if (kind == SocketAddress::Kind::kTcp) {
+      options.address.port = static_cast<std::uint16_t>(std::stoi(where));
+    } else {
+      options.address.path = where;
+    }
+    options.generation = Generation::kG3;
+    options.limits = plan.limits;
+    return stage1::MakeAttachedTransport(*loop_, std::move(options));
+  }
+  if (is_packaged()) return MakePackaged(plan);
   AppSpec spec;
   spec.python = CONFORMANCE_PYTHON;
-  spec.arguments = {CONFORMANCE_PEER};
+  spec.arguments = {kPeer};
   spec.environment = {{"CONFORMANCE_FD", std::to_string(side_of_app_.get())},
                       {"CONFORMANCE_START", plan.start}};
   spec.limits = plan.limits;
   spec.single_session = plan.single_session;
-  const auto kind =
-      variant_.ends_with("tcp") ? SocketAddress::Kind::kTcp : SocketAddress::Kind::kUnix;
   if (!in_process()) return stage1::MakeProcessTransport(*loop_, std::move(spec), kind);
   Result<Interpreter> python = ProbeInterpreter(spec.python);
   if (!python) return python.error();
@@ -120,6 +153,23 @@ Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
     return stage2::MakeHostedSocketTransport(*loop_, std::move(spec), python->libpython, kind);
   }
   return stage3::MakeFfiTransport(*loop_, std::move(spec), python->libpython);
+}
+
+Result<std::unique_ptr<AppTransport>> Rig::MakePackaged(const Plan& plan) {
+  Result<Interpreter> python = ProbeInterpreter(CONFORMANCE_PYTHON);
+  if (!python) return python.error();
+  // The app is in this process, and this is its environment.
+  ::setenv("CONFORMANCE_FD", std::to_string(side_of_app_.get()).c_str(), 1);
+  ::setenv("CONFORMANCE_START", plan.start.c_str(), 1);
+  ::setenv("FLETBRIDGE_BRIDGE_QUEUE_BYTES", kBridgeQueueBytes, 1);
+  BridgeSpec spec;
+  spec.library = CONFORMANCE_BRIDGE;
+  spec.libpython = python->libpython;
+  spec.python_home = python->base_prefix;
+  spec.module_paths = {std::filesystem::path(kPeer).parent_path()};
+  spec.script = kPeer;
+  spec.limits = plan.limits;
+  return MakeBridgeTransport(*loop_, std::move(spec));
 }
 
 int Rig::Run(std::function<void(Rig&)> scenario) {
@@ -169,7 +219,8 @@ void Rig::Drive(const std::function<void(Rig&)>& scenario) {
 
 int Rig::AtEnd(int app_code) {
   driver_.join();
-  ::shutdown(side_.get(), SHUT_RDWR);
+  // A packaged app runs on for moments, and must not take that for the end of the test.
+  ::shutdown(side_.get(), is_packaged() ? SHUT_RD : SHUT_RDWR);
   side_reader_.join();
   CheckLifeCycle(app_code);
   std::fflush(nullptr);
@@ -226,6 +277,15 @@ AppEvent Rig::Await(AppState state) {
     return true;
   });
   return found;
+}
+
+void Rig::AwaitConnected() {
+  if (is_packaged()) {  // that its app listens shows in an answer alone, and its client speaks
+                        // first
+    Send(PacketType::kControl, Buffer(std::string_view("hello")));
+    (void)Next();
+  }
+  (void)Await(AppState::kConnected);
 }
 
 void Rig::Send(Packet&& packet) {
@@ -353,10 +413,8 @@ void Rig::OnAppEvent(const AppEvent& event) {
 }
 
 void Rig::OnSessionLost(const Error& why) {
+  lost_calls_.fetch_add(1);  // first: the life may end in here
   life_->SessionLost(why);
-  std::lock_guard lock(mutex_);
-  lost_calls_.fetch_add(1);
-  changed_.notify_all();
 }
 
 void Rig::ReadSide() {

@@ -75,7 +75,8 @@ struct Label {
 
 class Rig final : public AppSink, public LifeOrders {
  public:
-  // `variant` is "1:uds", "1:tcp", "2:uds", "2:tcp" or "3:ffi".
+  // `variant` is "1:uds", "1:tcp", "2:uds", "2:tcp", "3:ffi"; "attached:uds" or "attached:tcp",
+  // whose app is our parent and listens at CONFORMANCE_ADDRESS; or "bridge:ffi", a packaged app.
   Rig(const std::string& variant, const Plan& plan);
   ~Rig() override;
 
@@ -91,10 +92,17 @@ class Rig final : public AppSink, public LifeOrders {
   void Signal(int signal);
   [[nodiscard]] AppTransport& transport() { return *transport_; }
   [[nodiscard]] const std::string& variant() const { return variant_; }
-  [[nodiscard]] bool has_sockets() const { return variant_ != "3:ffi"; }
-  [[nodiscard]] bool in_process() const { return variant_.front() != '1'; }
+  [[nodiscard]] bool has_sockets() const { return !variant_.ends_with("ffi"); }
+  [[nodiscard]] bool is_attached() const { return variant_.starts_with("attached"); }
+  [[nodiscard]] bool is_packaged() const { return variant_.starts_with("bridge"); }
+  [[nodiscard]] bool in_process() const { return variant_.front() != '1' && !is_attached(); }
+  // The end of this side is told to nobody and waits for nobody: the app is our parent, which sees
+  // its client go, or a packaged app, which ends with its window.
+  [[nodiscard]] bool only_leaves() const { return is_attached() || is_packaged(); }
+  // What is told of an app that ends with `code`: a parent's exit code is not for us to know.
+  [[nodiscard]] int CodeTold(int code) const { return is_attached() ? 0 : code; }
   [[nodiscard]] pid_t app_pid() const;
-  void AwaitConnected() { (void)Await(AppState::kConnected); }
+  void AwaitConnected();
   AppEvent Await(AppState state);
   Error AwaitClosed() { return Await(AppState::kClosed).why; }
   // Sends, and waits while the port is full.
@@ -156,11 +164,12 @@ class Rig final : public AppSink, public LifeOrders {
   void Fail(const std::string& text);
   void ReadSide();
   Result<std::unique_ptr<AppTransport>> Make(const Plan& plan);
+  Result<std::unique_ptr<AppTransport>> MakePackaged(const Plan& plan);
 
   const std::string variant_;
   std::unique_ptr<EventLoop> loop_;
   UniqueFd side_;         // ours
-  UniqueFd side_of_app_;  // the app's, inherited or shared
+  UniqueFd side_of_app_;  // the app's, inherited or shared; none if the app has it already
   std::unique_ptr<AppTransport> transport_;
   std::unique_ptr<Life> life_;  // loop's thread
   struct Timers;

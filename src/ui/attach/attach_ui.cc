@@ -21,8 +21,10 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
   std::string name() const override { return "attach"; }
 
   void Start(UiSink& sink) override {
-    sink_ = &sink;
-    loop_.Post([this] { Listen(); });
+    loop_.Post([this, &sink] {
+      sink_ = &sink;
+      Listen();
+    });
   }
 
   SendResult Send(Packet&& packet) override {
@@ -45,9 +47,9 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
 
   void Close(const Error& why) override {
     loop_.Post([this, why] {
-      if (std::exchange(closed_, true)) return;
+      if (closed_) return;
       leg_.Close();
-      sink_->OnUiEvent({UiState::kClosed, why, 0});
+      End({UiState::kClosed, why, 0});
     });
   }
 
@@ -56,14 +58,18 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
 
  private:
   void Listen() {
-    if (closed_) return;
+    if (closed_) return sink_->OnUiEvent(*closed_);  // before it was started
     if (Result<> listens = leg_.Listen(); !listens) {
-      closed_ = true;
-      sink_->OnUiEvent({UiState::kClosed, listens.error(), 70});
-      return;
+      leg_.Close();
+      return End({UiState::kClosed, listens.error(), 70});
     }
     Log(LogLevel::kInfo, "waiting for a Flet client at " + leg_.address().Text());
     sink_->OnUiEvent({UiState::kReady, {}, 0});
+  }
+
+  void End(UiEvent event) {
+    closed_ = std::move(event);
+    if (sink_ != nullptr) sink_->OnUiEvent(*closed_);
   }
 
   void OnConnected() override {
@@ -106,14 +112,14 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
   }
 
   EventLoop& loop_;
-  UiSink* sink_ = nullptr;  // set in Start()
   // loop's thread only
+  UiSink* sink_ = nullptr;  // since Start()
   ClientLeg leg_;
   LatencySamples latencies_;
   std::optional<Clock::time_point> waits_for_answer_;
   bool registered_ = false;
   bool first_frame_ = false;
-  bool closed_ = false;
+  std::optional<UiEvent> closed_;
 };
 
 }  // namespace

@@ -59,6 +59,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   void Start(UiSink& sink) override {
     sink_ = &sink;
     loop_.Post([this] {
+      if (close_why_) return Finish({});  // before it was started
       if (leg_) {
         if (Result<> listens = leg_->Listen(); !listens) {
           Finish(listens.error());

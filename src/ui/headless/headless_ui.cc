@@ -17,9 +17,6 @@ using headless::Heard;
 using headless::LiveSteps;
 using headless::StepRunner;
 
-// A packet costs memory even if it has no payload.
-constexpr std::size_t kMaxPackets = 65536;
-
 // From the last change to the exception that main() or a handler raised behind it.
 constexpr std::chrono::milliseconds kQuietTime{100};
 
@@ -62,12 +59,12 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void Begin() {
     begun = true;
+    if (gone_early) return AppGone(*gone_early);
     Tell({UiState::kReady, {}, 0});
     Tell({UiState::kConnected, {}, 0});
     if (live) live->Start();
     if (ended) return;
     client.SendRegister();
-    if (gone_early) return AppGone(*gone_early);
     const std::lock_guard lock(mutex);
     drain_allowed = true;
     if (!inbox.empty()) PostDrain();
@@ -77,11 +74,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     const std::lock_guard lock(mutex);
     if (closed) return SendResult::kClosed;
     if (packet.payload.size() > limits.max_packet) return SendResult::kTooLarge;
-    if (queued > limits.high_water || inbox.size() >= kMaxPackets) {
+    if (queued > limits.high_water) {
       full = true;
       return SendResult::kFull;
     }
-    queued += packet.payload.size();
+    queued += packet.payload.size() + kPacketOverhead;
     inbox.push_back(std::move(packet));
     PostDrain();
     return SendResult::kAccepted;
@@ -100,13 +97,14 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     }
     for (Packet& packet : packets) {
       if (ended) return;
-      const std::size_t size = packet.payload.size();
+      const std::size_t size = packet.payload.size() + kPacketOverhead;
       Handle(std::move(packet));
       bool writable = false;
       {
         const std::lock_guard lock(mutex);
+        if (closed) return;
         queued -= size;
-        if (full && !closed && queued <= limits.low_water) {
+        if (full && queued <= limits.low_water) {
           full = false;
           writable = true;
         }
@@ -153,12 +151,14 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // The app has ended the session. The steps go on in the next one, with what it shows.
   void Renew(const Error& why) {
     if (ended) return;
+    bool was_full = false;
     {
       const std::lock_guard lock(mutex);
       inbox.clear();
       queued = 0;
-      full = false;
+      was_full = std::exchange(full, false);
     }
+    if (was_full) sink->OnWritable();
     Tell({UiState::kDisconnected, MakeError(Errc::kClosed, why.Line()), 0});  // nobody has gone
     client = NewClient();
     registered = drawn = false;

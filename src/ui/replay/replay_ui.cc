@@ -75,9 +75,9 @@ class ReplayUi final : public UiEndpoint {
 
     void Begin() {
       begun = true;
+      if (gone_early) return Conclude();
       Tell({UiState::kReady, {}, 0});
       Tell({UiState::kConnected, {}, 0});
-      if (gone_early) return AppGone(*gone_early);
       Advance();
       Drain();
     }
@@ -98,8 +98,9 @@ class ReplayUi final : public UiEndpoint {
         bool writable = false;
         {
           const std::lock_guard lock(mutex);
+          if (closed) return;
           queued -= size;
-          writable = full && !closed && queued <= limits.low_water;
+          writable = full && queued <= limits.low_water;
           if (writable) full = false;
         }
         if (writable && !ended) sink->OnWritable();
@@ -133,12 +134,16 @@ class ReplayUi final : public UiEndpoint {
     void NewClient() {
       ++sessions;
       Tell({UiState::kDisconnected, {}, 0});
+      bool writable = false;
       {
         // What came before is of the old session.
         const std::lock_guard lock(mutex);
         for (const Packet& packet : inbox) queued -= packet.payload.size() + kPacketOverhead;
         inbox.clear();
+        writable = full && queued <= limits.low_water;
+        if (writable) full = false;
       }
+      if (writable) sink->OnWritable();
       Tell({UiState::kConnected, {}, 0});
     }
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -100,6 +101,43 @@ TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatIsStartedAnew) {
   char bytes[8] = {};
   EXPECT_EQ(::recv(connection.get(), bytes, sizeof bytes, MSG_WAITALL), 8);
   EXPECT_EQ(std::string(bytes + 5, 3), "new");
+  OnLoop(loop_, [this] { transport_->Leave(); });
+  EXPECT_EQ(sink_.Next(), kHasExited);
+}
+
+// What might have to be said again is kept, but not without an end.
+TEST_F(AttachedTransportTest, TakesAnAppThatListensToEverythingForTheNewestGeneration) {
+  options_.generation = Generation::kUnknown;
+  options_.limits.high_water = options_.limits.max_packet = 64 << 10;
+  OnLoop(loop_, [this] { transport_ = stage1::MakeAttachedTransport(loop_, options_); });
+  Listener app(options_.address.path);
+  transport_->Start(sink_);
+  const UniqueFd connection = app.Accept();
+  std::vector<char> block(64 << 10);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(transport_->generation(), Generation::kUnknown);
+    const SendResult result = transport_->Send(Packet{PacketType::kControl, Buffer(48 << 10)});
+    EXPECT_EQ(result, SendResult::kAccepted);
+    if (transport_->generation() == Generation::kG3) break;
+    EXPECT_GT(::recv(connection.get(), block.data(), 48 << 10, MSG_WAITALL), 0);
+  }
+  EXPECT_EQ(transport_->generation(), Generation::kG3);
+  OnLoop(loop_, [this] { transport_->Leave(); });
+}
+
+// `flet run` ends an app at any moment, also in the middle of what it says.
+TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatEndedInAPacket) {
+  {
+    Listener app(options_.address.path);
+    transport_->Start(sink_);
+    const UniqueFd connection = app.Accept();
+    EXPECT_EQ(sink_.Next(), kListens);
+    EXPECT_EQ(sink_.Next(), kIsConnected);
+    EXPECT_EQ(::send(connection.get(), "\x64\0\0\0\0half", 9, MSG_NOSIGNAL), 9);
+  }
+  EXPECT_EQ(sink_.Next(), kLost);
+  Listener app(options_.address.path);
+  EXPECT_TRUE(app.Accept());
   OnLoop(loop_, [this] { transport_->Leave(); });
   EXPECT_EQ(sink_.Next(), kHasExited);
 }

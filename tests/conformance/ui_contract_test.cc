@@ -1,0 +1,651 @@
+// The contract of common/transport/ui_endpoint.h, asserted for every UI; the test is the app, and,
+// for a UI that waits for one, the client. After each test nothing is left: threads, descriptors,
+// files. The desktop's UI stands here without a client that it could show; what it does in a window
+// is shown by tests/e2e/test_desktop*.py.
+#include <atomic>
+#include <condition_variable>
+#include <dirent.h>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/log.h"
+#include "common/wire/peek.h"
+#include "src/ui/attach/attach_ui.h"
+#include "src/ui/desktop/desktop_ui.h"
+#include "src/ui/headless/headless_ui.h"
+#include "src/ui/replay/replay_ui.h"
+#include "tests/unit/config/temp_folder.h"
+#include "tests/unit/recording/made_up_session.h"
+#include "tests/unit/support/peer.h"
+
+namespace fletbridge {
+namespace {
+
+using recording::Event;
+using recording::L;
+using recording::ToApp;
+using recording::ToUi;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::int64_t kText = 10;
+constexpr std::int64_t kButton = 11;
+constexpr int kClicks = 100;
+
+std::string TextOf(const Buffer& buffer) { return std::string(buffer.text()); }
+Buffer Shown() {
+  return recording::Shows(L({recording::Text(kText, "0"), recording::Button(kButton, "+")}));
+}
+Buffer Says(int number) { return recording::Sets(0, "value", std::to_string(number)); }
+
+int CountEntries(const char* folder) {
+  DIR* dir = ::opendir(folder);
+  int count = 0;
+  while (::readdir(dir) != nullptr) ++count;
+  ::closedir(dir);
+  return count;
+}
+
+// The app: answers what its client says, and keeps what is told of the UI.
+class AppSide final : public UiSink {
+ public:
+  std::function<void(UiState)> on_event;  // on the loop, as all below; set before the start
+  bool answers = true;
+  bool answers_clicks = true;
+  UiEndpoint* ui = nullptr;
+
+  void Say(Buffer message) {
+    EXPECT_EQ(ui->Send(Packet{PacketType::kControl, std::move(message)}), SendResult::kAccepted);
+  }
+
+  void OnPacket(Packet&& packet) override {
+    const Action action = PeekAction(packet);
+    const bool is_click = packet.payload.text().find("click") != std::string_view::npos;
+    Note([&] {
+      if (closed_) broken_.emplace_back("a packet after the end");
+      if (!here_) broken_.emplace_back("a packet without a client");
+      if (is_click) ++clicks_seen_;
+    });
+    if (!answers) return;
+    if (action == Action::kRegisterClient) {
+      Say(recording::Registered());
+      Say(Shown());
+    } else if (is_click && answers_clicks) {
+      Say(Says(++clicks_));
+    }
+  }
+  void OnWritable() override {
+    Note([this] { ++writable_; });
+  }
+  void OnRefused(const Error& why) override {
+    Note([&] { broken_.push_back("refused: " + why.Line()); });
+  }
+  void OnUiEvent(const UiEvent& event) override {
+    static constexpr const char* kNames[] = {"ready",       "connected",    "registered",
+                                             "first frame", "disconnected", "closed"};
+    Note([&] {
+      if (closed_) broken_.emplace_back("told after the end");
+      told_.emplace_back(kNames[static_cast<int>(event.state)]);
+      if (event.state == UiState::kConnected) here_ = true;
+      if (event.state == UiState::kDisconnected) here_ = false;
+      if (event.state == UiState::kClosed) {
+        closed_ = true;
+        end_ = event;
+      }
+    });
+    if (on_event) on_event(event.state);
+  }
+
+  bool WaitFor(const std::function<bool()>& holds) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kDeadline, holds);
+  }
+  void AwaitTold(const std::string& event, int times = 1) {
+    EXPECT_TRUE(WaitFor([&] { return std::count(told_.begin(), told_.end(), event) >= times; }))
+        << "waited in vain for: " << event;
+  }
+  UiEvent AwaitEnd() {
+    AwaitTold("closed");
+    const std::lock_guard lock(mutex_);
+    return end_;
+  }
+  void AwaitClicks(int count) {
+    EXPECT_TRUE(WaitFor([&] { return clicks_seen_ >= count; })) << clicks_seen() << " clicks came";
+  }
+  void AwaitWritable() {
+    EXPECT_TRUE(WaitFor([&] { return writable_ != 0; }));
+  }
+  std::vector<std::string> told() { return Copy(told_); }
+  std::vector<std::string> broken() { return Copy(broken_); }
+  int writable() { return Copy(writable_); }
+  int clicks_seen() { return Copy(clicks_seen_); }
+
+ private:
+  template <class Action>
+  void Note(Action action) {
+    const std::lock_guard lock(mutex_);
+    action();
+    changed_.notify_all();
+  }
+  template <class Value>
+  Value Copy(const Value& value) {
+    const std::lock_guard lock(mutex_);
+    return value;
+  }
+
+  int clicks_ = 0;  // loop's thread
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // under mutex_
+  std::vector<std::string> told_;
+  std::vector<std::string> broken_;
+  UiEvent end_{UiState::kReady, {}, 0};
+  int writable_ = 0;
+  int clicks_seen_ = 0;
+  bool here_ = false;
+  bool closed_ = false;
+};
+
+class UiContract : public testing::TestWithParam<const char*> {
+ protected:
+  UiContract() {
+    SetLogLevel(LogLevel::kError);
+    std::thread([] {}).join();  // ThreadSanitizer begins a thread of its own beside the first
+    threads_ = CountEntries("/proc/self/task");
+    descriptors_ = CountEntries("/proc/self/fd");
+    ::setenv("XDG_RUNTIME_DIR", folder_.path().c_str(), 1);
+    limits_.high_water = std::size_t{1} << 20;
+    limits_.low_water = std::size_t{256} << 10;
+  }
+  void TearDown() override {
+    EndAll();
+    for (int tries = 0; tries < 1000 && CountEntries("/proc/self/task") != threads_; ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // nothing tells their last end
+    EXPECT_EQ(CountEntries("/proc/self/task"), threads_) << "threads are left behind";
+    EXPECT_EQ(CountEntries("/proc/self/fd"), descriptors_) << "descriptors are left behind";
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << "files are left behind";
+    ::unsetenv("XDG_RUNTIME_DIR");
+    SetLogLevel(LogLevel::kInfo);
+  }
+
+  std::string kind() const { return GetParam(); }
+  bool waits_for_client() const { return kind().starts_with("attach"); }
+
+  // A new UI, and a new app for it. `active`: it does by itself what a person does, `clicks`
+  // clicks.
+  void Make(bool active, int clicks = 1) {
+    EndAll();
+    loop_ = std::make_unique<EventLoop>();
+    loop_->Start();
+    app_ = std::make_unique<AppSide>();
+    app_->answers_clicks = active;  // a recorded client that waits for one does not end
+    if (kind() == "headless") {
+      HeadlessOptions options;
+      options.limits = limits_;
+      if (active)
+        options.steps = *ParseSteps("repeat " + std::to_string(clicks) + " click text=\"+\"");
+      ui_ = std::make_unique<HeadlessUi>(*loop_, std::move(options));
+    } else if (kind() == "replay") {
+      ui_ = MakeReplay(active ? clicks : 1);
+    } else if (kind() == "desktop") {
+      desktop::DesktopOptions options;
+      options.client = folder_.path() + "/no client";
+      options.limits = limits_;
+      ui_ = *desktop::MakeDesktopUi(*loop_, std::move(options));
+    } else {
+      if (kind() == "attach:uds") {
+        address_.path = folder_.path() + "/app.sock";
+      } else {
+        address_.kind = SocketAddress::Kind::kTcp;
+        address_.port = *FreeTcpPort();
+      }
+      ui_ = attach::MakeAttachUi(*loop_, limits_, address_);
+    }
+    app_->ui = ui_.get();
+  }
+
+  std::unique_ptr<UiEndpoint> MakeReplay(int clicks) {
+    std::vector<recording::Frame> frames;
+    frames.push_back(ToApp(recording::Register()));
+    frames.push_back(ToUi(recording::Registered()));
+    frames.push_back(ToUi(Shown()));
+    for (int click = 1; click <= clicks; ++click) {
+      frames.push_back(ToApp(Event(kButton, "click")));
+      frames.push_back(ToUi(Says(click)));
+    }
+    ReplayOptions options;
+    options.limits = limits_;
+    options.patience = kDeadline;
+    options.file = folder_.Write("session", recording::FileOf(frames));
+    std::unique_ptr<UiEndpoint> ui = *MakeReplayUi(*loop_, options);
+    std::filesystem::remove(options.file);
+    return ui;
+  }
+
+  void Start() { ui_->Start(*app_); }
+  Peer Connect() {
+    return Peer(address_.kind == SocketAddress::Kind::kTcp ? ConnectToPort(address_.port)
+                                                           : ConnectToPath(address_.path));
+  }
+  // The client comes and speaks first, where it is not the UI itself.
+  void ClientComes() {
+    if (!waits_for_client()) return;
+    app_->AwaitTold("ready");
+    client_ = Connect();
+    (void)client_.Write(Framed(TextOf(recording::Register())));  // it may be sent away at once
+  }
+  void ClientReadsThePage() {
+    EXPECT_EQ(client_.ReadFrame(), TextOf(recording::Registered()));
+    EXPECT_EQ(client_.ReadFrame(), TextOf(Shown()));
+  }
+  void ClientClicks(int clicks = 1) {
+    for (int i = 0; waits_for_client() && i < clicks; ++i)
+      ASSERT_TRUE(client_.Write(Framed(TextOf(Event(kButton, "click")))));
+  }
+  // All that was on its way on the loop has happened.
+  void Settle() {
+    for (int i = 0; i < 3; ++i) OnLoop(*loop_, [] {});
+  }
+  static Error Gone() { return MakeError(Errc::kClosed, "the app has gone"); }
+
+  // What must hold of every life, however it ends.
+  void ExpectAWholeLife() {
+    Settle();
+    EXPECT_THAT(app_->broken(), ElementsAre());
+    static const std::vector<std::string> kOrder = {"ready", "connected", "registered",
+                                                    "first frame"};
+    std::size_t at = 0;
+    const std::vector<std::string> told = app_->told();
+    ASSERT_FALSE(told.empty());
+    EXPECT_EQ(told.back(), "closed");
+    for (std::size_t i = 0; i + 1 < told.size(); ++i) {
+      if (told[i] == "disconnected") {
+        EXPECT_GE(at, 2U) << "nobody was here";
+        at = 1;
+        continue;
+      }
+      EXPECT_TRUE(at < kOrder.size() && told[i] == kOrder[at]) << told[i] << " as number " << i;
+      ++at;
+    }
+    EXPECT_EQ(ui_->queued_bytes(), 0U);
+    Packet late{PacketType::kControl, Buffer(std::string_view("late"))};
+    EXPECT_EQ(ui_->Send(std::move(late)), SendResult::kClosed);
+    EXPECT_EQ(late.payload.text(), "late") << "a refused packet was taken from its owner";
+  }
+
+  void EndAll() {
+    if (loop_ == nullptr) return;
+    OnLoop(*loop_, [this] { ui_.reset(); });
+    loop_.reset();
+    client_.Close();
+  }
+
+  const TempFolder folder_;
+  int threads_ = 0;
+  int descriptors_ = 0;
+  FlowLimits limits_;
+  SocketAddress address_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<AppSide> app_;
+  std::unique_ptr<UiEndpoint> ui_;
+  Peer client_;
+};
+
+class UiSessionContract : public UiContract {};  // those whose client speaks here
+class UiActorContract : public UiContract {};    // those that end by themselves
+class UiServerContract : public UiContract {};   // those that wait for a client
+
+// ---- Life
+
+TEST_P(UiSessionContract, TellsItsLifeOnceAndInOrder) {
+  Make(true);
+  Start();
+  ClientComes();
+  app_->AwaitTold("first frame");
+  ClientClicks();
+  app_->AwaitClicks(1);
+  if (waits_for_client()) {
+    client_.Close();
+    app_->AwaitTold("disconnected");
+    ui_->Close(Gone());
+  }
+  const UiEvent end = app_->AwaitEnd();
+  EXPECT_EQ(end.exit_code, 0) << end.why.Line();
+  ExpectAWholeLife();
+  const std::vector<std::string> told = app_->told();
+  EXPECT_EQ(told.size(), waits_for_client() ? 6U : 5U);
+}
+
+TEST_P(UiContract, TellsNothingButItsEndWhenItIsClosedBeforeItIsStarted) {
+  Make(false);
+  ui_->Close(Gone());
+  Start();
+  (void)app_->AwaitEnd();
+  ExpectAWholeLife();
+  EXPECT_THAT(app_->told(), ElementsAre("closed"));
+}
+
+TEST_P(UiContract, ClosesWithoutHavingBeenStarted) {
+  Make(false);
+  ui_->Close(Gone());
+  Settle();
+  EXPECT_THAT(app_->told(), ElementsAre());
+}
+
+TEST_P(UiContract, ClosesRightAfterItsStart) {
+  Make(false);
+  Start();
+  ui_->Close(Gone());
+  (void)app_->AwaitEnd();
+  ExpectAWholeLife();
+}
+
+TEST_P(UiContract, ClosesOnceWhenManyThreadsAsk) {
+  Make(false);
+  Start();
+  ClientComes();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) threads.emplace_back([this] { ui_->Close(Gone()); });
+  for (std::thread& thread : threads) thread.join();
+  (void)app_->AwaitEnd();
+  ui_->Close(Gone());
+  ExpectAWholeLife();
+}
+
+TEST_P(UiSessionContract, ClosesFromWithinAnyEvent) {
+  for (const UiState state :
+       {UiState::kReady, UiState::kConnected, UiState::kRegistered, UiState::kFirstFrame}) {
+    SCOPED_TRACE(static_cast<int>(state));
+    Make(false);
+    app_->on_event = [this, state](UiState now) {
+      if (now == state || now == UiState::kClosed) ui_->Close(Gone());
+    };
+    Start();
+    if (state != UiState::kReady) ClientComes();
+    (void)app_->AwaitEnd();
+    ExpectAWholeLife();
+  }
+}
+
+TEST_P(UiActorContract, EndsOnceWhenTheAppGoesAtAnyStep) {
+  for (const UiState state :
+       {UiState::kReady, UiState::kConnected, UiState::kRegistered, UiState::kFirstFrame}) {
+    SCOPED_TRACE(static_cast<int>(state));
+    Make(true, kClicks);
+    app_->on_event = [this, state](UiState now) {
+      if (now == state) ui_->Close(Gone());
+    };
+    testing::internal::CaptureStderr();  // what was left undone is told there
+    Start();
+    EXPECT_EQ(app_->AwaitEnd().exit_code, 1);
+    ExpectAWholeLife();
+    (void)testing::internal::GetCapturedStderr();
+  }
+}
+
+TEST_P(UiActorContract, EndsOnceWhenTheAppBreaksTheProtocol) {
+  Make(true, kClicks);
+  app_->answers = false;
+  Start();
+  for (int i = 0; i < 3; ++i)
+    (void)ui_->Send(Packet{PacketType::kControl, Buffer(std::string_view("no message"))});
+  const UiEvent end = app_->AwaitEnd();
+  EXPECT_EQ(end.exit_code, 70);
+  EXPECT_EQ(end.why.code, Errc::kPeerMisbehaved);
+  ExpectAWholeLife();
+}
+
+TEST_P(UiServerContract, TellsAFailedStartOnceAndIsNeverReady) {
+  Make(false);
+  std::unique_ptr<Listener> other = address_.kind == SocketAddress::Kind::kUnix
+                                        ? std::make_unique<Listener>(address_.path)
+                                        : std::make_unique<Listener>();
+  if (address_.kind == SocketAddress::Kind::kTcp) {
+    OnLoop(*loop_, [this] { ui_.reset(); });
+    address_.port = other->port();
+    ui_ = attach::MakeAttachUi(*loop_, limits_, address_);
+  }
+  Start();
+  const UiEvent end = app_->AwaitEnd();
+  EXPECT_EQ(end.exit_code, 70);
+  EXPECT_THAT(end.why.Line(), HasSubstr("choose another address"));
+  ui_->Close(Gone());
+  ExpectAWholeLife();
+  EXPECT_THAT(app_->told(), ElementsAre("closed"));
+  std::filesystem::remove(address_.path);  // the other's
+}
+
+TEST_P(UiContract, TellsOnceThatItsWindowCannotBeOpened) {
+  if (kind() != "desktop") return;
+  Make(false);
+  Start();
+  const UiEvent end = app_->AwaitEnd();
+  EXPECT_EQ(end.exit_code, 70);
+  EXPECT_NE(end.why.Line(), "");
+  ui_->Close(Gone());
+  ExpectAWholeLife();
+}
+
+// ---- Packets
+
+TEST_P(UiSessionContract, KeepsWhatIsSentBeforeItsStartAndGivesItFirst) {
+  Make(false);
+  app_->answers = false;
+  app_->Say(recording::Registered());
+  app_->Say(Shown());
+  Start();
+  if (waits_for_client()) {
+    app_->AwaitTold("ready");
+    for (int number = 1; number <= 3; ++number) app_->Say(Says(number));
+    ClientComes();
+    ClientReadsThePage();
+    for (int number = 1; number <= 3; ++number)
+      EXPECT_EQ(client_.ReadFrame(), TextOf(Says(number)));
+  } else {
+    app_->AwaitTold("first frame");
+  }
+  Settle();
+  EXPECT_EQ(ui_->queued_bytes(), 0U);
+  ui_->Close(Gone());
+  (void)app_->AwaitEnd();
+  ExpectAWholeLife();
+}
+
+TEST_P(UiSessionContract, LosesNothingWhenPausedAtAnyMoment) {
+  Make(true, kClicks);
+  ui_->PauseReceiving();
+  Start();
+  std::atomic<bool> done{false};
+  std::thread pauser([&] {
+    while (!done.load()) {
+      ui_->PauseReceiving();
+      std::this_thread::yield();
+      ui_->ResumeReceiving();
+      std::this_thread::yield();
+    }
+  });
+  ClientComes();
+  ClientClicks(kClicks);
+  app_->AwaitClicks(kClicks);
+  done.store(true);
+  pauser.join();
+  ui_->ResumeReceiving();
+  EXPECT_EQ(app_->clicks_seen(), kClicks);
+  if (waits_for_client()) ui_->Close(Gone());
+  const UiEvent end = app_->AwaitEnd();
+  EXPECT_EQ(end.exit_code, 0) << end.why.Line();
+  ExpectAWholeLife();
+}
+
+// A client that reads nothing, or a UI whose loop is held up, makes the app wait.
+TEST_P(UiSessionContract, BoundsItsMemoryWhileItsClientIsStalled) {
+  constexpr std::size_t kBytes = std::size_t{64} << 10;
+  constexpr std::size_t kElsewhere = std::size_t{8} << 20;  // the kernel's buffers
+  Make(false);
+  Start();
+  ClientComes();
+  app_->AwaitTold("first frame");
+  std::promise<void> go;
+  if (!waits_for_client()) loop_->Post([held = go.get_future().share()] { held.wait(); });
+  std::size_t sent = 0;
+  for (SendResult result = SendResult::kAccepted; result == SendResult::kAccepted;) {
+    Packet packet{PacketType::kData, Buffer(std::string(kBytes, static_cast<char>(sent & 0x7f)))};
+    result = ui_->Send(std::move(packet));
+    if (result == SendResult::kAccepted) {
+      ++sent;
+    } else if (waits_for_client() && ui_->queued_bytes() < limits_.high_water) {
+      result = SendResult::kAccepted;  // the kernel has taken some meanwhile
+    } else {
+      EXPECT_EQ(result, SendResult::kFull);
+      EXPECT_EQ(packet.payload.size(), kBytes) << "kFull took the packet from its owner";
+    }
+    ASSERT_LE(sent * kBytes, limits_.high_water + kElsewhere) << "sent without bound";
+  }
+  EXPECT_GT(ui_->queued_bytes(), limits_.high_water);
+  EXPECT_LE(ui_->queued_bytes(), limits_.high_water + kBytes + kPacketOverhead);
+  const int before = app_->writable();
+  go.set_value();
+  if (waits_for_client()) {
+    ClientReadsThePage();
+    for (std::size_t number = 0; number < sent; ++number)
+      ASSERT_EQ(client_.ReadFrame(), std::string(kBytes, static_cast<char>(number & 0x7f)));
+  }
+  app_->AwaitWritable();
+  Settle();
+  EXPECT_LE(app_->writable(), before + 1);
+  EXPECT_EQ(ui_->queued_bytes(), 0U);
+  ui_->Close(Gone());
+  (void)app_->AwaitEnd();
+  ExpectAWholeLife();
+}
+
+// ---- The client's death
+
+class UiDeath : public UiServerContract {
+ protected:
+  void DiesAfter(const std::function<void()>& reach) {
+    Make(false);
+    Start();
+    app_->AwaitTold("ready");
+    reach();
+    client_.Close();
+    app_->AwaitTold("disconnected");
+    client_ = Connect();  // the next one is served, and nothing of the one before comes to it
+    app_->AwaitTold("connected", 2);
+    ASSERT_TRUE(client_.Write(Framed(TextOf(recording::Register()))));
+    ClientReadsThePage();
+    app_->AwaitTold("registered");
+    ui_->Close(Gone());
+    EXPECT_EQ(app_->AwaitEnd().exit_code, 0);
+    ExpectAWholeLife();
+    const std::vector<std::string> told = app_->told();
+    EXPECT_EQ(std::count(told.begin(), told.end(), "disconnected"), 1);
+    EXPECT_TRUE(client_.SeesTheEnd());
+  }
+};
+
+TEST_P(UiDeath, IsToldOnceBeforeTheClientRegisters) {
+  DiesAfter([this] {
+    client_ = Connect();
+    app_->AwaitTold("connected");
+  });
+}
+
+TEST_P(UiDeath, IsToldOnceAfterTheClientHasRegistered) {
+  DiesAfter([this] {
+    ClientComes();
+    ClientReadsThePage();
+  });
+}
+
+TEST_P(UiDeath, IsToldOnceInAPacketOfTheClients) {
+  DiesAfter([this] {
+    ClientComes();
+    ClientReadsThePage();
+    ASSERT_TRUE(client_.Write(Framed(std::string(1000, 'x')).substr(0, 500)));
+  });
+}
+
+TEST_P(UiDeath, IsToldOnceInAPacketToTheClient) {
+  DiesAfter([this] {
+    ClientComes();
+    ClientReadsThePage();
+    for (int i = 0; i < 8; ++i) {
+      (void)ui_->Send(Packet{PacketType::kData, Buffer(std::string(std::size_t{1} << 20, 'x'))});
+    }
+    EXPECT_EQ(client_.Read(1000).size(), 1000U);
+  });
+}
+
+TEST_P(UiDeath, IsToldOnceWhileThePausedAppTakesNothing) {
+  DiesAfter([this] {
+    ClientComes();
+    ClientReadsThePage();
+    ui_->PauseReceiving();
+    client_.Close();
+    app_->AwaitTold("disconnected");
+    ui_->ResumeReceiving();
+  });
+}
+
+std::string NameOf(const testing::TestParamInfo<const char*>& info) {
+  std::string name = info.param;
+  if (const std::size_t colon = name.find(':'); colon != std::string::npos) name.erase(colon, 1);
+  name[0] = static_cast<char>(std::toupper(name[0]));
+  return name;
+}
+
+const auto kServers = testing::Values("attach:uds", "attach:tcp");
+
+INSTANTIATE_TEST_SUITE_P(Every, UiContract,
+                         testing::Values("headless", "attach:uds", "attach:tcp", "replay",
+                                         "desktop"),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiSessionContract,
+                         testing::Values("headless", "attach:uds", "attach:tcp", "replay"), NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiActorContract, testing::Values("headless", "replay"), NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiServerContract, kServers, NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiDeath, kServers, NameOf);
+
+// ---- Steps that come from a driver, which may go at any moment
+
+TEST(LiveHeadlessUi, EndsOnceWhenItsDriverGoesAtAnyStep) {
+  SetLogLevel(LogLevel::kError);
+  for (const std::string_view said : {"", "click text", "click text=\"+\"\nrun delay=0\n"}) {
+    SCOPED_TRACE(said);
+    const TempFolder folder;
+    Listener driver(folder.path() + "/steps.sock");
+    EventLoop loop;
+    loop.Start();
+    AppSide app;
+    HeadlessOptions options;
+    options.live_steps = folder.path() + "/steps.sock";
+    auto ui = std::make_unique<HeadlessUi>(loop, std::move(options));
+    app.ui = ui.get();
+    ui->Start(app);
+    {
+      Peer peer = driver.Accept();
+      if (!said.empty()) {
+        app.AwaitTold("first frame");
+        EXPECT_TRUE(peer.Write(said));
+      }
+    }
+    EXPECT_EQ(app.AwaitEnd().exit_code, 0);
+    OnLoop(loop, [] {});
+    EXPECT_THAT(app.broken(), ElementsAre());
+    OnLoop(loop, [&] { ui.reset(); });
+  }
+  SetLogLevel(LogLevel::kInfo);
+}
+
+}  // namespace
+}  // namespace fletbridge
