@@ -338,7 +338,6 @@ struct Recorder::Writer {
     {
       const std::lock_guard lock(mutex);
       stopped = true;
-      done = true;
       unwritten.swap(waiting);
       waiting_bytes = large_bytes = 0;
       unused.swap(spare);
@@ -350,6 +349,8 @@ struct Recorder::Writer {
                                   "; the app goes on without it");
     }
     fd.reset();
+    const std::lock_guard lock(mutex);
+    done = true;  // and said: whoever has waited for this may end the process
     changed.notify_all();
   }
 

@@ -1,3 +1,4 @@
+#include "common/base/log.h"
 #include "common/recording/recorder.h"
 
 #include <algorithm>
@@ -273,6 +274,7 @@ TEST_F(RecorderTest, StopsWhereALaterFileIsSomebodysAlready) {
   Take(*recorder, Counter());
   for (int i = 0; i < 4000; ++i) recorder->Take(Direction::kToApp, PacketOf(Event(11, "click")));
   recorder->Close({}, kDeadline);
+  FlushLog();
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               HasSubstr("session.rec.1: it is there and is no recording of yours"));
   EXPECT_EQ(folder_.Read("session.rec.1"), "notes of mine");
@@ -298,6 +300,7 @@ TEST_F(RecorderTest, SaysThatAPacketIsLargerThanTheLimit) {
   recorder->Take(Direction::kToApp, {PacketType::kData, Buffer(std::string_view(large))});
   recorder->Take(Direction::kToApp, PacketOf(Event(11, "click")));
   recorder->Close({}, kDeadline);
+  FlushLog();
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               HasSubstr("stopped: a packet of 62914560 bytes, with the page's first state and the "
                         "last, needs more than the limit of 4194304 bytes; raise --record-limit"));
