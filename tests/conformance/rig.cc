@@ -199,6 +199,7 @@ int Rig::Run(std::function<void(Rig&)> scenario) {
   loop_->Stop();
   loop_->Join();
   transport_.reset();
+  timers_.reset();
   loop_.reset();
   return code;
 }
