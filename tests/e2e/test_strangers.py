@@ -213,16 +213,13 @@ class OwnSocket:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind(("127.0.0.1", port))
             listener.listen(64)
-            read, write = os.pipe()
-            self.addCleanup(os.close, read)
-            given = (listener.fileno(), write)
-            env |= {"FLETBRIDGE_LISTENER_FD": listener.fileno(), "FLETBRIDGE_READY_FD": write}
+            given = (listener.fileno(),)
+            env["FLETBRIDGE_LISTENER_FD"] = listener.fileno()
         if transport == "uds":
             env["FLET_SERVER_UDS_PATH"] = self.box.name("app") if waiting else path
         app = self.box.write("app.py", COUNTER)
         run = self.box.launch([python, app], env=env, pass_fds=given)
         if waiting:
-            os.close(given[1])
             listener.close()
         return run, address
 
