@@ -1,0 +1,78 @@
+"""Speeds up Flet's own Python. `import fletbridge.accelerate` as an app's first line switches it on in any
+interpreter that runs Flet; `python -m fletbridge.accelerate SCRIPT` does it for an app as it is; an app
+that fletbridge hosts has it already (`--accelerators`).
+
+Each accelerator replaces functions of Flet whose code is known to it: for another Flet or another Python
+than those it was proved with, Flet's own code runs. `state()` tells what is on, and why something is not.
+"""
+
+import sys
+
+# Accelerator -> the module of Flet after whose import all that it replaces is there.
+TRIGGERS = {
+    "diff": "flet.messaging.session",
+}
+
+_state = {}  # accelerator -> None where it is on, else why it is not
+
+
+def state():
+    """Accelerator -> None where it is on, else why it is not. Those whose part of Flet has not been imported
+    yet are absent."""
+    return dict(_state)
+
+
+def counters():
+    """How often Flet's own code did the work: what the native part counts, by name; {} without it."""
+    try:
+        from . import _native
+    except ImportError:
+        return {}
+    return _native.counters()
+
+
+def apply(name):
+    """Puts one accelerator in its place, if it knows the code there. Never raises: an app runs without it."""
+    if name in _state:
+        return
+    try:
+        from importlib import import_module
+
+        from . import identity
+
+        _state[name] = "is being applied"
+        try:
+            from . import _native as native
+        except ImportError:
+            _state[name] = "there is no native part for this Python (%s)" % sys.implementation.cache_tag
+            return
+        part = import_module("." + name, __name__)
+        why = identity.obstacle(name, part.RELIES)
+        if why is None:
+            part.apply(native)
+        _state[name] = why
+    except Exception as error:
+        _state[name] = "%s: %s" % (type(error).__name__, error)
+
+
+def switch_on(names=tuple(TRIGGERS), after_import=None):
+    """Puts the named accelerators in their places. `after_import(module, function)` has a function called once
+    that module has been imported; without it they are imported now."""
+    if after_import is not None:
+        for name in names:
+            after_import(TRIGGERS[name], lambda module, name=name: apply(name))
+        return
+    from importlib import import_module
+
+    for name in names:
+        try:
+            import_module(TRIGGERS[name])
+        except ImportError as error:
+            _state[name] = "there is no Flet that it knows: %s" % error
+            continue
+        apply(name)
+
+
+# The host executes this file itself and says what is wanted: it sets `hosted` before.
+if "hosted" not in globals():
+    switch_on()
