@@ -11,24 +11,27 @@ bool IsCompound(PyObject* value) {
   return PyList_Check(value) != 0 || PyDict_Check(value) != 0 || IsDataclass(value);
 }
 
-// The values of an instance's declared fields behind `after` in which there can be controls, in the order of the
-// fields.
-void Gather(const Plan& plan, PyObject* item, Py_ssize_t after, std::vector<std::pair<Py_ssize_t, Ref>>& found) {
+// The values of an instance's declared fields behind `after` in which there can be controls, in the
+// order of the fields.
+void Gather(const Plan& plan, PyObject* item, Py_ssize_t after,
+            std::vector<std::pair<Py_ssize_t, Ref>>& found) {
   found.clear();
   PyObject* values = plan.sparse ? plan.values.Read(plan.layout, item) : nullptr;
   for (std::size_t place : plan.stored) {
     if (static_cast<Py_ssize_t>(place) <= after) continue;
     PyObject* value = plan.Get(plan.fields[place], item);
     if (value == nullptr) {
-      PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%U'", plan.type->tp_name,
-                   plan.fields[place].name);
+      PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%U'",
+                   plan.type->tp_name, plan.fields[place].name);
       throw PythonError();
     }
     if (IsCompound(value)) found.emplace_back(place, Ref::Share(value));
   }
   if (values != nullptr) {
     for (std::size_t place : plan.compound_defaults) {
-      if (static_cast<Py_ssize_t>(place) <= after || Item(values, plan.fields[place].name) != nullptr) continue;
+      if (static_cast<Py_ssize_t>(place) <= after ||
+          Item(values, plan.fields[place].name) != nullptr)
+        continue;
       found.emplace_back(place, Ref::Share(plan.fields[place].unset));
     }
     PyObject *name = nullptr, *value = nullptr;
@@ -41,10 +44,12 @@ void Gather(const Plan& plan, PyObject* item, Py_ssize_t after, std::vector<std:
       if (place > after) found.emplace_back(place, Ref::Share(value));
     }
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
 }
 
-// Calls `visit` with each of these values; they are read again after code that may have changed them.
+// Calls `visit` with each of these values; they are read again after code that may have changed
+// them.
 template <typename Visit>
 void ForEachField(PyObject* item, const Plan& first_plan, Visit visit) {
   std::vector<std::pair<Py_ssize_t, Ref>> found;
@@ -76,12 +81,14 @@ void Extend(PyObject* found, PyObject* iterable) {
 
 }  // namespace
 
-void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool setattr_only, PyObject* found) {
+void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool setattr_only,
+                     PyObject* found) {
   if (PyType_Check(item) != 0 || (IsDataclass(item) && !PlanOf(Py_TYPE(item)).native)) {
     ++g_counters.fallbacks;
     PyObject* arguments[] = {builder_, item, given_parent, frozen ? Py_True : Py_False,
                              setattr_only ? Py_True : Py_False};
-    const Ref generator = Ref::Own(PyObject_Vectorcall(g_originals.configure, arguments, 5, nullptr));
+    const Ref generator =
+        Ref::Own(PyObject_Vectorcall(g_originals.configure, arguments, 5, nullptr));
     if (!generator) throw PythonError();
     const Ref all = Ref::Own(PySequence_List(generator.get()));
     ++g_epoch;
@@ -137,6 +144,7 @@ void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool s
     }
   }
   if (control) {
+    ForgetRoot(item);  // its snapshots are made anew
     if (!setattr_only) {
       if (!plan->native || !plan->build_known || plan->build.Read(plan->layout, item) != nullptr) {
         const Ref built = Ref::Own(PyObject_CallMethodNoArgs(item, g_names.build));
@@ -187,7 +195,8 @@ void Walk::RemovedControls(PyObject* item, bool recurse, PyObject* found) {
     if (!plan.native) {
       ++g_counters.fallbacks;
       PyObject* arguments[] = {builder_, item, recurse ? Py_True : Py_False};
-      const Ref generator = Ref::Own(PyObject_Vectorcall(g_originals.removed_controls, arguments, 3, nullptr));
+      const Ref generator =
+          Ref::Own(PyObject_Vectorcall(g_originals.removed_controls, arguments, 3, nullptr));
       if (!generator) throw PythonError();
       const Ref all = Ref::Own(PySequence_List(generator.get()));
       ++g_epoch;

@@ -13,6 +13,8 @@ namespace fletbridge::accelerate {
 namespace {
 
 int g_depth = 0;
+PyObject* g_builder = nullptr;  // of the outermost comparison
+bool g_nested = false;
 
 // Whoever logs each comparison wants Flet's own.
 bool IsLogged() {
@@ -24,8 +26,8 @@ bool IsLogged() {
 
 // Arguments by position; false if they are not these.
 template <std::size_t kCount>
-bool Bind(const std::array<const char*, kCount>& names, PyObject* const* arguments, Py_ssize_t count,
-          PyObject* keywords, std::array<PyObject*, kCount>& bound) {
+bool Bind(const std::array<const char*, kCount>& names, PyObject* const* arguments,
+          Py_ssize_t count, PyObject* keywords, std::array<PyObject*, kCount>& bound) {
   bound.fill(nullptr);
   if (count > static_cast<Py_ssize_t>(kCount)) return false;
   for (Py_ssize_t i = 0; i < count; ++i) bound[static_cast<std::size_t>(i)] = arguments[i];
@@ -45,8 +47,8 @@ bool Bind(const std::array<const char*, kCount>& names, PyObject* const* argumen
 
 // Runs `body` with a walk on the builder; what is not as expected is Flet's.
 template <typename Body_>
-PyObject* Run(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords, bool expected,
-              Body_ body) {
+PyObject* Run(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords,
+              bool expected, Body_ body) {
   try {
     if (!expected || count < 1 || Py_TYPE(arguments[0]) != g_flet.builder || IsLogged()) {
       PyErr_Clear();
@@ -54,15 +56,23 @@ PyObject* Run(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyOb
       return PyObject_Vectorcall(flet, arguments, static_cast<std::size_t>(count), keywords);
     }
     ++g_epoch;
-    if (g_depth == 0) ForgetRetiredPlans();
+    if (g_depth == 0) {
+      ForgetRetiredPlans();
+      g_builder = arguments[0];
+    } else if (g_builder != arguments[0]) {
+      g_nested = true;  // a hook's own comparison changes what the outer one has noted
+    }
     ++g_depth;
     struct Leave {
-      ~Leave() { --g_depth; }
+      ~Leave() {
+        if (--g_depth == 0 && std::exchange(g_nested, false)) ForgetAllRoots();
+      }
     } leave;
     Walk walk(arguments[0]);
     return body(walk);
   } catch (const PythonError&) {
-    if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_SystemError, "fletbridge: an error without a cause");
+    if (PyErr_Occurred() == nullptr)
+      PyErr_SetString(PyExc_SystemError, "fletbridge: an error without a cause");
     return nullptr;
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
@@ -76,10 +86,13 @@ bool AllSet(std::initializer_list<PyObject*> objects) {
   return true;
 }
 
-PyObject* CompareValues(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+PyObject* CompareValues(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                        PyObject* keywords) {
   std::array<PyObject*, 7> a;
-  const bool good = Bind<7>({"self", "parent", "path", "key", "src", "dst", "frozen"}, arguments, count, keywords, a) &&
-                    AllSet({a[0], a[1], a[2], a[3], a[4], a[5], a[6]}) && PyList_CheckExact(a[2]) != 0;
+  const bool good = Bind<7>({"self", "parent", "path", "key", "src", "dst", "frozen"}, arguments,
+                            count, keywords, a) &&
+                    AllSet({a[0], a[1], a[2], a[3], a[4], a[5], a[6]}) &&
+                    PyList_CheckExact(a[2]) != 0;
   // Without a key the value is the document itself.
   const bool expected = good && (a[3] != Py_None || (a[4] == a[5] && !(PyType_Check(a[4]) != 0)));
   return Run(flet, arguments, count, keywords, expected, [&](Walk& walk) -> PyObject* {
@@ -92,58 +105,72 @@ PyObject* CompareValues(PyObject* flet, PyObject* const* arguments, Py_ssize_t c
     if (!IsDataclass(a[4]) || frozen || !PlanOf(Py_TYPE(a[4])).native) {
       return PyObject_Vectorcall(flet, arguments, static_cast<std::size_t>(count), keywords);
     }
-    walk.CompareDataclasses(a[1], path, a[4], a[5], static_cast<bool>(Attribute(a[5], g_names.frozen)));
+    if (HasFrozen(a[5])) Py_RETURN_NONE;  // one and the same
+    if (g_depth > 1) {
+      walk.CompareDataclasses(a[1], path, a[4], a[5], false);
+    } else {
+      walk.CompareRoot(a[1], path, a[5]);
+    }
     Py_RETURN_NONE;
   });
 }
 
-PyObject* CompareLists(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+PyObject* CompareLists(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                       PyObject* keywords) {
   std::array<PyObject*, 6> a;
-  const bool good = Bind<6>({"self", "parent", "path", "src", "dst", "frozen"}, arguments, count, keywords, a) &&
-                    AllSet({a[0], a[1], a[2], a[3], a[4], a[5]}) && PyList_CheckExact(a[2]) != 0 &&
-                    PyList_CheckExact(a[3]) != 0 && PyList_CheckExact(a[4]) != 0;
+  const bool good =
+      Bind<6>({"self", "parent", "path", "src", "dst", "frozen"}, arguments, count, keywords, a) &&
+      AllSet({a[0], a[1], a[2], a[3], a[4], a[5]}) && PyList_CheckExact(a[2]) != 0 &&
+      PyList_CheckExact(a[3]) != 0 && PyList_CheckExact(a[4]) != 0;
   return Run(flet, arguments, count, keywords, good, [&](Walk& walk) -> PyObject* {
     walk.CompareLists(a[1], Path(a[2]), a[3], a[4], Truth(a[5]));
     Py_RETURN_NONE;
   });
 }
 
-PyObject* CompareDataclasses(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+PyObject* CompareDataclasses(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                             PyObject* keywords) {
   std::array<PyObject*, 6> a;
-  const bool good = Bind<6>({"self", "parent", "path", "src", "dst", "frozen"}, arguments, count, keywords, a) &&
-                    AllSet({a[0], a[1], a[2], a[3], a[4], a[5]}) && PyList_CheckExact(a[2]) != 0;
+  const bool good =
+      Bind<6>({"self", "parent", "path", "src", "dst", "frozen"}, arguments, count, keywords, a) &&
+      AllSet({a[0], a[1], a[2], a[3], a[4], a[5]}) && PyList_CheckExact(a[2]) != 0;
   return Run(flet, arguments, count, keywords, good, [&](Walk& walk) -> PyObject* {
     walk.CompareDataclasses(a[1], Path(a[2]), a[3], a[4], Truth(a[5]));
     Py_RETURN_NONE;
   });
 }
 
-PyObject* GetAddedControls(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
-  return Run(flet, arguments, count, keywords, count == 1 && keywords == nullptr, [&](Walk& walk) -> PyObject* {
-    Ref found = Ref::Checked(PyList_New(0));
-    const Ref items = Ref::Checked(PyDict_Items(walk.added()));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
-      PyObject* item = PyList_GET_ITEM(items.get(), i);
-      const int removed = PyDict_Contains(walk.removed(), PyTuple_GET_ITEM(item, 0));
-      Check(removed);
-      walk.Configure(PyTuple_GET_ITEM(item, 1), Py_None, false, removed != 0, found.get());
-    }
-    return found.Release();
-  });
+PyObject* GetAddedControls(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                           PyObject* keywords) {
+  return Run(flet, arguments, count, keywords, count == 1 && keywords == nullptr,
+             [&](Walk& walk) -> PyObject* {
+               Ref found = Ref::Checked(PyList_New(0));
+               const Ref items = Ref::Checked(PyDict_Items(walk.added()));
+               for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
+                 PyObject* item = PyList_GET_ITEM(items.get(), i);
+                 const int removed = PyDict_Contains(walk.removed(), PyTuple_GET_ITEM(item, 0));
+                 Check(removed);
+                 walk.Configure(PyTuple_GET_ITEM(item, 1), Py_None, false, removed != 0,
+                                found.get());
+               }
+               return found.Release();
+             });
 }
 
-PyObject* GetRemovedControls(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
-  return Run(flet, arguments, count, keywords, count == 1 && keywords == nullptr, [&](Walk& walk) -> PyObject* {
-    Ref found = Ref::Checked(PyList_New(0));
-    const Ref items = Ref::Checked(PyDict_Items(walk.removed()));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
-      PyObject* item = PyList_GET_ITEM(items.get(), i);
-      const int added = PyDict_Contains(walk.added(), PyTuple_GET_ITEM(item, 0));
-      Check(added);
-      walk.RemovedControls(PyTuple_GET_ITEM(item, 1), added == 0, found.get());
-    }
-    return found.Release();
-  });
+PyObject* GetRemovedControls(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                             PyObject* keywords) {
+  return Run(flet, arguments, count, keywords, count == 1 && keywords == nullptr,
+             [&](Walk& walk) -> PyObject* {
+               Ref found = Ref::Checked(PyList_New(0));
+               const Ref items = Ref::Checked(PyDict_Items(walk.removed()));
+               for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
+                 PyObject* item = PyList_GET_ITEM(items.get(), i);
+                 const int added = PyDict_Contains(walk.added(), PyTuple_GET_ITEM(item, 0));
+                 Check(added);
+                 walk.RemovedControls(PyTuple_GET_ITEM(item, 1), added == 0, found.get());
+               }
+               return found.Release();
+             });
 }
 
 PyObject* Attr(PyObject* owner, const char* name) {
@@ -154,13 +181,16 @@ PyObject* Attr(PyObject* owner, const char* name) {
 
 // set_up_diff(object_patch, BaseControl, Prop, unset, Key, validate, describe): once.
 PyObject* SetUp(PyObject*, PyObject* arguments) {
-  PyObject *patch = nullptr, *base = nullptr, *prop = nullptr, *unset = nullptr, *key = nullptr, *validate = nullptr,
-           *describe = nullptr;
-  if (PyArg_ParseTuple(arguments, "OOOOOOO", &patch, &base, &prop, &unset, &key, &validate, &describe) == 0) {
+  PyObject *patch = nullptr, *base = nullptr, *prop = nullptr, *unset = nullptr, *key = nullptr,
+           *validate = nullptr, *describe = nullptr;
+  if (PyArg_ParseTuple(arguments, "OOOOOOO", &patch, &base, &prop, &unset, &key, &validate,
+                       &describe) == 0) {
     return nullptr;
   }
   try {
-    const auto type = [&](const char* name) { return reinterpret_cast<PyTypeObject*>(Attr(patch, name)); };
+    const auto type = [&](const char* name) {
+      return reinterpret_cast<PyTypeObject*>(Attr(patch, name));
+    };
     g_flet.base_control = reinterpret_cast<PyTypeObject*>(Py_NewRef(base));
     g_flet.prop = reinterpret_cast<PyTypeObject*>(Py_NewRef(prop));
     g_flet.unset = Py_NewRef(unset);
@@ -193,7 +223,8 @@ PyObject* SetUp(PyObject*, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef g_methods[] = {{"set_up_diff", SetUp, METH_VARARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+PyMethodDef g_methods[] = {{"set_up_diff", SetUp, METH_VARARGS, nullptr},
+                           {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 

@@ -1,8 +1,9 @@
 // Room: src/accelerate. Reading what an instance itself holds, without descriptors, hooks or calls.
 //
-// CPython 3.11 keeps the attributes of most instances in an array beside the object, in the order of its class's
-// shared keys (Objects/dictobject.c, Include/internal/pycore_dict.h of 3.11): there they are read in place. Other
-// versions, and instances that have a dictionary, are read through it.
+// CPython 3.11 keeps the attributes of most instances in an array beside the object, in the order
+// of its class's shared keys (Objects/dictobject.c, Include/internal/pycore_dict.h of 3.11): there
+// they are read in place. Other versions, and instances that have a dictionary, are read through
+// it.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,8 @@ class Layout {
   bool SetUp(PyTypeObject* type) {
 #ifdef FLETBRIDGE_INLINE_VALUES
     if ((type->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0) return false;
-    keys_ = reinterpret_cast<SharedKeys*>(reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys);
+    keys_ =
+        reinterpret_cast<SharedKeys*>(reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys);
     return keys_ != nullptr;
 #elif PY_VERSION_HEX >= 0x030b0000
     return (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0;
@@ -82,6 +84,14 @@ class Slot {
     return dict != nullptr && *dict != nullptr ? Item(*dict, name_) : nullptr;
 #endif
   }
+
+#ifdef FLETBRIDGE_INLINE_VALUES
+  // Its place in the arrays of values; -1 if no instance has had it yet.
+  [[nodiscard]] int Place(const Layout& layout) const {
+    if (index_ < 0) (void)Find(*layout.keys());
+    return index_;
+  }
+#endif
 
  private:
 #ifdef FLETBRIDGE_INLINE_VALUES

@@ -1,5 +1,6 @@
 #include "src/accelerate/plan.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace fletbridge::accelerate {
@@ -14,21 +15,38 @@ namespace {
 constexpr std::size_t kMostPlans = 4096;
 
 // Never destroyed: the interpreter is gone before this library's own end.
-auto& g_plans = *new std::unordered_map<PyTypeObject*, std::unique_ptr<Plan>>;
+auto& g_plans = *new std::unordered_map<PyTypeObject*, std::shared_ptr<Plan>>;
 // What is still in use above us, while a class was looked at again.
-auto& g_retired = *new std::vector<std::unique_ptr<Plan>>;
+auto& g_retired = *new std::vector<std::shared_ptr<Plan>>;
 
 // Borrowed; null without an exception if there is none.
 PyObject* Lookup(PyTypeObject* type, PyObject* name) { return _PyType_Lookup(type, name); }
 
 // What classes are asked for: where one of them changes, the plan is made anew.
 const std::vector<PyObject*>& Asked() {
-  static const std::vector<PyObject*> names = {
-      g_names.dataclass_fields, g_names.prop_defaults, g_names.structural_fields, g_names.event_fields,
-      g_names.before_update,    g_names.before_update_safe, g_names.is_isolated, g_names.build,
-      g_names.migrate_state,    g_names.control_class, g_names.frozen, g_names.values, g_names.dirty,
-      g_names.changes, g_names.prev_lists, g_names.prev_dicts, g_names.prev_classes, g_names.parent,
-      g_names.isolated, g_names.reported, g_names.internals, g_names.initialized, g_names.setattr};
+  static const std::vector<PyObject*> names = {g_names.dataclass_fields,
+                                               g_names.prop_defaults,
+                                               g_names.structural_fields,
+                                               g_names.event_fields,
+                                               g_names.before_update,
+                                               g_names.before_update_safe,
+                                               g_names.is_isolated,
+                                               g_names.build,
+                                               g_names.migrate_state,
+                                               g_names.control_class,
+                                               g_names.frozen,
+                                               g_names.values,
+                                               g_names.dirty,
+                                               g_names.changes,
+                                               g_names.prev_lists,
+                                               g_names.prev_dicts,
+                                               g_names.prev_classes,
+                                               g_names.parent,
+                                               g_names.isolated,
+                                               g_names.reported,
+                                               g_names.internals,
+                                               g_names.initialized,
+                                               g_names.setattr};
   return names;
 }
 
@@ -122,8 +140,8 @@ void ReadStructural(Plan& plan, PyObject* names) {
 
 // What diff.py says of the class: (hook, alternatives, internal, rules, class rules).
 void ReadHooks(Plan& plan) {
-  const Ref described = Ref::Checked(
-      PyObject_CallOneArg(g_flet.describe, reinterpret_cast<PyObject*>(plan.type)));
+  const Ref described =
+      Ref::Checked(PyObject_CallOneArg(g_flet.describe, reinterpret_cast<PyObject*>(plan.type)));
   int hook = 0;
   PyObject *alternatives = nullptr, *internal = nullptr, *rules = nullptr, *class_rules = nullptr;
   if (PyArg_ParseTuple(described.get(), "iOOOO", &hook, &alternatives, &internal, &rules,
@@ -146,8 +164,9 @@ void ReadHooks(Plan& plan) {
       Condition condition;
       const Field* field = plan.Find(interned);
       condition.field = field != nullptr ? *field : MakeField(plan, interned);
-      (how[0] == '=' ? condition.equals : how[0] == '!' ? condition.is_not : condition.is) =
-          Py_NewRef(value);
+      (how[0] == '='   ? condition.equals
+       : how[0] == '!' ? condition.is_not
+                       : condition.is) = Py_NewRef(value);
       made.push_back(condition);
     }
   }
@@ -175,8 +194,8 @@ void ReadHooks(Plan& plan) {
   }
 }
 
-std::unique_ptr<Plan> Make(PyTypeObject* type) {
-  auto plan = std::make_unique<Plan>();
+std::shared_ptr<Plan> Make(PyTypeObject* type) {
+  auto plan = std::make_shared<Plan>();
   plan->type = type;
   plan->alive = Ref::Checked(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr));
   for (PyObject* name : Asked()) plan->looked_up.emplace_back(name, Lookup(type, name));
@@ -201,10 +220,11 @@ std::unique_ptr<Plan> Make(PyTypeObject* type) {
   if (plan->control && !plan->sparse) return plan;
   for (const auto& [name, found] : plan->looked_up) {
     // What Flet keeps in instances must not stand in the class.
-    const bool kept = name == g_names.frozen || name == g_names.values || name == g_names.dirty ||
-                      name == g_names.changes || name == g_names.prev_lists || name == g_names.prev_dicts ||
-                      name == g_names.prev_classes || name == g_names.parent || name == g_names.isolated ||
-                      name == g_names.reported || name == g_names.internals || name == g_names.initialized;
+    const bool kept =
+        name == g_names.frozen || name == g_names.values || name == g_names.dirty ||
+        name == g_names.changes || name == g_names.prev_lists || name == g_names.prev_dicts ||
+        name == g_names.prev_classes || name == g_names.parent || name == g_names.isolated ||
+        name == g_names.reported || name == g_names.internals || name == g_names.initialized;
     if (kept && found != nullptr) return plan;
   }
   if (!ReadFields(*plan, declared)) return plan;
@@ -214,21 +234,35 @@ std::unique_ptr<Plan> Make(PyTypeObject* type) {
     if (field.skip) continue;
     if (!field.prop) {
       plan->stored.push_back(i);
-    } else if (PyList_Check(field.unset) != 0 || PyDict_Check(field.unset) != 0 || IsDataclass(field.unset)) {
+    } else if (PyList_Check(field.unset) != 0 || PyDict_Check(field.unset) != 0 ||
+               IsDataclass(field.unset)) {
       plan->compound_defaults.push_back(i);
     }
   }
 
   Plan& made = *plan;
   const std::pair<Slot*, PyObject*> slots[] = {
-      {&made.frozen, g_names.frozen}, {&made.values, g_names.values}, {&made.dirty, g_names.dirty},
-      {&made.changes, g_names.changes}, {&made.prev_lists, g_names.prev_lists},
-      {&made.prev_dicts, g_names.prev_dicts}, {&made.prev_classes, g_names.prev_classes},
-      {&made.parent, g_names.parent}, {&made.isolated, g_names.isolated}, {&made.reported, g_names.reported},
-      {&made.internals, g_names.internals}, {&made.initialized, g_names.initialized}, {&made.notify, g_names.notify}, {&made.i, g_names.i},
-      {&made.fn, g_names.fn}, {&made.data, g_names.data}, {&made.before_update, g_names.before_update},
-      {&made.before_update_safe, g_names.before_update_safe}, {&made.is_isolated, g_names.is_isolated},
-      {&made.build, g_names.build}, {&made.migrate_state, g_names.migrate_state}};
+      {&made.frozen, g_names.frozen},
+      {&made.values, g_names.values},
+      {&made.dirty, g_names.dirty},
+      {&made.changes, g_names.changes},
+      {&made.prev_lists, g_names.prev_lists},
+      {&made.prev_dicts, g_names.prev_dicts},
+      {&made.prev_classes, g_names.prev_classes},
+      {&made.parent, g_names.parent},
+      {&made.isolated, g_names.isolated},
+      {&made.reported, g_names.reported},
+      {&made.internals, g_names.internals},
+      {&made.initialized, g_names.initialized},
+      {&made.notify, g_names.notify},
+      {&made.i, g_names.i},
+      {&made.fn, g_names.fn},
+      {&made.data, g_names.data},
+      {&made.before_update, g_names.before_update},
+      {&made.before_update_safe, g_names.before_update_safe},
+      {&made.is_isolated, g_names.is_isolated},
+      {&made.build, g_names.build},
+      {&made.migrate_state, g_names.migrate_state}};
   for (const auto& [slot, name] : slots) *slot = Slot(name);
   if (plan->control) {
     plan->isolated_known = Lookup(type, g_names.is_isolated) == g_flet.is_isolated;
@@ -236,6 +270,26 @@ std::unique_ptr<Plan> Make(PyTypeObject* type) {
     plan->build_known = Lookup(type, g_names.build) == g_flet.build;
     plan->migrate_known = Lookup(type, g_names.migrate_state) == g_flet.migrate_state;
     ReadHooks(*plan);
+  }
+  for (PyObject* name :
+       {g_names.frozen, g_names.dirty, g_names.changes, g_names.prev_lists, g_names.prev_dicts,
+        g_names.prev_classes, g_names.reported, g_names.values, g_names.isolated, g_names.internals,
+        g_names.before_update, g_names.before_update_safe, g_names.is_isolated}) {
+    plan->watch.emplace_back(name);
+  }
+  const auto watch = [&](const Field& field) {
+    const auto same = [&](const Slot& slot) { return slot.name() == field.name; };
+    if (!field.prop && std::none_of(plan->watch.begin(), plan->watch.end(), same))
+      plan->watch.emplace_back(field.name);
+  };
+  for (const Field& field : plan->structural) watch(field);
+  if (!plan->sparse) {
+    for (const Field& field : plan->fields) {
+      if (!field.skip) watch(field);
+    }
+  }
+  for (const std::vector<Condition>& conditions : plan->quiet) {
+    for (const Condition& condition : conditions) watch(condition.field);
   }
   plan->native = true;
   return plan;
@@ -256,26 +310,56 @@ void ForgetTheDead() {
 
 bool MakeNames() {
   const std::pair<PyObject**, const char*> all[] = {
-      {&g_names.frozen, "_frozen"}, {&g_names.values, "_values"}, {&g_names.dirty, "_dirty"},
-      {&g_names.changes, "__changes"}, {&g_names.prev_lists, "__prev_lists"},
-      {&g_names.prev_dicts, "__prev_dicts"}, {&g_names.prev_classes, "__prev_classes"},
-      {&g_names.parent, "_parent"}, {&g_names.isolated, "_isolated"},
-      {&g_names.reported, "__reported_validation_errors"}, {&g_names.internals, "_internals"},
-      {&g_names.initialized, "_initialized"}, {&g_names.i, "_i"}, {&g_names.c, "_c"}, {&g_names.fn, "fn"},
-      {&g_names.data, "data"}, {&g_names.key, "key"}, {&g_names.before_update, "before_update"},
-      {&g_names.before_update_safe, "_before_update_safe"}, {&g_names.is_isolated, "is_isolated"},
-      {&g_names.build, "build"}, {&g_names.migrate_state, "_migrate_state"},
-      {&g_names.dataclass_fields, "__dataclass_fields__"}, {&g_names.control_class, "__flet_control_cls__"},
-      {&g_names.prop_defaults, "_prop_defaults"}, {&g_names.structural_fields, "_structural_fields"},
-      {&g_names.event_fields, "_event_fields"}, {&g_names.skip, "skip"}, {&g_names.metadata, "metadata"},
-      {&g_names.name, "name"}, {&g_names.event, "event"}, {&g_names.value, "value"}, {&g_names.op, "op"},
-      {&g_names.path, "path"}, {&g_names.add, "add"}, {&g_names.remove, "remove"},
-      {&g_names.replace, "replace"}, {&g_names.move, "move"}, {&g_names.from, "from"},
-      {&g_names.location, "location"}, {&g_names.operation, "operation"}, {&g_names.notify, "_notify"},
-      {&g_names.root, "_DiffBuilder__root"}, {&g_names.added, "_added_dataclasses"},
-      {&g_names.removed, "_removed_dataclasses"}, {&g_names.dst_doc, "dst_doc"},
-      {&g_names.control_cls, "control_cls"}, {&g_names.index_storage2, "index_storage2"},
-      {&g_names.setattr, "__setattr__"}, {&g_names.style, "style"}};
+      {&g_names.frozen, "_frozen"},
+      {&g_names.values, "_values"},
+      {&g_names.dirty, "_dirty"},
+      {&g_names.changes, "__changes"},
+      {&g_names.prev_lists, "__prev_lists"},
+      {&g_names.prev_dicts, "__prev_dicts"},
+      {&g_names.prev_classes, "__prev_classes"},
+      {&g_names.parent, "_parent"},
+      {&g_names.isolated, "_isolated"},
+      {&g_names.reported, "__reported_validation_errors"},
+      {&g_names.internals, "_internals"},
+      {&g_names.initialized, "_initialized"},
+      {&g_names.i, "_i"},
+      {&g_names.c, "_c"},
+      {&g_names.fn, "fn"},
+      {&g_names.data, "data"},
+      {&g_names.key, "key"},
+      {&g_names.before_update, "before_update"},
+      {&g_names.before_update_safe, "_before_update_safe"},
+      {&g_names.is_isolated, "is_isolated"},
+      {&g_names.build, "build"},
+      {&g_names.migrate_state, "_migrate_state"},
+      {&g_names.dataclass_fields, "__dataclass_fields__"},
+      {&g_names.control_class, "__flet_control_cls__"},
+      {&g_names.prop_defaults, "_prop_defaults"},
+      {&g_names.structural_fields, "_structural_fields"},
+      {&g_names.event_fields, "_event_fields"},
+      {&g_names.skip, "skip"},
+      {&g_names.metadata, "metadata"},
+      {&g_names.name, "name"},
+      {&g_names.event, "event"},
+      {&g_names.value, "value"},
+      {&g_names.op, "op"},
+      {&g_names.path, "path"},
+      {&g_names.add, "add"},
+      {&g_names.remove, "remove"},
+      {&g_names.replace, "replace"},
+      {&g_names.move, "move"},
+      {&g_names.from, "from"},
+      {&g_names.location, "location"},
+      {&g_names.operation, "operation"},
+      {&g_names.notify, "_notify"},
+      {&g_names.root, "_DiffBuilder__root"},
+      {&g_names.added, "_added_dataclasses"},
+      {&g_names.removed, "_removed_dataclasses"},
+      {&g_names.dst_doc, "dst_doc"},
+      {&g_names.control_cls, "control_cls"},
+      {&g_names.index_storage2, "index_storage2"},
+      {&g_names.setattr, "__setattr__"},
+      {&g_names.style, "style"}};
   for (const auto& [place, text] : all) {
     *place = PyUnicode_InternFromString(text);
     if (*place == nullptr) return false;
@@ -286,6 +370,44 @@ bool MakeNames() {
 const Field* Plan::Find(PyObject* name) const {
   PyObject* place = Item(field_index, name);
   return place != nullptr ? &fields[PyLong_AsSize_t(place)] : nullptr;
+}
+
+const std::vector<int>& Plan::WatchedPlaces() const {
+#ifdef FLETBRIDGE_INLINE_VALUES
+  if (places_of_ != layout.keys()->entries) {
+    places_.clear();
+    for (const Slot& slot : watch) places_.push_back(slot.Place(layout));
+    places_of_ = layout.keys()->entries;
+  }
+#endif
+  return places_;
+}
+
+bool Plan::IsQuiet(PyObject* object) const {
+  if (before_update.Read(layout, object) != nullptr || hook == Hook::kForeign) return false;
+  if (hook == Hook::kNone) return true;
+  if (quiet_internal != nullptr) {
+    PyObject* held = internals.Read(layout, object);
+    if (held == nullptr || PyDict_CheckExact(held) == 0) return false;
+    if (PyDict_GET_SIZE(held) != 0 && Item(held, quiet_internal) != nullptr) return false;
+  }
+  const auto holds = [&](const Condition& condition) {
+    PyObject* value = Get(condition.field, object);
+    if (value == nullptr) return false;
+    if (condition.is != nullptr) return value == condition.is;
+    if (condition.is_not != nullptr) return value != condition.is_not;
+    return PyLong_CheckExact(value) != 0 &&
+           PyObject_RichCompareBool(value, condition.equals, Py_EQ) == 1;
+  };
+  return std::any_of(quiet.begin(), quiet.end(), [&](const std::vector<Condition>& alternative) {
+    return std::all_of(alternative.begin(), alternative.end(), holds);
+  });
+}
+
+bool HasFrozen(PyObject* value) {
+  const Plan& plan = PlanOf(Py_TYPE(value));
+  return plan.native ? plan.frozen.Read(plan.layout, value) != nullptr
+                     : static_cast<bool>(Attribute(value, g_names.frozen));
 }
 
 PyObject* Plan::Get(const Field& field, PyObject* object) const {
@@ -310,14 +432,15 @@ Plan& PlanOf(PyTypeObject* type) {
   Recent& slot = recent[(reinterpret_cast<std::uintptr_t>(type) >> 6) % 64];
   if (slot.type == type && slot.epoch == g_epoch) return *slot.plan;
 
-  std::unique_ptr<Plan>& plan = g_plans[type];
+  std::shared_ptr<Plan>& plan = g_plans[type];
   if (plan != nullptr && plan->epoch != g_epoch &&
-      (PyWeakref_GetObject(plan->alive.get()) != reinterpret_cast<PyObject*>(type) || !IsCurrent(*plan))) {
+      (PyWeakref_GetObject(plan->alive.get()) != reinterpret_cast<PyObject*>(type) ||
+       !IsCurrent(*plan))) {
     g_retired.push_back(std::move(plan));
   }
   if (plan == nullptr) {
-    std::unique_ptr<Plan> made = Make(type);  // which may run Python, and so come here again
-    std::unique_ptr<Plan>& place = g_plans[type];
+    std::shared_ptr<Plan> made = Make(type);  // which may run Python, and so come here again
+    std::shared_ptr<Plan>& place = g_plans[type];
     if (place != nullptr) g_retired.push_back(std::move(place));
     place = std::move(made);
     place->epoch = g_epoch;
@@ -334,8 +457,9 @@ void ForgetRetiredPlans() { g_retired.clear(); }
 
 bool IsDataclass(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
-  if (type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type || type == &PyFloat_Type ||
-      object == Py_None || type == &PyList_Type || type == &PyDict_Type || type == &PyTuple_Type) {
+  if (type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
+      type == &PyFloat_Type || object == Py_None || type == &PyList_Type || type == &PyDict_Type ||
+      type == &PyTuple_Type) {
     return false;
   }
   return PlanOf(type).dataclass;

@@ -17,7 +17,8 @@ PyObject* Member(PyObject* self, Py_ssize_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + offset);
 }
 
-// `_values` or `_dirty` of an instance that holds it itself, in a plain dictionary: borrowed, else null.
+// `_values` or `_dirty` of an instance that holds it itself, in a plain dictionary: borrowed, else
+// null.
 PyObject* HeldDict(PyObject* object, PyObject* name) {
   const Plan& plan = PlanOf(Py_TYPE(object));
   if (!plan.native || !plan.sparse) return nullptr;
@@ -43,16 +44,16 @@ PyObject* Get(PyObject* self, PyObject* object, PyObject* type) {
 
 // `left == right`, as Python asks it.
 bool Equal(PyObject* left, PyObject* right) {
-  if (left == right && (PyUnicode_CheckExact(left) != 0 || left == Py_None || PyLong_CheckExact(left) != 0 ||
-                        PyBool_Check(left) != 0)) {
+  if (left == right && (PyUnicode_CheckExact(left) != 0 || left == Py_None ||
+                        PyLong_CheckExact(left) != 0 || PyBool_Check(left) != 0)) {
     return true;
   }
   const Ref result = Ref::Checked(PyObject_RichCompare(left, right, Py_EQ));
   return Truth(result.get());
 }
 
-// What of __set__() nothing that is foreign takes part in; else it is Flet's. A frozen control and one that tells
-// of its changes are Flet's as well.
+// What of __set__() nothing that is foreign takes part in; else it is Flet's. A frozen control and
+// one that tells of its changes are Flet's as well.
 int Set(PyObject* self, PyObject* object, PyObject* value) {
   PyObject* name = Member(self, g_name_offset);
   PyObject* unset = Member(self, g_default_offset);
@@ -69,7 +70,8 @@ int Set(PyObject* self, PyObject* object, PyObject* value) {
     }
     const Plan& plan = PlanOf(Py_TYPE(object));
     PyObject* dirty = HeldDict(object, g_names.dirty);
-    if (dirty == nullptr || plan.frozen.Read(plan.layout, object) != nullptr || _PyType_Lookup(Py_TYPE(object), g_names.notify) != nullptr ||
+    if (dirty == nullptr || plan.frozen.Read(plan.layout, object) != nullptr ||
+        _PyType_Lookup(Py_TYPE(object), g_names.notify) != nullptr ||
         plan.notify.Read(plan.layout, object) != nullptr) {
       return g_set(self, object, value);
     }
@@ -95,7 +97,8 @@ PyObject* Take(PyObject*, PyObject* prop) {
   };
   g_name_offset = offset("name");
   g_default_offset = offset("default");
-  if (g_name_offset < 0 || g_default_offset < 0 || type->tp_descr_get == nullptr || type->tp_descr_set == nullptr) {
+  if (g_name_offset < 0 || g_default_offset < 0 || type->tp_descr_get == nullptr ||
+      type->tp_descr_set == nullptr) {
     PyErr_SetString(PyExc_TypeError, "Prop is not the class that this knows");
     return nullptr;
   }

@@ -8,7 +8,8 @@ namespace {
 
 bool IsPlainScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
-  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type || value == Py_None;
+  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
+         value == Py_None;
 }
 
 // What Flet finds an item again by: ("k", key), ("id", id(item)), ("pos", n) or ("prim", n).
@@ -70,9 +71,11 @@ class Keys {
         return Ref::Checked(Py_BuildValue("(sO)", "k", explicit_key.get()));
       }
       case Key::kIdentity:
-        return Ref::Checked(Py_BuildValue("(sK)", "id", static_cast<unsigned long long>(key.value)));
+        return Ref::Checked(
+            Py_BuildValue("(sK)", "id", static_cast<unsigned long long>(key.value)));
       case Key::kPosition:
-        return Ref::Checked(Py_BuildValue("(sK)", "pos", static_cast<unsigned long long>(key.value)));
+        return Ref::Checked(
+            Py_BuildValue("(sK)", "pos", static_cast<unsigned long long>(key.value)));
       case Key::kPrimitive:
         break;
     }
@@ -118,7 +121,8 @@ Reconciliation::Verdict Reconciliation::Judge(PyObject* src, PyObject* dst, bool
     for (Py_ssize_t i = 0; i < new_size; ++i) {
       PyObject* item = new_items[i];
       if (IsPlainScalar(item)) continue;
-      if (PyList_Check(item) != 0 || PyDict_Check(item) != 0 || PyType_Check(item) != 0 || !IsDataclass(item)) {
+      if (PyList_Check(item) != 0 || PyDict_Check(item) != 0 || PyType_Check(item) != 0 ||
+          !IsDataclass(item)) {
         return {How::kFlet};  // it may have changed within, or not be equal to itself
       }
       children = true;
@@ -126,8 +130,10 @@ Reconciliation::Verdict Reconciliation::Judge(PyObject* src, PyObject* dst, bool
     return {children ? How::kChildren : How::kNothing};
   }
   bool any = false;
-  for (Py_ssize_t i = 0; i < old_size && !any; ++i) any = PyType_Check(old_items[i]) != 0 || IsDataclass(old_items[i]);
-  for (Py_ssize_t i = 0; i < new_size && !any; ++i) any = PyType_Check(new_items[i]) != 0 || IsDataclass(new_items[i]);
+  for (Py_ssize_t i = 0; i < old_size && !any; ++i)
+    any = PyType_Check(old_items[i]) != 0 || IsDataclass(old_items[i]);
+  for (Py_ssize_t i = 0; i < new_size && !any; ++i)
+    any = PyType_Check(new_items[i]) != 0 || IsDataclass(new_items[i]);
   if (!any) return {How::kFlet};
   const Ref before = Ref::Checked(PyList_AsTuple(src));
   const Ref after = Ref::Checked(PyList_AsTuple(dst));
@@ -156,8 +162,8 @@ bool Reconciliation::Run(PyObject* src, PyObject* dst) {
   list_ = path_.List();
   if (IsRemembered()) return false;
 
-  // Flet works on a copy of the old list in which it puts each item in its place, from the front. So what is left
-  // of the old items stands behind the place it is at, in the old order.
+  // Flet works on a copy of the old list in which it puts each item in its place, from the front.
+  // So what is left of the old items stands behind the place it is at, in the old order.
   Remaining remaining(old_keys.size());
   std::vector<bool> used(old_keys.size());
   std::size_t front = 0;
@@ -201,11 +207,14 @@ bool Reconciliation::Run(PyObject* src, PyObject* dst) {
 // emit_replace_at().
 void Reconciliation::Update(Py_ssize_t place, PyObject* old_item, PyObject* new_item) {
   if (IsDataclass(old_item) && IsDataclass(new_item)) {
-    const auto has_frozen = [](PyObject* item) { return static_cast<bool>(Attribute(item, g_names.frozen)); };
-    const bool frozen =
-        has_frozen(old_item) || has_frozen(new_item) || walk_.EffectivelyFrozen(old_item, new_item, frozen_);
+    const auto has_frozen = [](PyObject* item) {
+      return static_cast<bool>(Attribute(item, g_names.frozen));
+    };
+    const bool frozen = has_frozen(old_item) || has_frozen(new_item) ||
+                        walk_.EffectivelyFrozen(old_item, new_item, frozen_);
     bool same = old_item == new_item;
-    if (!same && frozen && Py_TYPE(old_item) == Py_TYPE(new_item) && walk_.SameComponent(old_item, new_item)) {
+    if (!same && frozen && Py_TYPE(old_item) == Py_TYPE(new_item) &&
+        walk_.SameComponent(old_item, new_item)) {
       const Ref old_key = ControlKey(old_item);
       const Ref new_key = ControlKey(new_item);
       same = old_key.get() == Py_None || new_key.get() == Py_None;

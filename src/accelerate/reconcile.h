@@ -1,5 +1,5 @@
-// Room: src/accelerate. Two lists of controls: which item went where. Flet's keyed algorithm, whose cost grows with
-// the square of the length there, in n log n.
+// Room: src/accelerate. Two lists of controls: which item went where. Flet's keyed algorithm, whose
+// cost grows with the square of the length there, in n log n.
 #pragma once
 
 #include <cstdint>

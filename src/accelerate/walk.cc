@@ -13,7 +13,8 @@ namespace {
 
 // A call into what is not ours: anything may have changed when it returns.
 Ref CallForeign(PyObject* function, std::initializer_list<PyObject*> arguments) {
-  Ref result = Ref::Own(PyObject_Vectorcall(function, std::data(arguments), arguments.size(), nullptr));
+  Ref result =
+      Ref::Own(PyObject_Vectorcall(function, std::data(arguments), arguments.size(), nullptr));
   ++g_epoch;
   if (!result) throw PythonError();
   return result;
@@ -31,7 +32,8 @@ PyObject* Bool(bool value) { return value ? Py_True : Py_False; }
 // `old != new`, as Python asks it.
 bool Differ(PyObject* src, PyObject* dst) {
   PyTypeObject* type = Py_TYPE(src);
-  if (src == dst && (type == &PyUnicode_Type || type == &PyLong_Type || src == Py_None || type == &PyBool_Type)) {
+  if (src == dst &&
+      (type == &PyUnicode_Type || type == &PyLong_Type || src == Py_None || type == &PyBool_Type)) {
     return false;
   }
   const Ref result = Ref::Checked(PyObject_RichCompare(src, dst, Py_NE));
@@ -44,7 +46,9 @@ class Held {
  public:
   explicit Held(PyObject* list) : items_(Ref::Checked(PyList_AsTuple(list))) {}
   [[nodiscard]] Py_ssize_t size() const { return PyTuple_GET_SIZE(items_.get()); }
-  [[nodiscard]] PyObject* operator[](Py_ssize_t i) const { return PyTuple_GET_ITEM(items_.get(), i); }
+  [[nodiscard]] PyObject* operator[](Py_ssize_t i) const {
+    return PyTuple_GET_ITEM(items_.get(), i);
+  }
 
  private:
   Ref items_;
@@ -77,12 +81,14 @@ class Entries {
   }
   [[nodiscard]] Py_ssize_t size() const { return size_; }
   [[nodiscard]] PyObject* key(Py_ssize_t i) const {
-    return many_ ? PyTuple_GET_ITEM(PyList_GET_ITEM(many_.get(), i), 0) : few_[static_cast<std::size_t>(i)].first;
+    return many_ ? PyTuple_GET_ITEM(PyList_GET_ITEM(many_.get(), i), 0)
+                 : few_[static_cast<std::size_t>(i)].first;
   }
   [[nodiscard]] PyObject* value(Py_ssize_t i) const {
-    return many_ ? PyTuple_GET_ITEM(PyList_GET_ITEM(many_.get(), i), 1) : few_[static_cast<std::size_t>(i)].second;
+    return many_ ? PyTuple_GET_ITEM(PyList_GET_ITEM(many_.get(), i), 1)
+                 : few_[static_cast<std::size_t>(i)].second;
   }
-  [[nodiscard]] bool Has(PyObject* name) const {
+  [[nodiscard]] bool Has(PyObject* name) const {  // names are interned
     for (Py_ssize_t i = 0; i < size_; ++i) {
       if (key(i) == name) return true;
     }
@@ -97,8 +103,8 @@ class Entries {
 
 bool IsPlainScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
-  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type || value == Py_None ||
-         type == &PyFloat_Type;
+  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
+         value == Py_None || type == &PyFloat_Type;
 }
 
 bool SamePointers(PyObject* left, PyObject* right) {
@@ -109,12 +115,8 @@ bool SamePointers(PyObject* left, PyObject* right) {
   return size == 0 || std::equal(a, a + size, b);
 }
 
-bool HasAttribute(PyObject* object, PyObject* name) { return static_cast<bool>(Attribute(object, name)); }
-
-// hasattr(value, "_frozen"), of a dataclass.
-bool HasFrozen(PyObject* value) {
-  const Plan& plan = PlanOf(Py_TYPE(value));
-  return plan.native ? plan.frozen.Read(plan.layout, value) != nullptr : HasAttribute(value, g_names.frozen);
+bool HasAttribute(PyObject* object, PyObject* name) {
+  return static_cast<bool>(Attribute(object, name));
 }
 
 // Snapshots of lists, as _update_list_snapshot() keeps them.
@@ -186,7 +188,8 @@ void Path::Fill(PyObject* list) const {
   Py_ssize_t at = Size();
   const Path* part = this;
   for (; part->up_ != nullptr; part = part->up_) {
-    PyObject* item = part->name_ != nullptr ? Py_NewRef(part->name_) : PyLong_FromSsize_t(part->place_);
+    PyObject* item =
+        part->name_ != nullptr ? Py_NewRef(part->name_) : PyLong_FromSsize_t(part->place_);
     if (item == nullptr) throw PythonError();
     PyList_SET_ITEM(list, --at, item);
   }
@@ -211,11 +214,11 @@ Walk::Walk(PyObject* builder) : builder_(builder) {
   added_ = Ref::Checked(PyObject_GetAttr(builder, g_names.added));
   removed_ = Ref::Checked(PyObject_GetAttr(builder, g_names.removed));
   dst_doc_ = Ref::Checked(PyObject_GetAttr(builder, g_names.dst_doc));
-  const Ref controls = Ref::Checked(PyObject_GetAttr(builder, g_names.control_cls));
-  controls_ = controls.get() == reinterpret_cast<PyObject*>(g_flet.base_control);
 }
 
-bool Walk::IsControl(PyObject* object) { return PyObject_TypeCheck(object, g_flet.base_control) != 0; }
+bool Walk::IsControl(PyObject* object) {
+  return PyObject_TypeCheck(object, g_flet.base_control) != 0;
+}
 
 Ref Walk::KeyOf(PyObject* item) {
   if (IsControl(item)) return Ref::Checked(PyObject_GetAttr(item, g_names.i));
@@ -250,7 +253,8 @@ void Walk::SetParent(PyObject* item, PyObject* parent) {
   const Plan& plan = PlanOf(Py_TYPE(item));
   if (plan.native) {
     PyObject* now = plan.parent.Read(plan.layout, item);
-    if (now != nullptr && PyWeakref_CheckRefExact(now) != 0 && PyWeakref_GetObject(now) == parent) return;
+    if (now != nullptr && PyWeakref_CheckRefExact(now) != 0 && PyWeakref_GetObject(now) == parent)
+      return;
   }
   const Ref weak = Ref::Checked(PyWeakref_NewRef(parent, nullptr));
   Check(PyObject_SetAttr(item, g_names.parent, weak.get()));
@@ -285,7 +289,8 @@ void Walk::DataclassRemoved(PyObject* item) {
     Check(PyDict_SetItem(removed_.get(), key.get(), item));
   } else if (PyDict_Check(item) != 0) {
     const Ref values = Ref::Checked(PyDict_Values(item));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) DataclassRemoved(PyList_GET_ITEM(values.get(), i));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i)
+      DataclassRemoved(PyList_GET_ITEM(values.get(), i));
   } else if (PyList_Check(item) != 0) {
     const Held items(item);
     for (Py_ssize_t i = 0; i < items.size(); ++i) DataclassRemoved(items[i]);
@@ -295,33 +300,7 @@ void Walk::DataclassRemoved(PyObject* item) {
 // --- hooks ---
 
 void Walk::RunHook(const Plan& plan, PyObject* object) {
-  if (plan.before_update.Read(plan.layout, object) == nullptr) {
-    if (plan.hook == Hook::kNone) return;
-    if (plan.hook == Hook::kKnown) {
-      bool quiet = true;
-      if (plan.quiet_internal != nullptr) {
-        PyObject* internals = plan.internals.Read(plan.layout, object);
-        quiet = internals != nullptr && PyDict_CheckExact(internals) != 0 &&
-                (PyDict_GET_SIZE(internals) == 0 || Item(internals, plan.quiet_internal) == nullptr);
-      }
-      if (quiet) {
-        for (const std::vector<Condition>& alternative : plan.quiet) {
-          bool holds = true;
-          for (const Condition& condition : alternative) {
-            PyObject* value = plan.Get(condition.field, object);
-            holds = value != nullptr && (condition.is != nullptr       ? value == condition.is
-                                         : condition.is_not != nullptr ? value != condition.is_not
-                                                                       : Py_TYPE(value) == &PyLong_Type &&
-                                                                             PyObject_RichCompareBool(
-                                                                                 value, condition.equals, Py_EQ) == 1);
-            if (!holds) break;
-          }
-          if (holds) return;
-        }
-      }
-    }
-  }
-  CallMethod(object, g_names.before_update);
+  if (!plan.IsQuiet(object)) CallMethod(object, g_names.before_update);
 }
 
 // validate(object, suppress_repeated_errors=True).
@@ -349,9 +328,9 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
       if (rule.own && unchanged) continue;
       if (rule.default_passes && Item(values, rule.field.name) == nullptr) continue;
       const Ref value = Ref::Own(PyObject_GetAttr(object, rule.field.name));
-      const Ref result =
-          value ? Ref::Own(PyObject_CallFunctionObjArgs(rule.check, object, rule.field.name, value.get(), nullptr))
-                : Ref();
+      const Ref result = value ? Ref::Own(PyObject_CallFunctionObjArgs(
+                                     rule.check, object, rule.field.name, value.get(), nullptr))
+                               : Ref();
       if (!rule.own) ++g_epoch;
       if (!result) {
         good = false;
@@ -372,7 +351,8 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
   }
   // Once more, by the code that knows what is to be said.
   PyErr_Clear();
-  static PyObject* const keywords = Ref::Checked(Py_BuildValue("(s)", "suppress_repeated_errors")).Release();
+  static PyObject* const keywords =
+      Ref::Checked(Py_BuildValue("(s)", "suppress_repeated_errors")).Release();
   PyObject* arguments[] = {object, Py_True};
   const Ref result = Ref::Own(PyObject_Vectorcall(g_flet.validate, arguments, 1, keywords));
   ++g_epoch;
@@ -381,7 +361,8 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
 
 // _before_update_safe().
 void Walk::BeforeUpdate(const Plan& plan, PyObject* object) {
-  if (!plan.native || !plan.safe_known || plan.before_update_safe.Read(plan.layout, object) != nullptr) {
+  if (!plan.native || !plan.safe_known ||
+      plan.before_update_safe.Read(plan.layout, object) != nullptr) {
     CallMethod(object, g_names.before_update_safe);
     return;
   }
@@ -395,7 +376,8 @@ void Walk::BeforeUpdate(const Plan& plan, PyObject* object) {
   if (now.native) {
     Validate(now, object);
   } else {
-    static PyObject* const keywords = Ref::Checked(Py_BuildValue("(s)", "suppress_repeated_errors")).Release();
+    static PyObject* const keywords =
+        Ref::Checked(Py_BuildValue("(s)", "suppress_repeated_errors")).Release();
     PyObject* arguments[] = {object, Py_True};
     const Ref result = Ref::Own(PyObject_Vectorcall(g_flet.validate, arguments, 1, keywords));
     ++g_epoch;
@@ -435,7 +417,8 @@ bool Walk::SameComponent(PyObject* src, PyObject* dst) {
   // getattr(x, "_c", None) == "C" on both sides: components alone.
   const auto is_component = [](PyObject* object) {
     const Ref kind = Attribute(object, g_names.c);
-    return kind && PyUnicode_Check(kind.get()) != 0 && PyUnicode_CompareWithASCIIString(kind.get(), "C") == 0;
+    return kind && PyUnicode_Check(kind.get()) != 0 &&
+           PyUnicode_CompareWithASCIIString(kind.get(), "C") == 0;
   };
   if (!is_component(src) || !is_component(dst)) return true;
   const Ref old_fn = Attribute(src, g_names.fn);
@@ -455,20 +438,30 @@ bool Walk::EffectivelyFrozen(PyObject* old_item, PyObject* new_item, bool frozen
   return Truth(equal.get());
 }
 
-void Walk::CompareDataclasses(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen) {
-  if (Py_EnterRecursiveCall(" in a comparison of controls") != 0) throw PythonError();
-  struct Leave {
-    ~Leave() { Py_LeaveRecursiveCall(); }
-  } leave;
+namespace {
+class Recursion {
+ public:
+  Recursion() {
+    if (Py_EnterRecursiveCall(" in a comparison of controls") != 0) throw PythonError();
+  }
+  Recursion(const Recursion&) = delete;
+  Recursion& operator=(const Recursion&) = delete;
+  ~Recursion() { Py_LeaveRecursiveCall(); }
+};
+}  // namespace
+
+void Walk::CompareDataclasses(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
+                              bool frozen) {
+  const Recursion recursion;
   const Plan& plan = PlanOf(Py_TYPE(dst));
   if (!plan.native || Py_TYPE(src) != Py_TYPE(dst) || (!frozen && src != dst) ||
       (!frozen && plan.frozen.Read(plan.layout, dst) != nullptr)) {
     ++g_counters.fallbacks;
     const Ref list = path.List();
-    CallForeign(g_originals.compare_dataclasses, {builder_, parent, list.get(), src, dst, Bool(frozen)});
+    CallForeign(g_originals.compare_dataclasses,
+                {builder_, parent, list.get(), src, dst, Bool(frozen)});
     return;
   }
-  ++g_counters.nodes;
   if (frozen && src == dst) {
     if (parent != Py_None && parent != dst) SetParent(dst, parent);
     return;
@@ -480,16 +473,255 @@ void Walk::CompareDataclasses(PyObject* parent, const Path& path, PyObject* src,
     if (Truth(different.get())) return;
   }
   if (frozen) {
+    Renewal* const above = std::exchange(renewal_, nullptr);
+    struct Restore {
+      Renewal*& place;
+      Renewal* value;
+      ~Restore() { place = value; }
+    } restore{renewal_, above};
+    ++g_counters.nodes;
     Frozen(parent, path, plan, src, dst);
+  } else if (renewal_ != nullptr) {
+    Visit(renewal_->Child(dst), parent, path, false);
   } else {
-    if (plan.control) BeforeUpdate(plan, dst);
-    InPlace(parent, path, plan, dst);
+    CompareNode(parent, path, dst);
   }
 }
 
-void Walk::InPlace(PyObject*, const Path& path, const Plan& first_plan, PyObject* dst) {
-  const Plan& second_plan = PlanOf(Py_TYPE(dst));  // a hook may have changed the class
-  const Plan& plan = second_plan.native ? second_plan : first_plan;
+void Walk::CompareRoot(PyObject* parent, const Path& path, PyObject* root) {
+  Record* record = RootRecord(root);
+  forgotten_for_ = root;
+  if (record != nullptr) {
+    Visit(*record, parent, path, false);
+  } else {
+    CompareDataclasses(parent, path, root, root, false);
+  }
+}
+
+void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single) {
+  if (record.Holds()) {
+    ++g_counters.nodes;
+    if (!record.closed && !record.groups.empty()) VisitChildren(record, parent, path);
+    return;
+  }
+  const Ref dst = Ref::Share(record.object);
+  if (single && HasFrozen(dst.get())) return;
+  if (forgotten_for_ != nullptr) {
+    ForgetOthers(forgotten_for_);
+    forgotten_for_ = nullptr;
+  }
+  Renewal renewal(record);
+  Renewal* const above = std::exchange(renewal_, &renewal);
+  struct Restore {
+    Renewal*& place;
+    Renewal* value;
+    ~Restore() { place = value; }
+  } restore{renewal_, above};
+  CompareNode(parent, path, dst.get());
+  const Plan& plan = PlanOf(Py_TYPE(dst.get()));
+  if (!plan.native) return;
+  // From an isolated control Flet does not go on, unless it began there.
+  bool closed = false;
+  if (plan.control && dst.get() != dst_doc_.get() && IsIsolated(dst.get())) {
+    if (plan.type == Py_TYPE(dst_doc_.get())) return;
+    closed = true;
+  }
+  renewal.Finish(plan, dst.get(), closed);
+}
+
+void Walk::CompareNode(PyObject* parent, const Path& path, PyObject* dst) {
+  const Recursion recursion;
+  const Plan& plan = PlanOf(Py_TYPE(dst));
+  if (!plan.native || plan.frozen.Read(plan.layout, dst) != nullptr) {
+    ++g_counters.fallbacks;
+    const Ref list = path.List();
+    CallForeign(g_originals.compare_dataclasses,
+                {builder_, parent, list.get(), dst, dst, Py_False});
+    return;
+  }
+  ++g_counters.nodes;
+  if (plan.control) BeforeUpdate(plan, dst);
+  InPlace(path, dst);
+}
+
+// What of an in-place comparison comes after the lists.
+class Walk::Rest {
+ public:
+  Rest(Walk& walk, const Path& path, PyObject* dst, const Plan& plan)
+      : walk_(walk), path_(path), dst_(dst), plan_(plan) {}
+
+  const Plan& Current() const {
+    const Plan& now = PlanOf(Py_TYPE(dst_));
+    return now.native ? now : plan_;
+  }
+  Ref Value(PyObject* name) const {
+    const Plan& now = Current();
+    const Field* field = now.Find(name);
+    PyObject* held = field != nullptr ? now.Get(*field, dst_) : nullptr;
+    return held != nullptr ? Ref::Share(held) : Ref::Checked(PyObject_GetAttr(dst_, name));
+  }
+
+  void Run(const Entries& old_lists, Ref& lists, Ref& dicts, Ref& classes, PyObject* dirty,
+           bool snapshots) {
+    const Entries old_dicts(dicts.get());
+    for (Py_ssize_t i = 0; i < old_dicts.size(); ++i) {
+      PyObject* name = old_dicts.key(i);
+      PyObject* old = old_dicts.value(i);
+      const Ref value = Value(name);
+      if (PyDict_CheckExact(value.get()) != 0 && PyDict_CheckExact(old) != 0 &&
+          PyDict_GET_SIZE(old) == 0 && PyDict_GET_SIZE(value.get()) == 0) {
+        continue;
+      }
+      if (PyDict_Check(value.get()) == 0) Check(PyDict_DelItem(dicts.get(), name));
+      walk_.CompareValues(dst_, path_, name, old, value.get(), false);
+      if (PyDict_Check(value.get()) != 0) UpdateDict(dicts.get(), name, value.get());
+    }
+
+    const Entries old_classes(classes.get());
+    for (Py_ssize_t i = 0; i < old_classes.size(); ++i) {
+      PyObject* name = old_classes.key(i);
+      PyObject* old = old_classes.value(i);
+      const Ref value = Value(name);
+      if (PyType_Check(value.get()) != 0 || !IsDataclass(value.get())) {
+        Check(PyDict_DelItem(classes.get(), name));
+      } else if (Item(classes.get(), name) != value.get()) {
+        Check(PyDict_SetItem(classes.get(), name, value.get()));
+      }
+      walk_.CompareValues(dst_, path_, name, old, value.get(), false);
+    }
+
+    if (!snapshots) return;
+    const Plan& last = Current();
+    for (std::size_t i = 0; i < last.structural.size(); ++i) {
+      const Field& field = last.structural[i];
+      PyObject* found = last.Get(field, dst_);
+      if (found != nullptr && IsPlainScalar(found)) continue;
+      PyObject* name = field.name;
+      if (old_lists.Has(name) || old_dicts.Has(name) || old_classes.Has(name) ||
+          (dirty != nullptr && Item(dirty, name) != nullptr) ||
+          (lists && Item(lists.get(), name) != nullptr) ||
+          (dicts && Item(dicts.get(), name) != nullptr) ||
+          (classes && Item(classes.get(), name) != nullptr)) {
+        continue;
+      }
+      const Ref value =
+          found != nullptr ? Ref::Share(found) : Ref::Checked(PyObject_GetAttr(dst_, name));
+      const auto keep = [](Ref& there) {
+        if (!there) there = Ref::Checked(PyDict_New());
+        return there.get();
+      };
+      if (PyList_Check(value.get()) != 0) {
+        if (PyObject_Length(value.get()) <= 0) continue;
+        walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
+        UpdateList(keep(lists), name, value.get());
+      } else if (PyDict_Check(value.get()) != 0) {
+        if (PyObject_Length(value.get()) <= 0) continue;
+        walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
+        UpdateDict(keep(dicts), name, value.get());
+      } else if (IsDataclass(value.get())) {
+        walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
+        Check(PyDict_SetItem(keep(classes), name, value.get()));
+      }
+    }
+  }
+
+ private:
+  Walk& walk_;
+  const Path& path_;
+  PyObject* dst_;
+  const Plan& plan_;
+};
+
+// The children of a node that is as it was. Code of the app may run for each of them: from then on
+// nothing that the record says is taken as true without a look.
+void Walk::VisitChildren(Record& record, PyObject*, const Path& path) {
+  const Recursion recursion;
+  const Ref dst = Ref::Share(record.object);
+  const std::shared_ptr<Plan> plan = record.plan;
+  const std::uint64_t before = g_epoch;
+  std::size_t group_number = 0;
+  bool touched = false;
+  for (; group_number < record.groups.size(); ++group_number) {
+    Record::Group& group = record.groups[group_number];
+    const Path field(path, group.name);
+    if (group.list == nullptr) {
+      if (touched) break;
+      Visit(*group.records.front(), dst.get(), field, true);
+      touched = g_epoch != before;
+      if (touched) {
+        ++group_number;
+        break;
+      }
+      continue;
+    }
+    if (touched) {
+      // A list that came behind: whatever it is now.
+      break;
+    }
+    const Ref list = Ref::Share(group.list);
+    for (std::size_t i = 0; i < group.records.size(); ++i) {
+      Record* child = group.records[i].get();
+      if (child == nullptr) continue;
+      if (touched) {
+        const auto at = static_cast<Py_ssize_t>(i);
+        if (at >= PyList_GET_SIZE(list.get())) break;
+        const Ref item = Ref::Share(PyList_GET_ITEM(list.get(), at));
+        if (item.get() == child->object) {
+          Visit(*child, dst.get(), Path(field, at), false);
+        } else if (IsDataclass(item.get())) {
+          Renewal* const above = std::exchange(renewal_, nullptr);
+          CompareNode(dst.get(), Path(field, at), item.get());
+          renewal_ = above;
+        }
+        continue;
+      }
+      Visit(*child, dst.get(), Path(field, static_cast<Py_ssize_t>(i)), false);
+      touched = g_epoch != before;
+    }
+    if (touched) {
+      const Ref lists = Attribute(dst.get(), g_names.prev_lists);
+      if (lists && PyDict_CheckExact(lists.get()) != 0)
+        UpdateList(lists.get(), group.name, list.get());
+    }
+  }
+  if (!touched) return;
+
+  // On from here as for a node that has changed, without records.
+  record.valid = record.Holds();
+  Renewal* const above = std::exchange(renewal_, nullptr);
+  struct Restore {
+    Renewal*& place;
+    Renewal* value;
+    ~Restore() { place = value; }
+  } restore{renewal_, above};
+  const Plan& now = PlanOf(Py_TYPE(dst.get()));
+  const Plan& known = now.native ? now : *plan;
+  Ref lists = Ref::Share(known.prev_lists.Read(known.layout, dst.get()));
+  Ref dicts = Ref::Share(known.prev_dicts.Read(known.layout, dst.get()));
+  Ref classes = Ref::Share(known.prev_classes.Read(known.layout, dst.get()));
+  if (record.valid && group_number >= record.groups.size()) return;
+  Rest rest(*this, path, dst.get(), known);
+  const Entries old_lists(lists.get());
+  for (; group_number < record.groups.size() && record.groups[group_number].list != nullptr;
+       ++group_number) {
+    PyObject* name = record.groups[group_number].name;
+    PyObject* old = lists ? Item(lists.get(), name) : nullptr;
+    if (old == nullptr) continue;
+    const Ref held = Ref::Share(old);
+    const Ref value = rest.Value(name);
+    if (PyList_Check(value.get()) == 0) Check(PyDict_DelItem(lists.get(), name));
+    CompareValues(dst.get(), path, name, held.get(), value.get(), false);
+    if (PyList_Check(value.get()) != 0) UpdateList(lists.get(), name, value.get());
+  }
+  rest.Run(old_lists, lists, dicts, classes, nullptr, lists || dicts || classes);
+}
+
+void Walk::InPlace(const Path& path, PyObject* dst) {
+  const Plan& plan = PlanOf(Py_TYPE(dst));  // a hook may have changed the class
+  if (!plan.native) {
+    PyErr_SetString(PyExc_RuntimeError, "fletbridge: a class has changed during its comparison");
+    throw PythonError();
+  }
   const Ref dirty = Ref::Share(plan.dirty.Read(plan.layout, dst));
   Ref lists = Ref::Share(plan.prev_lists.Read(plan.layout, dst));
   Ref dicts = Ref::Share(plan.prev_dicts.Read(plan.layout, dst));
@@ -502,15 +734,12 @@ void Walk::InPlace(PyObject*, const Path& path, const Plan& first_plan, PyObject
     if (!classes) classes = Ref::Checked(PyDict_New());
     CompareDirty(path, plan, dst, dirty.get(), lists.get(), dicts.get(), classes.get());
   }
-  const auto current = [&]() -> const Plan& {
-    const Plan& now = PlanOf(Py_TYPE(dst));
-    return now.native ? now : plan;
-  };
+  Rest rest(*this, path, dst, plan);
   if (const Ref changes = Ref::Share(plan.changes.Read(plan.layout, dst));
       changes && PyDict_CheckExact(changes.get()) != 0 && PyDict_GET_SIZE(changes.get()) != 0) {
     const Entries changed(changes.get());
     for (Py_ssize_t i = 0; i < changed.size(); ++i) {
-      const Field* field = current().Find(changed.key(i));
+      const Field* field = rest.Current().Find(changed.key(i));
       if (field == nullptr || field->skip) continue;
       const Ref now = Ref::Checked(PyObject_GetAttr(dst, field->name));
       Replaced(path, field->name, field->event ? Bool(now.get() != Py_None) : now.get());
@@ -522,95 +751,21 @@ void Walk::InPlace(PyObject*, const Path& path, const Plan& first_plan, PyObject
   for (Py_ssize_t i = 0; i < old_lists.size(); ++i) {
     PyObject* name = old_lists.key(i);
     PyObject* old = old_lists.value(i);
-    const Plan& now = current();
-    const Field* field = now.Find(name);
-    const Ref held = field != nullptr ? Ref::Share(now.Get(*field, dst)) : Ref();
-    const Ref value = held ? Ref::Share(held.get()) : Ref::Checked(PyObject_GetAttr(dst, name));
-    if (PyList_CheckExact(value.get()) != 0 && PyList_CheckExact(old) != 0) {
-      const Py_ssize_t before = PyList_GET_SIZE(old);
-      const Py_ssize_t after = PyList_GET_SIZE(value.get());
-      if (before == 0 && after == 0) continue;
-      if (before != 0 && after != 0) {
-        CompareLists(dst, Path(path, name), old, value.get(), false);
-      } else {
-        Replaced(path, name, value.get());
-        DataclassRemoved(old);
-        DataclassAdded(value.get(), dst, false);
-      }
+    const Ref value = rest.Value(name);
+    if (PyList_CheckExact(value.get()) != 0 && PyList_CheckExact(old) != 0 &&
+        PyList_GET_SIZE(old) != 0 && PyList_GET_SIZE(value.get()) != 0) {
+      CompareLists(dst, Path(path, name), old, value.get(), false);
     } else {
       if (PyList_Check(value.get()) == 0) Check(PyDict_DelItem(lists.get(), name));
       CompareValues(dst, path, name, old, value.get(), false);
     }
     if (PyList_Check(value.get()) != 0) UpdateList(lists.get(), name, value.get());
   }
-
-  const Entries old_dicts(dicts.get());
-  for (Py_ssize_t i = 0; i < old_dicts.size(); ++i) {
-    PyObject* name = old_dicts.key(i);
-    PyObject* old = old_dicts.value(i);
-    const Plan& now = current();
-    const Field* field = now.Find(name);
-    const Ref held = field != nullptr ? Ref::Share(now.Get(*field, dst)) : Ref();
-    const Ref value = held ? Ref::Share(held.get()) : Ref::Checked(PyObject_GetAttr(dst, name));
-    if (PyDict_CheckExact(value.get()) != 0 && PyDict_CheckExact(old) != 0 && PyDict_GET_SIZE(old) == 0 &&
-        PyDict_GET_SIZE(value.get()) == 0) {
-      continue;
-    }
-    if (PyDict_Check(value.get()) == 0) Check(PyDict_DelItem(dicts.get(), name));
-    CompareValues(dst, path, name, old, value.get(), false);
-    if (PyDict_Check(value.get()) != 0) UpdateDict(dicts.get(), name, value.get());
-  }
-
-  const Entries old_classes(classes.get());
-  for (Py_ssize_t i = 0; i < old_classes.size(); ++i) {
-    PyObject* name = old_classes.key(i);
-    PyObject* old = old_classes.value(i);
-    const Plan& now = current();
-    const Field* field = now.Find(name);
-    const Ref held = field != nullptr ? Ref::Share(now.Get(*field, dst)) : Ref();
-    const Ref value = held ? Ref::Share(held.get()) : Ref::Checked(PyObject_GetAttr(dst, name));
-    if (PyType_Check(value.get()) != 0 || !IsDataclass(value.get())) {
-      Check(PyDict_DelItem(classes.get(), name));
-    } else if (Item(classes.get(), name) != value.get()) {
-      Check(PyDict_SetItem(classes.get(), name, value.get()));
-    }
-    CompareValues(dst, path, name, old, value.get(), false);
-  }
-
-  if (!snapshots) return;
-  const Plan& last = current();
-  for (std::size_t i = 0; i < last.structural.size(); ++i) {
-    const Field& field = last.structural[i];
-    PyObject* found = last.Get(field, dst);
-    if (found != nullptr && IsPlainScalar(found)) continue;
-    PyObject* name = field.name;
-    if (old_lists.Has(name) || old_dicts.Has(name) || old_classes.Has(name) ||
-        (is_dirty && Item(dirty.get(), name) != nullptr) || (lists && Item(lists.get(), name) != nullptr) ||
-        (dicts && Item(dicts.get(), name) != nullptr) || (classes && Item(classes.get(), name) != nullptr)) {
-      continue;
-    }
-    const Ref value = found != nullptr ? Ref::Share(found) : Ref::Checked(PyObject_GetAttr(dst, name));
-    const auto keep = [](Ref& there) {
-      if (!there) there = Ref::Checked(PyDict_New());
-      return there.get();
-    };
-    if (PyList_Check(value.get()) != 0) {
-      if (PyObject_Length(value.get()) <= 0) continue;
-      CompareValues(dst, path, name, Py_None, value.get(), false);
-      UpdateList(keep(lists), name, value.get());
-    } else if (PyDict_Check(value.get()) != 0) {
-      if (PyObject_Length(value.get()) <= 0) continue;
-      CompareValues(dst, path, name, Py_None, value.get(), false);
-      UpdateDict(keep(dicts), name, value.get());
-    } else if (IsDataclass(value.get())) {
-      CompareValues(dst, path, name, Py_None, value.get(), false);
-      Check(PyDict_SetItem(keep(classes), name, value.get()));
-    }
-  }
+  rest.Run(old_lists, lists, dicts, classes, is_dirty ? dirty.get() : nullptr, snapshots);
 }
 
-void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObject* dirty, PyObject* lists,
-                        PyObject* dicts, PyObject* classes) {
+void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObject* dirty,
+                        PyObject* lists, PyObject* dicts, PyObject* classes) {
   const Entries names(dirty);
   for (Py_ssize_t i = 0; i < names.size(); ++i) {
     PyObject* name = names.key(i);
@@ -654,7 +809,8 @@ void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObj
       if (done) continue;
     }
     Ref now = Ref::Share(raw.get());
-    if (PyObject* values = plan.values.Read(plan.layout, dst); values != nullptr && plan.prop_defaults != nullptr) {
+    if (PyObject* values = plan.values.Read(plan.layout, dst);
+        values != nullptr && plan.prop_defaults != nullptr) {
       PyObject* value = Item(values, name);
       if (value == nullptr) value = Item(plan.prop_defaults, name);
       if (value == nullptr) {
@@ -670,13 +826,14 @@ void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObj
   }
 }
 
-void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen) {
+void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
+                        bool frozen) {
   const Ref list = path.List();
   CallForeign(g_originals.compare_dicts, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
 
-void Walk::CompareValues(PyObject* parent, const Path& path, PyObject* key, PyObject* src, PyObject* dst,
-                         bool frozen) {
+void Walk::CompareValues(PyObject* parent, const Path& path, PyObject* key, PyObject* src,
+                         PyObject* dst, bool frozen) {
   // What has not changed, and needs no look into it.
   if (src == dst && IsPlainScalar(src) && Py_TYPE(src) != &PyFloat_Type) return;
   const bool odd = PyType_Check(src) != 0 || PyType_Check(dst) != 0 || key == Py_None ||
@@ -737,7 +894,8 @@ void Walk::CompareValues(PyObject* parent, const Path& path, PyObject* key, PyOb
   }
   // Something has changed: what that means for the snapshots, Flet's own code knows.
   const Ref list = path.List();
-  CallForeign(g_originals.compare_values, {builder_, parent, list.get(), key, src, dst, Bool(frozen)});
+  CallForeign(g_originals.compare_values,
+              {builder_, parent, list.get(), key, src, dst, Bool(frozen)});
 }
 
 void Walk::RemovedAndAdded(PyObject* parent, const Path& path, Py_ssize_t place, PyObject* old_item,
@@ -768,7 +926,8 @@ void Walk::CompareChildren(PyObject* parent, const Path& path, PyObject* list, b
   }
 }
 
-void Walk::ComparePositions(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen) {
+void Walk::ComparePositions(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
+                            bool frozen) {
   const Held old_items(src);
   const Held new_items(dst);
   for (Py_ssize_t i = 0; i < old_items.size(); ++i) {
@@ -780,7 +939,8 @@ void Walk::ComparePositions(PyObject* parent, const Path& path, PyObject* src, P
       CompareLists(parent, Path(path, i), before, after, frozen);
     } else if (IsDataclass(before) && IsDataclass(after)) {
       if (Py_TYPE(before) == Py_TYPE(after) && (before == after || SameComponent(before, after))) {
-        CompareDataclasses(parent, Path(path, i), before, after, EffectivelyFrozen(before, after, frozen));
+        CompareDataclasses(parent, Path(path, i), before, after,
+                           EffectivelyFrozen(before, after, frozen));
       } else {
         RemovedAndAdded(parent, path, i, before, after, frozen);
       }
@@ -791,7 +951,8 @@ void Walk::ComparePositions(PyObject* parent, const Path& path, PyObject* src, P
   }
 }
 
-void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen) {
+void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
+                        bool frozen) {
   if (PyList_CheckExact(src) != 0 && PyList_CheckExact(dst) != 0) {
     const auto compare = Reconciliation::Judge(src, dst, frozen);
     switch (compare.how) {
@@ -814,11 +975,13 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
   CallForeign(g_originals.compare_lists, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
 
-void Walk::Frozen(PyObject* parent, const Path& path, const Plan& first_plan, PyObject* src, PyObject* dst) {
+void Walk::Frozen(PyObject* parent, const Path& path, const Plan& first_plan, PyObject* src,
+                  PyObject* dst) {
   if (first_plan.control) {
     if (first_plan.i.Read(first_plan.layout, src) != nullptr) {
       PyObject* arguments[] = {dst, src};
-      const Ref done = Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
+      const Ref done =
+          Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
       ++g_epoch;
       if (!done) throw PythonError();
       if (!HasAttribute(dst, g_names.initialized)) {
@@ -843,8 +1006,9 @@ void Walk::Frozen(PyObject* parent, const Path& path, const Plan& first_plan, Py
   const Plan& plan = PlanOf(Py_TYPE(dst));
   const Ref old_values = Ref::Share(plan.native ? plan.values.Read(plan.layout, src) : nullptr);
   const Ref new_values = Ref::Share(plan.native ? plan.values.Read(plan.layout, dst) : nullptr);
-  if (!plan.native || (plan.sparse && !(old_values && new_values && PyDict_CheckExact(old_values.get()) != 0 &&
-                                        PyDict_CheckExact(new_values.get()) != 0))) {
+  if (!plan.native ||
+      (plan.sparse && !(old_values && new_values && PyDict_CheckExact(old_values.get()) != 0 &&
+                        PyDict_CheckExact(new_values.get()) != 0))) {
     PyErr_SetString(PyExc_RuntimeError, "fletbridge: a class has changed during its comparison");
     throw PythonError();
   }

@@ -1,9 +1,11 @@
-// Room: src/accelerate. One comparison that is under way: Flet's DiffBuilder, seen from C++. What it emits goes
-// into the builder's own chain of operations, so that Flet's code and ours can take turns.
+// Room: src/accelerate. One comparison that is under way: Flet's DiffBuilder, seen from C++. What
+// it emits goes into the builder's own chain of operations, so that Flet's code and ours can take
+// turns.
 #pragma once
 
 #include "src/accelerate/plan.h"
 #include "src/accelerate/python.h"
+#include "src/accelerate/shadow.h"
 
 namespace fletbridge::accelerate {
 
@@ -32,10 +34,16 @@ class Walk {
   // `builder`: borrowed for the walk. Throws PythonError.
   explicit Walk(PyObject* builder);
 
+  // A whole comparison, in place, that begins at `root`: what has not changed since the last one is
+  // passed over.
+  void CompareRoot(PyObject* parent, const Path& path, PyObject* root);
+
   // Flet's methods of the same names. Throw PythonError.
-  void CompareValues(PyObject* parent, const Path& path, PyObject* key, PyObject* src, PyObject* dst, bool frozen);
+  void CompareValues(PyObject* parent, const Path& path, PyObject* key, PyObject* src,
+                     PyObject* dst, bool frozen);
   void CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
-  void CompareDataclasses(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
+  void CompareDataclasses(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
+                          bool frozen);
   void DataclassAdded(PyObject* item, PyObject* parent, bool frozen);
   void DataclassRemoved(PyObject* item);
   void Configure(PyObject* item, PyObject* parent, bool frozen, bool setattr_only, PyObject* found);
@@ -46,12 +54,17 @@ class Walk {
  private:
   friend class Reconciliation;
 
-  void InPlace(PyObject* parent, const Path& path, const Plan& plan, PyObject* dst);
+  void Visit(Record& record, PyObject* parent, const Path& path, bool single);
+  void VisitChildren(Record& record, PyObject* parent, const Path& path);
+  void CompareNode(PyObject* parent, const Path& path, PyObject* dst);
+  void InPlace(const Path& path, PyObject* dst);
+  class Rest;
   void Frozen(PyObject* parent, const Path& path, const Plan& plan, PyObject* src, PyObject* dst);
-  void CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObject* dirty, PyObject* lists,
-                    PyObject* dicts, PyObject* classes);
+  void CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObject* dirty,
+                    PyObject* lists, PyObject* dicts, PyObject* classes);
   void CompareChildren(PyObject* parent, const Path& path, PyObject* list, bool frozen);
-  void ComparePositions(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
+  void ComparePositions(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
+                        bool frozen);
   void CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
   void BeforeUpdate(const Plan& plan, PyObject* object);
   void RunHook(const Plan& plan, PyObject* object);
@@ -67,12 +80,13 @@ class Walk {
   // Appends an operation to the builder's chain; returns its link.
   Ref Insert(PyTypeObject* kind, Ref operation, PyObject* location);
   void Replaced(const Path& path, PyObject* key, PyObject* item);
-  void RemovedAndAdded(PyObject* parent, const Path& path, Py_ssize_t place, PyObject* old_item, PyObject* new_item,
-                       bool frozen);
+  void RemovedAndAdded(PyObject* parent, const Path& path, Py_ssize_t place, PyObject* old_item,
+                       PyObject* new_item, bool frozen);
 
   PyObject* builder_;
   Ref root_, added_, removed_, dst_doc_;
-  bool controls_ = false;  // control_cls is BaseControl
+  Renewal* renewal_ = nullptr;  // of the node whose children are compared
+  PyObject* forgotten_for_ = nullptr;
 };
 
 // What set_up_diff() hands over: Flet's functions that ours call for what they do not know.
