@@ -4,6 +4,9 @@
 #include <unordered_map>
 
 namespace fletbridge::accelerate {
+
+#ifdef FLETBRIDGE_INLINE_VALUES
+
 namespace {
 
 // Pages and controls that are updated by themselves; the oldest goes.
@@ -36,11 +39,6 @@ PyObject* TopOf(PyObject* object) {
   return object;
 }
 
-}  // namespace
-
-#ifdef FLETBRIDGE_INLINE_VALUES
-
-namespace {
 std::uint64_t VersionOf(PyObject* dict) {
   return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
 }
@@ -270,16 +268,6 @@ Record* RootRecord(PyObject* root) {
   return found->second.record.get();
 }
 
-#else
-
-bool Record::Holds() const { return false; }
-Renewal::Renewal(Record& old) : old_(old) {}
-Record& Renewal::Child(PyObject*) { return old_; }
-void Renewal::Finish(const Plan&, PyObject*, bool) {}
-Record* RootRecord(PyObject*) { return nullptr; }
-
-#endif
-
 void ForgetOthers(PyObject* root) {
   if (g_roots.size() < 2) return;
   PyObject* top = TopOf(root);
@@ -293,5 +281,18 @@ void ForgetRoot(PyObject* root) {
 }
 
 void ForgetAllRoots() { g_roots.clear(); }
+
+#else
+
+bool Record::Holds() const { return false; }
+Renewal::Renewal(Record& old) : old_(old) {}
+Record& Renewal::Child(PyObject*) { return old_; }
+void Renewal::Finish(const Plan&, PyObject*, bool) {}
+Record* RootRecord(PyObject*) { return nullptr; }
+void ForgetOthers(PyObject*) {}
+void ForgetRoot(PyObject*) {}
+void ForgetAllRoots() {}
+
+#endif
 
 }  // namespace fletbridge::accelerate
