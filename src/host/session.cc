@@ -221,7 +221,9 @@ class Session final : private LifeOrders {
   }
 
   void TellFirstFrame() {
-    if (!std::exchange(first_frame_, true)) parts_.first_frame();
+    if (std::exchange(first_frame_, true)) return;
+    parts_.first_frame();
+    if (parts_.accelerators) parts_.accelerators->SayWhatIsOn();
   }
 
   // ---- The machine's orders; the loop's thread.
@@ -328,6 +330,7 @@ class Session final : private LifeOrders {
       report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
       report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
     }
+    if (parts_.accelerators) parts_.accelerators->AddTo(report);
     report.latency = PercentilesOf(ui_.latencies());
     report.generation = static_cast<int>(app_.generation());
     report.client_generation = static_cast<int>(ui_.client_generation());
@@ -368,6 +371,7 @@ class Session final : private LifeOrders {
     }
     const Verdict verdict = Judge(life_, app_code);
     if (!verdict.line.empty()) Log(verdict.level, verdict.line);
+    if (parts_.accelerators) parts_.accelerators->SayWhatCameOfIt();
     if (end_written_.valid()) end_written_.wait_for(kDiskDeadline);
     EndOnce(EndOf(verdict, app_code));
     if (parts_.recorder) parts_.recorder->Close({verdict.code, verdict.reason}, kDiskDeadline);
