@@ -35,6 +35,8 @@ def accelerate(names):
     sys.modules["fletbridge.accelerate"] = package
     spec.loader.exec_module(package)
     wanted = tuple(package.TRIGGERS) if names == "all" else tuple(names.split(","))
+    if not set(wanted) <= set(package.TRIGGERS):
+        sys.exit("there is no accelerator %s" % names)
     package.switch_on(wanted)
     off = {name: why for name, why in package.state().items() if why is not None}
     if off and names != "all" or len(off) == len(wanted):
@@ -50,7 +52,9 @@ parser.add_argument("--full", action="store_true")
 parser.add_argument("--skip", default="", help="STEP.N,...: what the seed does, but for these")
 options = parser.parse_args()
 skipped = set(filter(None, options.skip.split(",")))
-package = None if options.accelerators == "none" else accelerate(options.accelerators)
+package = None
+if options.accelerators != "none" and not options.accelerators.startswith("fault:"):
+    package = accelerate(options.accelerators)
 
 # A bridge that is there but leads nowhere: Flet's other server imports it.
 bridge = types.ModuleType("dart_bridge")
@@ -78,6 +82,11 @@ except ImportError:  # 0.82
 
 import app_classes as app  # noqa: E402
 from transcript import Dump, settled  # noqa: E402
+
+if options.accelerators.startswith("fault:"):
+    from faults import FAULTS
+
+    FAULTS[options.accelerators[len("fault:"):]]()
 
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
@@ -888,7 +897,8 @@ def main():
     gc.freeze()
     for seed in range(int(first), int(last or first) + 1):
         world = World(seed)
-        steps = options.steps or world.rng.choice((10, 20, 40, 80))
+        steps = world.rng.choice((10, 20, 40, 80))
+        steps = options.steps or steps
         for step in range(steps + 1):
             if step:
                 world.attempt(world.step, step)
