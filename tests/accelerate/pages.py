@@ -64,6 +64,7 @@ sys.modules["dart_bridge"] = bridge
 
 import flet as ft  # noqa: E402
 import flet.canvas as cv  # noqa: E402
+import msgpack  # noqa: E402
 from flet.controls.base_control import BaseControl  # noqa: E402
 from flet.controls.context import _context_page  # noqa: E402
 from flet.controls.id_counter import ControlId  # noqa: E402
@@ -877,7 +878,7 @@ class World:
     def told(self, step, last):
         """The transcript of the step that was made last."""
         gc.collect()
-        lines = list(log) + ["packet %s" % packet.hex() for packet in sent]
+        lines = list(log) + list(map(told_packet, sent))
         del log[:], sent[:]
         if not options.full and (self.seed + step) % 3 and step != last:
             return "\n".join(lines)  # the state is told at every third step; with --full at each
@@ -886,6 +887,14 @@ class World:
         roots.append(("alive", "".join("0" if made() is None else "1" for made in self.made)))
         roots.append(("kept", self.kept))
         return "\n".join(lines) + "\n" + Dump(roots).text()
+
+
+def told_packet(packet):
+    if b"Traceback (most recent call last)" in packet and b"\x92\x06" in packet[:6]:
+        # What Flet tells of an error says the frames of Python, and what is native has none.
+        body = msgpack.unpackb(packet[packet.index(b"\x92\x06"):])
+        return "packet of an error: %s" % settled(repr(body).partition("Traceback")[0])
+    return "packet %s" % packet.hex()
 
 
 def main():
