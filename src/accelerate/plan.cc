@@ -182,11 +182,11 @@ void ReadHooks(Plan& plan) {
       made.push_back(condition);
     }
   }
-  plan.rules_own = true;
+  plan.rules_own = plan.rules_pure = true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(rules); ++i) {
     PyObject *name = nullptr, *check = nullptr;
-    int own = 0, passes = 0;
-    if (PyArg_ParseTuple(PyTuple_GET_ITEM(rules, i), "OOpp", &name, &check, &own, &passes) == 0) {
+    int kind = 0, passes = 0;
+    if (PyArg_ParseTuple(PyTuple_GET_ITEM(rules, i), "OOip", &name, &check, &kind, &passes) == 0) {
       throw PythonError();
     }
     PyObject* interned = Py_NewRef(name);
@@ -195,14 +195,22 @@ void ReadHooks(Plan& plan) {
     const Field* field = plan.Find(interned);
     rule.field = field != nullptr ? *field : MakeField(plan, interned);
     rule.check = Py_NewRef(check);
-    rule.own = own != 0 && rule.field.prop;
+    rule.own = kind == 2 && rule.field.prop;
+    rule.pure = kind != 0;
     rule.default_passes = passes != 0 && rule.field.prop;
     plan.rules_own = plan.rules_own && rule.own;
+    plan.rules_pure = plan.rules_pure && rule.pure;
     plan.rules.push_back(rule);
   }
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(class_rules); ++i) {
-    plan.class_rules.push_back(Py_NewRef(PyTuple_GET_ITEM(class_rules, i)));
+    PyObject* check = nullptr;
+    int pure = 0;
+    if (PyArg_ParseTuple(PyTuple_GET_ITEM(class_rules, i), "Op", &check, &pure) == 0) {
+      throw PythonError();
+    }
+    plan.class_rules.emplace_back(Py_NewRef(check), pure != 0);
     plan.rules_own = false;
+    plan.rules_pure = plan.rules_pure && pure != 0;
   }
 }
 

@@ -71,6 +71,7 @@ struct Rule {
   Field field;
   PyObject* check = nullptr;  // check(instance, name, value)
   bool own = false;           // reads nothing but props of the instance
+  bool pure = false;          // changes nothing
   bool default_passes = false;
 };
 
@@ -101,8 +102,9 @@ struct Plan : std::enable_shared_from_this<Plan> {
   std::vector<std::vector<Condition>> quiet;  // of kKnown: one of these alternatives holds
   PyObject* quiet_internal = nullptr;         // and this is not in `_internals`
   std::vector<Rule> rules;
-  std::vector<PyObject*> class_rules;
-  bool rules_own = false;  // all of them read nothing but the instance's own props
+  std::vector<std::pair<PyObject*, bool>> class_rules;  // check(instance), pure
+  bool rules_own = false;   // all of them read nothing but the instance's own props
+  bool rules_pure = false;  // none of them changes anything
 
   Layout layout;
   Slot frozen, values, dirty, changes, prev_lists, prev_dicts, prev_classes, parent, isolated,

@@ -144,7 +144,7 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   }
   if (plan.control) {
     PyObject* reported = made.watched[Plan::kReported];
-    if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_own ||
+    if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_pure ||
         reported == nullptr || PySet_CheckExact(reported) == 0 || PySet_GET_SIZE(reported) != 0 ||
         plan.before_update_safe.Read(plan.layout, object) != nullptr ||
         plan.is_isolated.Read(plan.layout, object) != nullptr) {

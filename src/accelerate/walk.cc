@@ -332,20 +332,20 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
       const Ref result = value ? Ref::Own(PyObject_CallFunctionObjArgs(
                                      rule.check, object, rule.field.name, value.get(), nullptr))
                                : Ref();
-      if (!rule.own) ++g_epoch;
+      if (!rule.pure) ++g_epoch;
       if (!result) {
         good = false;
         break;
       }
-      if (!rule.own) {
+      if (!rule.pure) {
         values = plan.values.Read(plan.layout, object);
         if (values == nullptr || PyDict_CheckExact(values) == 0) throw PythonError();
       }
     }
-    for (PyObject* rule : plan.class_rules) {
+    for (const auto& [check, pure] : plan.class_rules) {
       if (!good) break;
-      const Ref result = Ref::Own(PyObject_CallOneArg(rule, object));
-      ++g_epoch;
+      const Ref result = Ref::Own(PyObject_CallOneArg(check, object));
+      if (!pure) ++g_epoch;
       good = static_cast<bool>(result);
     }
     if (good) return;
@@ -511,6 +511,8 @@ void Walk::CompareRoot(PyObject* parent, const Path& path, PyObject* root) {
 void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single) {
   if (record.Holds()) {
     ++g_counters.nodes;
+    // What asks for more than the node itself is asked again.
+    if (record.plan->control && !record.plan->rules_own) Validate(*record.plan, record.object);
     if (!record.closed && !record.groups.empty()) VisitChildren(record, path);
     return;
   }
@@ -668,28 +670,30 @@ void Walk::VisitChildren(Record& record, const Path& path) {
   const Recursion recursion;
   const Ref dst = Ref::Share(record.object);
   const std::shared_ptr<Plan> plan = record.plan;
-  const std::uint64_t before = g_epoch;
-  bool touched = false;
+  std::uint64_t seen = g_epoch;
   std::size_t next = 0;
   Py_ssize_t singles = 0;
-  for (; next < record.groups.size() && !touched; ++next) {
+  const auto holds = [&] {
+    if (g_epoch == seen) return true;
+    seen = g_epoch;
+    return record.Holds();
+  };
+  for (; next < record.groups.size() && holds(); ++next) {
     Record::Group& group = record.groups[next];
     const Path field(path, group.name);
     if (group.list == nullptr) {
       ++singles;
       Visit(*group.records.front(), dst.get(), field, true);
-      touched = g_epoch != before;
       continue;
     }
     const Ref list = Ref::Share(group.list);
     for (std::size_t i = 0; i < group.records.size(); ++i) {
-      Record* child = group.records[i].get();
+      std::unique_ptr<Record>& child = group.records[i];
       if (child == nullptr) continue;
       const auto at = static_cast<Py_ssize_t>(i);
       const Path place(field, at);
-      if (!touched) {
+      if (g_epoch == seen) {
         Visit(*child, dst.get(), place, false);
-        touched = g_epoch != before;
         continue;
       }
       if (at >= PyList_GET_SIZE(list.get())) break;
@@ -697,20 +701,24 @@ void Walk::VisitChildren(Record& record, const Path& path) {
       if (item.get() == child->object) {
         Visit(*child, dst.get(), place, false);
       } else if (IsDataclass(item.get())) {
+        child = nullptr;
+        record.valid = false;
         const WithoutRecords without(renewal_);
         CompareDataclasses(dst.get(), place, item.get(), item.get(), false);
       }
     }
-    if (touched) {
+    if (g_epoch != seen) {
       const Ref lists = Attribute(dst.get(), g_names.prev_lists);
-      if (lists && PyDict_CheckExact(lists.get()) != 0)
+      if (lists && PyDict_CheckExact(lists.get()) != 0) {
         UpdateList(lists.get(), group.name, list.get());
+      }
     }
   }
-  if (!touched) return;
+  if (next == record.groups.size() && holds()) return;
 
-  // On from here as for a node that has changed.
+  // On from here as for a node that has changed, and without what the records say.
   record.valid = false;
+  record.groups.resize(next);
   const WithoutRecords without(renewal_);
   const Plan& now = PlanOf(Py_TYPE(dst.get()));
   const Plan& known = now.native ? now : *plan;
@@ -724,10 +732,8 @@ void Walk::VisitChildren(Record& record, const Path& path) {
     rest.RunClasses(singles, old_lists, nullptr, lists, dicts, classes, nullptr, snapshots);
     return;
   }
-  for (; next < record.groups.size() && record.groups[next].list != nullptr; ++next) {
-    PyObject* name = record.groups[next].name;
-    const Ref old = Ref::Share(lists ? Item(lists.get(), name) : nullptr);
-    if (old) rest.CompareList(name, old.get(), lists.get());
+  for (Py_ssize_t i = static_cast<Py_ssize_t>(next); i < old_lists.size(); ++i) {
+    rest.CompareList(old_lists.key(i), old_lists.value(i), lists.get());
   }
   rest.Run(old_lists, lists, dicts, classes, nullptr, snapshots);
 }

@@ -65,6 +65,7 @@ def _reads_props_only(cls, check, validation):
 def _describer(base, validation, identity):
     """Returns describe(cls): what the native part is told of a class of controls."""
     known = identity.table()
+    package = validation.__file__.removesuffix("utils/validation.py")
     plain = vars(base)["before_update"]
 
     def hook(cls):
@@ -78,6 +79,15 @@ def _describer(base, validation, identity):
                 identity.fingerprint(vars(owner)["before_update"]) in known.get(place + ".before_update", ()):
             return 1, *HOOKS[place]
         return 2, (), None
+
+    def pure(check):
+        """Whether a rule is Flet's own, all of which only look."""
+        code = getattr(check, "__code__", None)
+        if code is None or not code.co_filename.startswith(package):
+            return False
+        cells = dict(zip(code.co_freevars, (cell.cell_contents for cell in check.__closure__ or ())))
+        asked = [cells[name] for name in ("predicate", "check") if name in cells]
+        return all(map(pure, asked + [rule._check for rule in cells.get("rules", ())]))
 
     def describe(cls):
         spec = validation._compile_class_spec(cls)
@@ -94,8 +104,8 @@ def _describer(base, validation, identity):
                     passes = not {"other_field", "rules"} & set(rule._check.__code__.co_freevars)
                 except Exception:
                     passes = False
-            rules.append((name, rule._check, own, passes))
-        return *hook(cls), tuple(rules), tuple(rule._check for rule in spec.class_rules)
+            rules.append((name, rule._check, 2 if own else 1 if pure(rule._check) else 0, passes))
+        return *hook(cls), tuple(rules), tuple((rule._check, pure(rule._check)) for rule in spec.class_rules)
 
     return describe
 
