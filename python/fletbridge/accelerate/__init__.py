@@ -11,6 +11,7 @@ import sys
 # Accelerator -> the module of Flet after whose import all that it replaces is there.
 TRIGGERS = {
     "diff": "flet.messaging.session",
+    "events": "flet.messaging.session",
 }
 
 _state = {}  # accelerator -> None where it is on, else why it is not
