@@ -1,6 +1,7 @@
 // fletbridge.accelerate._native: what python/fletbridge/accelerate puts in the place of Flet's
 // functions.
 #include "src/accelerate/diff.h"
+#include "src/accelerate/encoding.h"
 #include "src/accelerate/events.h"
 #include "src/accelerate/function.h"
 
@@ -19,7 +20,9 @@ PyMethodDef g_methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-int Execute(PyObject* module) { return AddDiff(module) && AddEvents(module) ? 0 : -1; }
+int Execute(PyObject* module) {
+  return AddDiff(module) && AddEncoding(module) && AddEvents(module) ? 0 : -1;
+}
 
 PyModuleDef_Slot g_module_slots[] = {
     {Py_mod_exec, reinterpret_cast<void*>(Execute)},

@@ -3,6 +3,8 @@
 FINGERPRINTS = {
     'dataclasses:fields': {0x9a5f803ac5e075f},
     'dataclasses:is_dataclass': {0x6452870e0a2f1421},
+    'enum:EnumType.__getattr__': {0xff1e1504664a8aac},
+    'enum:_is_dunder': {0x8e46987b27527c1},
     'flet.controls.base_control:BaseControl._before_update_safe': {0x2c70a4acc9f2d4a9, 0xf66186acfe4a2dc1},
     'flet.controls.base_control:BaseControl._migrate_state': {0x484783c7ed28cf27},
     'flet.controls.base_control:BaseControl._trigger_event': {0x4a75b2cd2de9669, 0xdbff8e1edc2742ed},
@@ -43,6 +45,8 @@ FINGERPRINTS = {
     'flet.controls.object_patch:get_control_key': {0x7ca08947348e1adb, 0xf0e1ee09a01d69f1},
     'flet.controls.value_types:Prop.__get__': {0xd023c4476aa16be4},
     'flet.controls.value_types:Prop.__set__': {0xaee792ffc5f3bbb9},
+    'flet.messaging.protocol:_get_root_dataclass_field': {0x5931a5cae65d6c9e},
+    'flet.messaging.protocol:configure_encode_object_for_msgpack': {0x7f0de18f156c0de, 0x24823d855a59be02},
     'flet.utils.object_model:get_param_count': {0xe8d9e656c2a55758},
     'flet.utils.typing_utils:eval_type': {0xee3579d6ff5b6101},
     'flet.utils.validation:_compile_class_spec': {0x9f34c510fdd8d5e},
