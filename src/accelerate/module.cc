@@ -4,6 +4,7 @@
 #include "src/accelerate/encoding.h"
 #include "src/accelerate/events.h"
 #include "src/accelerate/function.h"
+#include "src/accelerate/switching.h"
 
 namespace fletbridge::accelerate {
 namespace {
@@ -21,7 +22,8 @@ PyMethodDef g_methods[] = {
 };
 
 int Execute(PyObject* module) {
-  return AddDiff(module) && AddEncoding(module) && AddEvents(module) ? 0 : -1;
+  return AddDiff(module) && AddEncoding(module) && AddEvents(module) && AddSwitching(module) ? 0
+                                                                                             : -1;
 }
 
 PyModuleDef_Slot g_module_slots[] = {

@@ -13,6 +13,7 @@ TRIGGERS = {
     "diff": "flet.messaging.session",
     "encoding": "flet.messaging.protocol",
     "events": "flet.messaging.session",
+    "switching": "flet.messaging.connection",
 }
 
 _state = {}  # accelerator -> None where it is on, else why it is not

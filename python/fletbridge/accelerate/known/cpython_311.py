@@ -1,6 +1,11 @@
 """Made by tools/fingerprints.py: the functions of Flet that the accelerators know."""
 
 FINGERPRINTS = {
+    'asyncio.base_events:BaseEventLoop._run_once': {0x29d8ded428786c94},
+    'asyncio.selector_events:BaseSelectorEventLoop._read_from_self': {0x224a17617b545949},
+    'asyncio.selector_events:_SelectorSocketTransport._read_ready__data_received': {0x1ba2a2e038543105},
+    'asyncio.selector_events:_SelectorSocketTransport._write_ready': {0x94e3d1381fb86703},
+    'asyncio.selector_events:_SelectorSocketTransport.write': {0xc3a6323f3556b844},
     'dataclasses:fields': {0x9a5f803ac5e075f},
     'dataclasses:is_dataclass': {0x6452870e0a2f1421},
     'enum:EnumType.__getattr__': {0xff1e1504664a8aac},
@@ -45,6 +50,7 @@ FINGERPRINTS = {
     'flet.controls.object_patch:get_control_key': {0x7ca08947348e1adb, 0xf0e1ee09a01d69f1},
     'flet.controls.value_types:Prop.__get__': {0xd023c4476aa16be4},
     'flet.controls.value_types:Prop.__set__': {0xaee792ffc5f3bbb9},
+    'flet.messaging.connection:Connection.loop': {0xd703c25ed625c514},
     'flet.messaging.protocol:_get_root_dataclass_field': {0x5931a5cae65d6c9e},
     'flet.messaging.protocol:configure_encode_object_for_msgpack': {0x7f0de18f156c0de, 0x24823d855a59be02},
     'flet.utils.object_model:get_param_count': {0xe8d9e656c2a55758},
@@ -58,6 +64,8 @@ FINGERPRINTS = {
     'inspect:_signature_from_function': {0xaea12072f4b04375},
     'inspect:signature': {0xd657c6590167209d},
     'inspect:unwrap': {0xcc78fe3dcd72aef6},
+    'selectors:EpollSelector.close': {0x430b95816d854238},
+    'selectors:EpollSelector.select': {0x62004607f9fbe9b4},
     'typing:ForwardRef._evaluate': {0x3a04f239b3573536},
     'typing:_eval_type': {0xe67eb6b71bdd9c26},
     'typing:_type_check': {0x4c25c6e435458646},
