@@ -23,7 +23,8 @@ for name, module in package.TRIGGERS.items():
         importlib.import_module(module)
     except ImportError:
         continue
-    for place in importlib.import_module("accelerate." + name).RELIES:
+    part = importlib.import_module("accelerate." + name)
+    for place in [*part.RELIES, *getattr(part, "KNOWN", ())]:
         try:
             found = identity.fingerprint(identity.find(place))
         except (ImportError, KeyError):
