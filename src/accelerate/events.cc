@@ -1,7 +1,11 @@
 #include "src/accelerate/events.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "src/accelerate/function.h"
 
@@ -31,6 +35,11 @@ struct Names {
   PyObject* parent = PyUnicode_InternFromString("parent");
   PyObject* own_parent = PyUnicode_InternFromString("_parent");
   PyObject* page_class = PyUnicode_InternFromString("Page");
+  PyObject* globalns = PyUnicode_InternFromString("globalns");
+  PyObject* dataclass_fields = PyUnicode_InternFromString("__dataclass_fields__");
+  PyObject* origin = PyUnicode_InternFromString("__origin__");
+  PyObject* args = PyUnicode_InternFromString("__args__");
+  PyObject* from_dict = PyUnicode_InternFromString("from_dict");
 };
 
 // Set once by set_up_events(), kept for the process's life.
@@ -41,6 +50,9 @@ struct Known {
   PyObject* union_type = nullptr;    // type(Optional[Callable[[], int]])
   PyObject* page_globals = nullptr;  // of flet.controls.page
   PyObject* parent = nullptr;        // the property BaseControl.parent as it is now
+  PyObject* conversion = nullptr;    // the globals of flet.utils.from_dict
+  PyObject* union_form = nullptr;    // typing.Union
+  PyObject* enum_class = nullptr;
 };
 Known* g_known = nullptr;
 
@@ -333,21 +345,213 @@ PyObject* GetPage(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
   return AnswerOrAskFlet(climb, flet, arguments, count, keywords);
 }
 
-// set_up_events(typing, page): typing, the module flet.controls.page.
+// What typing.get_type_hints said of a class of Flet's own, as long as nothing that it read has
+// changed: the annotations of the class and its bases, and what their names stand for.
+struct Hints {
+  Ref type;
+  Ref hints;  // null: a name stood for nothing, which `missing` says
+  Ref missing;
+  unsigned version = 0;                             // of the class
+  std::vector<std::pair<Ref, std::uint64_t>> read;  // dictionaries and their versions
+};
+std::unordered_map<PyObject*, Hints>& HintsOfClasses() {
+  static auto* const hints = new std::unordered_map<PyObject*, Hints>();
+  return *hints;
+}
+
+#if PY_VERSION_HEX < 0x030c0000
+std::uint64_t VersionOf(PyObject* dict) {
+  return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
+}
+
+// Names with a dot, which other modules answer for, are in no annotation of Flet's own classes.
+bool IsOfFlet(PyTypeObject* type) {
+  if (type->tp_mro == nullptr || Py_TYPE(type) != &PyType_Type) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); ++i) {
+    auto* each = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(type->tp_mro, i));
+    if (each == &PyBaseObject_Type) continue;
+    PyObject* module =
+        each->tp_dict != nullptr ? Item(each->tp_dict, g_known->names.module) : nullptr;
+    if (module == nullptr || !PyUnicode_CheckExact(module)) return false;
+    const char* name = PyUnicode_AsUTF8(module);
+    if (name == nullptr) throw PythonError();
+    const std::string_view text(name);
+    if (text != "typing" && text.substr(0, 5) != "flet.") return false;
+  }
+  return true;
+}
+
+// Null: Flet's own code is to ask. `failed`: what Flet's code raised is raised again.
+Ref KnownHints(PyObject* type, PyObject* globals, bool& failed) {
+  const auto place = HintsOfClasses().find(type);
+  if (place == HintsOfClasses().end()) return {};
+  const Hints& hints = place->second;
+  auto* class_type = reinterpret_cast<PyTypeObject*>(type);
+  if ((class_type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) == 0 ||
+      class_type->tp_version_tag != hints.version || hints.read[0].first.get() != globals) {
+    return {};
+  }
+  for (const auto& [dict, version] : hints.read) {
+    if (VersionOf(dict.get()) != version) return {};
+  }
+  if (!hints.hints) {
+    failed = true;
+    PyErr_SetObject(PyExc_NameError, hints.missing.get());
+    return {};
+  }
+  return Ref::Share(hints.hints.get());
+}
+
+// `answer` is null where there was none, because of `missing`.
+void RememberHints(PyObject* type, PyObject* globals, PyObject* answer, PyObject* missing) {
+  auto* class_type = reinterpret_cast<PyTypeObject*>(type);
+  PyObject* builtins = PyEval_GetBuiltins();
+  if (!PyDict_CheckExact(globals) || !PyDict_CheckExact(builtins) || !IsOfFlet(class_type)) return;
+  if (answer != nullptr && !PyDict_CheckExact(answer)) return;
+  Hints hints;
+  hints.type = Ref::Share(type);
+  hints.hints = Ref::Share(answer);
+  hints.missing = Ref::Share(missing);
+  for (PyObject* dict : {globals, builtins}) {
+    hints.read.emplace_back(Ref::Share(dict), VersionOf(dict));
+  }
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(class_type->tp_mro); ++i) {
+    auto* each = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(class_type->tp_mro, i));
+    PyObject* annotations = Item(each->tp_dict, g_known->names.annotations);
+    if (annotations == nullptr) continue;
+    if (!PyDict_CheckExact(annotations)) return;
+    hints.read.emplace_back(Ref::Share(annotations), VersionOf(annotations));
+  }
+  _PyType_Lookup(class_type, g_known->names.annotations);  // gives the class a version
+  hints.version = class_type->tp_version_tag;
+  if (HintsOfClasses().size() >= kMaxResolved) return;
+  Hints& kept = HintsOfClasses()[type];
+  std::swap(kept, hints);
+}
+#else
+Ref KnownHints(PyObject*, PyObject*, bool&) { return {}; }
+void RememberHints(PyObject*, PyObject*, PyObject*, PyObject*) {}
+#endif
+
+// typing.get_type_hints as flet.utils.from_dict calls it, which only reads what it gets.
+PyObject* GetTypeHints(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                       PyObject* keywords) {
+  const bool usual =
+      g_known != nullptr && count == 1 && keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1 &&
+      PyTuple_GET_ITEM(keywords, 0) == g_known->names.globalns && PyType_CheckExact(arguments[0]);
+  if (!usual) return AskFlet(flet, arguments, count, keywords);
+  bool failed = false;
+  try {
+    Ref known = KnownHints(arguments[0], arguments[1], failed);
+    if (known) return known.Release();
+  } catch (const PythonError&) {
+    ++g_counters.failures;
+    PyErr_Clear();
+  }
+  if (failed) return nullptr;
+  Ref answer = Ref::Own(AskFlet(flet, arguments, count, keywords));
+  PyObject* kind = nullptr;
+  PyObject* error = nullptr;
+  PyObject* traceback = nullptr;
+  if (!answer) {
+    PyErr_Fetch(&kind, &error, &traceback);
+    PyErr_NormalizeException(&kind, &error, &traceback);
+  }
+  try {
+    if (answer) {
+      RememberHints(arguments[0], arguments[1], answer.get(), nullptr);
+    } else if (kind == PyExc_NameError) {
+      const Ref said = Ref::Checked(PyObject_Str(error));
+      RememberHints(arguments[0], arguments[1], nullptr, said.get());
+    }
+  } catch (const PythonError&) {
+    ++g_counters.failures;
+    PyErr_Clear();
+  }
+  if (!answer) PyErr_Restore(kind, error, traceback);
+  return answer.Release();
+}
+
+// What a value becomes; null: Flet's own code is to say. A value that becomes itself, mostly.
+Ref Convert(PyObject* type, PyObject* value) {
+  const Names& names = g_known->names;
+  if (reinterpret_cast<PyObject*>(Py_TYPE(type)) == g_known->union_type) {
+    const Ref origin = Attribute(type, names.origin);
+    const Ref args = Attribute(type, names.args);
+    if (origin.get() != g_known->union_form || !args || !PyTuple_CheckExact(args.get())) return {};
+    auto* none = reinterpret_cast<PyObject*>(Py_TYPE(Py_None));
+    PyObject* first = nullptr;
+    bool optional = false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args.get()); ++i) {
+      PyObject* each = PyTuple_GET_ITEM(args.get(), i);
+      if (each == none) {
+        optional = true;
+      } else if (first == nullptr) {
+        first = each;
+      }
+    }
+    if (!optional || first == nullptr) return {};
+    if (value == Py_None) return Ref::Share(Py_None);
+    const Ref inner = Ref::Share(first);
+    return Convert(inner.get(), value);
+  }
+  if (!PyType_Check(type)) return {};
+  auto* class_type = reinterpret_cast<PyTypeObject*>(type);
+  if (Py_TYPE(type) == Py_TYPE(g_known->enum_class)) {
+    if (PyType_IsSubtype(class_type, reinterpret_cast<PyTypeObject*>(g_known->enum_class)) == 0) {
+      return {};
+    }
+    return Ref::Checked(PyObject_CallOneArg(type, value));
+  }
+  if (Py_TYPE(type) != &PyType_Type) return {};
+  if (_PyType_Lookup(class_type, names.dataclass_fields) == nullptr) return Ref::Share(value);
+  if (!PyDict_CheckExact(value)) {
+    // isinstance() believes what an object says of its class.
+    PyTypeObject* plain = Py_TYPE(value);
+    const bool known = plain == &PyUnicode_Type || plain == &PyLong_Type ||
+                       plain == &PyFloat_Type || plain == &PyBool_Type || plain == &PyList_Type ||
+                       value == Py_None;
+    return known ? Ref::Share(value) : Ref();
+  }
+  PyObject* from_dict = Item(g_known->conversion, names.from_dict);
+  if (from_dict == nullptr) return {};
+  const Ref held = Ref::Share(from_dict);
+  PyObject* const both[] = {type, value};
+  return Ref::Checked(PyObject_Vectorcall(from_dict, both, 2, nullptr));
+}
+
+PyObject* ConvertValue(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
+                       PyObject* keywords) {
+  if (g_known == nullptr || count != 2 || keywords != nullptr) {
+    return AskFlet(flet, arguments, count, keywords);
+  }
+  return AnswerOrAskFlet([&] { return Convert(arguments[0], arguments[1]); }, flet, arguments,
+                         count, keywords);
+}
+
+// set_up_events(typing, flet.controls.page, BaseControl, flet.utils.from_dict, enum.Enum)
 PyObject* SetUp(PyObject*, PyObject* arguments) {
   PyObject* typing = nullptr;
   PyObject* page = nullptr;
   PyObject* base = nullptr;
-  if (PyArg_ParseTuple(arguments, "OOO", &typing, &page, &base) == 0) return nullptr;
+  PyObject* from_dict = nullptr;
+  PyObject* enum_class = nullptr;
+  if (PyArg_ParseTuple(arguments, "OOOOO", &typing, &page, &base, &from_dict, &enum_class) == 0) {
+    return nullptr;
+  }
   Known known;
   known.get_args = PyObject_GetAttrString(typing, "get_args");
   known.forward_ref = PyObject_GetAttrString(typing, "ForwardRef");
   known.union_type = PyObject_GetAttrString(typing, "_UnionGenericAlias");
+  known.union_form = PyObject_GetAttrString(typing, "Union");
   known.page_globals = Py_XNewRef(PyModule_GetDict(page));
+  known.conversion = Py_XNewRef(PyModule_GetDict(from_dict));
+  known.enum_class = Py_NewRef(enum_class);
   known.parent =
       Py_XNewRef(_PyType_Lookup(reinterpret_cast<PyTypeObject*>(base), known.names.parent));
   if (known.get_args == nullptr || known.forward_ref == nullptr || known.union_type == nullptr ||
-      known.page_globals == nullptr || known.parent == nullptr) {
+      known.union_form == nullptr || known.page_globals == nullptr || known.parent == nullptr ||
+      known.conversion == nullptr) {
     return nullptr;
   }
   g_known = new Known(known);
@@ -363,6 +567,8 @@ bool AddEvents(PyObject* module) {
   return PyModule_AddFunctions(module, g_methods) == 0 &&
          AddReplacement(module, "get_event_field_type", GetEventFieldType) &&
          AddReplacement(module, "get_param_count", GetParamCount) &&
+         AddReplacement(module, "get_type_hints", GetTypeHints) &&
+         AddReplacement(module, "convert_value", ConvertValue) &&
          AddReplacement(module, "get_parent", GetParent) &&
          AddReplacement(module, "get_page", GetPage);
 }

@@ -1,18 +1,21 @@
 """Has the accelerators of the build under test in this interpreter, some of them on. Room: tests.
-FLETBRIDGE_ACCELERATE names the folder that has the package."""
+FLETBRIDGE_ACCELERATE names the folder that has the package; without it that of the release build is taken."""
 
 import importlib.util
 import os
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def switch_on(*names):
     """The package, with these accelerators in their places; fails where one of them is not."""
     package = sys.modules.get("fletbridge.accelerate")
     if package is None:
-        sys.path.append(os.environ["FLETBRIDGE_ACCELERATE"])
-        folder = Path(os.environ["FLETBRIDGE_ACCELERATE"]) / "fletbridge/accelerate"
+        python = os.environ.get("FLETBRIDGE_ACCELERATE", ROOT / "build/release/lib/fletbridge/python")
+        sys.path.append(str(python))
+        folder = Path(python) / "fletbridge/accelerate"
         spec = importlib.util.spec_from_file_location("fletbridge.accelerate", folder / "__init__.py",
                                                       submodule_search_locations=[str(folder)])
         package = importlib.util.module_from_spec(spec)

@@ -1,8 +1,13 @@
 """The accelerator `events`: the same answers and the same exceptions as Flet's own functions. Room: tests."""
 
+import copy
+import dataclasses
+import enum
 import functools
 import gc
 import random
+import re
+import sys
 import unittest
 from dataclasses import InitVar
 from typing import Callable, Optional
@@ -196,6 +201,95 @@ class Parameters(unittest.TestCase):
         for each in callables:
             with self.subTest(each):
                 self.assertEqual(outcome(flets, each), outcome(ours, each))
+
+
+class EventData(unittest.TestCase):
+    """What Flet makes of an event's data, with its own functions in their places and with ours."""
+
+    def setUp(self):
+        self.module = sys.modules["flet.utils.from_dict"]
+
+    def both(self, kind, data):
+        results = []
+        ours = {name: getattr(self.module, name) for name in ("get_type_hints", "convert_value")}
+        for use in (lambda each: each.__wrapped__, lambda each: each, lambda each: each):
+            for name, each in ours.items():
+                setattr(self.module, name, use(each))
+            results.append(outcome(lambda: self.held(self.module.from_dict(kind, copy.deepcopy(data)))))
+        self.assertEqual(results[0], results[1])
+        self.assertEqual(results[0], results[2])
+        return results[0]
+
+    def held(self, made):
+        """With the classes of what it holds, which a comparison would not tell."""
+        if dataclasses.is_dataclass(made):
+            return type(made), {name: self.held(value) for name, value in vars(made).items()
+                                if name != "_i"}  # counted
+        if isinstance(made, (list, tuple)):
+            return type(made), [self.held(each) for each in made]
+        if isinstance(made, dict):
+            return type(made), {key: self.held(each) for key, each in made.items()}
+        return type(made), re.sub("0x[0-9a-f]+", "", repr(made))
+
+    def test_events_of_Flet_are_made_of_any_data_as_Flet_makes_them(self):
+        for name in dir(ft):
+            getattr(ft, name, None)
+        kinds = [each for each in vars(ft).values() if isinstance(each, type) and dataclasses.is_dataclass(each)]
+        numbers = random.Random(11)
+        pool = [None, True, 3, -1, 2.5, "a", "", [], [1], {}, {"x": 1.0, "y": 2.0}, [{"x": 1}], {"a": {"b": 1}},
+                "start", "center", "mouse", b"x", (1, 2), {"width": 5}, ft.MainAxisAlignment.START, "portrait"]
+        answered = 0
+        for kind in kinds:
+            for _ in range(4):
+                data = {"control": 5, "name": "a"}
+                for field in dataclasses.fields(kind):
+                    if numbers.random() < 0.8:
+                        data[field.metadata.get("data_field", field.name)] = numbers.choice(pool)
+                with self.subTest(kind=kind, data=data):
+                    answered += self.both(kind, data)[0] == "answers"
+        self.assertGreater(answered, 200)
+
+    def test_a_drag_has_its_offsets(self):
+        data = {"control": 5, "name": "pan_update", "l": {"x": 1.0, "y": 2.0}, "g": {"x": 3.0, "y": 4.0}, "pd": 1.0}
+        self.assertEqual("answers", self.both(ft.DragUpdateEvent, data)[0])
+
+    def test_annotations_and_names_that_change_are_looked_at_again(self):
+        events = sys.modules[ft.DragUpdateEvent.__module__]
+        data = {"control": 5, "name": "pan_update", "l": {"x": 1.0, "y": 2.0}, "g": {"x": 3.0, "y": 4.0}, "pd": "a"}
+        before = self.both(ft.DragUpdateEvent, data)
+        own = dict(ft.DragUpdateEvent.__annotations__)
+        self.addCleanup(ft.DragUpdateEvent.__annotations__.update, own)
+        ft.DragUpdateEvent.__annotations__["primary_delta"] = ft.Orientation
+        self.assertEqual("raises", self.both(ft.DragUpdateEvent, data)[0])
+        ft.DragUpdateEvent.__annotations__["primary_delta"] = "NobodyHasThis"
+        self.both(ft.DragUpdateEvent, data)
+        events.NobodyHasThis = ft.Orientation
+        try:
+            self.assertEqual("raises", self.both(ft.DragUpdateEvent, data)[0])
+        finally:
+            del events.NobodyHasThis
+        self.both(ft.DragUpdateEvent, data)
+        ft.DragUpdateEvent.__annotations__.update(own)
+        self.assertEqual(before, self.both(ft.DragUpdateEvent, data))
+
+    def test_classes_of_the_app_are_made_as_Flet_makes_them(self):
+        class Kind(enum.Enum):
+            A = "a"
+
+        @dataclasses.dataclass
+        class Inner:
+            kind: Optional[Kind] = None
+            many: "list[Kind]" = dataclasses.field(default_factory=list)
+
+        @dataclasses.dataclass
+        class Own(ft.Event):
+            inner: Inner = None
+            table: Optional[dict[str, Inner]] = None
+            either: "int | None" = None
+
+        for data in ({"inner": {"kind": "a", "many": ["a"]}}, {"inner": {"kind": "b"}}, {"inner": 5},
+                     {"table": {"x": {"kind": "a"}}}, {"table": [1]}, {"either": 3}, {"inner": None}, {}):
+            self.both(Own, {"control": 1, "name": "n", **data})
 
 
 class Places(unittest.TestCase):

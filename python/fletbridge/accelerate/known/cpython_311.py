@@ -56,6 +56,8 @@ FINGERPRINTS = {
     'flet.messaging.connection:Connection.loop': {0xd703c25ed625c514},
     'flet.messaging.protocol:_get_root_dataclass_field': {0x5931a5cae65d6c9e},
     'flet.messaging.protocol:configure_encode_object_for_msgpack': {0x7f0de18f156c0de, 0x24823d855a59be02},
+    'flet.utils.from_dict:convert_value': {0x5f84fa9584f4bb1c},
+    'flet.utils.from_dict:from_dict': {0x6f1bf4fa4499e18c},
     'flet.utils.object_model:get_param_count': {0xe8d9e656c2a55758},
     'flet.utils.typing_utils:eval_type': {0xee3579d6ff5b6101},
     'flet.utils.validation:_compile_class_spec': {0x9f34c510fdd8d5e},
@@ -73,4 +75,6 @@ FINGERPRINTS = {
     'typing:_eval_type': {0xe67eb6b71bdd9c26},
     'typing:_type_check': {0x4c25c6e435458646},
     'typing:get_args': {0x76413f31cb22ecb7},
+    'typing:get_origin': {0x465e29376d8b1ceb},
+    'typing:get_type_hints': {0x9afc0c444a316fae},
 }
