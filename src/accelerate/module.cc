@@ -1,5 +1,6 @@
 // fletbridge.accelerate._native: what python/fletbridge/accelerate puts in the place of Flet's
 // functions.
+#include "src/accelerate/collecting.h"
 #include "src/accelerate/diff.h"
 #include "src/accelerate/encoding.h"
 #include "src/accelerate/events.h"
@@ -22,8 +23,10 @@ PyMethodDef g_methods[] = {
 };
 
 int Execute(PyObject* module) {
-  return AddDiff(module) && AddEncoding(module) && AddEvents(module) && AddSwitching(module) ? 0
-                                                                                             : -1;
+  return AddCollecting(module) && AddDiff(module) && AddEncoding(module) && AddEvents(module) &&
+                 AddSwitching(module)
+             ? 0
+             : -1;
 }
 
 PyModuleDef_Slot g_module_slots[] = {

@@ -10,6 +10,7 @@ import sys
 
 # Accelerator -> the module of Flet after whose import all that it replaces is there.
 TRIGGERS = {
+    "collecting": "flet.messaging.session",
     "diff": "flet.messaging.session",
     "encoding": "flet.messaging.protocol",
     "events": "flet.messaging.session",

@@ -46,6 +46,7 @@ FINGERPRINTS = {
     'flet.controls.object_patch:DiffBuilder.insert': {0x81712279a0d27fa5, 0x8900b0ad4bc202a9},
     'flet.controls.object_patch:DiffBuilder.store_index': {0x330b12eff715c6da, 0x432afb85f83c953c},
     'flet.controls.object_patch:DiffBuilder.take_index': {0xabaeba824dc19af, 0xf097d9adf9348edb},
+    'flet.controls.object_patch:DiffBuilder.teardown': {0xd57b3d852a0d3358},
     'flet.controls.object_patch:ObjectPatch.from_diff': {0x1650744b6940fd44, 0xb75e919fa8a3d95c},
     'flet.controls.object_patch:PatchOperation.__init__': {0xa94c958453378169, 0xe398965d413f2142},
     'flet.controls.object_patch:_control_setattr': {0x914f3ec4adeab531, 0xa00926d674678601},
