@@ -5,6 +5,7 @@
 #include "src/accelerate/encoding.h"
 #include "src/accelerate/events.h"
 #include "src/accelerate/function.h"
+#include "src/accelerate/scan.h"
 #include "src/accelerate/switching.h"
 
 namespace fletbridge::accelerate {
@@ -24,7 +25,7 @@ PyMethodDef g_methods[] = {
 
 int Execute(PyObject* module) {
   return AddCollecting(module) && AddDiff(module) && AddEncoding(module) && AddEvents(module) &&
-                 AddSwitching(module)
+                 AddScan(module) && AddSwitching(module)
              ? 0
              : -1;
 }

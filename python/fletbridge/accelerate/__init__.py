@@ -14,6 +14,7 @@ TRIGGERS = {
     "diff": "flet.messaging.session",
     "encoding": "flet.messaging.protocol",
     "events": "flet.messaging.session",
+    "scan": "flet.messaging.session",
     "switching": "flet.messaging.connection",
 }
 
