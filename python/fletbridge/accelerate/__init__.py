@@ -10,7 +10,12 @@ import sys
 
 # Accelerator -> the module of Flet after whose import all that it replaces is there.
 TRIGGERS = {
+    "collecting": "flet.messaging.session",
     "diff": "flet.messaging.session",
+    "encoding": "flet.messaging.protocol",
+    "events": "flet.messaging.session",
+    "scan": "flet.messaging.session",
+    "switching": "flet.messaging.connection",
 }
 
 _state = {}  # accelerator -> None where it is on, else why it is not
