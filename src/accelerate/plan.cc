@@ -50,7 +50,18 @@ const std::vector<PyObject*>& Asked() {
   return names;
 }
 
+std::vector<PyObject*> HooksOf(PyTypeObject* type) {
+  std::vector<PyObject*> found;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); ++i) {
+    auto* owner = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(type->tp_mro, i));
+    PyObject* hook = Item(owner->tp_dict, g_names.before_update);
+    if (hook != nullptr) found.push_back(hook);
+  }
+  return found;
+}
+
 bool IsCurrent(const Plan& plan) {
+  if (plan.hook == Hook::kKnown && plan.native && HooksOf(plan.type) != plan.hooks) return false;
   for (const auto& [name, found] : plan.looked_up) {
     if (Lookup(plan.type, name) != found) return false;
   }
@@ -149,6 +160,7 @@ void ReadHooks(Plan& plan) {
     throw PythonError();
   }
   plan.hook = static_cast<Hook>(hook);
+  if (plan.hook == Hook::kKnown) plan.hooks = HooksOf(plan.type);
   plan.quiet_internal = internal == Py_None ? nullptr : Py_NewRef(internal);
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(alternatives); ++i) {
     PyObject* conditions = PyTuple_GET_ITEM(alternatives, i);

@@ -26,6 +26,7 @@ extern Names g_names;
 // What set_up_diff() was given: Flet's own things, borrowed for as long as the process lives.
 struct Flet {
   PyTypeObject* base_control = nullptr;
+  PyTypeObject* page = nullptr;
   PyTypeObject* prop = nullptr;
   PyTypeObject* key = nullptr;  // flet.controls.keys.Key
   PyTypeObject* builder = nullptr;
@@ -114,6 +115,8 @@ struct Plan : std::enable_shared_from_this<Plan> {
   PyObject* field_index = nullptr;             // name -> place in `fields`
   PyObject* prop_defaults = nullptr;
   std::vector<std::pair<PyObject*, PyObject*>> looked_up;  // name -> what the class said
+  std::vector<PyObject*>
+      hooks;  // before_update of each class of its line, for a hook that calls the next one
 
   std::vector<Slot> watch;  // what of an instance a record compares
 

@@ -91,8 +91,7 @@ def _describer(base, validation, identity):
                     stand_in = object.__new__(cls)
                     stand_in._values = {}
                     rule._check(stand_in, name, cls._prop_defaults[name])
-                    passes = "other_field" not in rule._check.__code__.co_freevars and "rules" not in \
-                        rule._check.__code__.co_freevars or cls._prop_defaults[name] is None
+                    passes = not {"other_field", "rules"} & set(rule._check.__code__.co_freevars)
                 except Exception:
                     passes = False
             rules.append((name, rule._check, own, passes))
@@ -105,12 +104,13 @@ def apply(native):
     from flet.controls import object_patch, value_types
     from flet.controls.base_control import BaseControl
     from flet.controls.keys import Key
+    from flet.controls.page import Page
     from flet.utils import validation
 
     from . import identity
 
     builder = object_patch.DiffBuilder
-    native.set_up_diff(object_patch, BaseControl, value_types.Prop, value_types._UNSET, Key, validation.validate,
+    native.set_up_diff(object_patch, BaseControl, Page, value_types.Prop, value_types._UNSET, Key, validation.validate,
                        _describer(BaseControl, validation, identity))
     for name in REPLACED:
         setattr(builder, name, getattr(native, name)(vars(builder)[name]))
