@@ -890,7 +890,7 @@ class World:
 
 
 def told_packet(packet):
-    if b"Traceback (most recent call last)" in packet and b"\x92\x06" in packet[:6]:
+    if b"Traceback (most recent call last)" in packet and b"\x92\x06" in packet[:8]:
         # What Flet tells of an error says the frames of Python, and what is native has none.
         body = msgpack.unpackb(packet[packet.index(b"\x92\x06"):])
         return "packet of an error: %s" % settled(repr(body).partition("Traceback")[0])
