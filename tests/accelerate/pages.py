@@ -82,7 +82,7 @@ except ImportError:  # 0.82
     FletDartBridgeServer = None
 
 import app_classes as app  # noqa: E402
-from transcript import Dump, settled  # noqa: E402
+from transcript import Dump, attributes, settled  # noqa: E402
 
 if options.accelerators.startswith("fault:"):
     from faults import FAULTS
@@ -391,7 +391,7 @@ class World:
                 pending += [(item, owner) for item in dict.values(value)]
             elif hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type):
                 (found.controls if isinstance(value, BaseControl) else found.others).append(value)
-                for name, item in getattr(value, "__dict__", {}).items():
+                for name, item in attributes(value).items():
                     if name[:1] != "_" or name in ("_overlay", "_dialogs", "_b"):
                         pending.append((item, value))
                 values = getattr(value, "_values", None)
@@ -413,8 +413,8 @@ class World:
                 pending += list.__iter__(value) if isinstance(value, list) else value
             elif isinstance(value, dict):
                 pending += dict.values(value)
-            elif hasattr(value, "__dict__") and not isinstance(value, type):
-                pending += [item for name, item in vars(value).items() if name != "_parent" and name[:2] != "__"]
+            elif hasattr(type(value), "__dataclass_fields__"):
+                pending += [item for name, item in attributes(value).items() if name != "_parent" and name[:2] != "__"]
         return False
 
     # What is done to it. Each takes the survey; what it raises is told.
@@ -886,11 +886,11 @@ class World:
         roots = [("page", self.page), ("index", [(key, index.get(key)) for key in list(index.keys())])]
         roots.append(("alive", "".join("0" if made() is None else "1" for made in self.made)))
         roots.append(("kept", self.kept))
-        return "\n".join(lines) + "\n" + Dump(roots).text()
+        return "\n".join(lines) + "\n" + Dump(roots, self.seed % 4 == 3).text()
 
 
 def told_packet(packet):
-    if b"Traceback (most recent call last)" in packet and b"\x92\x06" in packet[:6]:
+    if b"Traceback (most recent call last)" in packet and b"\x92\x06" in packet[:8]:
         # What Flet tells of an error says the frames of Python, and what is native has none.
         body = msgpack.unpackb(packet[packet.index(b"\x92\x06"):])
         return "packet of an error: %s" % settled(repr(body).partition("Traceback")[0])
