@@ -1,6 +1,7 @@
 // fletbridge.accelerate._native: what python/fletbridge/accelerate puts in the place of Flet's
 // functions.
 #include "src/accelerate/collecting.h"
+#include "src/accelerate/creation.h"
 #include "src/accelerate/diff.h"
 #include "src/accelerate/encoding.h"
 #include "src/accelerate/events.h"
@@ -24,7 +25,7 @@ PyMethodDef g_methods[] = {
 };
 
 int Execute(PyObject* module) {
-  return AddCollecting(module) && AddDiff(module) && AddEncoding(module) && AddEvents(module) &&
+  return AddCollecting(module) && AddDiff(module) && AddCreation(module) && AddEncoding(module) && AddEvents(module) &&
                  AddScan(module) && AddSwitching(module)
              ? 0
              : -1;

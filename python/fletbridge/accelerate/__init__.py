@@ -11,6 +11,7 @@ import sys
 # Accelerator -> the module of Flet after whose import all that it replaces is there.
 TRIGGERS = {
     "collecting": "flet.messaging.session",
+    "creation": "flet.controls.base_control",
     "diff": "flet.messaging.session",
     "encoding": "flet.messaging.protocol",
     "events": "flet.messaging.session",

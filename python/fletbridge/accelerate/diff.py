@@ -124,4 +124,3 @@ def apply(native):
                        _describer(BaseControl, validation, identity))
     for name in REPLACED:
         setattr(builder, name, getattr(native, name)(vars(builder)[name]))
-    native.take_props(value_types.Prop)
