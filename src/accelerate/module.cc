@@ -25,8 +25,8 @@ PyMethodDef g_methods[] = {
 };
 
 int Execute(PyObject* module) {
-  return AddCollecting(module) && AddDiff(module) && AddCreation(module) && AddEncoding(module) && AddEvents(module) &&
-                 AddScan(module) && AddSwitching(module)
+  return AddCollecting(module) && AddDiff(module) && AddCreation(module) && AddEncoding(module) &&
+                 AddEvents(module) && AddScan(module) && AddSwitching(module)
              ? 0
              : -1;
 }

@@ -276,6 +276,7 @@ std::shared_ptr<Plan> Make(PyTypeObject* type) {
       {&made.initialized, g_names.initialized},
       {&made.notify, g_names.notify},
       {&made.i, g_names.i},
+      {&made.c, g_names.c},
       {&made.fn, g_names.fn},
       {&made.data, g_names.data},
       {&made.before_update, g_names.before_update},
@@ -482,6 +483,9 @@ bool IsDataclass(PyObject* object) {
       type == &PyTuple_Type) {
     return false;
   }
+  // A class that is one counts as well.
+  if (PyType_Check(object) != 0)
+    return static_cast<bool>(Attribute(object, g_names.dataclass_fields));
   return PlanOf(type).dataclass;
 }
 

@@ -108,7 +108,7 @@ struct Plan : std::enable_shared_from_this<Plan> {
 
   Layout layout;
   Slot frozen, values, dirty, changes, prev_lists, prev_dicts, prev_classes, parent, isolated,
-      reported, internals, initialized, notify, i, fn, data, before_update, before_update_safe,
+      reported, internals, initialized, notify, i, c, fn, data, before_update, before_update_safe,
       is_isolated, build, migrate_state;
   std::vector<Field> fields;        // as declared
   std::vector<Field> structural;    // in the order of the class's set
@@ -151,7 +151,7 @@ struct Plan : std::enable_shared_from_this<Plan> {
 // Frees what was made anew; only where no plan is in use.
 void ForgetRetiredPlans();
 
-// Whether dataclasses.is_dataclass(object), for what is not itself a class.
+// dataclasses.is_dataclass(object).
 [[nodiscard]] bool IsDataclass(PyObject* object);
 
 }  // namespace fletbridge::accelerate

@@ -115,6 +115,25 @@ bool SamePointers(PyObject* left, PyObject* right) {
   return size == 0 || std::equal(a, a + size, b);
 }
 
+// Whether two dictionaries have the same keys and plain values that are equal.
+bool HoldSame(PyObject* src, PyObject* dst) {
+  if (PyDict_CheckExact(src) == 0 || PyDict_CheckExact(dst) == 0 ||
+      PyDict_GET_SIZE(src) != PyDict_GET_SIZE(dst)) {
+    return false;
+  }
+  PyObject *key = nullptr, *value = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(src, &position, &key, &value) != 0) {
+    if (PyUnicode_CheckExact(key) == 0) return false;
+    PyObject* other = Item(dst, key);
+    if (other == nullptr || !IsPlainScalar(value) || Py_TYPE(value) != Py_TYPE(other) ||
+        Differ(value, other)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool HasAttribute(PyObject* object, PyObject* name) {
   return static_cast<bool>(Attribute(object, name));
 }
@@ -208,7 +227,11 @@ bool Walk::IsControl(PyObject* object) {
 }
 
 Ref Walk::KeyOf(PyObject* item) {
-  if (IsControl(item)) return Ref::Checked(PyObject_GetAttr(item, g_names.i));
+  if (IsControl(item)) {
+    const Plan& plan = PlanOf(Py_TYPE(item));
+    PyObject* number = plan.native ? plan.i.Read(plan.layout, item) : nullptr;
+    return number != nullptr ? Ref::Share(number) : Ref::Checked(PyObject_GetAttr(item, g_names.i));
+  }
   return Ref::Checked(PyUnicode_FromFormat("%zu", reinterpret_cast<std::size_t>(item)));
 }
 
@@ -417,7 +440,9 @@ bool Walk::HoldsControl(PyObject* value) {
 bool Walk::SameComponent(PyObject* src, PyObject* dst) {
   // getattr(x, "_c", None) == "C" on both sides: components alone.
   const auto is_component = [](PyObject* object) {
-    const Ref kind = Attribute(object, g_names.c);
+    const Plan& plan = PlanOf(Py_TYPE(object));
+    PyObject* held = plan.native ? plan.c.Read(plan.layout, object) : nullptr;
+    const Ref kind = held != nullptr ? Ref::Share(held) : Attribute(object, g_names.c);
     return kind && PyUnicode_Check(kind.get()) != 0 &&
            PyUnicode_CompareWithASCIIString(kind.get(), "C") == 0;
   };
@@ -842,6 +867,7 @@ void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObj
 
 void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                         bool frozen) {
+  if (HoldSame(src, dst)) return;
   const Ref list = path.List();
   CallForeign(g_originals.compare_dicts, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
@@ -989,16 +1015,35 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
   CallForeign(g_originals.compare_lists, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
 
+// dst._migrate_state(src)
+void Walk::MigrateState(const Plan& plan, PyObject* dst, PyObject* src) {
+  PyObject* number = plan.i.Read(plan.layout, src);
+  if (plan.migrate_known && plan.migrate_state.Read(plan.layout, dst) == nullptr &&
+      number != nullptr) {
+    Check(PyObject_SetAttr(dst, g_names.i, Ref::Share(number).get()));
+    const Ref data = Ref::Checked(PyObject_GetAttr(dst, g_names.data));
+    if (data.get() == Py_None) {
+      const Ref old = Ref::Checked(PyObject_GetAttr(src, g_names.data));
+      Check(PyObject_SetAttr(dst, g_names.data, old.get()));
+    }
+    return;
+  }
+  PyObject* arguments[] = {dst, src};
+  const Ref done =
+      Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
+  ++g_epoch;
+  if (!done) throw PythonError();
+}
+
 void Walk::Frozen(PyObject* parent, const Path& path, const Plan& first_plan, PyObject* src,
                   PyObject* dst) {
   if (first_plan.control) {
     if (first_plan.i.Read(first_plan.layout, src) != nullptr) {
-      PyObject* arguments[] = {dst, src};
-      const Ref done =
-          Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
-      ++g_epoch;
-      if (!done) throw PythonError();
-      if (!HasAttribute(dst, g_names.initialized)) {
+      MigrateState(first_plan, dst, src);
+      const Plan& now = PlanOf(Py_TYPE(dst));
+      const bool initialized = now.native ? now.initialized.Read(now.layout, dst) != nullptr
+                                          : HasAttribute(dst, g_names.initialized);
+      if (!initialized) {
         const Ref frozen = Attribute(dst, g_names.frozen);
         const bool restore = frozen && frozen.get() != Py_None;
         if (restore) Check(PyObject_SetAttr(dst, g_names.frozen, nullptr));
