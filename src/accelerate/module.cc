@@ -6,6 +6,7 @@
 #include "src/accelerate/encoding.h"
 #include "src/accelerate/events.h"
 #include "src/accelerate/function.h"
+#include "src/accelerate/mounting.h"
 #include "src/accelerate/scan.h"
 #include "src/accelerate/switching.h"
 
@@ -26,7 +27,7 @@ PyMethodDef g_methods[] = {
 
 int Execute(PyObject* module) {
   return AddCollecting(module) && AddDiff(module) && AddCreation(module) && AddEncoding(module) &&
-                 AddEvents(module) && AddScan(module) && AddSwitching(module)
+                 AddEvents(module) && AddMounting(module) && AddScan(module) && AddSwitching(module)
              ? 0
              : -1;
 }

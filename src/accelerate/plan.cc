@@ -283,7 +283,9 @@ std::shared_ptr<Plan> Make(PyTypeObject* type) {
       {&made.before_update_safe, g_names.before_update_safe},
       {&made.is_isolated, g_names.is_isolated},
       {&made.build, g_names.build},
-      {&made.migrate_state, g_names.migrate_state}};
+      {&made.migrate_state, g_names.migrate_state},
+      {&made.did_mount, g_names.did_mount},
+      {&made.will_unmount, g_names.will_unmount}};
   for (const auto& [slot, name] : slots) *slot = Slot(name);
   if (plan->control) {
     plan->isolated_known = Lookup(type, g_names.is_isolated) == g_flet.is_isolated;
@@ -353,6 +355,8 @@ bool MakeNames() {
       {&g_names.is_isolated, "is_isolated"},
       {&g_names.build, "build"},
       {&g_names.migrate_state, "_migrate_state"},
+      {&g_names.did_mount, "did_mount"},
+      {&g_names.will_unmount, "will_unmount"},
       {&g_names.dataclass_fields, "__dataclass_fields__"},
       {&g_names.control_class, "__flet_control_cls__"},
       {&g_names.prop_defaults, "_prop_defaults"},

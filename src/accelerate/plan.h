@@ -15,10 +15,11 @@ namespace fletbridge::accelerate {
 struct Names {
   PyObject *frozen, *values, *dirty, *changes, *prev_lists, *prev_dicts, *prev_classes, *parent,
       *isolated, *reported, *internals, *initialized, *i, *c, *fn, *data, *key, *before_update,
-      *before_update_safe, *is_isolated, *build, *migrate_state, *dataclass_fields, *control_class,
-      *prop_defaults, *structural_fields, *event_fields, *skip, *metadata, *name, *event, *value,
-      *op, *path, *add, *remove, *replace, *move, *from, *location, *operation, *notify, *root,
-      *added, *removed, *dst_doc, *control_cls, *index_storage2, *setattr, *style;
+      *before_update_safe, *is_isolated, *build, *migrate_state, *did_mount, *will_unmount,
+      *dataclass_fields, *control_class, *prop_defaults, *structural_fields, *event_fields, *skip,
+      *metadata, *name, *event, *value, *op, *path, *add, *remove, *replace, *move, *from,
+      *location, *operation, *notify, *root, *added, *removed, *dst_doc, *control_cls,
+      *index_storage2, *setattr, *style;
 };
 extern Names g_names;
 [[nodiscard]] bool MakeNames();
@@ -109,7 +110,7 @@ struct Plan : std::enable_shared_from_this<Plan> {
   Layout layout;
   Slot frozen, values, dirty, changes, prev_lists, prev_dicts, prev_classes, parent, isolated,
       reported, internals, initialized, notify, i, c, fn, data, before_update, before_update_safe,
-      is_isolated, build, migrate_state;
+      is_isolated, build, migrate_state, did_mount, will_unmount;
   std::vector<Field> fields;        // as declared
   std::vector<Field> structural;    // in the order of the class's set
   std::vector<std::size_t> stored;  // of `fields`, those for the client that are no props

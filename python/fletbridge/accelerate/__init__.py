@@ -12,10 +12,10 @@ import sys
 TRIGGERS = {
     "collecting": "flet.messaging.session",
     "creation": "flet.controls.base_control",
+    "scan": "flet.messaging.session",  # before diff, which replaces the same function elsewhere
     "diff": "flet.messaging.session",
     "encoding": "flet.messaging.protocol",
     "events": "flet.messaging.session",
-    "scan": "flet.messaging.session",
     "switching": "flet.messaging.connection",
 }
 

@@ -90,4 +90,10 @@ FINGERPRINTS = {
     'typing:get_args': {0x76413f31cb22ecb7},
     'typing:get_origin': {0x465e29376d8b1ceb},
     'typing:get_type_hints': {0x9afc0c444a316fae},
+    'weakref:KeyedRef.__init__': {0x402935788410cb38},
+    'weakref:KeyedRef.__new__': {0xf11f15b0f98aebb0},
+    'weakref:WeakValueDictionary.__init__': {0xe598edc22ed04064},
+    'weakref:WeakValueDictionary.__setitem__': {0x5b58d1d232cefc79},
+    'weakref:WeakValueDictionary._commit_removals': {0x899f8d583ed2fec1},
+    'weakref:WeakValueDictionary.pop': {0x8d49cae0ee05599},
 }
