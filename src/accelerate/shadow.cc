@@ -7,7 +7,7 @@ namespace fletbridge::accelerate {
 namespace {
 
 // Pages and controls that are updated by themselves; the oldest goes.
-constexpr std::size_t kMostRoots = 256;
+[[maybe_unused]] constexpr std::size_t kMostRoots = 256;
 
 struct Root {
   Ref alive;  // a weak reference
@@ -15,9 +15,9 @@ struct Root {
   std::uint64_t used = 0;
 };
 auto& g_roots = *new std::unordered_map<PyObject*, Root>;
-std::uint64_t g_uses = 0;
+[[maybe_unused]] std::uint64_t g_uses = 0;
 
-bool IsScalar(PyObject* value) {
+[[maybe_unused]] bool IsScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
   return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
          value == Py_None;
