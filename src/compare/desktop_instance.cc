@@ -102,6 +102,8 @@ class DesktopInstance final : public Instance {
     return samples;
   }
 
+  const Disturbance& disturbance() const override { return none_; }
+
   Result<std::uint64_t> Read(const std::string& finder) override {
     return Failure("nobody can read " + finder + " at a display");
   }
@@ -282,6 +284,7 @@ class DesktopInstance final : public Instance {
   Place& place_;
   std::unique_ptr<Display> display_;  // goes after the processes; what is left of them ends with it
   AppRun run_;
+  const Disturbance none_;
   Clock::time_point begin_;
   std::chrono::nanoseconds start_up_{0};
 };

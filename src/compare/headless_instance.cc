@@ -73,8 +73,13 @@ class HeadlessInstance final : public Instance {
       if (!end && run_.exit_code() != 1) return end.error();
       return run_.Failure("a step failed");
     }
+    disturbance_.between = answer->value("between", std::size_t{0});
+    disturbance_.unclear = answer->value("unclear", std::size_t{0});
+    disturbance_.restless = answer->value("restless", std::vector<std::string>());
     return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
   }
+
+  const Disturbance& disturbance() const override { return disturbance_; }
 
   Result<std::uint64_t> Read(const std::string& finder) override {
     if (Result<> ok = Write("read " + finder + "\n"); !ok) return ok.error();
@@ -208,6 +213,7 @@ class HeadlessInstance final : public Instance {
   AppRun run_;
   UniqueFd line_fd_;  // goes before the processes, which then end by themselves
   std::string input_;
+  Disturbance disturbance_;
   std::chrono::nanoseconds start_up_{0}, first_frame_{0};
 };
 

@@ -18,6 +18,13 @@
 
 namespace fletbridge::compare {
 
+// What a block tells of its figures besides.
+struct Disturbance {
+  std::size_t between = 0;              // patches that answer no input
+  std::size_t unclear = 0;              // inputs whose answer nobody can tell, so without a figure
+  std::vector<std::string> restless{};  // inputs after which the page changes more than once
+};
+
 class Instance {
  public:
   virtual ~Instance() = default;  // kills what still runs
@@ -29,6 +36,8 @@ class Instance {
   // `time`; the instance is of no more use then.
   [[nodiscard]] virtual Result<std::vector<std::uint64_t>> Do(const std::string& steps,
                                                               std::chrono::nanoseconds time) = 0;
+  // Of the last Do(); none at a display.
+  [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
   // The number that a control shows, named by a finder as in steps; not at a display.
   [[nodiscard]] virtual Result<std::uint64_t> Read(const std::string& finder) = 0;
   // What can be clicked, as steps name it; at a display nothing is known of it.

@@ -207,6 +207,9 @@ Json ToJson(const Results& results) {
       series.push_back(SeriesJson(workload, i, results.seed));
     workloads.push_back({{"name", workload.workload.name},
                          {"group", TextOrNull(workload.workload.group)},
+                         {"patches_between", workload.between},
+                         {"inputs_unclear", workload.unclear},
+                         {"restless", workload.restless},
                          {"title", workload.workload.title},
                          {"unit", UnitOf(workload.workload.measure)},
                          {"results", series}});

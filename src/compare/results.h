@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,10 @@ struct Series {
 
 struct WorkloadResult {
   Workload workload;
+  // In the measured blocks of all variants: patches that answer no input, inputs without a figure
+  // since nobody can tell their answer, inputs after which the page changes more than once.
+  std::size_t between = 0, unclear = 0;
+  std::set<std::string> restless{};
   std::vector<Series> series;  // in the order of the variants
   [[nodiscard]] bool HasBlocks() const;
   // Of series[i] to series[0]; compare it with itself and nothing is known.

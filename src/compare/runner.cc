@@ -425,6 +425,7 @@ class Runner {
         Fail(variant, samples.error());
         return false;
       }
+      if (workload.once) Note(workload, instance);
       if (workload.once) Record(i, variant, 0, *samples);
       return true;
     }
@@ -584,15 +585,30 @@ class Runner {
     return results_.variants[live.variant].variant.name;
   }
 
+  void Note(const Workload& workload, const Instance& instance) {
+    const Disturbance& disturbance = instance.disturbance();
+    for (WorkloadResult& result : results_.workloads) {
+      if (result.workload.name != workload.name) continue;
+      result.between += disturbance.between;
+      result.unclear += disturbance.unclear;
+      if (disturbance.between + disturbance.unclear > 0)
+        result.restless.insert(disturbance.restless.begin(), disturbance.restless.end());
+    }
+  }
+
   // The samples of one block; nothing if it failed.
   std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload) {
-    if (workload.before.empty() && workload.measure == Measure::kLatency)
-      return Do(live, Repeated(workload.unit, workload.block));
+    if (workload.before.empty() && workload.measure == Measure::kLatency) {
+      auto samples = Do(live, Repeated(workload.unit, workload.block));
+      if (samples) Note(workload, *live.instance);
+      return samples;
+    }
     std::vector<std::uint64_t> all;
     for (std::size_t i = 0; i < workload.block; ++i) {
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return std::nullopt;
       const auto samples = Do(live, workload.unit + "\n");
       if (!samples) return std::nullopt;
+      Note(workload, *live.instance);
       if (workload.measure == Measure::kLatency) {
         all.insert(all.end(), samples->begin(), samples->end());
         continue;

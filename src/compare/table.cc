@@ -181,6 +181,18 @@ std::vector<std::string> Notes(const Results& results) {
   std::string names;
   for (const LeftOut& out : results.left_out) names += (names.empty() ? "" : ", ") + out.workload;
   if (!names.empty()) notes.push_back("not measured: " + names + ": " + results.left_out[0].why);
+  for (const WorkloadResult& workload : results.workloads) {
+    if (workload.between == 0 && workload.unclear == 0) continue;
+    std::string note = workload.workload.name +
+                       ": the page also changed when no input had asked for it (" +
+                       std::to_string(workload.between) + " patches)";
+    std::string inputs;
+    for (const std::string& input : workload.restless)
+      inputs += (inputs.empty() ? ", above all after " : "; ") + input;
+    note += inputs + "; inputs waited until it was quiet for 50 ms, and " +
+            std::to_string(workload.unclear) + " whose answer cannot be told are not counted";
+    notes.push_back(std::move(note));
+  }
   notes.insert(notes.end(), results.warnings.begin(), results.warnings.end());
   return notes;
 }

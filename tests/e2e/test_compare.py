@@ -31,6 +31,30 @@ ft.run(main)
 """
 
 
+# One button counts; the other's handler goes on for a while.
+GOES_ON = """
+import asyncio
+import flet as ft
+
+def main(page):
+    number, phase = ft.Text("0"), ft.Text("")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+
+    async def work(e):
+        for i in range(10):
+            phase.value = f"{i}"
+            page.update()
+            await asyncio.sleep(0.007)
+        phase.value = ""
+
+    page.add(number, ft.Button("+", key="plus", on_click=plus), phase, ft.Button("work", key="work", on_click=work))
+
+ft.run(main)
+"""
+
+
 class Comparing:
     def compare(self, *arguments, **more):
         argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
@@ -93,6 +117,29 @@ class CompareApps(Comparing, E2E):
                       "--steps", EXAMPLES / "counter/steps.txt", COUNTER)
         for variant in ("flet:uds", "1:tcp"):
             self.assertEqual(self.series(self.results(out), "steps", variant)["count"], 7)
+
+
+class CompareAnswers(Comparing, E2E):
+    def testAPatchThatAHandlerSendsLaterAnswersNoOtherInput(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out,
+                            self.box.write("app.py", GOES_ON))
+        clicks = self.series(self.results(out), "clicks", "1:uds")
+        self.assertGreaterEqual(clicks["count"], 6)
+        # Python cannot answer in less.
+        self.assertGreater(clicks["histogram"][0][0], 50_000)
+        workload = self.results(out)["workloads"][0]
+        self.assertGreater(workload["patches_between"], 20)
+        self.assertIn("click type=Button index=1", workload["restless"])
+        self.assertRegex(run.text[0], "clicks: the page also changed .*click type=Button index=1.*quiet for 50 ms")
+
+    def testTheReportOfARunHasTheSameRule(self):
+        run = self.box.headless(None, self.box.write("app.py", GOES_ON), options=["--stage", "3"],
+                                steps="click key=work\nrepeat 20 click key=plus\nexpect text=20\n")
+        self.assertEqual(run.wait(60), 0, run.shown())
+        latency = run.report()["latency_us"]
+        self.assertGreater(latency["unclear"], 0)
+        self.assertLess(latency["count"], 21)
 
 
 class CompareBuiltIn(Comparing, E2E):

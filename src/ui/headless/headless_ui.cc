@@ -45,7 +45,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     if (options.steps) {
       runner = std::make_unique<StepRunner>(
           loop, client, std::move(*options.steps), std::move(options.flet_package),
-          live ? std::chrono::milliseconds(0) : kQuietTime, paused,
+          live ? std::chrono::milliseconds(0) : kQuietTime, live != nullptr, paused,
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
       runner->set_first_frame_time(options.first_frame,
@@ -200,7 +200,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         first_frame_told = true;
         live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at);
       } else {
-        live->TellResult(exit_code, runner->latencies());
+        live->TellResult(exit_code, runner->latencies(), runner->restless());
       }
       waits_for_steps = exit_code == 0;
       if (waits_for_steps) return;

@@ -151,10 +151,15 @@ void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at,
                 {"made_in_ns", made_in.count()}});
 }
 
-void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns) {
+void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
+                           const StepRunner::Restless& restless) {
   if (impl_->stopped) return;
   impl_->busy = false;
-  impl_->Write({{"exit", exit_code}, {"samples_ns", samples_ns}});
+  impl_->Write({{"exit", exit_code},
+                {"samples_ns", samples_ns},
+                {"between", restless.between},
+                {"unclear", restless.unclear},
+                {"restless", restless.inputs}});
 }
 
 }  // namespace fletbridge::headless

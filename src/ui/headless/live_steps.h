@@ -4,7 +4,10 @@
 //
 //   -> steps, one a line
 //   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long
-//   <- {"exit":0,"samples_ns":[…]} their latencies; exit is 1 if a step failed, after which we end
+//   <- {"exit":0,"samples_ns":[…],"between":0,"unclear":0,"restless":["click key=a"]}
+//                                  their latencies; exit is 1 if a step failed, after which we end.
+//                                  Then patches that nobody waited for, inputs whose answer nobody
+//                                  can tell, and the inputs after which the page was not quiet
 //   -> clickables
 //   <- {"clickables":["type=Button index=0",…]}
 //   -> read FINDER
@@ -28,6 +31,7 @@
 #include <string>
 #include <vector>
 
+#include "src/ui/headless/step_runner.h"
 #include "src/ui/headless/steps.h"
 
 namespace fletbridge {
@@ -51,7 +55,8 @@ class LiveSteps {
   void Start();
   // `made_in`: from the app's answer to our registration until the frame's patch had come.
   void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in);
-  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns);
+  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
+                  const StepRunner::Restless& restless);
 
  private:
   struct Impl;
