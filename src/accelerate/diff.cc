@@ -179,11 +179,11 @@ PyObject* Attr(PyObject* owner, const char* name) {
   return found;
 }
 
-// set_up_diff(object_patch, BaseControl, Prop, unset, Key, validate, describe): once.
+// set_up_diff(object_patch, BaseControl, Page, Prop, unset, Key, validate, describe): once.
 PyObject* SetUp(PyObject*, PyObject* arguments) {
-  PyObject *patch = nullptr, *base = nullptr, *prop = nullptr, *unset = nullptr, *key = nullptr,
-           *validate = nullptr, *describe = nullptr;
-  if (PyArg_ParseTuple(arguments, "OOOOOOO", &patch, &base, &prop, &unset, &key, &validate,
+  PyObject *patch = nullptr, *base = nullptr, *page = nullptr, *prop = nullptr, *unset = nullptr,
+           *key = nullptr, *validate = nullptr, *describe = nullptr;
+  if (PyArg_ParseTuple(arguments, "OOOOOOOO", &patch, &base, &page, &prop, &unset, &key, &validate,
                        &describe) == 0) {
     return nullptr;
   }
@@ -192,6 +192,7 @@ PyObject* SetUp(PyObject*, PyObject* arguments) {
       return reinterpret_cast<PyTypeObject*>(Attr(patch, name));
     };
     g_flet.base_control = reinterpret_cast<PyTypeObject*>(Py_NewRef(base));
+    g_flet.page = reinterpret_cast<PyTypeObject*>(Py_NewRef(page));
     g_flet.prop = reinterpret_cast<PyTypeObject*>(Py_NewRef(prop));
     g_flet.unset = Py_NewRef(unset);
     g_flet.key = reinterpret_cast<PyTypeObject*>(Py_NewRef(key));

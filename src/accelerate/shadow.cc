@@ -4,41 +4,30 @@
 #include <unordered_map>
 
 namespace fletbridge::accelerate {
-
-#ifdef FLETBRIDGE_INLINE_VALUES
-
 namespace {
 
 // Pages and controls that are updated by themselves; the oldest goes.
-constexpr std::size_t kMostRoots = 256;
+[[maybe_unused]] constexpr std::size_t kMostRoots = 256;
 
 struct Root {
   Ref alive;  // a weak reference
-  PyObject* top = nullptr;
   std::unique_ptr<Record> record;
   std::uint64_t used = 0;
 };
 auto& g_roots = *new std::unordered_map<PyObject*, Root>;
-std::uint64_t g_uses = 0;
+[[maybe_unused]] std::uint64_t g_uses = 0;
 
-bool IsScalar(PyObject* value) {
+[[maybe_unused]] bool IsScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
   return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
          value == Py_None;
 }
 
-// The uppermost control above, which is the page.
-PyObject* TopOf(PyObject* object) {
-  for (int depth = 0; depth < 10000; ++depth) {
-    const Ref weak = Attribute(object, g_names.parent);
-    if (!weak || PyWeakref_CheckRefExact(weak.get()) == 0) return object;
-    PyObject* parent = PyWeakref_GetObject(weak.get());
-    if (parent == Py_None || parent == object) return object;
-    object = parent;
-  }
-  return object;
-}
+}  // namespace
 
+#ifdef FLETBRIDGE_INLINE_VALUES
+
+namespace {
 std::uint64_t VersionOf(PyObject* dict) {
   return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
 }
@@ -47,11 +36,11 @@ std::uint64_t VersionOf(PyObject* dict) {
 bool Record::Holds() const {
   if (!valid || Py_TYPE(object) != plan->type) return false;
   if (plan->epoch != g_epoch && &PlanOf(plan->type) != plan.get()) return false;
-  if (PyObject** values = ValuesOf(object)) {
+  if (PyObject** array = ValuesOf(object)) {
     if (own.dict != nullptr) return false;
     const std::vector<int>& places = plan->WatchedPlaces();
     for (std::size_t i = 0; i < watched.size(); ++i) {
-      if ((places[i] >= 0 ? values[places[i]] : nullptr) != watched[i]) return false;
+      if ((places[i] >= 0 ? array[places[i]] : nullptr) != watched[i]) return false;
     }
   } else {
     PyObject* dict = DictOf(object);
@@ -60,6 +49,7 @@ bool Record::Holds() const {
   for (const PyObject* dict : {watched[Plan::kDirty], watched[Plan::kChanges]}) {
     if (dict != nullptr && reinterpret_cast<const PyDictObject*>(dict)->ma_used != 0) return false;
   }
+  if (values.dict != nullptr && VersionOf(values.dict) != values.version) return false;
   for (const Dict& dict : dicts) {
     if (VersionOf(dict.dict) != dict.version) return false;
   }
@@ -154,7 +144,7 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   }
   if (plan.control) {
     PyObject* reported = made.watched[Plan::kReported];
-    if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_own ||
+    if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_pure ||
         reported == nullptr || PySet_CheckExact(reported) == 0 || PySet_GET_SIZE(reported) != 0 ||
         plan.before_update_safe.Read(plan.layout, object) != nullptr ||
         plan.is_isolated.Read(plan.layout, object) != nullptr) {
@@ -168,7 +158,13 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   }
   const auto current = [&](PyObject* name) -> PyObject* {
     const Field* field = plan.Find(name);
-    return field != nullptr ? plan.Get(*field, object) : nullptr;
+    if (field == nullptr || field->skip) return nullptr;
+    if (field->prop && made.values.dict == nullptr) {
+      PyObject* values = plan.values.Read(plan.layout, object);
+      if (values == nullptr || PyDict_CheckExact(values) == 0) return nullptr;
+      made.values = {values, VersionOf(values)};
+    }
+    return plan.Get(*field, object);
   };
   PyObject *name = nullptr, *snapshot = nullptr;
   Py_ssize_t position = 0;
@@ -263,24 +259,9 @@ Record* RootRecord(PyObject* root) {
     found->second.alive = std::move(weak);
     found->second.record = std::make_unique<Record>(root);
   }
-  found->second.top = TopOf(root);
   found->second.used = ++g_uses;
   return found->second.record.get();
 }
-
-void ForgetOthers(PyObject* root) {
-  if (g_roots.size() < 2) return;
-  PyObject* top = TopOf(root);
-  for (auto it = g_roots.begin(); it != g_roots.end();) {
-    it = it->first != root && it->second.top == top ? g_roots.erase(it) : std::next(it);
-  }
-}
-
-void ForgetRoot(PyObject* root) {
-  if (!g_roots.empty()) g_roots.erase(root);
-}
-
-void ForgetAllRoots() { g_roots.clear(); }
 
 #else
 
@@ -289,10 +270,24 @@ Renewal::Renewal(Record& old) : old_(old) {}
 Record& Renewal::Child(PyObject*) { return old_; }
 void Renewal::Finish(const Plan&, PyObject*, bool) {}
 Record* RootRecord(PyObject*) { return nullptr; }
-void ForgetOthers(PyObject*) {}
-void ForgetRoot(PyObject*) {}
-void ForgetAllRoots() {}
 
 #endif
+
+void ForgetOthers(PyObject* root) {
+  if (g_roots.size() < 2) return;
+  const auto is_page = [](PyObject* object) { return Py_TYPE(object) == g_flet.page; };
+  const bool page = is_page(root);
+  for (auto it = g_roots.begin(); it != g_roots.end();) {
+    const bool alive = PyWeakref_GetObject(it->second.alive.get()) == it->first;
+    it = it->first == root || (page && alive && is_page(it->first)) ? std::next(it)
+                                                                    : g_roots.erase(it);
+  }
+}
+
+void ForgetRoot(PyObject* root) {
+  if (!g_roots.empty()) g_roots.erase(root);
+}
+
+void ForgetAllRoots() { g_roots.clear(); }
 
 }  // namespace fletbridge::accelerate

@@ -2,9 +2,10 @@
 // send: one record for each control, so that what has not changed is known by looking at memory,
 // without its dictionaries.
 //
-// A record holds addresses, no references: it must not keep alive what an app has let go. They are
-// sound because each child is held by its parent's snapshots, which change in a comparison alone,
-// and a comparison takes the records of what it removes away.
+// A record holds addresses, no references: it must not keep alive what an app has let go. An
+// address is used only after what holds it was seen to be as it was: the instance's own attributes,
+// the version of a dictionary, the items of a list. So a node is looked at after its parent, whose
+// lists hold it.
 #pragma once
 
 #include <memory>
@@ -36,6 +37,7 @@ struct Record {
   bool valid = false;
   bool closed = false;  // Flet does not look at its children from here
   Dict own;             // of an instance that has a dictionary
+  Dict values;          // `_values`, where it holds children
   std::vector<PyObject*> watched;
   std::vector<Dict> dicts;
   std::vector<Group> groups;

@@ -115,21 +115,27 @@ bool SamePointers(PyObject* left, PyObject* right) {
   return size == 0 || std::equal(a, a + size, b);
 }
 
-bool HasAttribute(PyObject* object, PyObject* name) {
-  return static_cast<bool>(Attribute(object, name));
+// Whether two dictionaries have the same keys and plain values that are equal.
+bool HoldSame(PyObject* src, PyObject* dst) {
+  if (PyDict_CheckExact(src) == 0 || PyDict_CheckExact(dst) == 0 ||
+      PyDict_GET_SIZE(src) != PyDict_GET_SIZE(dst)) {
+    return false;
+  }
+  PyObject *key = nullptr, *value = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(src, &position, &key, &value) != 0) {
+    if (PyUnicode_CheckExact(key) == 0) return false;
+    PyObject* other = Item(dst, key);
+    if (other == nullptr || !IsPlainScalar(value) || Py_TYPE(value) != Py_TYPE(other) ||
+        Differ(value, other)) {
+      return false;
+    }
+  }
+  return true;
 }
 
-// Snapshots of lists, as _update_list_snapshot() keeps them.
-void UpdateList(PyObject* snapshots, PyObject* key, PyObject* value) {
-  PyObject* snapshot = Item(snapshots, key);
-  if (snapshot == nullptr || PyList_CheckExact(snapshot) == 0) {
-    const Ref copy = Ref::Checked(PyList_GetSlice(value, 0, PyList_GET_SIZE(value)));
-    Check(PyDict_SetItem(snapshots, key, copy.get()));
-    return;
-  }
-  if (SamePointers(snapshot, value)) return;
-  const Ref kept = Ref::Share(snapshot);
-  Check(PyList_SetSlice(kept.get(), 0, PyList_GET_SIZE(kept.get()), value));
+bool HasAttribute(PyObject* object, PyObject* name) {
+  return static_cast<bool>(Attribute(object, name));
 }
 
 void UpdateDict(PyObject* snapshots, PyObject* key, PyObject* value) {
@@ -221,7 +227,11 @@ bool Walk::IsControl(PyObject* object) {
 }
 
 Ref Walk::KeyOf(PyObject* item) {
-  if (IsControl(item)) return Ref::Checked(PyObject_GetAttr(item, g_names.i));
+  if (IsControl(item)) {
+    const Plan& plan = PlanOf(Py_TYPE(item));
+    PyObject* number = plan.native ? plan.i.Read(plan.layout, item) : nullptr;
+    return number != nullptr ? Ref::Share(number) : Ref::Checked(PyObject_GetAttr(item, g_names.i));
+  }
   return Ref::Checked(PyUnicode_FromFormat("%zu", reinterpret_cast<std::size_t>(item)));
 }
 
@@ -297,6 +307,20 @@ void Walk::DataclassRemoved(PyObject* item) {
   }
 }
 
+// Snapshots of lists, as _update_list_snapshot() keeps them.
+void Walk::UpdateList(PyObject* snapshots, PyObject* key, PyObject* value) {
+  PyObject* snapshot = Item(snapshots, key);
+  if (snapshot == nullptr || PyList_CheckExact(snapshot) == 0) {
+    const Ref copy = Ref::Checked(PyList_GetSlice(value, 0, PyList_GET_SIZE(value)));
+    Check(PyDict_SetItem(snapshots, key, copy.get()));
+    return;
+  }
+  if (SamePointers(snapshot, value)) return;
+  const Ref kept = Ref::Share(snapshot);
+  kept_.push_back(Ref::Checked(PyList_AsTuple(snapshot)));
+  Check(PyList_SetSlice(kept.get(), 0, PyList_GET_SIZE(kept.get()), value));
+}
+
 // --- hooks ---
 
 void Walk::RunHook(const Plan& plan, PyObject* object) {
@@ -331,20 +355,20 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
       const Ref result = value ? Ref::Own(PyObject_CallFunctionObjArgs(
                                      rule.check, object, rule.field.name, value.get(), nullptr))
                                : Ref();
-      if (!rule.own) ++g_epoch;
+      if (!rule.pure) ++g_epoch;
       if (!result) {
         good = false;
         break;
       }
-      if (!rule.own) {
+      if (!rule.pure) {
         values = plan.values.Read(plan.layout, object);
         if (values == nullptr || PyDict_CheckExact(values) == 0) throw PythonError();
       }
     }
-    for (PyObject* rule : plan.class_rules) {
+    for (const auto& [check, pure] : plan.class_rules) {
       if (!good) break;
-      const Ref result = Ref::Own(PyObject_CallOneArg(rule, object));
-      ++g_epoch;
+      const Ref result = Ref::Own(PyObject_CallOneArg(check, object));
+      if (!pure) ++g_epoch;
       good = static_cast<bool>(result);
     }
     if (good) return;
@@ -416,7 +440,9 @@ bool Walk::HoldsControl(PyObject* value) {
 bool Walk::SameComponent(PyObject* src, PyObject* dst) {
   // getattr(x, "_c", None) == "C" on both sides: components alone.
   const auto is_component = [](PyObject* object) {
-    const Ref kind = Attribute(object, g_names.c);
+    const Plan& plan = PlanOf(Py_TYPE(object));
+    PyObject* held = plan.native ? plan.c.Read(plan.layout, object) : nullptr;
+    const Ref kind = held != nullptr ? Ref::Share(held) : Attribute(object, g_names.c);
     return kind && PyUnicode_Check(kind.get()) != 0 &&
            PyUnicode_CompareWithASCIIString(kind.get(), "C") == 0;
   };
@@ -448,6 +474,20 @@ class Recursion {
   Recursion& operator=(const Recursion&) = delete;
   ~Recursion() { Py_LeaveRecursiveCall(); }
 };
+
+// For a while, no record is made of what is compared.
+class WithoutRecords {
+ public:
+  explicit WithoutRecords(Renewal*& place) : place_(place), above_(std::exchange(place, nullptr)) {}
+  WithoutRecords(const WithoutRecords&) = delete;
+  WithoutRecords& operator=(const WithoutRecords&) = delete;
+  ~WithoutRecords() { place_ = above_; }
+
+ private:
+  Renewal*& place_;
+  Renewal* above_;
+};
+
 }  // namespace
 
 void Walk::CompareDataclasses(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
@@ -473,12 +513,7 @@ void Walk::CompareDataclasses(PyObject* parent, const Path& path, PyObject* src,
     if (Truth(different.get())) return;
   }
   if (frozen) {
-    Renewal* const above = std::exchange(renewal_, nullptr);
-    struct Restore {
-      Renewal*& place;
-      Renewal* value;
-      ~Restore() { place = value; }
-    } restore{renewal_, above};
+    const WithoutRecords without(renewal_);
     ++g_counters.nodes;
     Frozen(parent, path, plan, src, dst);
   } else if (renewal_ != nullptr) {
@@ -501,7 +536,9 @@ void Walk::CompareRoot(PyObject* parent, const Path& path, PyObject* root) {
 void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single) {
   if (record.Holds()) {
     ++g_counters.nodes;
-    if (!record.closed && !record.groups.empty()) VisitChildren(record, parent, path);
+    // What asks for more than the node itself is asked again.
+    if (record.plan->control && !record.plan->rules_own) Validate(*record.plan, record.object);
+    if (!record.closed && !record.groups.empty()) VisitChildren(record, path);
     return;
   }
   const Ref dst = Ref::Share(record.object);
@@ -522,9 +559,10 @@ void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single
   if (!plan.native) return;
   // From an isolated control Flet does not go on, unless it began there.
   bool closed = false;
-  if (plan.control && dst.get() != dst_doc_.get() && IsIsolated(dst.get())) {
-    if (plan.type == Py_TYPE(dst_doc_.get())) return;
-    closed = true;
+  if (plan.control && plan.isolated_known && dst.get() != dst_doc_.get()) {
+    PyObject* isolated = plan.isolated.Read(plan.layout, dst.get());
+    closed = isolated != nullptr && isolated != Py_False;
+    if (closed && plan.type == Py_TYPE(dst_doc_.get())) return;
   }
   renewal.Finish(plan, dst.get(), closed);
 }
@@ -561,6 +599,18 @@ class Walk::Rest {
     return held != nullptr ? Ref::Share(held) : Ref::Checked(PyObject_GetAttr(dst_, name));
   }
 
+  void CompareList(PyObject* name, PyObject* old, PyObject* lists) {
+    const Ref value = Value(name);
+    if (PyList_CheckExact(value.get()) != 0 && PyList_CheckExact(old) != 0 &&
+        PyList_GET_SIZE(old) != 0 && PyList_GET_SIZE(value.get()) != 0) {
+      walk_.CompareLists(dst_, Path(path_, name), old, value.get(), false);
+    } else {
+      if (PyList_Check(value.get()) == 0) Check(PyDict_DelItem(lists, name));
+      walk_.CompareValues(dst_, path_, name, old, value.get(), false);
+    }
+    if (PyList_Check(value.get()) != 0) walk_.UpdateList(lists, name, value.get());
+  }
+
   void Run(const Entries& old_lists, Ref& lists, Ref& dicts, Ref& classes, PyObject* dirty,
            bool snapshots) {
     const Entries old_dicts(dicts.get());
@@ -577,11 +627,18 @@ class Walk::Rest {
       if (PyDict_Check(value.get()) != 0) UpdateDict(dicts.get(), name, value.get());
     }
 
+    RunClasses(0, old_lists, &old_dicts, lists, dicts, classes, dirty, snapshots);
+  }
+
+  // From the `first` of the single ones on.
+  void RunClasses(Py_ssize_t first, const Entries& old_lists, const Entries* old_dicts, Ref& lists,
+                  Ref& dicts, Ref& classes, PyObject* dirty, bool snapshots) {
     const Entries old_classes(classes.get());
-    for (Py_ssize_t i = 0; i < old_classes.size(); ++i) {
+    for (Py_ssize_t i = first; i < old_classes.size(); ++i) {
       PyObject* name = old_classes.key(i);
       PyObject* old = old_classes.value(i);
       const Ref value = Value(name);
+      if (value.get() != old) walk_.kept_.push_back(Ref::Share(old));
       if (PyType_Check(value.get()) != 0 || !IsDataclass(value.get())) {
         Check(PyDict_DelItem(classes.get(), name));
       } else if (Item(classes.get(), name) != value.get()) {
@@ -597,8 +654,8 @@ class Walk::Rest {
       PyObject* found = last.Get(field, dst_);
       if (found != nullptr && IsPlainScalar(found)) continue;
       PyObject* name = field.name;
-      if (old_lists.Has(name) || old_dicts.Has(name) || old_classes.Has(name) ||
-          (dirty != nullptr && Item(dirty, name) != nullptr) ||
+      if (old_lists.Has(name) || (old_dicts != nullptr && old_dicts->Has(name)) ||
+          old_classes.Has(name) || (dirty != nullptr && Item(dirty, name) != nullptr) ||
           (lists && Item(lists.get(), name) != nullptr) ||
           (dicts && Item(dicts.get(), name) != nullptr) ||
           (classes && Item(classes.get(), name) != nullptr)) {
@@ -613,7 +670,7 @@ class Walk::Rest {
       if (PyList_Check(value.get()) != 0) {
         if (PyObject_Length(value.get()) <= 0) continue;
         walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
-        UpdateList(keep(lists), name, value.get());
+        walk_.UpdateList(keep(lists), name, value.get());
       } else if (PyDict_Check(value.get()) != 0) {
         if (PyObject_Length(value.get()) <= 0) continue;
         walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
@@ -634,86 +691,76 @@ class Walk::Rest {
 
 // The children of a node that is as it was. Code of the app may run for each of them: from then on
 // nothing that the record says is taken as true without a look.
-void Walk::VisitChildren(Record& record, PyObject*, const Path& path) {
+void Walk::VisitChildren(Record& record, const Path& path) {
   const Recursion recursion;
   const Ref dst = Ref::Share(record.object);
   const std::shared_ptr<Plan> plan = record.plan;
-  const std::uint64_t before = g_epoch;
-  std::size_t group_number = 0;
-  bool touched = false;
-  for (; group_number < record.groups.size(); ++group_number) {
-    Record::Group& group = record.groups[group_number];
+  std::uint64_t seen = g_epoch;
+  std::size_t next = 0;
+  Py_ssize_t singles = 0;
+  const auto holds = [&] {
+    if (g_epoch == seen) return true;
+    seen = g_epoch;
+    return record.Holds();
+  };
+  for (; next < record.groups.size() && holds(); ++next) {
+    Record::Group& group = record.groups[next];
     const Path field(path, group.name);
     if (group.list == nullptr) {
-      if (touched) break;
+      ++singles;
       Visit(*group.records.front(), dst.get(), field, true);
-      touched = g_epoch != before;
-      if (touched) {
-        ++group_number;
-        break;
-      }
       continue;
-    }
-    if (touched) {
-      // A list that came behind: whatever it is now.
-      break;
     }
     const Ref list = Ref::Share(group.list);
     for (std::size_t i = 0; i < group.records.size(); ++i) {
-      Record* child = group.records[i].get();
+      std::unique_ptr<Record>& child = group.records[i];
       if (child == nullptr) continue;
-      if (touched) {
-        const auto at = static_cast<Py_ssize_t>(i);
-        if (at >= PyList_GET_SIZE(list.get())) break;
-        const Ref item = Ref::Share(PyList_GET_ITEM(list.get(), at));
-        if (item.get() == child->object) {
-          Visit(*child, dst.get(), Path(field, at), false);
-        } else if (IsDataclass(item.get())) {
-          Renewal* const above = std::exchange(renewal_, nullptr);
-          CompareNode(dst.get(), Path(field, at), item.get());
-          renewal_ = above;
-        }
+      const auto at = static_cast<Py_ssize_t>(i);
+      const Path place(field, at);
+      if (g_epoch == seen) {
+        Visit(*child, dst.get(), place, false);
         continue;
       }
-      Visit(*child, dst.get(), Path(field, static_cast<Py_ssize_t>(i)), false);
-      touched = g_epoch != before;
+      if (at >= PyList_GET_SIZE(list.get())) break;
+      const Ref item = Ref::Share(PyList_GET_ITEM(list.get(), at));
+      if (item.get() == child->object) {
+        Visit(*child, dst.get(), place, false);
+      } else if (IsDataclass(item.get())) {
+        child = nullptr;
+        record.valid = false;
+        const WithoutRecords without(renewal_);
+        CompareDataclasses(dst.get(), place, item.get(), item.get(), false);
+      }
     }
-    if (touched) {
+    if (g_epoch != seen) {
       const Ref lists = Attribute(dst.get(), g_names.prev_lists);
-      if (lists && PyDict_CheckExact(lists.get()) != 0)
+      if (lists && PyDict_CheckExact(lists.get()) != 0) {
         UpdateList(lists.get(), group.name, list.get());
+      }
     }
   }
-  if (!touched) return;
+  if (next == record.groups.size() && holds()) return;
 
-  // On from here as for a node that has changed, without records.
-  record.valid = record.Holds();
-  Renewal* const above = std::exchange(renewal_, nullptr);
-  struct Restore {
-    Renewal*& place;
-    Renewal* value;
-    ~Restore() { place = value; }
-  } restore{renewal_, above};
+  // On from here as for a node that has changed, and without what the records say.
+  record.valid = false;
+  record.groups.resize(next);
+  const WithoutRecords without(renewal_);
   const Plan& now = PlanOf(Py_TYPE(dst.get()));
   const Plan& known = now.native ? now : *plan;
   Ref lists = Ref::Share(known.prev_lists.Read(known.layout, dst.get()));
   Ref dicts = Ref::Share(known.prev_dicts.Read(known.layout, dst.get()));
   Ref classes = Ref::Share(known.prev_classes.Read(known.layout, dst.get()));
-  if (record.valid && group_number >= record.groups.size()) return;
+  const bool snapshots = lists || dicts || classes;
   Rest rest(*this, path, dst.get(), known);
   const Entries old_lists(lists.get());
-  for (; group_number < record.groups.size() && record.groups[group_number].list != nullptr;
-       ++group_number) {
-    PyObject* name = record.groups[group_number].name;
-    PyObject* old = lists ? Item(lists.get(), name) : nullptr;
-    if (old == nullptr) continue;
-    const Ref held = Ref::Share(old);
-    const Ref value = rest.Value(name);
-    if (PyList_Check(value.get()) == 0) Check(PyDict_DelItem(lists.get(), name));
-    CompareValues(dst.get(), path, name, held.get(), value.get(), false);
-    if (PyList_Check(value.get()) != 0) UpdateList(lists.get(), name, value.get());
+  if (singles != 0) {
+    rest.RunClasses(singles, old_lists, nullptr, lists, dicts, classes, nullptr, snapshots);
+    return;
   }
-  rest.Run(old_lists, lists, dicts, classes, nullptr, lists || dicts || classes);
+  for (Py_ssize_t i = static_cast<Py_ssize_t>(next); i < old_lists.size(); ++i) {
+    rest.CompareList(old_lists.key(i), old_lists.value(i), lists.get());
+  }
+  rest.Run(old_lists, lists, dicts, classes, nullptr, snapshots);
 }
 
 void Walk::InPlace(const Path& path, PyObject* dst) {
@@ -751,15 +798,7 @@ void Walk::InPlace(const Path& path, PyObject* dst) {
   for (Py_ssize_t i = 0; i < old_lists.size(); ++i) {
     PyObject* name = old_lists.key(i);
     PyObject* old = old_lists.value(i);
-    const Ref value = rest.Value(name);
-    if (PyList_CheckExact(value.get()) != 0 && PyList_CheckExact(old) != 0 &&
-        PyList_GET_SIZE(old) != 0 && PyList_GET_SIZE(value.get()) != 0) {
-      CompareLists(dst, Path(path, name), old, value.get(), false);
-    } else {
-      if (PyList_Check(value.get()) == 0) Check(PyDict_DelItem(lists.get(), name));
-      CompareValues(dst, path, name, old, value.get(), false);
-    }
-    if (PyList_Check(value.get()) != 0) UpdateList(lists.get(), name, value.get());
+    rest.CompareList(name, old, lists.get());
   }
   rest.Run(old_lists, lists, dicts, classes, is_dirty ? dirty.get() : nullptr, snapshots);
 }
@@ -828,6 +867,7 @@ void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObj
 
 void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                         bool frozen) {
+  if (HoldSame(src, dst)) return;
   const Ref list = path.List();
   CallForeign(g_originals.compare_dicts, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
@@ -975,16 +1015,35 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
   CallForeign(g_originals.compare_lists, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
 
+// dst._migrate_state(src)
+void Walk::MigrateState(const Plan& plan, PyObject* dst, PyObject* src) {
+  PyObject* number = plan.i.Read(plan.layout, src);
+  if (plan.migrate_known && plan.migrate_state.Read(plan.layout, dst) == nullptr &&
+      number != nullptr) {
+    Check(PyObject_SetAttr(dst, g_names.i, Ref::Share(number).get()));
+    const Ref data = Ref::Checked(PyObject_GetAttr(dst, g_names.data));
+    if (data.get() == Py_None) {
+      const Ref old = Ref::Checked(PyObject_GetAttr(src, g_names.data));
+      Check(PyObject_SetAttr(dst, g_names.data, old.get()));
+    }
+    return;
+  }
+  PyObject* arguments[] = {dst, src};
+  const Ref done =
+      Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
+  ++g_epoch;
+  if (!done) throw PythonError();
+}
+
 void Walk::Frozen(PyObject* parent, const Path& path, const Plan& first_plan, PyObject* src,
                   PyObject* dst) {
   if (first_plan.control) {
     if (first_plan.i.Read(first_plan.layout, src) != nullptr) {
-      PyObject* arguments[] = {dst, src};
-      const Ref done =
-          Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
-      ++g_epoch;
-      if (!done) throw PythonError();
-      if (!HasAttribute(dst, g_names.initialized)) {
+      MigrateState(first_plan, dst, src);
+      const Plan& now = PlanOf(Py_TYPE(dst));
+      const bool initialized = now.native ? now.initialized.Read(now.layout, dst) != nullptr
+                                          : HasAttribute(dst, g_names.initialized);
+      if (!initialized) {
         const Ref frozen = Attribute(dst, g_names.frozen);
         const bool restore = frozen && frozen.get() != Py_None;
         if (restore) Check(PyObject_SetAttr(dst, g_names.frozen, nullptr));

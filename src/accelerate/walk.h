@@ -55,7 +55,8 @@ class Walk {
   friend class Reconciliation;
 
   void Visit(Record& record, PyObject* parent, const Path& path, bool single);
-  void VisitChildren(Record& record, PyObject* parent, const Path& path);
+  void VisitChildren(Record& record, const Path& path);
+  void UpdateList(PyObject* snapshots, PyObject* key, PyObject* value);
   void CompareNode(PyObject* parent, const Path& path, PyObject* dst);
   void InPlace(const Path& path, PyObject* dst);
   class Rest;
@@ -67,6 +68,7 @@ class Walk {
                         bool frozen);
   void CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
   void BeforeUpdate(const Plan& plan, PyObject* object);
+  void MigrateState(const Plan& plan, PyObject* dst, PyObject* src);
   void RunHook(const Plan& plan, PyObject* object);
   void Validate(const Plan& plan, PyObject* object);
   [[nodiscard]] bool IsControl(PyObject* object);
@@ -87,6 +89,8 @@ class Walk {
   Ref root_, added_, removed_, dst_doc_;
   Renewal* renewal_ = nullptr;  // of the node whose children are compared
   PyObject* forgotten_for_ = nullptr;
+  std::vector<Ref>
+      kept_;  // what snapshots let go: its end may run code of the app, so it comes after the walk
 };
 
 // What set_up_diff() hands over: Flet's functions that ours call for what they do not know.

@@ -35,6 +35,8 @@ def accelerate(names):
     sys.modules["fletbridge.accelerate"] = package
     spec.loader.exec_module(package)
     wanted = tuple(package.TRIGGERS) if names == "all" else tuple(names.split(","))
+    if not set(wanted) <= set(package.TRIGGERS):
+        sys.exit("there is no accelerator %s" % names)
     package.switch_on(wanted)
     off = {name: why for name, why in package.state().items() if why is not None}
     if off and names != "all" or len(off) == len(wanted):
@@ -50,7 +52,9 @@ parser.add_argument("--full", action="store_true")
 parser.add_argument("--skip", default="", help="STEP.N,...: what the seed does, but for these")
 options = parser.parse_args()
 skipped = set(filter(None, options.skip.split(",")))
-package = None if options.accelerators == "none" else accelerate(options.accelerators)
+package = None
+if options.accelerators != "none" and not options.accelerators.startswith("fault:"):
+    package = accelerate(options.accelerators)
 
 # A bridge that is there but leads nowhere: Flet's other server imports it.
 bridge = types.ModuleType("dart_bridge")
@@ -60,6 +64,7 @@ sys.modules["dart_bridge"] = bridge
 
 import flet as ft  # noqa: E402
 import flet.canvas as cv  # noqa: E402
+import msgpack  # noqa: E402
 from flet.controls.base_control import BaseControl  # noqa: E402
 from flet.controls.context import _context_page  # noqa: E402
 from flet.controls.id_counter import ControlId  # noqa: E402
@@ -77,7 +82,12 @@ except ImportError:  # 0.82
     FletDartBridgeServer = None
 
 import app_classes as app  # noqa: E402
-from transcript import Dump, settled  # noqa: E402
+from transcript import Dump, attributes, settled  # noqa: E402
+
+if options.accelerators.startswith("fault:"):
+    from faults import FAULTS
+
+    FAULTS[options.accelerators[len("fault:"):]]()
 
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
@@ -381,7 +391,7 @@ class World:
                 pending += [(item, owner) for item in dict.values(value)]
             elif hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type):
                 (found.controls if isinstance(value, BaseControl) else found.others).append(value)
-                for name, item in getattr(value, "__dict__", {}).items():
+                for name, item in attributes(value).items():
                     if name[:1] != "_" or name in ("_overlay", "_dialogs", "_b"):
                         pending.append((item, value))
                 values = getattr(value, "_values", None)
@@ -403,8 +413,8 @@ class World:
                 pending += list.__iter__(value) if isinstance(value, list) else value
             elif isinstance(value, dict):
                 pending += dict.values(value)
-            elif hasattr(value, "__dict__") and not isinstance(value, type):
-                pending += [item for name, item in vars(value).items() if name != "_parent" and name[:2] != "__"]
+            elif hasattr(type(value), "__dataclass_fields__"):
+                pending += [item for name, item in attributes(value).items() if name != "_parent" and name[:2] != "__"]
         return False
 
     # What is done to it. Each takes the survey; what it raises is told.
@@ -868,7 +878,7 @@ class World:
     def told(self, step, last):
         """The transcript of the step that was made last."""
         gc.collect()
-        lines = list(log) + ["packet %s" % packet.hex() for packet in sent]
+        lines = list(log) + list(map(told_packet, sent))
         del log[:], sent[:]
         if not options.full and (self.seed + step) % 3 and step != last:
             return "\n".join(lines)  # the state is told at every third step; with --full at each
@@ -876,7 +886,15 @@ class World:
         roots = [("page", self.page), ("index", [(key, index.get(key)) for key in list(index.keys())])]
         roots.append(("alive", "".join("0" if made() is None else "1" for made in self.made)))
         roots.append(("kept", self.kept))
-        return "\n".join(lines) + "\n" + Dump(roots).text()
+        return "\n".join(lines) + "\n" + Dump(roots, self.seed % 4 == 3).text()
+
+
+def told_packet(packet):
+    if b"Traceback (most recent call last)" in packet and b"\x92\x06" in packet[:8]:
+        # What Flet tells of an error says the frames of Python, and what is native has none.
+        body = msgpack.unpackb(packet[packet.index(b"\x92\x06"):])
+        return "packet of an error: %s" % settled(repr(body).partition("Traceback")[0])
+    return "packet %s" % packet.hex()
 
 
 def main():
@@ -888,7 +906,8 @@ def main():
     gc.freeze()
     for seed in range(int(first), int(last or first) + 1):
         world = World(seed)
-        steps = options.steps or world.rng.choice((10, 20, 40, 80))
+        steps = world.rng.choice((10, 20, 40, 80))
+        steps = options.steps or steps
         for step in range(steps + 1):
             if step:
                 world.attempt(world.step, step)

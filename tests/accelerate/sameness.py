@@ -107,6 +107,27 @@ def shrink(options, seed, step):
     return ",".join(skip)
 
 
+def tell(options, difference, failures):
+    """Prints the first difference of a run, as small as it is wanted."""
+    if failures:
+        print("\n".join(failures))
+    if difference is None:
+        return
+    seed, step = difference
+    found = explain(options, seed, max(step, 1))
+    if found is None:
+        print("seed %d step %d differs, but not in a process of its own" % difference, flush=True)
+        return
+    print("A DIFFERENCE: --seeds %d --steps %d" % (seed, step))
+    print(found[1], flush=True)
+    if options.shrink:
+        skip = shrink(options, seed, step)
+        print("without --skip %s:" % skip)
+        print(explain(options, seed, step, skip)[1])
+        print("%s -B %s --seeds %d --steps %d --skip %s --full --accelerators %s" % (
+            options.python, PAGES, seed, step, skip or "''", options.names), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", default=sys.executable)
@@ -117,20 +138,21 @@ def main():
     parser.add_argument("--names", default="all", help="the accelerators")
     parser.add_argument("--reference", default="none", help="what they are compared with")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="pairs of processes at once")
+    parser.add_argument("--keep-going", type=int, default=0, help="end after this many differences, not after the first")
     parser.add_argument("--shrink", action="store_true", help="leave out what the difference does not need")
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     first, last = int(first), int(last or first)
     if options.count:
         last = first + 10**7
-    began, steps, told = time.monotonic(), 0, 0
+    began, steps, told, found = time.monotonic(), 0, 0, 0
     more = ["--steps", str(options.steps)] if options.steps else []
 
     def run(start_seed):
         seeds = "%d-%d" % (start_seed, min(start_seed + CHUNK - 1, last))
         return both(options, seeds, *more)
 
-    pool = ThreadPoolExecutor(options.jobs)
+    pool = ThreadPoolExecutor(options.jobs)  # a difference ends the process, and what waits with it
     starts = iter(range(first, last + 1, CHUNK))
     waiting = [pool.submit(run, begin) for begin in itertools.islice(starts, options.jobs)]
     while waiting:
@@ -138,25 +160,10 @@ def main():
         steps += texts[0].count("\n")
         difference = first_difference(texts)
         if difference or failures:
-            for other in waiting:
-                other.cancel()
-            print("\n".join(failures))
-            if difference is None:
+            tell(options, difference, failures)
+            found += 1
+            if found > options.keep_going:
                 return 1
-            seed, step = difference
-            found = explain(options, seed, max(step, 1))
-            if found is None:
-                print("seed %d step %d differs, but not in a process of its own" % difference)
-                return 1
-            print("A DIFFERENCE: --seeds %d --steps %d" % (seed, step))
-            print(found[1])
-            if options.shrink:
-                skip = shrink(options, seed, step)
-                print("without --skip %s:" % skip)
-                print(explain(options, seed, step, skip)[1])
-                print("%s -B %s --seeds %d --steps %d --skip %s --full --accelerators %s" % (
-                    options.python, PAGES, seed, step, skip or "''", options.names))
-            return 1
         if time.monotonic() - told > 60:
             told = time.monotonic()
             print("%d steps, no difference, %.0f s" % (steps, told - began), flush=True)
@@ -165,8 +172,8 @@ def main():
         begin = next(starts, None)
         if begin is not None:
             waiting.append(pool.submit(run, begin))
-    for other in waiting:
-        other.cancel()
+    if found:
+        return 1
     print("%d steps of seeds from %d, no difference between %s and %s, %.0f s" % (
         steps, first, options.reference, options.names, time.monotonic() - began))
     return 0

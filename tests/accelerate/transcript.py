@@ -12,15 +12,46 @@ ORDERED = ("_values", "_dirty", "__changes", "__prev_lists", "__prev_dicts", "__
 SCALARS = frozenset((int, str, bytes, bool, float, complex, type(None)))
 
 
+# Beside the declared fields. One asks by name: an instance whose __dict__ has been asked for is kept in another way
+# from then on, and an accelerator may read the two in two ways.
+HOOKS = ("before_update", "build", "did_mount", "will_unmount", "is_isolated", "_before_update_safe", "_notify")
+KEPT = ORDERED + ("_parent", "_frozen", "_initialized", "_isolated", "_i", "_c", "_stale", "_b", "_state",
+                  "__reported_validation_errors", "__deprecated_validation_warnings", "_lock")
+NAMES = {}  # class -> what to ask its instances for
+MISSING = object()
+
+
+def attributes(value):
+    """What an instance of a dataclass holds, without its __dict__: name -> value."""
+    kind = type(value)
+    names = NAMES.get(kind)
+    if names is None:
+        props = getattr(kind, "_prop_defaults", ())
+        # An InitVar is no field of the instance.
+        fields = [field.name for field in kind.__dataclass_fields__.values() if field._field_type.name == "_FIELD"]
+        names = NAMES[kind] = sorted({*KEPT, *(name for name in fields if name not in props)})
+    found = {}
+    for name in names:
+        item = getattr(value, name, MISSING)
+        if item is not MISSING:
+            found[name] = item
+    for name in HOOKS:
+        item = getattr(value, name, None)
+        if item is not None and getattr(item, "__func__", None) is not getattr(kind, name, None):
+            found[name] = item
+    return found
+
+
 def settled(text):
     """A message without addresses."""
     return re.sub(r"\b0x[0-9a-f]{6,}|\b\d{12,}\b", "ADDRESS", text)
 
 
 class Dump:
-    """The state reachable from `roots`: (label, object) pairs."""
+    """The state reachable from `roots`: (label, object) pairs. `opened`: through __dict__."""
 
-    def __init__(self, roots):
+    def __init__(self, roots, opened):
+        self._opened = opened
         self._number = {}
         self._keep = []  # a number is an object's own as long as the object lives
         self._pending = []
@@ -61,12 +92,12 @@ class Dump:
         if isinstance(value, dict):
             self.lines.append("%s: {%s}" % (mine, self._items(value)))
             return
-        attributes = getattr(value, "__dict__", None)
-        if attributes is None:
-            attributes = {name: getattr(value, name, None) for name in getattr(value, "__slots__", ())}
-        parts = ["%s %s(%s):" % (mine, type(value).__qualname__, attributes.get("_i", ""))]
-        for name in sorted(attributes):
-            item = attributes[name]
+        held = getattr(value, "__dict__", None) if self._opened else None
+        if held is None:
+            held = attributes(value)
+        parts = ["%s %s(%s):" % (mine, type(value).__qualname__, held.get("_i", ""))]
+        for name in sorted(held):
+            item = held[name]
             kind = type(item)
             if kind in SCALARS:
                 parts.append("%s=%r" % (name, item))
