@@ -14,6 +14,7 @@ TRIGGERS = {
 }
 
 _state = {}  # accelerator -> None where it is on, else why it is not
+_verify = None  # the module, where each result is compared with that of Flet's own code
 
 
 def state():
@@ -28,7 +29,15 @@ def counters():
         from . import _native
     except ImportError:
         return {}
-    return _native.counters()
+    counted = _native.counters()
+    if _verify is not None:
+        counted.update(_verify.counted)
+    return counted
+
+
+def differences():
+    """What the native part did otherwise than Flet's own code, a line each: the first hundred. Only with `verify`."""
+    return _verify.differences() if _verify is not None else []
 
 
 def apply(name):
@@ -49,15 +58,24 @@ def apply(name):
         part = import_module("." + name, __name__)
         why = identity.obstacle(name, part.RELIES)
         if why is None:
-            part.apply(native)
+            if _verify is not None:
+                _verify.apply(name, part, native)
+            else:
+                part.apply(native)
         _state[name] = why
     except Exception as error:
         _state[name] = "%s: %s" % (type(error).__name__, error)
 
 
-def switch_on(names=tuple(TRIGGERS), after_import=None):
+def switch_on(names=tuple(TRIGGERS), after_import=None, verify=False):
     """Puts the named accelerators in their places. `after_import(module, function)` has a function called once
-    that module has been imported; without it they are imported now."""
+    that module has been imported; without it they are imported now. `verify`: Flet's own code does everything too,
+    its answers are used, and differences() tells where the native ones were others."""
+    global _verify
+    if verify:
+        from importlib import import_module
+
+        _verify = import_module(".verify", __name__)  # `from . import` would need the package above it
     if after_import is not None:
         for name in names:
             after_import(TRIGGERS[name], lambda module, name=name: apply(name))
