@@ -103,7 +103,8 @@ std::string ToJson(const RunReport& report) {
         {"p50", Microseconds(report.latency.p50)},
         {"p90", Microseconds(report.latency.p90)},
         {"p99", Microseconds(report.latency.p99)},
-        {"max", Microseconds(report.latency.max)}}},
+        {"max", Microseconds(report.latency.max)},
+        {"unclear", report.latency_unclear}}},
       {"exit", {{"code", OrNull(report.exit.code)}, {"reason", OrNull(report.exit.reason)}}},
   };
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -53,7 +53,8 @@ struct RunReport {
   struct {
     Packets to_app, to_ui;
   } packets;
-  Percentiles latency;  // of nanoseconds
+  Percentiles latency;                // of nanoseconds
+  std::uint64_t latency_unclear = 0;  // inputs whose answer nobody can tell
   struct {
     std::optional<int> code;
     std::string reason;

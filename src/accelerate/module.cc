@@ -1,7 +1,14 @@
 // fletbridge.accelerate._native: what python/fletbridge/accelerate puts in the place of Flet's
 // functions.
+#include "src/accelerate/collecting.h"
+#include "src/accelerate/creation.h"
 #include "src/accelerate/diff.h"
+#include "src/accelerate/encoding.h"
+#include "src/accelerate/events.h"
 #include "src/accelerate/function.h"
+#include "src/accelerate/mounting.h"
+#include "src/accelerate/scan.h"
+#include "src/accelerate/switching.h"
 
 namespace fletbridge::accelerate {
 namespace {
@@ -18,7 +25,12 @@ PyMethodDef g_methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-int Execute(PyObject* module) { return AddDiff(module) ? 0 : -1; }
+int Execute(PyObject* module) {
+  return AddCollecting(module) && AddDiff(module) && AddCreation(module) && AddEncoding(module) &&
+                 AddEvents(module) && AddMounting(module) && AddScan(module) && AddSwitching(module)
+             ? 0
+             : -1;
+}
 
 PyModuleDef_Slot g_module_slots[] = {
     {Py_mod_exec, reinterpret_cast<void*>(Execute)},

@@ -182,11 +182,11 @@ void ReadHooks(Plan& plan) {
       made.push_back(condition);
     }
   }
-  plan.rules_own = true;
+  plan.rules_own = plan.rules_pure = true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(rules); ++i) {
     PyObject *name = nullptr, *check = nullptr;
-    int own = 0, passes = 0;
-    if (PyArg_ParseTuple(PyTuple_GET_ITEM(rules, i), "OOpp", &name, &check, &own, &passes) == 0) {
+    int kind = 0, passes = 0;
+    if (PyArg_ParseTuple(PyTuple_GET_ITEM(rules, i), "OOip", &name, &check, &kind, &passes) == 0) {
       throw PythonError();
     }
     PyObject* interned = Py_NewRef(name);
@@ -195,14 +195,22 @@ void ReadHooks(Plan& plan) {
     const Field* field = plan.Find(interned);
     rule.field = field != nullptr ? *field : MakeField(plan, interned);
     rule.check = Py_NewRef(check);
-    rule.own = own != 0 && rule.field.prop;
+    rule.own = kind == 2 && rule.field.prop;
+    rule.pure = kind != 0;
     rule.default_passes = passes != 0 && rule.field.prop;
     plan.rules_own = plan.rules_own && rule.own;
+    plan.rules_pure = plan.rules_pure && rule.pure;
     plan.rules.push_back(rule);
   }
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(class_rules); ++i) {
-    plan.class_rules.push_back(Py_NewRef(PyTuple_GET_ITEM(class_rules, i)));
+    PyObject* check = nullptr;
+    int pure = 0;
+    if (PyArg_ParseTuple(PyTuple_GET_ITEM(class_rules, i), "Op", &check, &pure) == 0) {
+      throw PythonError();
+    }
+    plan.class_rules.emplace_back(Py_NewRef(check), pure != 0);
     plan.rules_own = false;
+    plan.rules_pure = plan.rules_pure && pure != 0;
   }
 }
 
@@ -268,13 +276,16 @@ std::shared_ptr<Plan> Make(PyTypeObject* type) {
       {&made.initialized, g_names.initialized},
       {&made.notify, g_names.notify},
       {&made.i, g_names.i},
+      {&made.c, g_names.c},
       {&made.fn, g_names.fn},
       {&made.data, g_names.data},
       {&made.before_update, g_names.before_update},
       {&made.before_update_safe, g_names.before_update_safe},
       {&made.is_isolated, g_names.is_isolated},
       {&made.build, g_names.build},
-      {&made.migrate_state, g_names.migrate_state}};
+      {&made.migrate_state, g_names.migrate_state},
+      {&made.did_mount, g_names.did_mount},
+      {&made.will_unmount, g_names.will_unmount}};
   for (const auto& [slot, name] : slots) *slot = Slot(name);
   if (plan->control) {
     plan->isolated_known = Lookup(type, g_names.is_isolated) == g_flet.is_isolated;
@@ -344,6 +355,8 @@ bool MakeNames() {
       {&g_names.is_isolated, "is_isolated"},
       {&g_names.build, "build"},
       {&g_names.migrate_state, "_migrate_state"},
+      {&g_names.did_mount, "did_mount"},
+      {&g_names.will_unmount, "will_unmount"},
       {&g_names.dataclass_fields, "__dataclass_fields__"},
       {&g_names.control_class, "__flet_control_cls__"},
       {&g_names.prop_defaults, "_prop_defaults"},
@@ -474,6 +487,9 @@ bool IsDataclass(PyObject* object) {
       type == &PyTuple_Type) {
     return false;
   }
+  // A class that is one counts as well.
+  if (PyType_Check(object) != 0)
+    return static_cast<bool>(Attribute(object, g_names.dataclass_fields));
   return PlanOf(type).dataclass;
 }
 

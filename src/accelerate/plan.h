@@ -15,10 +15,11 @@ namespace fletbridge::accelerate {
 struct Names {
   PyObject *frozen, *values, *dirty, *changes, *prev_lists, *prev_dicts, *prev_classes, *parent,
       *isolated, *reported, *internals, *initialized, *i, *c, *fn, *data, *key, *before_update,
-      *before_update_safe, *is_isolated, *build, *migrate_state, *dataclass_fields, *control_class,
-      *prop_defaults, *structural_fields, *event_fields, *skip, *metadata, *name, *event, *value,
-      *op, *path, *add, *remove, *replace, *move, *from, *location, *operation, *notify, *root,
-      *added, *removed, *dst_doc, *control_cls, *index_storage2, *setattr, *style;
+      *before_update_safe, *is_isolated, *build, *migrate_state, *did_mount, *will_unmount,
+      *dataclass_fields, *control_class, *prop_defaults, *structural_fields, *event_fields, *skip,
+      *metadata, *name, *event, *value, *op, *path, *add, *remove, *replace, *move, *from,
+      *location, *operation, *notify, *root, *added, *removed, *dst_doc, *control_cls,
+      *index_storage2, *setattr, *style;
 };
 extern Names g_names;
 [[nodiscard]] bool MakeNames();
@@ -71,6 +72,7 @@ struct Rule {
   Field field;
   PyObject* check = nullptr;  // check(instance, name, value)
   bool own = false;           // reads nothing but props of the instance
+  bool pure = false;          // changes nothing
   bool default_passes = false;
 };
 
@@ -101,13 +103,14 @@ struct Plan : std::enable_shared_from_this<Plan> {
   std::vector<std::vector<Condition>> quiet;  // of kKnown: one of these alternatives holds
   PyObject* quiet_internal = nullptr;         // and this is not in `_internals`
   std::vector<Rule> rules;
-  std::vector<PyObject*> class_rules;
-  bool rules_own = false;  // all of them read nothing but the instance's own props
+  std::vector<std::pair<PyObject*, bool>> class_rules;  // check(instance), pure
+  bool rules_own = false;   // all of them read nothing but the instance's own props
+  bool rules_pure = false;  // none of them changes anything
 
   Layout layout;
   Slot frozen, values, dirty, changes, prev_lists, prev_dicts, prev_classes, parent, isolated,
-      reported, internals, initialized, notify, i, fn, data, before_update, before_update_safe,
-      is_isolated, build, migrate_state;
+      reported, internals, initialized, notify, i, c, fn, data, before_update, before_update_safe,
+      is_isolated, build, migrate_state, did_mount, will_unmount;
   std::vector<Field> fields;        // as declared
   std::vector<Field> structural;    // in the order of the class's set
   std::vector<std::size_t> stored;  // of `fields`, those for the client that are no props
@@ -149,7 +152,7 @@ struct Plan : std::enable_shared_from_this<Plan> {
 // Frees what was made anew; only where no plan is in use.
 void ForgetRetiredPlans();
 
-// Whether dataclasses.is_dataclass(object), for what is not itself a class.
+// dataclasses.is_dataclass(object).
 [[nodiscard]] bool IsDataclass(PyObject* object);
 
 }  // namespace fletbridge::accelerate

@@ -1,6 +1,8 @@
 #include "src/accelerate/props.h"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "src/accelerate/plan.h"
 
@@ -17,12 +19,49 @@ PyObject* Member(PyObject* self, Py_ssize_t offset) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + offset);
 }
 
-// `_values` or `_dirty` of an instance that holds it itself, in a plain dictionary: borrowed, else
-// null.
-PyObject* HeldDict(PyObject* object, PyObject* name) {
-  const Plan& plan = PlanOf(Py_TYPE(object));
-  if (!plan.native || !plan.sparse) return nullptr;
-  PyObject* held = (name == g_names.values ? plan.values : plan.dirty).Read(plan.layout, object);
+// Where the instances of a class hold what a property needs.
+struct Shape {
+  PyTypeObject* type = nullptr;
+  Ref alive;  // a weak reference to the class
+  unsigned int version = 0;
+  bool plain = false;  // the instances hold it themselves
+  bool notifies = false;
+  Layout layout;
+  Slot values, dirty, frozen, notify;
+};
+
+bool HasVersion(const PyTypeObject* type) {
+  return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 && type->tp_version_tag != 0;
+}
+
+void Describe(PyTypeObject* type, Shape& shape) {
+  shape = Shape();
+  shape.alive = Ref::Checked(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr));
+  shape.type = type;
+  const auto absent = [&](PyObject* name) { return _PyType_Lookup(type, name) == nullptr; };
+  shape.plain = type->tp_getattro == PyObject_GenericGetAttr && absent(g_names.values) &&
+                absent(g_names.dirty) && absent(g_names.frozen) && shape.layout.SetUp(type);
+  shape.notifies = !absent(g_names.notify);
+  shape.values = Slot(g_names.values);
+  shape.dirty = Slot(g_names.dirty);
+  shape.frozen = Slot(g_names.frozen);
+  shape.notify = Slot(g_names.notify);
+  shape.version = HasVersion(type) ? type->tp_version_tag : 0;
+}
+
+// Null for what is left to Flet's code. Valid until the next call.
+const Shape* ShapeOf(PyTypeObject* type) {
+  static auto& shapes = *new std::array<Shape, 512>;
+  Shape& shape = shapes[(reinterpret_cast<std::uintptr_t>(type) >> 5) % shapes.size()];
+  if (shape.type != type || shape.version == 0 || !HasVersion(type) ||
+      shape.version != type->tp_version_tag ||
+      PyWeakref_GetObject(shape.alive.get()) != reinterpret_cast<PyObject*>(type)) {
+    Describe(type, shape);
+  }
+  return shape.plain ? &shape : nullptr;
+}
+
+PyObject* Plain(PyObject* held) {
   return held != nullptr && PyDict_CheckExact(held) != 0 ? held : nullptr;
 }
 
@@ -31,7 +70,10 @@ PyObject* Get(PyObject* self, PyObject* object, PyObject* type) {
   PyObject* unset = Member(self, g_default_offset);
   if (object != nullptr && object != Py_None && name != nullptr && unset != nullptr) {
     try {
-      if (PyObject* values = HeldDict(object, g_names.values)) {
+      const Shape* shape = ShapeOf(Py_TYPE(object));
+      PyObject* values =
+          shape != nullptr ? Plain(shape->values.Read(shape->layout, object)) : nullptr;
+      if (values != nullptr) {
         PyObject* value = Item(values, name);
         return Py_NewRef(value != nullptr ? value : unset);
       }
@@ -59,7 +101,9 @@ int Set(PyObject* self, PyObject* object, PyObject* value) {
   PyObject* unset = Member(self, g_default_offset);
   if (value == nullptr || name == nullptr || unset == nullptr) return g_set(self, object, value);
   try {
-    PyObject* values = HeldDict(object, g_names.values);
+    const Shape* shape = ShapeOf(Py_TYPE(object));
+    PyObject* values =
+        shape != nullptr ? Plain(shape->values.Read(shape->layout, object)) : nullptr;
     if (values == nullptr) return g_set(self, object, value);
     const Ref held = Ref::Share(values);
     const Ref old = Ref::Share(Item(values, name));
@@ -68,11 +112,11 @@ int Set(PyObject* self, PyObject* object, PyObject* value) {
     } else if (Equal(old.get(), value)) {
       return 0;
     }
-    const Plan& plan = PlanOf(Py_TYPE(object));
-    PyObject* dirty = HeldDict(object, g_names.dirty);
-    if (dirty == nullptr || plan.frozen.Read(plan.layout, object) != nullptr ||
-        _PyType_Lookup(Py_TYPE(object), g_names.notify) != nullptr ||
-        plan.notify.Read(plan.layout, object) != nullptr) {
+    shape = ShapeOf(Py_TYPE(object));
+    PyObject* dirty = shape != nullptr ? Plain(shape->dirty.Read(shape->layout, object)) : nullptr;
+    if (dirty == nullptr || shape->notifies ||
+        shape->frozen.Read(shape->layout, object) != nullptr ||
+        shape->notify.Read(shape->layout, object) != nullptr) {
       return g_set(self, object, value);
     }
     const Ref marks = Ref::Share(dirty);

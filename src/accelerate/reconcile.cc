@@ -279,6 +279,16 @@ void Reconciliation::Moved(Py_ssize_t from, Py_ssize_t to) {
 void Reconciliation::Remember(std::size_t which, PyObject* key, PyObject* link) {
   const Ref stores = Ref::Checked(PyObject_GetAttr(walk_.builder_, g_names.index_storage2));
   const Ref store = Ref::Checked(PySequence_GetItem(stores.get(), static_cast<Py_ssize_t>(which)));
+  // take_index() looks no further where no key of this type was ever stored.
+  static PyObject* const name = PyUnicode_InternFromString("index_storage");
+  const Ref typed_stores = Ref::Checked(PyObject_GetAttr(walk_.builder_, name));
+  const Ref typed =
+      Ref::Checked(PySequence_GetItem(typed_stores.get(), static_cast<Py_ssize_t>(which)));
+  auto* tuple = reinterpret_cast<PyObject*>(&PyTuple_Type);
+  if (Item(typed.get(), tuple) == nullptr) {
+    const Ref none = Ref::Checked(PyDict_New());
+    Check(PyDict_SetItem(typed.get(), tuple, none.get()));
+  }
   const Ref value = Ref::Checked(PyTuple_Pack(2, key, list_.get()));
   const Ref entry = Ref::Checked(PyList_New(3));
   PyList_SET_ITEM(entry.get(), 0, Py_NewRef(reinterpret_cast<PyObject*>(&PyTuple_Type)));

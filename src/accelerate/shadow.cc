@@ -7,7 +7,7 @@ namespace fletbridge::accelerate {
 namespace {
 
 // Pages and controls that are updated by themselves; the oldest goes.
-constexpr std::size_t kMostRoots = 256;
+[[maybe_unused]] constexpr std::size_t kMostRoots = 256;
 
 struct Root {
   Ref alive;  // a weak reference
@@ -15,9 +15,9 @@ struct Root {
   std::uint64_t used = 0;
 };
 auto& g_roots = *new std::unordered_map<PyObject*, Root>;
-std::uint64_t g_uses = 0;
+[[maybe_unused]] std::uint64_t g_uses = 0;
 
-bool IsScalar(PyObject* value) {
+[[maybe_unused]] bool IsScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
   return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
          value == Py_None;
@@ -144,7 +144,7 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   }
   if (plan.control) {
     PyObject* reported = made.watched[Plan::kReported];
-    if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_own ||
+    if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_pure ||
         reported == nullptr || PySet_CheckExact(reported) == 0 || PySet_GET_SIZE(reported) != 0 ||
         plan.before_update_safe.Read(plan.layout, object) != nullptr ||
         plan.is_isolated.Read(plan.layout, object) != nullptr) {

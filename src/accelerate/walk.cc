@@ -115,6 +115,25 @@ bool SamePointers(PyObject* left, PyObject* right) {
   return size == 0 || std::equal(a, a + size, b);
 }
 
+// Whether two dictionaries have the same keys and plain values that are equal.
+bool HoldSame(PyObject* src, PyObject* dst) {
+  if (PyDict_CheckExact(src) == 0 || PyDict_CheckExact(dst) == 0 ||
+      PyDict_GET_SIZE(src) != PyDict_GET_SIZE(dst)) {
+    return false;
+  }
+  PyObject *key = nullptr, *value = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(src, &position, &key, &value) != 0) {
+    if (PyUnicode_CheckExact(key) == 0) return false;
+    PyObject* other = Item(dst, key);
+    if (other == nullptr || !IsPlainScalar(value) || Py_TYPE(value) != Py_TYPE(other) ||
+        Differ(value, other)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool HasAttribute(PyObject* object, PyObject* name) {
   return static_cast<bool>(Attribute(object, name));
 }
@@ -208,7 +227,11 @@ bool Walk::IsControl(PyObject* object) {
 }
 
 Ref Walk::KeyOf(PyObject* item) {
-  if (IsControl(item)) return Ref::Checked(PyObject_GetAttr(item, g_names.i));
+  if (IsControl(item)) {
+    const Plan& plan = PlanOf(Py_TYPE(item));
+    PyObject* number = plan.native ? plan.i.Read(plan.layout, item) : nullptr;
+    return number != nullptr ? Ref::Share(number) : Ref::Checked(PyObject_GetAttr(item, g_names.i));
+  }
   return Ref::Checked(PyUnicode_FromFormat("%zu", reinterpret_cast<std::size_t>(item)));
 }
 
@@ -332,20 +355,20 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
       const Ref result = value ? Ref::Own(PyObject_CallFunctionObjArgs(
                                      rule.check, object, rule.field.name, value.get(), nullptr))
                                : Ref();
-      if (!rule.own) ++g_epoch;
+      if (!rule.pure) ++g_epoch;
       if (!result) {
         good = false;
         break;
       }
-      if (!rule.own) {
+      if (!rule.pure) {
         values = plan.values.Read(plan.layout, object);
         if (values == nullptr || PyDict_CheckExact(values) == 0) throw PythonError();
       }
     }
-    for (PyObject* rule : plan.class_rules) {
+    for (const auto& [check, pure] : plan.class_rules) {
       if (!good) break;
-      const Ref result = Ref::Own(PyObject_CallOneArg(rule, object));
-      ++g_epoch;
+      const Ref result = Ref::Own(PyObject_CallOneArg(check, object));
+      if (!pure) ++g_epoch;
       good = static_cast<bool>(result);
     }
     if (good) return;
@@ -417,7 +440,9 @@ bool Walk::HoldsControl(PyObject* value) {
 bool Walk::SameComponent(PyObject* src, PyObject* dst) {
   // getattr(x, "_c", None) == "C" on both sides: components alone.
   const auto is_component = [](PyObject* object) {
-    const Ref kind = Attribute(object, g_names.c);
+    const Plan& plan = PlanOf(Py_TYPE(object));
+    PyObject* held = plan.native ? plan.c.Read(plan.layout, object) : nullptr;
+    const Ref kind = held != nullptr ? Ref::Share(held) : Attribute(object, g_names.c);
     return kind && PyUnicode_Check(kind.get()) != 0 &&
            PyUnicode_CompareWithASCIIString(kind.get(), "C") == 0;
   };
@@ -511,6 +536,8 @@ void Walk::CompareRoot(PyObject* parent, const Path& path, PyObject* root) {
 void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single) {
   if (record.Holds()) {
     ++g_counters.nodes;
+    // What asks for more than the node itself is asked again.
+    if (record.plan->control && !record.plan->rules_own) Validate(*record.plan, record.object);
     if (!record.closed && !record.groups.empty()) VisitChildren(record, path);
     return;
   }
@@ -668,28 +695,30 @@ void Walk::VisitChildren(Record& record, const Path& path) {
   const Recursion recursion;
   const Ref dst = Ref::Share(record.object);
   const std::shared_ptr<Plan> plan = record.plan;
-  const std::uint64_t before = g_epoch;
-  bool touched = false;
+  std::uint64_t seen = g_epoch;
   std::size_t next = 0;
   Py_ssize_t singles = 0;
-  for (; next < record.groups.size() && !touched; ++next) {
+  const auto holds = [&] {
+    if (g_epoch == seen) return true;
+    seen = g_epoch;
+    return record.Holds();
+  };
+  for (; next < record.groups.size() && holds(); ++next) {
     Record::Group& group = record.groups[next];
     const Path field(path, group.name);
     if (group.list == nullptr) {
       ++singles;
       Visit(*group.records.front(), dst.get(), field, true);
-      touched = g_epoch != before;
       continue;
     }
     const Ref list = Ref::Share(group.list);
     for (std::size_t i = 0; i < group.records.size(); ++i) {
-      Record* child = group.records[i].get();
+      std::unique_ptr<Record>& child = group.records[i];
       if (child == nullptr) continue;
       const auto at = static_cast<Py_ssize_t>(i);
       const Path place(field, at);
-      if (!touched) {
+      if (g_epoch == seen) {
         Visit(*child, dst.get(), place, false);
-        touched = g_epoch != before;
         continue;
       }
       if (at >= PyList_GET_SIZE(list.get())) break;
@@ -697,20 +726,24 @@ void Walk::VisitChildren(Record& record, const Path& path) {
       if (item.get() == child->object) {
         Visit(*child, dst.get(), place, false);
       } else if (IsDataclass(item.get())) {
+        child = nullptr;
+        record.valid = false;
         const WithoutRecords without(renewal_);
         CompareDataclasses(dst.get(), place, item.get(), item.get(), false);
       }
     }
-    if (touched) {
+    if (g_epoch != seen) {
       const Ref lists = Attribute(dst.get(), g_names.prev_lists);
-      if (lists && PyDict_CheckExact(lists.get()) != 0)
+      if (lists && PyDict_CheckExact(lists.get()) != 0) {
         UpdateList(lists.get(), group.name, list.get());
+      }
     }
   }
-  if (!touched) return;
+  if (next == record.groups.size() && holds()) return;
 
-  // On from here as for a node that has changed.
+  // On from here as for a node that has changed, and without what the records say.
   record.valid = false;
+  record.groups.resize(next);
   const WithoutRecords without(renewal_);
   const Plan& now = PlanOf(Py_TYPE(dst.get()));
   const Plan& known = now.native ? now : *plan;
@@ -724,10 +757,8 @@ void Walk::VisitChildren(Record& record, const Path& path) {
     rest.RunClasses(singles, old_lists, nullptr, lists, dicts, classes, nullptr, snapshots);
     return;
   }
-  for (; next < record.groups.size() && record.groups[next].list != nullptr; ++next) {
-    PyObject* name = record.groups[next].name;
-    const Ref old = Ref::Share(lists ? Item(lists.get(), name) : nullptr);
-    if (old) rest.CompareList(name, old.get(), lists.get());
+  for (Py_ssize_t i = static_cast<Py_ssize_t>(next); i < old_lists.size(); ++i) {
+    rest.CompareList(old_lists.key(i), old_lists.value(i), lists.get());
   }
   rest.Run(old_lists, lists, dicts, classes, nullptr, snapshots);
 }
@@ -836,6 +867,7 @@ void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObj
 
 void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                         bool frozen) {
+  if (HoldSame(src, dst)) return;
   const Ref list = path.List();
   CallForeign(g_originals.compare_dicts, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
@@ -983,16 +1015,35 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
   CallForeign(g_originals.compare_lists, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
 
+// dst._migrate_state(src)
+void Walk::MigrateState(const Plan& plan, PyObject* dst, PyObject* src) {
+  PyObject* number = plan.i.Read(plan.layout, src);
+  if (plan.migrate_known && plan.migrate_state.Read(plan.layout, dst) == nullptr &&
+      number != nullptr) {
+    Check(PyObject_SetAttr(dst, g_names.i, Ref::Share(number).get()));
+    const Ref data = Ref::Checked(PyObject_GetAttr(dst, g_names.data));
+    if (data.get() == Py_None) {
+      const Ref old = Ref::Checked(PyObject_GetAttr(src, g_names.data));
+      Check(PyObject_SetAttr(dst, g_names.data, old.get()));
+    }
+    return;
+  }
+  PyObject* arguments[] = {dst, src};
+  const Ref done =
+      Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
+  ++g_epoch;
+  if (!done) throw PythonError();
+}
+
 void Walk::Frozen(PyObject* parent, const Path& path, const Plan& first_plan, PyObject* src,
                   PyObject* dst) {
   if (first_plan.control) {
     if (first_plan.i.Read(first_plan.layout, src) != nullptr) {
-      PyObject* arguments[] = {dst, src};
-      const Ref done =
-          Ref::Own(PyObject_VectorcallMethod(g_names.migrate_state, arguments, 2, nullptr));
-      ++g_epoch;
-      if (!done) throw PythonError();
-      if (!HasAttribute(dst, g_names.initialized)) {
+      MigrateState(first_plan, dst, src);
+      const Plan& now = PlanOf(Py_TYPE(dst));
+      const bool initialized = now.native ? now.initialized.Read(now.layout, dst) != nullptr
+                                          : HasAttribute(dst, g_names.initialized);
+      if (!initialized) {
         const Ref frozen = Attribute(dst, g_names.frozen);
         const bool restore = frozen && frozen.get() != Py_None;
         if (restore) Check(PyObject_SetAttr(dst, g_names.frozen, nullptr));

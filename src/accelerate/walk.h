@@ -68,6 +68,7 @@ class Walk {
                         bool frozen);
   void CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
   void BeforeUpdate(const Plan& plan, PyObject* object);
+  void MigrateState(const Plan& plan, PyObject* dst, PyObject* src);
   void RunHook(const Plan& plan, PyObject* object);
   void Validate(const Plan& plan, PyObject* object);
   [[nodiscard]] bool IsControl(PyObject* object);

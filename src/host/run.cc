@@ -74,8 +74,9 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   }
   if (python->flet_version.empty()) {
     // Started with -S or -I it may have one that it does not see.
-    if (const std::string obstacle = OwnProcessObstacle(*python); !obstacle.empty())
-      return MakeError(Errc::kSetup, obstacle + "; name another one with --python");
+    if (!python->shim_obstacle.empty())
+      return MakeError(Errc::kSetup,
+                       OwnProcessObstacle(*python) + "; name another one with --python");
     return MakeError(Errc::kSetup,
                      "no flet in " + python->prefix + "; run " + *path +
                          " -m pip install flet, or name another environment with --python");

@@ -328,7 +328,9 @@ class Session final : private LifeOrders {
       report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
       report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
     }
-    report.latency = PercentilesOf(ui_.latencies());
+    const LatencySamples latencies = ui_.latencies();
+    report.latency = PercentilesOf(latencies);
+    report.latency_unclear = latencies.unclear();
     report.generation = static_cast<int>(app_.generation());
     report.client_generation = static_cast<int>(ui_.client_generation());
     report.exit.code = verdict.code;

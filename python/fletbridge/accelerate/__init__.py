@@ -10,7 +10,13 @@ import sys
 
 # Accelerator -> the module of Flet after whose import all that it replaces is there.
 TRIGGERS = {
+    "collecting": "flet.messaging.session",
+    "creation": "flet.controls.base_control",
+    "scan": "flet.messaging.session",  # before diff, which replaces the same function elsewhere
     "diff": "flet.messaging.session",
+    "encoding": "flet.messaging.protocol",
+    "events": "flet.messaging.session",
+    "switching": "flet.messaging.connection",
 }
 
 _state = {}  # accelerator -> None where it is on, else why it is not

@@ -3,6 +3,7 @@ Python for what has not changed. What it does not know is left to Flet's code, n
 
 _PATCH = "flet.controls.object_patch:"
 _BASE = "flet.controls.base_control:BaseControl."
+_SESSION = "flet.messaging.session:Session."
 _PROP = "flet.controls.value_types:Prop."
 
 REPLACED = ["_compare_values", "_compare_lists", "_compare_dataclasses", "get_added_controls", "get_removed_controls"]
@@ -19,6 +20,9 @@ RELIES = [
     "flet.utils.validation:validate", "flet.utils.validation:_compile_class_spec",
     "flet.utils.validation:_get_reported_validation_errors",
     "dataclasses:is_dataclass", "dataclasses:fields",
+    _SESSION + "patch_control", _BASE + "did_mount", _BASE + "will_unmount",
+    *("weakref:WeakValueDictionary." + name for name in ("__setitem__", "pop", "_commit_removals", "__init__")),
+    "weakref:KeyedRef.__new__", "weakref:KeyedRef.__init__",
 ]
 
 
@@ -65,6 +69,7 @@ def _reads_props_only(cls, check, validation):
 def _describer(base, validation, identity):
     """Returns describe(cls): what the native part is told of a class of controls."""
     known = identity.table()
+    package = validation.__file__.removesuffix("utils/validation.py")
     plain = vars(base)["before_update"]
 
     def hook(cls):
@@ -78,6 +83,15 @@ def _describer(base, validation, identity):
                 identity.fingerprint(vars(owner)["before_update"]) in known.get(place + ".before_update", ()):
             return 1, *HOOKS[place]
         return 2, (), None
+
+    def pure(check):
+        """Whether a rule is Flet's own, all of which only look."""
+        code = getattr(check, "__code__", None)
+        if code is None or not code.co_filename.startswith(package):
+            return False
+        cells = dict(zip(code.co_freevars, (cell.cell_contents for cell in check.__closure__ or ())))
+        asked = [cells[name] for name in ("predicate", "check") if name in cells]
+        return all(map(pure, asked + [rule._check for rule in cells.get("rules", ())]))
 
     def describe(cls):
         spec = validation._compile_class_spec(cls)
@@ -94,17 +108,41 @@ def _describer(base, validation, identity):
                     passes = not {"other_field", "rules"} & set(rule._check.__code__.co_freevars)
                 except Exception:
                     passes = False
-            rules.append((name, rule._check, own, passes))
-        return *hook(cls), tuple(rules), tuple(rule._check for rule in spec.class_rules)
+            rules.append((name, rule._check, 2 if own else 1 if pure(rule._check) else 0, passes))
+        return *hook(cls), tuple(rules), tuple((rule._check, pure(rule._check)) for rule in spec.class_rules)
 
     return describe
 
 
+def _patcher(session, base_control, native, flet):
+    """Session.patch_control(), which told of each control that came and went whether it was logged or not."""
+    from functools import wraps
+    from logging import DEBUG
+
+    @wraps(flet)
+    def patch_control(self, control, prev_control=None, parent=None, path=None, frozen=False):
+        if session.patch_logger.isEnabledFor(DEBUG):
+            return flet(self, control, prev_control, parent, path, frozen)
+        patch, added, removed = self._Session__get_update_control_patch(
+            control=control, prev_control=prev_control or control, parent=parent, path=path, frozen=frozen)
+        if len(patch) > 1:
+            self._Session__send_message(session.Message(
+                session.MessageAction.PATCH_CONTROL,
+                session.PatchControlBody(parent._i if parent else control._i, patch)))
+        if added or removed:
+            native.mount(self._Session__index, added, removed, base_control.controls_log.isEnabledFor(DEBUG))
+
+    return patch_control
+
+
 def apply(native):
-    from flet.controls import object_patch, value_types
+    from weakref import KeyedRef
+
+    from flet.controls import base_control, object_patch, value_types
     from flet.controls.base_control import BaseControl
     from flet.controls.keys import Key
     from flet.controls.page import Page
+    from flet.messaging import session
     from flet.utils import validation
 
     from . import identity
@@ -114,4 +152,5 @@ def apply(native):
                        _describer(BaseControl, validation, identity))
     for name in REPLACED:
         setattr(builder, name, getattr(native, name)(vars(builder)[name]))
-    native.take_props(value_types.Prop)
+    native.set_up_mounting(BaseControl, KeyedRef)
+    session.Session.patch_control = _patcher(session, base_control, native, session.Session.patch_control)

@@ -67,7 +67,7 @@ TEST(RunReport, HasTheKeysOfTheContract) {
   EXPECT_THAT(Keys(report["packets"]), UnorderedElementsAre("to_app", "to_ui"));
   EXPECT_THAT(Keys(report["packets"]["to_ui"]), UnorderedElementsAre("count", "bytes"));
   EXPECT_THAT(Keys(report["latency_us"]),
-              UnorderedElementsAre("count", "p50", "p90", "p99", "max"));
+              UnorderedElementsAre("count", "p50", "p90", "p99", "max", "unclear"));
   EXPECT_THAT(Keys(report["exit"]), UnorderedElementsAre("code", "reason"));
 }
 
