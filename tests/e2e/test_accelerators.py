@@ -15,7 +15,7 @@ COUNTER = EXAMPLES / "counter/main.py"
 PACKAGE = BIN.parent / "lib/fletbridge/python"
 PYTHON_OF_1 = ROOT / "build/venv/0.28.3/bin/python"
 CHANGED = "        src_keys = set(src.keys())\n"
-NATIVE = ["diff", "events", "encoding", "switching", "collecting", "scan"]
+NATIVE = ["creation", "diff", "events", "encoding", "switching", "collecting", "scan"]
 CLICK = 'click text="+"\nexpect text="1"\nclose\n'
 LOOK = """
 import os, sys
@@ -467,7 +467,7 @@ class Doctor(E2E):
         (asked,) = json.loads(self.asked(PYTHON, "--json"))["interpreters"]
         self.assertEqual(list(asked["accelerators"]), ["generated-code", *NATIVE])
         self.assertEqual(asked["accelerators"]["diff"], {"on": True, "why": None})
-        self.assertRegex(self.asked(PYTHON), rf"Accelerators: {PYTHON}\n  ok generated-code +is on\n  ok diff +is on\n")
+        self.assertRegex(self.asked(PYTHON), rf"Accelerators: {PYTHON}\n  ok generated-code +is on\n  ok creation +is on\n  ok diff +is on\n")
 
     def testSaysWhyNotForAFletThatHasNoSuchCode(self):
         (asked,) = json.loads(self.asked(PYTHON_OF_1, "--json"))["interpreters"]

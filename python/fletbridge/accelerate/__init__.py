@@ -77,7 +77,7 @@ def apply(name):
 def switch_on(names=tuple(TRIGGERS), after_import=None):
     """Puts the named accelerators in their places. `after_import(module, function)` has a function called once
     that module has been imported; without it they are imported now."""
-    for name in names:
+    for name in sorted(names, key=[*TRIGGERS, *names].index):  # scan before diff
         if name not in TRIGGERS:
             _note(name, "this version has no such accelerator")
         elif after_import is not None:

@@ -103,5 +103,5 @@ def of(shim):
 
 
 def patch(module, shim):
-    """flet.messaging.session, which the Flets have that the accelerators are for."""
+    """flet.controls.base_control, which each Flet has that there are accelerators for, before its controls."""
     of(shim).load()
