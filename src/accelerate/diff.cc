@@ -7,6 +7,7 @@
 #include "src/accelerate/function.h"
 #include "src/accelerate/plan.h"
 #include "src/accelerate/props.h"
+#include "src/accelerate/shadow.h"
 #include "src/accelerate/walk.h"
 
 namespace fletbridge::accelerate {
@@ -224,7 +225,14 @@ PyObject* SetUp(PyObject*, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
+// For whoever puts back what a comparison has changed: the addresses that were noted may be others'.
+PyObject* ForgetRecords(PyObject*, PyObject*) {
+  ForgetAllRoots();
+  Py_RETURN_NONE;
+}
+
 PyMethodDef g_methods[] = {{"set_up_diff", SetUp, METH_VARARGS, nullptr},
+                           {"forget_records", ForgetRecords, METH_NOARGS, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

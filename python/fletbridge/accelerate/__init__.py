@@ -22,6 +22,7 @@ TRIGGERS = {
 on_change = None  # called without arguments when there is something new to tell; the host's
 
 _state = {}  # accelerator -> None where it is on, else why it is not
+_verify = None  # the module, where each result is compared with that of Flet's own code
 
 
 def state():
@@ -33,13 +34,25 @@ def state():
 def counters():
     """How often Flet's own code did the work: what the native part counts, by name; {} without it."""
     native = sys.modules.get(__name__ + "._native")
-    return native.counters() if native else {}
+    counted = native.counters() if native else {}
+    if _verify is not None:
+        counted.update(_verify.counted)
+    return counted
+
+
+def differences():
+    """What the native part did otherwise than Flet's own code, a line each: the first hundred. Only with `verify`."""
+    return _verify.differences() if _verify is not None else []
+
+
+def _changed():
+    if on_change is not None:
+        on_change()
 
 
 def _note(name, why):
     _state[name] = why
-    if on_change is not None:
-        on_change()
+    _changed()
 
 
 def _apply(name):
@@ -57,7 +70,9 @@ def _apply(name):
     identity = import_module(".identity", __name__)
     part = import_module("." + name, __name__)
     why = identity.obstacle(name, part.RELIES)
-    if why is None:
+    if why is None and _verify is not None:
+        _verify.apply(name, part, native, _changed)
+    elif why is None:
         part.apply(native)
     return why
 
@@ -74,9 +89,15 @@ def apply(name):
     _note(name, why)
 
 
-def switch_on(names=tuple(TRIGGERS), after_import=None):
+def switch_on(names=tuple(TRIGGERS), after_import=None, verify=False):
     """Puts the named accelerators in their places. `after_import(module, function)` has a function called once
-    that module has been imported; without it they are imported now."""
+    that module has been imported; without it they are imported now. `verify`: Flet's own code does everything too,
+    its answers are used, and differences() tells where the native ones were others."""
+    global _verify
+    if verify:
+        from importlib import import_module
+
+        _verify = import_module(".verify", __name__)
     for name in sorted(names, key=[*TRIGGERS, *names].index):  # scan before diff
         if name not in TRIGGERS:
             _note(name, "this version has no such accelerator")
