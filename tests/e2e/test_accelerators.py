@@ -125,6 +125,16 @@ class EachStage:
         self.assertIn("app Replacement ['diff']\n", run.text[0])
         self.assertEqual(run.text[1], "")
 
+    def testVerifyComparesEachUpdateAndSaysSo(self):
+        report, run = self.run_app("verify")
+        told = report["accelerators"]
+        self.assertTrue(told["verify"])
+        self.assertEqual(list(told["state"]), ["generated-code", *NATIVE])
+        self.assertTrue(told["state"]["diff"]["on"])
+        self.assertGreaterEqual(told["counters"]["compared"], 2)
+        self.assertEqual((told["counters"]["differences"], told["differences"]), (0, []))
+        self.one_line(run, r"^fletbridge: verify: \d+ updates compared, no difference$")
+
 
 every_variant(EachStage, VARIANTS)
 
@@ -246,6 +256,26 @@ def scribble(e):
 
 every_variant(WhateverTheAppDoes, [Variant("1", "uds"), Variant("3", "ffi", "interpreter"),
                                    Variant("2", "uds", "static")])
+
+
+class Difference(Accelerated):
+    """One that is noted as verify notes it, in an app that is as good as any."""
+
+    variant = Variant("1", "uds")
+
+    def testIsReportedAndChangesNeitherTheAppNorItsExitCode(self):
+        source = APP.replace("def plus(e):", """def plus(e):
+        verify = sys.modules["fletbridge.accelerate.verify"]
+        for number in range(200):
+            verify.note("update", "of control %d\\n is another" % number)""")
+        report, run = self.run_app("verify", source=source)
+        told = report["accelerators"]
+        self.assertEqual(told["counters"]["differences"], 200)
+        self.assertEqual(told["differences"][0], "update: of control 0  is another")
+        self.assertEqual(len(told["differences"]), 30)
+        self.assertRegex(run.text[1], r"verify: \d+ updates compared, 200 differences from Flet's own code, whose answers "
+                                      r"were used; --report has them")
+        self.assertIn("verify: update: of control 0  is another", run.text[1])
 
 
 class AppThatIsKilled(Accelerated):
