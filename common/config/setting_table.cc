@@ -101,8 +101,8 @@ const std::vector<SettingSpec>& Table() {
            "where they know its code; verify has Flet's own code do it as well and reports each "
            "difference; none leaves it alone",
        .allowed = {"all", "none", "verify"},
-       .names = {"generated-code", "diff", "events", "encoding", "switching", "collecting",
-                 "scan"}},
+       .names = {"generated-code", "creation", "diff", "events", "encoding", "switching",
+                 "collecting", "scan"}},
       {.name = "fallback",
        .kind = SettingKind::kBool,
        .initial = "false",

@@ -382,7 +382,7 @@ def install():
     ours = {}
     if Shim.accelerate:
         if not Shim.accelerate.startswith(":"):  # some are to be on
-            patches["flet.messaging.session"] = ["accelerators/package"]
+            patches["flet.controls.base_control"] = ["accelerators/package"]
         ours["fletbridge.accelerate"] = lambda: load("accelerators/package")["of"](Shim).find_spec()
     Shim.finder = make_finder(host, built_in, {name: [patch_of(file, Shim) for file in files]
                                                for name, files in patches.items()}, ours)

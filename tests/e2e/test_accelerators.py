@@ -15,7 +15,7 @@ COUNTER = EXAMPLES / "counter/main.py"
 PACKAGE = BIN.parent / "lib/fletbridge/python"
 PYTHON_OF_1 = ROOT / "build/venv/0.28.3/bin/python"
 CHANGED = "        src_keys = set(src.keys())\n"
-NATIVE = ["diff", "events", "encoding", "switching", "collecting", "scan"]
+NATIVE = ["creation", "diff", "events", "encoding", "switching", "collecting", "scan"]
 CLICK = 'click text="+"\nexpect text="1"\nclose\n'
 LOOK = """
 import os, sys
@@ -124,6 +124,16 @@ class EachStage:
         self.assertEqual(report["used"]["accelerators"], ["diff"])
         self.assertIn("app Replacement ['diff']\n", run.text[0])
         self.assertEqual(run.text[1], "")
+
+    def testVerifyComparesEachUpdateAndSaysSo(self):
+        report, run = self.run_app("verify")
+        told = report["accelerators"]
+        self.assertTrue(told["verify"])
+        self.assertEqual(list(told["state"]), ["generated-code", *NATIVE])
+        self.assertTrue(told["state"]["diff"]["on"])
+        self.assertGreaterEqual(told["counters"]["compared"], 2)
+        self.assertEqual((told["counters"]["differences"], told["differences"]), (0, []))
+        self.one_line(run, r"^fletbridge: verify: \d+ updates compared, no difference$")
 
 
 every_variant(EachStage, VARIANTS)
@@ -246,6 +256,26 @@ def scribble(e):
 
 every_variant(WhateverTheAppDoes, [Variant("1", "uds"), Variant("3", "ffi", "interpreter"),
                                    Variant("2", "uds", "static")])
+
+
+class Difference(Accelerated):
+    """One that is noted as verify notes it, in an app that is as good as any."""
+
+    variant = Variant("1", "uds")
+
+    def testIsReportedAndChangesNeitherTheAppNorItsExitCode(self):
+        source = APP.replace("def plus(e):", """def plus(e):
+        verify = sys.modules["fletbridge.accelerate.verify"]
+        for number in range(200):
+            verify.note("update", "of control %d\\n is another" % number)""")
+        report, run = self.run_app("verify", source=source)
+        told = report["accelerators"]
+        self.assertEqual(told["counters"]["differences"], 200)
+        self.assertEqual(told["differences"][0], "update: of control 0  is another")
+        self.assertEqual(len(told["differences"]), 30)
+        self.assertRegex(run.text[1], r"verify: \d+ updates compared, 200 differences from Flet's own code, whose answers "
+                                      r"were used; --report has them")
+        self.assertIn("verify: update: of control 0  is another", run.text[1])
 
 
 class AppThatIsKilled(Accelerated):
@@ -467,7 +497,7 @@ class Doctor(E2E):
         (asked,) = json.loads(self.asked(PYTHON, "--json"))["interpreters"]
         self.assertEqual(list(asked["accelerators"]), ["generated-code", *NATIVE])
         self.assertEqual(asked["accelerators"]["diff"], {"on": True, "why": None})
-        self.assertRegex(self.asked(PYTHON), rf"Accelerators: {PYTHON}\n  ok generated-code +is on\n  ok diff +is on\n")
+        self.assertRegex(self.asked(PYTHON), rf"Accelerators: {PYTHON}\n  ok generated-code +is on\n  ok creation +is on\n  ok diff +is on\n")
 
     def testSaysWhyNotForAFletThatHasNoSuchCode(self):
         (asked,) = json.loads(self.asked(PYTHON_OF_1, "--json"))["interpreters"]

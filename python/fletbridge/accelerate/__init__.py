@@ -45,10 +45,14 @@ def differences():
     return _verify.differences() if _verify is not None else []
 
 
-def _note(name, why):
-    _state[name] = why
+def _changed():
     if on_change is not None:
         on_change()
+
+
+def _note(name, why):
+    _state[name] = why
+    _changed()
 
 
 def _apply(name):
@@ -66,11 +70,10 @@ def _apply(name):
     identity = import_module(".identity", __name__)
     part = import_module("." + name, __name__)
     why = identity.obstacle(name, part.RELIES)
-    if why is None:
-        if _verify is not None:
-            _verify.apply(name, part, native, lambda: on_change() if on_change is not None else None)
-        else:
-            part.apply(native)
+    if why is None and _verify is not None:
+        _verify.apply(name, part, native, _changed)
+    elif why is None:
+        part.apply(native)
     return why
 
 
@@ -94,8 +97,8 @@ def switch_on(names=tuple(TRIGGERS), after_import=None, verify=False):
     if verify:
         from importlib import import_module
 
-        _verify = import_module(".verify", __name__)  # not `from . import`, as above
-    for name in names:
+        _verify = import_module(".verify", __name__)
+    for name in sorted(names, key=[*TRIGGERS, *names].index):  # scan before diff
         if name not in TRIGGERS:
             _note(name, "this version has no such accelerator")
         elif after_import is not None:

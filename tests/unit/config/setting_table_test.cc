@@ -75,8 +75,8 @@ TEST(ParseSetting, TakesEachNameOnceInTheTablesOrder) {
     const Result<std::string> refused = ParseSetting(spec, text);
     ASSERT_FALSE(refused) << text;
     EXPECT_EQ(refused.error().Line(),
-              "use one of all, none, verify, or any of generated-code, diff, events, encoding, "
-              "switching, collecting, scan, with commas between");
+              "use one of all, none, verify, or any of generated-code, creation, diff, events, "
+              "encoding, switching, collecting, scan, with commas between");
   }
 }
 

@@ -5,11 +5,13 @@ the host's note (common/app/app_note.h), where it stays whatever becomes of this
 import atexit
 import os
 import sys
+import time
 from _frozen_importlib import module_from_spec
 from _frozen_importlib_external import SourceFileLoader, spec_from_file_location
 
 NAME = "fletbridge.accelerate"
 PLACE = 32 << 10  # bytes, of each of the note's two
+SELDOM = 0.5  # seconds, between notes of what is counted; the last one comes at the end
 
 
 class Package:
@@ -21,7 +23,8 @@ class Package:
             self.names.remove("verify")
             self.options["verify"] = True
         self.shim = shim
-        self.module = self.failed = None
+        self.module = self.failed = self.state = None
+        self.told_at = 0
         self.written = 0
         self.note = int(shim.note) if shim.note else None
         if self.note is not None:
@@ -58,9 +61,15 @@ class Package:
 
     def switch_on(self, module):
         self.module = module
-        module.on_change = self.tell
+        module.on_change = self.on_change
         module.switch_on(self.names, self.shim.finder.after_execution, **self.options)
         atexit.register(self.tell)
+
+    def on_change(self):
+        state = self.module.state()
+        if state != self.state or time.monotonic() > self.told_at + SELDOM:
+            self.state, self.told_at = state, time.monotonic()
+            self.tell()
 
     def tell(self):
         if self.note is None or os.getpid() != self.shim.pid:
@@ -77,6 +86,8 @@ class Package:
             else:
                 return
             text = json.dumps(told).encode()
+            if len(text) > PLACE - 4:
+                text = json.dumps({**told, "differences": told["differences"][:3]}).encode()
             # An app may close what it does not know, and get the number for a file of its own.
             if len(text) > PLACE - 4 or os.fstat(self.note).st_ino != self.inode:
                 return
@@ -103,5 +114,5 @@ def of(shim):
 
 
 def patch(module, shim):
-    """flet.messaging.session, which the Flets have that the accelerators are for."""
+    """flet.controls.base_control, which each Flet has that there are accelerators for, before its controls."""
     of(shim).load()
