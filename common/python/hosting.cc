@@ -87,6 +87,7 @@ const std::string& PartsFolder() {
 }
 
 std::string ExtensionPath() { return PartsFolder() + "/fletbridge_python.abi3.so"; }
+std::string AcceleratePackage() { return PartsFolder() + "/python/fletbridge/accelerate"; }
 std::string ShimFolder() { return PartsFolder() + "/shim"; }
 
 std::string ShimFile() { return ShimFolder() + "/sitecustomize.py"; }

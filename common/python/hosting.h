@@ -40,6 +40,7 @@ inline constexpr std::array kHostings = {Hosting::kInterpreter, Hosting::kStatic
 [[nodiscard]] std::string ShimFolder();         // what stands on its PYTHONPATH until it is up
 [[nodiscard]] std::string ShimFile();           // what is loaded from there
 [[nodiscard]] std::string ShimObstacle();       // why it cannot be loaded; empty if it can
+[[nodiscard]] std::string AcceleratePackage();  // the folder of the package fletbridge.accelerate
 [[nodiscard]] std::string StaticProgramPath();  // the executable with libpython3.X.a inside
 
 }  // namespace fletbridge

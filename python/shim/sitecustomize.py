@@ -191,9 +191,9 @@ class Channel:
                     self.say("o", number)  # it is Python's again
 
 
-def make_finder(host, built_in, patches):
+def make_finder(host, built_in, patches, ours):
     """Sees modules come, before any other finder, and has each one's `patches` called with it. `built_in`: the
-    names of those that the host makes."""
+    names of those that the host makes; `ours`: a name -> what finds that module."""
     patched, missed, searches = {}, [], set()  # name -> the module; names; (thread, name)
 
     class BuiltIn:
@@ -228,7 +228,7 @@ def make_finder(host, built_in, patches):
                     module.__loader__ = loader
                 loaded = found(module) or module
                 patched[name] = loaded
-                for patch in patches[name]:
+                for patch in list(patches[name]):  # one may add to them
                     patch(loaded)
                 return loaded
 
@@ -241,6 +241,8 @@ def make_finder(host, built_in, patches):
                 Finder.catch_up()
             if name in built_in:
                 return ModuleSpec(name, BuiltIn, origin="built-in")
+            if name in ours:
+                return ours[name]()
             search = get_ident(), name
             # One of those asked below may ask us in turn.
             if name not in patches or search in searches:
@@ -275,7 +277,7 @@ def make_finder(host, built_in, patches):
             if sys.meta_path[:1] != [Finder]:
                 sys.meta_path[:] = [Finder, *(finder for finder in sys.meta_path if finder is not Finder)]
             missed.clear()
-            for name in patches:
+            for name in list(patches):
                 module = sys.modules.get(name)
                 if module is None or patched.get(name) is module:
                     continue
@@ -284,7 +286,7 @@ def make_finder(host, built_in, patches):
                     continue
                 patched[name] = module
                 before = dict(vars(module))
-                for patch in patches[name]:
+                for patch in list(patches[name]):
                     patch(module)
                 # The package has taken the names that it offers.
                 offered = vars(sys.modules.get(name.partition(".")[0], module))
@@ -358,11 +360,14 @@ def install():
         # For direct mode a socket for Flet's server, which listens already.
         listener = told("FLETBRIDGE_LISTENER_FD")
         code_cache = told("FLETBRIDGE_CODE_CACHE")
+        accelerate, note = told("FLETBRIDGE_ACCELERATE"), told("FLETBRIDGE_NOTE")
+        package = None  # fletbridge.accelerate, once it has been looked for
+        pid = os.getpid()
         servers = []  # Flet's, of the calls of ft.run() that are under way: (loop, server)
         forgets = [channel.forget]  # what is called in a fork
 
-    if Shim.listener:
-        os.set_inheritable(int(Shim.listener), False)
+    for number in filter(None, (Shim.listener, Shim.note)):
+        os.set_inheritable(int(number), False)
     if host:
         Shim.forgets.append(hosted["share_process"](host))
     unset_in_forks(Shim.forgets)
@@ -374,9 +379,14 @@ def install():
     }
     if Shim.code_cache:
         patches["dataclasses"] = ["accelerators/generated_code"]
-    finder = make_finder(host, built_in, {name: [patch_of(file, Shim) for file in files]
-                                          for name, files in patches.items()})
-    finder.catch_up()
+    ours = {}
+    if Shim.accelerate:
+        if not Shim.accelerate.startswith(":"):  # some are to be on
+            patches["flet.messaging.session"] = ["accelerators/package"]
+        ours["fletbridge.accelerate"] = lambda: load("accelerators/package")["of"](Shim).find_spec()
+    Shim.finder = make_finder(host, built_in, {name: [patch_of(file, Shim) for file in files]
+                                               for name, files in patches.items()}, ours)
+    Shim.finder.catch_up()
 
 
 def give_way():

@@ -19,6 +19,8 @@ TRIGGERS = {
     "switching": "flet.messaging.connection",
 }
 
+on_change = None  # called without arguments when there is something new to tell; the host's
+
 _state = {}  # accelerator -> None where it is on, else why it is not
 _verify = None  # the module, where each result is compared with that of Flet's own code
 
@@ -31,11 +33,8 @@ def state():
 
 def counters():
     """How often Flet's own code did the work: what the native part counts, by name; {} without it."""
-    try:
-        from . import _native
-    except ImportError:
-        return {}
-    counted = _native.counters()
+    native = sys.modules.get(__name__ + "._native")
+    counted = native.counters() if native else {}
     if _verify is not None:
         counted.update(_verify.counted)
     return counted
@@ -46,31 +45,45 @@ def differences():
     return _verify.differences() if _verify is not None else []
 
 
+def _note(name, why):
+    _state[name] = why
+    if on_change is not None:
+        on_change()
+
+
+def _apply(name):
+    """Why the accelerator is not on now, or None."""
+    from importlib import import_module
+
+    try:
+        # Not `from . import`: that asks for the parent package, which a host does not have.
+        native = import_module("._native", __name__)
+    except ImportError as error:
+        tag = sys.implementation.cache_tag or sys.implementation.name
+        if getattr(sys, "_is_gil_enabled", None) and "t" in getattr(sys, "abiflags", ""):
+            tag += ", free-threaded"
+        return "there is no native part for this Python (%s): %s" % (tag, error)
+    identity = import_module(".identity", __name__)
+    part = import_module("." + name, __name__)
+    why = identity.obstacle(name, part.RELIES)
+    if why is None:
+        if _verify is not None:
+            _verify.apply(name, part, native, lambda: on_change() if on_change is not None else None)
+        else:
+            part.apply(native)
+    return why
+
+
 def apply(name):
     """Puts one accelerator in its place, if it knows the code there. Never raises: an app runs without it."""
     if name in _state:
         return
+    _state[name] = "is being applied"
     try:
-        from importlib import import_module
-
-        from . import identity
-
-        _state[name] = "is being applied"
-        try:
-            from . import _native as native
-        except ImportError:
-            _state[name] = "there is no native part for this Python (%s)" % sys.implementation.cache_tag
-            return
-        part = import_module("." + name, __name__)
-        why = identity.obstacle(name, part.RELIES)
-        if why is None:
-            if _verify is not None:
-                _verify.apply(name, part, native)
-            else:
-                part.apply(native)
-        _state[name] = why
+        why = _apply(name)
     except Exception as error:
-        _state[name] = "%s: %s" % (type(error).__name__, error)
+        why = "%s: %s" % (type(error).__name__, error)
+    _note(name, why)
 
 
 def switch_on(names=tuple(TRIGGERS), after_import=None, verify=False):
@@ -81,22 +94,22 @@ def switch_on(names=tuple(TRIGGERS), after_import=None, verify=False):
     if verify:
         from importlib import import_module
 
-        _verify = import_module(".verify", __name__)  # `from . import` would need the package above it
-    if after_import is not None:
-        for name in names:
-            after_import(TRIGGERS[name], lambda module, name=name: apply(name))
-        return
-    from importlib import import_module
-
+        _verify = import_module(".verify", __name__)  # not `from . import`, as above
     for name in names:
-        try:
-            import_module(TRIGGERS[name])
-        except ImportError as error:
-            _state[name] = "there is no Flet that it knows: %s" % error
-            continue
-        apply(name)
+        if name not in TRIGGERS:
+            _note(name, "this version has no such accelerator")
+        elif after_import is not None:
+            after_import(TRIGGERS[name], lambda module, name=name: apply(name))
+        else:
+            try:
+                __import__(TRIGGERS[name])
+            except ImportError as error:
+                _note(name, "there is no Flet that it knows: %s" % error)
+                continue
+            apply(name)
 
 
-# The host executes this file itself and says what is wanted: it sets `hosted` before.
-if "hosted" not in globals():
+# The host executes this file itself and says what is wanted: it sets `hosted` before. Under -m it is imported
+# on the way to __main__: Flet is the script's to import.
+if "hosted" not in globals() and not (sys.argv[:1] == ["-m"] and __name__ in sys.orig_argv):
     switch_on()

@@ -113,6 +113,8 @@ def patch(module, shim):
                 signals.pop(number, None)
                 if signal.getsignal(number) is on_signal:
                     signal.signal(number, before)
+            if shim.package:
+                shim.package.tell()  # what the session has come to is written next
             channel.leave(loop, ask)
         return None if flet.cancelled() else flet.result()
 
