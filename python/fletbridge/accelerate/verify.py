@@ -581,4 +581,4 @@ def apply(name, part, native, on_change=None):
     """In the place of part.apply(native). An accelerator that computes nothing is on as it is."""
     global _on_change
     _on_change = on_change
-    WAYS.get(name, lambda part, native: part.apply(native))(part, native)
+    return WAYS.get(name, lambda part, native: part.apply(native))(part, native)
