@@ -13,7 +13,7 @@ namespace fletbridge::accelerate {
 class Recursion {
  public:
   Recursion() {
-    if (Py_EnterRecursiveCall(" in a comparison of controls") != 0) throw PythonError();
+    if (Py_EnterRecursiveCall("") != 0) throw PythonError();
   }
   Recursion(const Recursion&) = delete;
   Recursion& operator=(const Recursion&) = delete;
