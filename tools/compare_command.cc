@@ -44,13 +44,16 @@ constexpr std::string_view kFooter =
     "Examples:\n"
     "  fletbridge compare app.py --html report.html        what can be clicked on its first page\n"
     "  fletbridge compare app.py --steps steps.txt --stages flet:uds,3\n"
-    "  fletbridge compare --workload click,draw            the built-in app\n"
+    "  fletbridge compare --workload click,draw            a built-in app\n"
+    "  fletbridge compare --workload rows,js-framework --stages flet:uds,3,3+accelerators\n"
     "  fletbridge compare app.py --ui desktop --stages flet:uds,1:uds,2:uds\n"
     "  fletbridge compare --self-test                      a stage with itself\n";
 
 constexpr const char* kDefaultStages = "1:uds,1:tcp,2:uds,3";
 // A round of four variants takes most of a minute there, and there must be six for an interval.
 constexpr std::chrono::duration<double> kTimeAtDisplay{420};
+// Many workloads, of which some take a second an input.
+constexpr std::chrono::duration<double> kTimeOfBuiltIn{600};
 
 struct Options {
   std::string stages, baseline, workload, json, html, markdown, against;
@@ -77,8 +80,9 @@ void AddOptions(CLI::App& command, Options& options) {
   command
       .add_option(
           "--workload", options.workload,
-          "Measure these alone: start-up, memory, idle of any app; without SCRIPT also those of "
-          "the built-in app: click, type, busy, draw, burst, channel, thousand, ten-thousand")
+          "Measure these alone: start-up, memory, idle of any app; without SCRIPT also the "
+          "built-in apps': those of the groups transport (the default), rows and js-framework, "
+          "such as click, rows-1000 or js-swap; another name lists them all")
       ->option_text("NAME,…")
       ->group("What");
   command
@@ -87,7 +91,8 @@ void AddOptions(CLI::App& command, Options& options) {
       ->group("What");
   command
       .add_option("--time", options.seconds,
-                  "Measure for at most so many seconds (default 90; with --ui desktop 420)")
+                  "Measure for at most so many seconds (default 90; with --ui desktop 420, for "
+                  "the built-in apps 600)")
       ->option_text("SECONDS")
       ->check(CLI::Range(0.1, 86400.0))
       ->group("How");
@@ -163,7 +168,8 @@ Result<> ChooseVariants(const Options& options, compare::Plan& plan) {
 // `idle` and `memory` stand for two each.
 bool IsNamed(const compare::Workload& workload, const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return workload.name == name || (name == "memory" && workload.name == "memory-after") ||
+    return workload.name == name || workload.group == name ||
+           (name == "memory" && workload.name == "memory-after") ||
            (name == "idle" && (workload.name == "idle-cpu" || workload.name == "wake-ups"));
   });
 }
@@ -203,13 +209,21 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
     std::string all =
         !desktop && (plan.find_clicks || (!built_in && steps.empty())) ? "clicks" : "";
     for (const compare::Workload& w : known) all += (all.empty() ? "" : ", ") + w.name;
+    if (built_in) {
+      for (const std::string& group : compare::BuiltInGroups()) all += ", " + group;
+    }
     return MakeError(Errc::kUsage,
                      "there is no workload '" + name + "' for this app" +
                          (desktop ? " at a display" : "") + "; there are " + all +
                          (desktop && steps.empty() ? ", and with --steps FILE clicks" : ""));
   }
+  const auto by_default = [&](const compare::Workload& workload) {
+    return names.empty() &&
+           (workload.group.empty() || workload.group == compare::BuiltInGroups().front());
+  };
   for (compare::Workload& workload : known) {
-    if (names.empty() || IsNamed(workload, names)) plan.workloads.push_back(std::move(workload));
+    if (by_default(workload) || IsNamed(workload, names))
+      plan.workloads.push_back(std::move(workload));
   }
   return {};
 }
@@ -438,6 +452,7 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (const Result<> good = ChooseApp(tools, *split, app, *settings, app_folder, desktop, plan);
       !good)
     return PrintError(tools, good.error());
+  if (built_in) plan.time = kTimeOfBuiltIn;
   if (desktop) plan.time = kTimeAtDisplay;
   if (options.seconds > 0) plan.time = std::chrono::duration<double>(options.seconds);
   if (options.rounds > 0) plan.max_rounds = options.rounds;

@@ -122,6 +122,7 @@ void Examine(const Toolbox& tools, const std::string& hosting, InterpreterFindin
   if (!probed->flet_version.empty())
     finding.generation = tools.parts.wire_generation(probed->flet_version);
   finding.obstacle = FindObstacle(finding);
+  if (finding.obstacle.empty()) finding.accelerators = tools.parts.ask_for_accelerators(*probed);
   const std::string unhosted = ExamineHosting(tools, hosting, finding);
   finding.stage_obstacles = {OwnProcessObstacle(*probed), unhosted, unhosted};
   if (finding.generation == 1 || finding.generation == 2) {

@@ -21,6 +21,7 @@ struct InterpreterFinding {
   // As kHostings: why it cannot be hosted so; empty if it can. Then which of them a run takes.
   std::array<std::string, kHostings.size()> hosting_obstacles;
   std::optional<Hosting> hosting;
+  std::vector<RunReport::Accelerator> accelerators;  // for its Flet, in the order of the setting
   // Why it serves no stage at all; empty if it serves one. Then why not each of kStages.
   std::string obstacle;
   std::array<std::string, kStages.size()> stage_obstacles;

@@ -93,6 +93,15 @@ std::vector<Line> HostingLines(const InterpreterFinding& finding, const std::str
   return lines;
 }
 
+std::vector<Line> AcceleratorLines(const InterpreterFinding& finding) {
+  std::vector<Line> lines;
+  for (const auto& [name, obstacle] : finding.accelerators) {
+    lines.push_back({obstacle.empty() ? Mark::kGood : Mark::kNote, name,
+                     obstacle.empty() ? "is on" : "Flet's own code runs: " + obstacle});
+  }
+  return lines;
+}
+
 std::string WindowTitle(const WindowFinding& window) {
   if (window.ok()) return "Window: a run opens one";
   return window.passed_over ? "Window: none, a run is headless"
@@ -155,6 +164,9 @@ Json InterpreterJson(const InterpreterFinding& finding) {
     hostings[std::string(HostingName(kHostings[i]))] = {{"ok", obstacle.empty()},
                                                         {"reason", OrNull(obstacle)}};
   }
+  Json accelerators = Json::object();
+  for (const auto& [name, obstacle] : finding.accelerators)
+    accelerators[name] = {{"on", obstacle.empty()}, {"why", OrNull(obstacle)}};
   const Interpreter none;
   const Interpreter& python = finding.probed ? *finding.probed : none;
   return {{"path", finding.path},
@@ -168,6 +180,7 @@ Json InterpreterJson(const InterpreterFinding& finding) {
           {"generation", finding.generation == 0 ? Json() : Json(finding.generation)},
           {"hosting", HostingJson(finding.hosting)},
           {"hostings", hostings},
+          {"accelerators", accelerators},
           {"stages", stages}};
 }
 
@@ -223,6 +236,7 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
     text += Block("Hosting on stages 2 and 3: " + finding->path,
                   HostingLines(*finding, diagnosis.hosting_asked), utf8) +
             "\n";
+    text += Block("Accelerators: " + finding->path, AcceleratorLines(*finding), utf8) + "\n";
   }
   return text + Block(WindowTitle(diagnosis.window), WindowLines(diagnosis), utf8) + "\n" +
          Block("Stages", stages, utf8);

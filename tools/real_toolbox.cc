@@ -48,6 +48,7 @@ Toolbox RealToolbox() {
                 .probe_interpreter = ProbeInterpreter,
                 .hosting_obstacle = HostingObstacle,
                 .wire_generation = WireGeneration,
+                .ask_for_accelerators = AskForAccelerators,
                 .become_checker = BecomeChecker,
                 .try_runtime_dir = TryRuntimeDir,
                 .look_for_window = LookForWindow},

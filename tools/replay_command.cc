@@ -81,9 +81,9 @@ int ReplayCommand(const Toolbox& tools, const std::vector<std::string>& args) {
        .about = "Gives a recorded session's input to the app again.",
        .words = "FILE [ARGS…]",
        .footer = kFooter,
-       .settings = {"stage", "transport", "hosting", "fallback", "python", "assets", "name",
-                    "verbose", "report", "record-limit", "redact", "config", "log-level", "quiet",
-                    "start-deadline", "end-deadline", "max-packet", "high-water"},
+       .settings = {"stage", "transport", "hosting", "accelerators", "fallback", "python", "assets",
+                    "name", "verbose", "report", "record-limit", "redact", "config", "log-level",
+                    "quiet", "start-deadline", "end-deadline", "max-packet", "high-water"},
        .has_module = false,
        .options =
            [&given](CLI::App& command, TextPairs& typed) {

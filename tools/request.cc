@@ -36,7 +36,7 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
   request.mode = settings.text("mode");
   request.hosting = settings.text("hosting");
-  request.accelerate = settings.text("accelerators") == "all";
+  request.accelerators = settings.text("accelerators");
   request.flet_client = settings.text("flet-client");
   request.hidden = settings.flag("hidden");
   request.python = settings.text("python");

@@ -13,6 +13,7 @@
 #include "common/python/checker.h"
 #include "common/python/hosting.h"
 #include "common/python/interpreter.h"
+#include "src/host/accelerators.h"
 #include "src/host/run.h"
 #include "src/host/ui_choice.h"
 
@@ -31,6 +32,7 @@ struct Parts {
   std::function<Result<Interpreter>(const std::string& path)> probe_interpreter;
   std::function<std::string(Hosting, const Interpreter&)> hosting_obstacle;
   std::function<int(std::string_view flet_version)> wire_generation;
+  std::function<std::vector<RunReport::Accelerator>(const Interpreter&)> ask_for_accelerators;
   std::function<Error(const std::string& python, const std::string& request)>
       become_checker;                                    // returns only if it could not
   std::function<Result<std::string>()> try_runtime_dir;  // makes one, removes it, tells its path

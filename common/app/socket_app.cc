@@ -10,6 +10,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/app/app_note.h"
 #include "common/base/log.h"
 
 namespace fletbridge {
@@ -105,6 +106,7 @@ Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& given, bool for_ex
     given.push_back(std::move(ends.write));
   }
   if (socket_.listener) give("FLETBRIDGE_LISTENER_FD", Given(socket_.listener.get(), for_exec));
+  if (spec_.note_fd >= 0) give(kNoteVariable, Given(spec_.note_fd, for_exec));
   environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
   return environment;
 }

@@ -92,12 +92,17 @@ const std::vector<SettingSpec>& Table() {
        .allowed = {"interpreter", "static", "library", "auto"}},
       {.name = "accelerators",
        .kind = SettingKind::kChoice,
-       .metavar = "all|none",
+       .metavar = "all|none|verify|NAME,…",
        .initial = "all",
        .group = kStage,
-       .help = "What speeds up Flet's own Python beside any transport: generated-code keeps the "
-               "code that Python compiles for Flet's controls at each start; none leaves it alone",
-       .allowed = {"all", "none"}},
+       .help =
+           "What speeds up Flet's own Python beside any transport: generated-code keeps the code "
+           "that Python compiles at each start; the others do natively what Flet does in Python, "
+           "where they know its code; verify has Flet's own code do it as well and reports each "
+           "difference; none leaves it alone",
+       .allowed = {"all", "none", "verify"},
+       .names = {"generated-code", "creation", "diff", "events", "encoding", "switching",
+                 "collecting", "scan"}},
       {.name = "fallback",
        .kind = SettingKind::kBool,
        .initial = "false",
@@ -329,6 +334,33 @@ bool IsAttachAddress(std::string_view text) {
   return text.starts_with(kTcp) && text.size() > kTcp.size();  // the host reads the rest
 }
 
+// Those of `text`, which has commas between them, each once and in the table's order; empty if it
+// has another one.
+std::string ParseNames(std::span<const std::string_view> names, std::string_view text) {
+  std::vector<bool> given(names.size());
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    std::string_view word = text.substr(begin, comma - begin);
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    const auto found = std::find(names.begin(), names.end(), word);
+    if (found == names.end()) return {};
+    given[static_cast<std::size_t>(found - names.begin())] = true;
+    begin = comma + 1;
+  }
+  std::string parsed;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (given[i]) parsed += (parsed.empty() ? "" : ",") + std::string(names[i]);
+  }
+  return parsed;
+}
+
+std::string Joined(std::span<const std::string_view> words) {
+  std::string text;
+  for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+  return text;
+}
+
 Result<std::uint64_t> ParseDigits(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -386,14 +418,10 @@ std::string_view NearestSetting(std::string_view name) {
 
 std::string AllowedText(const SettingSpec& spec) {
   switch (spec.kind) {
-    case SettingKind::kChoice: {
-      std::string text = "one of ";
-      for (const std::string_view choice : spec.allowed) {
-        if (choice != spec.allowed.front()) text += ", ";
-        text += choice;
-      }
-      return text;
-    }
+    case SettingKind::kChoice:
+      return "one of " + Joined(spec.allowed) +
+             (spec.names.empty() ? ""
+                                 : ", or any of " + Joined(spec.names) + ", with commas between");
     case SettingKind::kBool:
       return "true or false";
     case SettingKind::kBytes:
@@ -418,6 +446,10 @@ Result<std::string> ParseSetting(const SettingSpec& spec, std::string_view text)
           std::find(spec.allowed.begin(), spec.allowed.end(), text) != spec.allowed.end();
       if (spec.name == "ui" && text.starts_with("attach=")) {
         if (!IsAttachAddress(text)) return refuse();
+      } else if (!known && !spec.names.empty()) {
+        std::string names = ParseNames(spec.names, text);
+        if (names.empty()) return refuse();
+        return names;
       } else if (!known) {
         return refuse();
       }

@@ -25,7 +25,8 @@ struct SettingSpec {
   std::string_view initial = {};  // the default, as a person would write it; empty for none
   std::string_view group = {};    // heading in help texts
   std::string_view help = {};
-  std::vector<std::string_view> allowed = {};  // kChoice
+  std::vector<std::string_view> allowed = {};  // kChoice: one of these
+  std::vector<std::string_view> names = {};    // kChoice: or any of these, with commas between
   std::string_view refusal = {};  // known, but this version cannot serve it: why, and what to do
   std::uint64_t minimum = 0;      // kBytes, kInteger
   std::uint64_t maximum = 0;

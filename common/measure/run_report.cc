@@ -37,6 +37,21 @@ Json PacketsJson(const RunReport::Packets& packets) {
   return {{"count", OrNull(packets.count)}, {"bytes", OrNull(packets.bytes)}};
 }
 
+Json AcceleratorsJson(const RunReport& report) {
+  Json state = Json::object();
+  for (const auto& [name, obstacle] : report.accelerators.state)
+    state[name] = {{"on", obstacle.empty()}, {"why", OrNull(obstacle)}};
+  Json counters;
+  if (report.accelerators.counters) {
+    counters = Json::object();
+    for (const auto& [name, value] : *report.accelerators.counters) counters[name] = value;
+  }
+  return {{"verify", report.accelerators.verify},
+          {"state", state},
+          {"counters", counters},
+          {"differences", report.accelerators.differences}};
+}
+
 Error CannotWrite(const std::string& path, const Error& why) {
   const Errc code = why.code == make_error_code(Errc::kUsage) ? Errc::kUsage : Errc::kSetup;
   return MakeError(code,
@@ -75,7 +90,8 @@ std::string ToJson(const RunReport& report) {
        {{"stage", OrNull(report.requested.stage)},
         {"transport", OrNull(report.requested.transport)},
         {"ui", OrNull(report.requested.ui)},
-        {"hosting", OrNull(report.requested.hosting)}}},
+        {"hosting", OrNull(report.requested.hosting)},
+        {"accelerators", OrNull(report.requested.accelerators)}}},
       {"used",
        {{"stage", OrNull(report.used.stage)},
         {"transport", OrNull(report.used.transport)},
@@ -87,6 +103,7 @@ std::string ToJson(const RunReport& report) {
         {"hosting_why", OrNull(report.used.hosting_why)},
         {"accelerators", report.used.accelerators},
         {"fallbacks", fallbacks}}},
+      {"accelerators", AcceleratorsJson(report)},
       {"processes", processes},
       {"timeline_ms",
        {{"python_ready", Milliseconds(report.timeline.python_ready)},
@@ -103,7 +120,8 @@ std::string ToJson(const RunReport& report) {
         {"p50", Microseconds(report.latency.p50)},
         {"p90", Microseconds(report.latency.p90)},
         {"p99", Microseconds(report.latency.p99)},
-        {"max", Microseconds(report.latency.max)}}},
+        {"max", Microseconds(report.latency.max)},
+        {"unclear", report.latency_unclear}}},
       {"exit", {{"code", OrNull(report.exit.code)}, {"reason", OrNull(report.exit.reason)}}},
   };
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

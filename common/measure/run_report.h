@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/error.h"
@@ -26,6 +27,10 @@ struct RunReport {
     std::string role;  // "host", "app" or "broker"
     std::int64_t pid = 0;
   };
+  struct Accelerator {
+    std::string name;
+    std::string obstacle;  // why it is not on; empty if it is
+  };
   struct Packets {
     std::optional<std::uint64_t> count, bytes;  // unknown where no byte passes through us
   };
@@ -34,16 +39,24 @@ struct RunReport {
   int generation = 0;         // of the app's wire
   int client_generation = 0;  // of the client's, where a client of its own has come
   struct {
-    std::string stage, transport, ui, hosting{};
+    std::string stage, transport, ui, hosting{}, accelerators{};
   } requested;
   struct {
     std::string stage, transport, ui, mode;  // mode: "direct" or "relayed"
     std::string hosting, hosting_why;        // stages 2 and 3: how the interpreter is hosted
     std::string ui_leg{};                    // how packets reach a client of its own: "uds"
     std::string client{};                    // desktop: the folder of Flet's client
-    std::vector<std::string> accelerators;   // of Flet's own Python, apart from any transport
+    std::vector<std::string> accelerators;   // those that are on
     std::vector<Fallback> fallbacks;
   } used;
+  // What speeds up Flet's own Python, apart from any transport.
+  struct {
+    bool verify = false;             // Flet's own code is run as well, and compared
+    std::vector<Accelerator> state;  // those that were asked for
+    // As the app's side counts them, and what verify has found; none: it has told nothing.
+    std::optional<std::vector<std::pair<std::string, std::uint64_t>>> counters;
+    std::vector<std::string> differences;
+  } accelerators;
   std::vector<Process> processes;
   struct {
     std::optional<std::chrono::nanoseconds> python_ready, app_listening, registered, first_frame;
@@ -53,7 +66,8 @@ struct RunReport {
   struct {
     Packets to_app, to_ui;
   } packets;
-  Percentiles latency;  // of nanoseconds
+  Percentiles latency;                // of nanoseconds
+  std::uint64_t latency_unclear = 0;  // inputs whose answer nobody can tell
   struct {
     std::optional<int> code;
     std::string reason;

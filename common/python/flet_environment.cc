@@ -1,10 +1,6 @@
 #include "common/python/flet_environment.h"
 
 #include <cstdlib>
-#include <fstream>
-#include <sys/stat.h>
-
-#include "common/python/hosted.h"
 
 namespace fletbridge {
 namespace {
@@ -48,15 +44,6 @@ void PointToShim(const std::string& folder, Environment& environment) {
   if (before != nullptr) environment.emplace_back("FLETBRIDGE_PYTHONPATH", before);
   environment.emplace_back("PYTHONPATH",
                            before != nullptr && *before != '\0' ? folder + ":" + before : folder);
-}
-
-bool AddShim(const std::string& folder, Environment& environment) {
-  ::mkdir(folder.c_str(), 0700);
-  std::ofstream out(folder + "/sitecustomize.py");
-  out << ShimSource();
-  out.close();
-  PointToShim(folder, environment);
-  return out.good();
 }
 
 }  // namespace fletbridge

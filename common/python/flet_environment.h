@@ -18,7 +18,5 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 // For an interpreter's executable: lets it load our shim, which lies in `folder`.
 void PointToShim(const std::string& folder, Environment& environment);
-// The same; this call writes the shim into the folder. False if it cannot be written.
-[[nodiscard]] bool AddShim(const std::string& folder, Environment& environment);
 
 }  // namespace fletbridge

@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/process/surroundings.h"
 #include "common/python/api.h"
+#include "common/python/hosting.h"
 
 namespace fletbridge {
 namespace {
@@ -285,14 +286,33 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
 
 PyObject* InitFletbridge() { return Py().PyModule_Create2(&g_module, PYTHON_ABI_VERSION); }
 
+// By the loader of any module: from the bytecode beside the file, where that is for this Python.
+PyObject* CodeOfShim(PyObject* file) {
+  const PyApi& py = Py();
+  PyObject* importing = py.PyImport_ImportModule("_frozen_importlib_external");
+  PyObject* loader = importing != nullptr
+                         ? py._PyObject_CallMethod_SizeT(importing, "SourceFileLoader", "sO",
+                                                         "sitecustomize", file)
+                         : nullptr;
+  PyObject* code = loader != nullptr
+                       ? py._PyObject_CallMethod_SizeT(loader, "get_code", "s", "sitecustomize")
+                       : nullptr;
+  py.Py_DecRef(loader);
+  py.Py_DecRef(importing);
+  return code;
+}
+
 // `site` imports sitecustomize before the app's first line: the shim, as a built-in module. It is
 // executed as the import's last step, so that it can give its place to the machine's own.
 int ExecuteShim(PyObject* module) {
   const PyApi& py = Py();
   PyObject* names = py.PyModule_GetDict(module);
   py.PyDict_SetItemString(names, "__builtins__", py.PyEval_GetBuiltins());
-  PyObject* code = py.Py_CompileString(ShimSource(), "<fletbridge shim>", Py_file_input);
+  PyObject* file = py.PyUnicode_DecodeFSDefault(ShimFile().c_str());
+  if (file != nullptr) py.PyDict_SetItemString(names, "__file__", file);
+  PyObject* code = file != nullptr ? CodeOfShim(file) : nullptr;
   PyObject* result = code != nullptr ? py.PyEval_EvalCode(code, names, names) : nullptr;
+  py.Py_DecRef(file);
   py.Py_DecRef(code);
   if (result == nullptr) return -1;
   py.Py_DecRef(result);

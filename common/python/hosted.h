@@ -63,7 +63,4 @@ void SignalHosted(int signal);
 // this one. Any thread.
 void EndHostedNow(int code);
 
-// The shim's text, for an interpreter in another process.
-[[nodiscard]] const char* ShimSource() noexcept;
-
 }  // namespace fletbridge

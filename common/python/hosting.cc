@@ -12,11 +12,17 @@ constexpr std::string_view kStaticVersion = FLETBRIDGE_STATIC_VERSION;
 constexpr std::string_view kStaticSoabi = FLETBRIDGE_STATIC_SOABI;
 constexpr std::string_view kStaticPrefix = FLETBRIDGE_STATIC_PREFIX;
 
+std::string StaticProgramName() {
+  return "fletbridge-static-" + std::string(kStaticVersion.substr(0, kStaticVersion.rfind('.')));
+}
+
 // Without the shim the app would run, but alone.
 std::string InterpreterObstacle(const Interpreter& python) {
   if (!python.extension_obstacle.empty())
     return python.path + " cannot load our extension: " + python.extension_obstacle;
-  return ShimObstacle();
+  if (ShimFolder().find(':') == std::string::npos) return ShimObstacle();
+  return ShimFolder() +
+         " cannot stand in PYTHONPATH, for it has a colon; install fletbridge elsewhere";
 }
 
 // What is not started by its own name: it would lack what the script does for it.
@@ -37,12 +43,14 @@ std::string StaticObstacle(const Interpreter& python) {
            std::string(kStaticPrefix) + ", not Python " + python.Version() + " of " +
            python.base_prefix;
   }
-  return DetourObstacle(python);
+  if (!python.detour.empty()) return DetourObstacle(python);
+  return ShimObstacle();
 }
 
 std::string LibraryObstacle(const Interpreter& python) {
   if (python.free_threaded) return python.path + " is a free-threaded build, with other objects";
-  if (!python.libpython.empty()) return DetourObstacle(python);
+  if (!python.libpython.empty())
+    return python.detour.empty() ? ShimObstacle() : DetourObstacle(python);
   const std::string version = std::to_string(python.major) + "." + std::to_string(python.minor);
   return "Python " + python.Version() + " at " + python.path + " has no libpython" + version +
          ": " + python.libpython_hint;
@@ -63,7 +71,7 @@ std::string HostingObstacle(Hosting hosting, const Interpreter& python) {
 }
 
 std::string OwnProcessObstacle(const Interpreter& python) {
-  if (python.shim_obstacle.empty()) return {};
+  if (python.shim_obstacle.empty()) return ShimObstacle();
   return python.path + " cannot be used: " + python.shim_obstacle;
 }
 
@@ -72,25 +80,23 @@ const std::string& PartsFolder() {
     std::error_code error;
     const fs::path self = fs::read_symlink("/proc/self/exe", error);
     if (error) return std::string();
+    if (self.filename() == StaticProgramName()) return self.parent_path().string();
     return (self.parent_path().parent_path() / "lib" / "fletbridge").string();
   }();
   return folder;
 }
 
 std::string ExtensionPath() { return PartsFolder() + "/fletbridge_python.abi3.so"; }
+std::string AcceleratePackage() { return PartsFolder() + "/python/fletbridge/accelerate"; }
 std::string ShimFolder() { return PartsFolder() + "/shim"; }
 
+std::string ShimFile() { return ShimFolder() + "/sitecustomize.py"; }
+
 std::string ShimObstacle() {
-  const std::string shim = ShimFolder() + "/sitecustomize.py";
   std::error_code error;
-  if (!fs::exists(shim, error)) return "there is no " + shim + "; install fletbridge as a whole";
-  if (shim.find(':') == std::string::npos) return {};
-  return ShimFolder() +
-         " cannot stand in PYTHONPATH, for it has a colon; install fletbridge elsewhere";
+  if (fs::exists(ShimFile(), error)) return {};
+  return "there is no " + ShimFile() + "; install fletbridge as a whole";
 }
-std::string StaticProgramPath() {
-  return PartsFolder() + "/fletbridge-static-" +
-         std::string(kStaticVersion.substr(0, kStaticVersion.rfind('.')));
-}
+std::string StaticProgramPath() { return PartsFolder() + "/" + StaticProgramName(); }
 
 }  // namespace fletbridge

@@ -33,12 +33,14 @@ inline constexpr std::array kHostings = {Hosting::kInterpreter, Hosting::kStatic
 // The same for a process of its own (stage 1).
 [[nodiscard]] std::string OwnProcessObstacle(const Interpreter& python);
 
-// The folder of our own parts, beside the running executable's: ../lib/fletbridge. Empty if it
-// cannot be told.
+// The folder of our own parts, beside the running executable's: ../lib/fletbridge; its own folder
+// if that is one of the parts, the static program. Empty if it cannot be told.
 [[nodiscard]] const std::string& PartsFolder();
 [[nodiscard]] std::string ExtensionPath();      // what the interpreter loads
 [[nodiscard]] std::string ShimFolder();         // what stands on its PYTHONPATH until it is up
-[[nodiscard]] std::string ShimObstacle();       // why that cannot be; empty if it can
+[[nodiscard]] std::string ShimFile();           // what is loaded from there
+[[nodiscard]] std::string ShimObstacle();       // why it cannot be loaded; empty if it can
+[[nodiscard]] std::string AcceleratePackage();  // the folder of the package fletbridge.accelerate
 [[nodiscard]] std::string StaticProgramPath();  // the executable with libpython3.X.a inside
 
 }  // namespace fletbridge

@@ -211,8 +211,8 @@ std::vector<std::string> ProbeEnvironment() {
   return result;
 }
 
-// What the interpreter answers to kProbe; an error also if it ends with one.
-Result<std::string> Ask(const std::string& path, const std::string& place,
+// What the interpreter prints when it is started so; an error also if it ends with one.
+Result<std::string> Ask(const std::string& path, const std::vector<std::string>& words,
                         std::chrono::milliseconds deadline) try {
   asio::io_context io;
   asio::readable_pipe out(io);
@@ -224,8 +224,7 @@ Result<std::string> Ask(const std::string& path, const std::string& place,
   for (const std::string& variable : environment) variables.push_back(variable.c_str());
   variables.push_back(nullptr);
   launcher.env = variables.data();
-  auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path),
-                        std::vector<std::string>{"-c", kProbe, ExtensionPath(), kMark, place},
+  auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path), words,
                         process::process_stdio{nullptr, out, nullptr},  // gone with this line: its
                                                                         // copy of the pipe's end
                         OwnChild{::getpid()});
@@ -281,6 +280,10 @@ Result<std::string> Ask(const std::string& path, const std::string& place,
   return text;
 } catch (const std::exception& error) {
   return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + error.what());
+}
+
+std::vector<std::string> ProbeWords(const std::string& place) {
+  return {"-c", kProbe, ExtensionPath(), kMark, place};
 }
 
 using Answer = std::map<std::string, std::string>;
@@ -343,7 +346,7 @@ std::string DetourOf(const Answer& answer, std::chrono::milliseconds deadline) {
     return found == of.end() ? std::string() : found->second;
   };
   const std::string executable = value(answer, "executable");
-  const Result<std::string> text = Ask(executable, {}, deadline);
+  const Result<std::string> text = Ask(executable, ProbeWords({}), deadline);
   if (!text) return "it starts " + executable + ", which does not start by itself";
   const Answer direct = Read(*text);
   for (const char* name : {"options", "environment", "sys.path", "folder"}) {
@@ -361,7 +364,7 @@ std::string DetourOf(const Answer& answer, std::chrono::milliseconds deadline) {
 // The whole answer, as it is remembered.
 Result<std::string> AskAll(const std::string& path, const std::string& place,
                            std::chrono::milliseconds deadline) {
-  Result<std::string> text = Ask(path, place, deadline);
+  Result<std::string> text = Ask(path, ProbeWords(place), deadline);
   if (!text) return text;
   const Answer answer = Read(*text);
   const auto executable = answer.find("executable");
@@ -404,6 +407,13 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
   const Result<std::string> text = AskAll(path, {}, deadline);
   if (!text) return text.error();
   return Understand(path, *text);
+}
+
+Result<std::string> AskInterpreter(const std::string& path, const std::string& code,
+                                   const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{"-c", code};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return Ask(path, words, kAnswerDeadline);
 }
 
 Result<Interpreter> RecallInterpreter(const std::string& path, const std::string& place) {

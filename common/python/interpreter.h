@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/error.h"
 
@@ -34,6 +35,10 @@ struct Interpreter {
 [[nodiscard]] Result<Interpreter> ProbeInterpreter(const std::string& path);
 [[nodiscard]] Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
                                                          std::chrono::milliseconds deadline);
+// Has the interpreter run a text of Python, with these arguments, and returns what that has
+// printed.
+[[nodiscard]] Result<std::string> AskInterpreter(const std::string& path, const std::string& code,
+                                                 const std::vector<std::string>& arguments = {});
 // As ProbeInterpreter(), but an answer that still holds is taken from the user's cache. `place` is
 // the app's script, folder or archive: a Flet that lies there comes before an installed one.
 [[nodiscard]] Result<Interpreter> RecallInterpreter(const std::string& path,

@@ -124,6 +124,7 @@ struct AppSpec {
   // Flet's server in this app takes a socket that listens already (the shim gives it): a client may
   // connect before the app listens, and waits.
   bool takes_socket = false;
+  int note_fd = -1;             // common/app/app_note.h; the interpreter gets a copy
   bool single_session = false;  // the UI never comes back for a second session (NewSession())
 };
 

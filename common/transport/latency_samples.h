@@ -25,6 +25,9 @@ class LatencySamples {
     kept_.push_back(nanoseconds);
     if (kept_.size() == kMost) Thin();
   }
+  // Inputs whose answer nobody can tell have no sample.
+  void Unclear(std::size_t inputs) { unclear_ += inputs; }
+  [[nodiscard]] std::uint64_t unclear() const noexcept { return unclear_; }
   void clear() { *this = LatencySamples(); }
 
   // Of those that are kept, in the order of the inputs.
@@ -58,6 +61,7 @@ class LatencySamples {
   std::uint64_t seen_ = 0;
   std::uint64_t step_ = 1;
   std::uint64_t longest_left_out_ = 0;
+  std::uint64_t unclear_ = 0;
 };
 
 }  // namespace fletbridge

@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <fstream>
 #include <future>
+#include <iterator>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sstream>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,8 +122,8 @@ Result<bool> AppRun::Readable(int fd, Clock::time_point until, const char* for_w
 Result<> AppRun::Wait(int fd, Clock::time_point deadline, const char* for_what) {
   const Result<bool> ready = Readable(fd, deadline, for_what);
   if (!ready) return ready.error();
-  if (!*ready) return Failure(std::string("no ") + for_what + " in time");
-  return {};
+  if (*ready) return {};
+  return MakeError(Errc::kLimit, Failure(std::string("no ") + for_what + " in time").context);
 }
 
 Error AppRun::Failure(const std::string& what) const {
@@ -170,19 +172,28 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-void AddApp(const Plan& plan, const char* before_arguments, std::vector<std::string>& to) {
-  if (plan.module.empty()) {
+void AddApp(const Plan& plan, const std::string& page, const char* before_arguments,
+            std::vector<std::string>& to) {
+  std::vector<std::string> arguments = plan.arguments;
+  if (!page.empty()) {
+    std::istringstream words(page);
+    std::string script;
+    words >> script;
+    to.push_back(plan.parts + "/" + script);
+    arguments.assign(std::istream_iterator<std::string>(words), {});
+  } else if (plan.module.empty()) {
     to.push_back(plan.app);
   } else {
     to.insert(to.end(), {"-m", plan.module});
   }
-  if (plan.arguments.empty()) return;
+  if (arguments.empty()) return;
   if (*before_arguments != '\0') to.emplace_back(before_arguments);
-  to.insert(to.end(), plan.arguments.begin(), plan.arguments.end());
+  to.insert(to.end(), arguments.begin(), arguments.end());
 }
 
-ChildOptions StageCommand(const Plan& plan, const Variant& variant, const std::string& ui,
-                          const std::string& report, const std::vector<std::string>& more) {
+ChildOptions StageCommand(const Plan& plan, const Variant& variant, const std::string& page,
+                          const std::string& ui, const std::string& report,
+                          const std::vector<std::string>& more) {
   ChildOptions options;
   options.executable = plan.programs + "/fletbridge";
   options.arguments = {"run",         "--ui",           ui,
@@ -193,14 +204,14 @@ ChildOptions StageCommand(const Plan& plan, const Variant& variant, const std::s
   if (!variant.hosting.empty())
     options.arguments.insert(options.arguments.end(), {"--hosting", variant.hosting});
   options.arguments.insert(options.arguments.end(), more.begin(), more.end());
-  AddApp(plan, "--", options.arguments);
+  AddApp(plan, page, "--", options.arguments);
   return options;
 }
 
-ChildOptions PythonCommand(const Plan& plan) {
+ChildOptions PythonCommand(const Plan& plan, const std::string& page) {
   ChildOptions options;
   options.executable = plan.python;
-  AddApp(plan, "", options.arguments);
+  AddApp(plan, page, "", options.arguments);
   return options;
 }
 

@@ -32,7 +32,7 @@ class AppRun {
   [[nodiscard]] Result<> Launch(ChildOptions options);
   // Waits until `fd` is readable (-1: for nothing); false if it was not until then.
   [[nodiscard]] Result<bool> Readable(int fd, Clock::time_point until, const char* for_what);
-  // The same; not in time is an error.
+  // The same; not in time is an error, kLimit.
   [[nodiscard]] Result<> Wait(int fd, Clock::time_point deadline, const char* for_what);
   // The variant, `what`, and what the processes said last.
   [[nodiscard]] Error Failure(const std::string& what) const;
@@ -55,12 +55,15 @@ class AppRun {
 
 // `fletbridge run` of the plan's app as a stage runs it, with further options of it.
 [[nodiscard]] ChildOptions StageCommand(const Plan& plan, const Variant& variant,
-                                        const std::string& ui, const std::string& report,
+                                        const std::string& page, const std::string& ui,
+                                        const std::string& report,
                                         const std::vector<std::string>& more);
 // The plan's Python with its app.
-[[nodiscard]] ChildOptions PythonCommand(const Plan& plan);
-// The script or `-m` and module, what `before_arguments` says, and the app's arguments.
-void AddApp(const Plan& plan, const char* before_arguments, std::vector<std::string>& to);
+[[nodiscard]] ChildOptions PythonCommand(const Plan& plan, const std::string& page);
+// The script or `-m` and module, what `before_arguments` says, and the app's arguments; or a page
+// of ours (Workload::page) in the app's place.
+void AddApp(const Plan& plan, const std::string& page, const char* before_arguments,
+            std::vector<std::string>& to);
 // A port that nobody has just now; whoever takes it first in between makes the start fail, and say
 // so. 0: there is none.
 [[nodiscard]] int FreePort();

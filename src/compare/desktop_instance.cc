@@ -76,6 +76,7 @@ class DesktopInstance final : public Instance {
   }
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
+  std::chrono::nanoseconds first_frame() const override { return std::chrono::nanoseconds(0); }
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
 
@@ -88,7 +89,8 @@ class DesktopInstance final : public Instance {
   }
   void Join() override { run_.Join(0); }
 
-  Result<std::vector<std::uint64_t>> Do(const std::string& text, std::chrono::seconds) override {
+  Result<std::vector<std::uint64_t>> Do(const std::string& text,
+                                        std::chrono::nanoseconds) override {
     const Result<std::vector<DisplayStep>> steps = ParseDisplaySteps(text);
     if (!steps) return steps.error();
     std::vector<std::uint64_t> samples;
@@ -98,6 +100,12 @@ class DesktopInstance final : public Instance {
       if (step.watch) samples.push_back(*sample);
     }
     return samples;
+  }
+
+  const Disturbance& disturbance() const override { return none_; }
+
+  Result<std::uint64_t> Read(const std::string& finder) override {
+    return Failure("nobody can read " + finder + " at a display");
   }
 
   Result<std::vector<std::string>> Clickables() override {
@@ -115,8 +123,8 @@ class DesktopInstance final : public Instance {
     ChildOptions options;
     switch (variant_.kind) {
       case Variant::Kind::kStage:
-        options =
-            StageCommand(plan, variant_, "desktop", report_file_, {"--flet-client", plan.client});
+        options = StageCommand(plan, variant_, {}, "desktop", report_file_,
+                               {"--flet-client", plan.client});
         break;
       case Variant::Kind::kFlet:
         if (!plan.client_is_of_the_app) {
@@ -125,7 +133,7 @@ class DesktopInstance final : public Instance {
                          " is of another one; name one with --flet-client, or an environment with "
                          "another Flet with --python");
         }
-        options = PythonCommand(plan);
+        options = PythonCommand(plan, {});
         // Its own client where it is, in place of a copy below ~/.flet.
         options.environment = {
             {"FLET_VIEW_PATH", plan.client},
@@ -276,6 +284,7 @@ class DesktopInstance final : public Instance {
   Place& place_;
   std::unique_ptr<Display> display_;  // goes after the processes; what is left of them ends with it
   AppRun run_;
+  const Disturbance none_;
   Clock::time_point begin_;
   std::chrono::nanoseconds start_up_{0};
 };
@@ -284,7 +293,7 @@ class Desktop final : public Starter {
  public:
   explicit Desktop(Surroundings around) : around_(std::move(around)) {}
 
-  Result<std::unique_ptr<Instance>> Start(const Variant& variant) override {
+  Result<std::unique_ptr<Instance>> Start(const Variant& variant, const std::string&) override {
     Place& place = places_[variant.name];
     if (place.folder.empty()) {
       place.folder = around_.folder + "/v" + std::to_string(places_.size());

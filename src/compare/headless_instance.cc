@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cstring>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,8 +23,9 @@ std::string WhyNotPackaged(const Plan& plan) {
 
 class HeadlessInstance final : public Instance {
  public:
-  HeadlessInstance(const Surroundings& around, const Variant& variant, int number)
+  HeadlessInstance(const Surroundings& around, const Variant& variant, std::string page, int number)
       : variant_(variant),
+        page_(std::move(page)),
         socket_path_(around.folder + "/s" + std::to_string(number)),
         report_file_(around.folder + "/r" + std::to_string(number)),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
@@ -47,10 +49,12 @@ class HeadlessInstance final : public Instance {
       return run_.Failure("the app failed before its first frame");
     start_up_ = std::chrono::nanoseconds((*line)["first_frame_ns"].get<std::int64_t>()) -
                 begin.time_since_epoch();
+    first_frame_ = std::chrono::nanoseconds((*line)["made_in_ns"].get<std::int64_t>());
     return {};
   }
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
+  std::chrono::nanoseconds first_frame() const override { return first_frame_; }
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
   void Close() override { line_fd_.reset(); }
@@ -58,10 +62,10 @@ class HeadlessInstance final : public Instance {
   void Join() override { run_.Join(variant_.kind == Variant::Kind::kFlet ? 1 : 0); }
 
   Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                        std::chrono::seconds deadline) override {
+                                        std::chrono::nanoseconds time) override {
     const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) + "\n";
     if (Result<> ok = Write(text); !ok) return ok.error();
-    Result<nlohmann::json> answer = ReadLine(Clock::now() + deadline, "the end of a block");
+    Result<nlohmann::json> answer = ReadLine(Clock::now() + time, "the end of a block");
     if (!answer) return answer.error();
     if (!answer->contains("samples_ns") || (*answer)["exit"] != 0) {
       // Its end comes next, and by then what it has to say is written.
@@ -69,7 +73,25 @@ class HeadlessInstance final : public Instance {
       if (!end && run_.exit_code() != 1) return end.error();
       return run_.Failure("a step failed");
     }
+    disturbance_.between = answer->value("between", std::size_t{0});
+    disturbance_.unclear = answer->value("unclear", std::size_t{0});
+    disturbance_.restless = answer->value("restless", std::vector<std::string>());
     return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
+  }
+
+  const Disturbance& disturbance() const override { return disturbance_; }
+
+  Result<std::uint64_t> Read(const std::string& finder) override {
+    if (Result<> ok = Write("read " + finder + "\n"); !ok) return ok.error();
+    Result<nlohmann::json> answer = ReadLine(Clock::now() + 10s, "a text");
+    if (!answer) return answer.error();
+    const nlohmann::json text = answer->value("read", nlohmann::json());
+    const std::string digits = text.is_string() ? text.get<std::string>() : "";
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc() || end != digits.data() + digits.size())
+      return run_.Failure("there is no number at " + finder);
+    return number;
   }
 
   Result<std::vector<std::string>> Clickables() override {
@@ -88,25 +110,26 @@ class HeadlessInstance final : public Instance {
         return LaunchFlet(plan, folder, number);
       case Variant::Kind::kPackaged: {
         const std::string& library = variant_.stage == "bridge" ? plan.bridge : plan.original;
-        if (plan.packaged_host.empty() || library.empty() || !plan.module.empty())
+        if (plan.packaged_host.empty() || library.empty() ||
+            (page_.empty() && !plan.module.empty()))
           return MakeError(Errc::kSetup, variant_.name + ": " + WhyNotPackaged(plan));
         ChildOptions options;
         options.executable = plan.packaged_host;
         options.arguments = {"--library", library,     "--label",       variant_.stage,
                              "--python",  plan.python, "--python-home", plan.python_home,
                              "--steps",   socket_path_};
-        AddApp(plan, "--", options.arguments);
+        AddApp(plan, page_, "--", options.arguments);
         return run_.Launch(std::move(options));
       }
     }
     return run_.Launch(
-        StageCommand(plan, variant_, "headless", report_file_, {"--steps", socket_path_}));
+        StageCommand(plan, variant_, page_, "headless", report_file_, {"--steps", socket_path_}));
   }
 
   // As Flet itself does it, nothing of ours but the client: Python in embedded mode listens, the
   // client comes to it.
   Result<> LaunchFlet(const Plan& plan, const std::string& folder, int number) {
-    ChildOptions python = PythonCommand(plan);
+    ChildOptions python = PythonCommand(plan, page_);
     const char* display = std::getenv("DISPLAY");
     python.environment = {{"DISPLAY", display == nullptr ? ":0" : display},
                           {"FLET_PLATFORM", "linux"}};
@@ -184,21 +207,24 @@ class HeadlessInstance final : public Instance {
   }
 
   const Variant variant_;
+  const std::string page_;
   const std::string socket_path_, report_file_;
   UniqueFd listener_;
   AppRun run_;
   UniqueFd line_fd_;  // goes before the processes, which then end by themselves
   std::string input_;
-  std::chrono::nanoseconds start_up_{0};
+  Disturbance disturbance_;
+  std::chrono::nanoseconds start_up_{0}, first_frame_{0};
 };
 
 class Headless final : public Starter {
  public:
   explicit Headless(Surroundings around) : around_(std::move(around)) {}
 
-  Result<std::unique_ptr<Instance>> Start(const Variant& variant) override {
+  Result<std::unique_ptr<Instance>> Start(const Variant& variant,
+                                          const std::string& page) override {
     const int number = ++started_;
-    auto instance = std::make_unique<HeadlessInstance>(around_, variant, number);
+    auto instance = std::make_unique<HeadlessInstance>(around_, variant, page, number);
     // Whatever happens, the destructor ends what was started.
     if (Result<> ok = instance->Start(around_.plan, around_.folder, number); !ok) return ok.error();
     return std::unique_ptr<Instance>(std::move(instance));

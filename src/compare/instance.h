@@ -18,14 +18,28 @@
 
 namespace fletbridge::compare {
 
+// What a block tells of its figures besides.
+struct Disturbance {
+  std::size_t between = 0;              // patches that answer no input
+  std::size_t unclear = 0;              // inputs whose answer nobody can tell, so without a figure
+  std::vector<std::string> restless{};  // inputs after which the page changes more than once
+};
+
 class Instance {
  public:
   virtual ~Instance() = default;  // kills what still runs
 
   [[nodiscard]] virtual std::chrono::nanoseconds start_up() const = 0;
-  // Runs steps; the latencies of their inputs in nanoseconds.
+  // From the app's answer to the registration until its first frame has come; 0: nobody knows.
+  [[nodiscard]] virtual std::chrono::nanoseconds first_frame() const = 0;
+  // Runs steps; the latencies of their inputs in nanoseconds. kLimit if they take longer than
+  // `time`; the instance is of no more use then.
   [[nodiscard]] virtual Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                                              std::chrono::seconds deadline) = 0;
+                                                              std::chrono::nanoseconds time) = 0;
+  // Of the last Do(); none at a display.
+  [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
+  // The number that a control shows, named by a finder as in steps; not at a display.
+  [[nodiscard]] virtual Result<std::uint64_t> Read(const std::string& finder) = 0;
   // What can be clicked, as steps name it; at a display nothing is known of it.
   [[nodiscard]] virtual Result<std::vector<std::string>> Clickables() = 0;
   [[nodiscard]] virtual std::vector<pid_t> processes() const = 0;  // that live
@@ -41,7 +55,9 @@ class Starter {
   virtual ~Starter() = default;
   // Starts the processes and waits for the first frame, at a display until the screen is as it
   // stays. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said last.
-  [[nodiscard]] virtual Result<std::unique_ptr<Instance>> Start(const Variant& variant) = 0;
+  // `page`: Workload::page.
+  [[nodiscard]] virtual Result<std::unique_ptr<Instance>> Start(const Variant& variant,
+                                                                const std::string& page) = 0;
 };
 
 // What all starts of a run have in common; what it refers to outlives them.

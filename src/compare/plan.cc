@@ -27,6 +27,212 @@ bool TakeDelay(std::string_view text, std::chrono::nanoseconds& delay) {
   return true;
 }
 
+std::string Times(int times, const std::string& steps) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += steps + "\n";
+  return text;
+}
+
+// What a transport has to do with: small inputs, floods, large packets.
+std::vector<Workload> TransportWorkloads() {
+  return {
+      {.name = "click",
+       .group = "transport",
+       .title = "a click until the patch that answers it",
+       .prepare = "click key=scene-click",
+       .unit = "click key=plus"},
+      {.name = "type",
+       .group = "transport",
+       .title = "a letter typed until what depends on it is there",
+       .prepare = "click key=scene-type",
+       .unit = "type key=field \"a\"\ntype key=field \"ab\"\ntype key=field \"abc\"\ntype "
+               "key=field \"ab\""},
+      {.name = "busy",
+       .group = "transport",
+       .title = "a click while the app computes in a thread",
+       .page = "busy.py",
+       .unit = "click key=plus 5s",
+       .warm_up = 5},
+      {.name = "busy-thread",
+       .group = "transport",
+       .title = "a piece of work of that thread, while some 20 clicks a second come",
+       .measure = Measure::kPace,
+       .page = "busy.py",
+       .before = "click key=measure 5s",
+       .unit = Times(20, "click key=plus 5s\nsleep 45ms") + "click key=measure 5s",
+       .read = "key=pace",
+       .warm_up = 0,
+       .block = 1,
+       .turns = 1},
+      {.name = "draw",
+       .group = "transport",
+       .title =
+           "60 movements of a pen a second, each from its intended time until its stroke is there",
+       .prepare = "click key=scene-draw",
+       .unit = "drag key=pad from 0,0 to 300,200 steps 15 at 60/s 5s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 4},
+      {.name = "burst",
+       .group = "transport",
+       .title = "1,000 events sent at once, until the patch that answers the last",
+       .prepare = "click key=scene-burst",
+       .unit = "drag key=pad from 0,0 to 1000,0 steps 1000 60s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 3},
+      {.name = "channel",
+       .group = "transport",
+       .title = "1 MiB through a data channel to the app and back, 8 of them under way",
+       .prepare = "click key=scene-channel\nchannel key=echo\nwait text=\"open\" 10s",
+       .unit = "stream 1048576 count 8 30s",
+       .warm_up = 2,
+       .turns = 6},
+      {.name = "thousand",
+       .group = "transport",
+       .title = "1,000 controls in one update",
+       .prepare = "click key=scene-fill",
+       .unit = "click key=thousand 30s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 4},
+      {.name = "ten-thousand",
+       .group = "transport",
+       .title = "10,000 controls in one update",
+       .prepare = "click key=scene-fill",
+       .unit = "click key=ten-thousand 60s",
+       .warm_up = 1,
+       .block = 1,
+       .turns = 3},
+  };
+}
+
+// Pages as people write them: a row of a list is a checkbox, a text and a button.
+std::vector<Workload> RowsWorkloads() {
+  std::vector<Workload> all;
+  for (const char* rows : {"100", "1000", "5000"}) {
+    all.push_back({.name = std::string("rows-") + rows,
+                   .title = std::string("a click that has nothing to do with the ") + rows +
+                            " rows on the page",
+                   .page = std::string("rows.py ") + rows,
+                   .unit = "click key=plus 60s"});
+  }
+  // Behind rows-1000, whose page they share.
+  const std::vector<Workload> on_1000 = {
+      {.name = "type-1000",
+       .title = "a letter typed into a field on a page of 1,000 rows",
+       .unit = "type key=field \"a\" 60s\ntype key=field \"ab\" 60s"},
+      {.name = "append-one",
+       .title = "one row more, below 1,000",
+       .before = "click type=IconButton index=500 60s",
+       .unit = "click key=append 60s"},
+      {.name = "remove-one",
+       .title = "one row of 1,000 less, by the button in its middle",
+       .before = "click key=append 60s",
+       .unit = "click type=IconButton index=500 60s"},
+      {.name = "reverse",
+       .title = "1,000 rows in reverse order",
+       .unit = "click key=reverse 60s",
+       .warm_up = 2,
+       .turns = 4},
+      {.name = "first-rows-1000",
+       .title = "the first frame of a page of 1,000 rows, from the end of the registration",
+       .measure = Measure::kFirstFrame},
+  };
+  for (Workload workload : on_1000) {
+    workload.page = "rows.py 1000";
+    all.insert(all.end() - 1, std::move(workload));
+  }
+  all.push_back({.name = "new-1000",
+                 .title = "1,000 new rows into a column that is there",
+                 .page = "rows.py 0",
+                 .before = "click key=clear 60s",
+                 .unit = "click key=new 60s",
+                 .warm_up = 1,
+                 .block = 1,
+                 .turns = 4});
+  all.push_back({.name = "component-1000",
+                 .title = "a component that renders 1,000 rows again with one changed",
+                 .page = "component.py 1000",
+                 .unit = "click key=next 60s",
+                 .warm_up = 2,
+                 .turns = 6});
+  all.push_back({.name = "first-texts-10000",
+                 .title = "the first frame of 10,000 texts, from the end of the registration",
+                 .measure = Measure::kFirstFrame,
+                 .page = "texts.py 10000"});
+  for (Workload& workload : all) workload.group = "rows";
+  return all;
+}
+
+// The nine operations of js-framework-benchmark, on a table of a number, a label and a button.
+std::vector<Workload> JsFrameworkWorkloads() {
+  constexpr const char* kCreate = "click key=create-1000 120s";
+  std::vector<Workload> all = {
+      {.name = "js-update-10th",
+       .title = "the label of each tenth of 1,000 rows",
+       .prepare = kCreate,
+       .unit = "click key=update 120s",
+       .turns = 6},
+      {.name = "js-select",
+       .title = "one of 1,000 rows selected, another one no more",
+       .prepare = kCreate,
+       .unit = "click type=TextButton index=4 120s\nclick type=TextButton index=5 120s",
+       .turns = 6},
+      {.name = "js-swap",
+       .title = "two of 1,000 rows in each other's place",
+       .prepare = kCreate,
+       .unit = "click key=swap 120s",
+       .turns = 6},
+      {.name = "js-remove",
+       .title = "one of 1,000 rows removed",
+       .prepare = kCreate,
+       .before = "click key=append-1 120s",
+       .unit = "click type=IconButton index=4 120s",
+       .turns = 6},
+      {.name = "js-create-1000",
+       .title = "1,000 rows created in an empty table",
+       .before = "click key=clear 120s",
+       .unit = kCreate,
+       .warm_up = 1,
+       .block = 1,
+       .turns = 3},
+      {.name = "js-replace-1000",
+       .title = "1,000 rows replaced by new ones",
+       .prepare = kCreate,
+       .unit = kCreate,
+       .warm_up = 1,
+       .block = 1,
+       .turns = 3},
+      {.name = "js-append-1000",
+       .title = "1,000 rows appended to 1,000",
+       .before = std::string("click key=clear 120s\n") + kCreate,
+       .unit = "click key=append-1000 120s",
+       .warm_up = 0,
+       .block = 1,
+       .turns = 3},
+      {.name = "js-clear",
+       .title = "1,000 rows cleared",
+       .before = kCreate,
+       .unit = "click key=clear 120s",
+       .warm_up = 0,
+       .block = 1,
+       .turns = 3},
+      {.name = "js-create-10000",
+       .title = "10,000 rows created in an empty table",
+       .before = "click key=clear 120s",
+       .unit = "click key=create-10000 120s",
+       .warm_up = 0,
+       .block = 1,
+       .turns = 1},
+  };
+  for (Workload& workload : all) {
+    workload.group = "js-framework";
+    workload.page = "js_framework.py";
+  }
+  return all;
+}
+
 }  // namespace
 
 Result<Variant> ParseVariant(std::string_view text) {
@@ -111,59 +317,29 @@ bool ByDifference(Measure measure) {
   return measure == Measure::kIdleCpu || measure == Measure::kWakeUps;
 }
 
+bool InTurns(const Workload& workload) {
+  return !workload.once &&
+         (workload.measure == Measure::kLatency || workload.measure == Measure::kPace);
+}
+
 const std::vector<Workload>& BuiltInWorkloads() {
-  static const std::vector<Workload> workloads = {
-      {.name = "click",
-       .title = "a click until the patch that answers it",
-       .prepare = "click key=scene-click",
-       .unit = "click key=plus"},
-      {.name = "type",
-       .title = "a letter typed until what depends on it is there",
-       .prepare = "click key=scene-type",
-       .unit = "type key=field \"a\"\ntype key=field \"ab\"\ntype key=field \"abc\"\ntype "
-               "key=field \"ab\""},
-      {.name = "busy",
-       .title = "a click while the app computes in a thread",
-       .prepare = "click key=scene-busy",
-       .unit = "click key=plus 5s",
-       .warm_up = 5},
-      {.name = "draw",
-       .title =
-           "60 movements of a pen a second, each from its intended time until its stroke is there",
-       .prepare = "click key=scene-draw",
-       .unit = "drag key=pad from 0,0 to 300,200 steps 15 at 60/s 5s",
-       .warm_up = 1,
-       .block = 1,
-       .turns = 4},
-      {.name = "burst",
-       .title = "1,000 events sent at once, until the patch that answers the last",
-       .prepare = "click key=scene-burst",
-       .unit = "drag key=pad from 0,0 to 1000,0 steps 1000 60s",
-       .warm_up = 1,
-       .block = 1,
-       .turns = 3},
-      {.name = "channel",
-       .title = "1 MiB through a data channel to the app and back, 8 of them under way",
-       .prepare = "click key=scene-channel\nchannel key=echo\nwait text=\"open\" 10s",
-       .unit = "stream 1048576 count 8 30s",
-       .warm_up = 2,
-       .turns = 6},
-      {.name = "thousand",
-       .title = "1,000 controls in one update",
-       .prepare = "click key=scene-fill",
-       .unit = "click key=thousand 30s",
-       .warm_up = 1,
-       .block = 1,
-       .turns = 4},
-      {.name = "ten-thousand",
-       .title = "10,000 controls in one update",
-       .prepare = "click key=scene-fill",
-       .unit = "click key=ten-thousand 60s",
-       .warm_up = 1,
-       .block = 1,
-       .turns = 3},
-  };
+  static const std::vector<Workload> workloads = [] {
+    std::vector<Workload> all = TransportWorkloads();
+    for (auto* more : {RowsWorkloads, JsFrameworkWorkloads}) {
+      std::vector<Workload> group = more();
+      std::move(group.begin(), group.end(), std::back_inserter(all));
+    }
+    return all;
+  }();
   return workloads;
+}
+
+std::vector<std::string> BuiltInGroups() {
+  std::vector<std::string> groups;
+  for (const Workload& workload : BuiltInWorkloads()) {
+    if (groups.empty() || groups.back() != workload.group) groups.push_back(workload.group);
+  }
+  return groups;
 }
 
 std::vector<Workload> AnyAppWorkloads(bool at_display) {

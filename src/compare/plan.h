@@ -31,9 +31,11 @@ struct Variant {
 [[nodiscard]] Result<std::vector<Variant>> ParseVariants(std::string_view text);
 
 enum class Measure {
-  kLatency,  // ns from an input to its answer
-  kStartUp,  // ns from the start of the first process to the first frame, or to the screen as it
-             // stays
+  kLatency,     // ns from an input to its answer
+  kStartUp,     // ns from the start of the first process to the first frame, or to the screen as it
+                // stays
+  kFirstFrame,  // ns from the app's answer to the registration until its first frame has come
+  kPace,        // ns that a computing thread of the app takes for a piece of its work
   kMemoryStart,  // bytes, PSS of all processes, after the first frame
   kMemoryEnd,    // the same after inputs
   kIdleCpu,      // ns of processor time in a second, nobody touching the app
@@ -45,25 +47,40 @@ enum class Measure {
 
 struct Workload {
   std::string name;
+  std::string group{};  // asked for together, by this name; empty: alone
   std::string title;
   Measure measure = Measure::kLatency;
+  // Of the built-in apps: the script in Plan::parts and its arguments, with blanks. Workloads of
+  // one page share its instances. Empty: the plan's app.
+  std::string page{};
   // kLatency: steps before the first block in a fresh instance, unmeasured; the steps of one input
   // or of one turn over several; how many such units are dropped as a warm-up, and stand in a
   // block. 0: as many as fit into kBlockTime.
+  // `before`: steps before each unit, unmeasured, that put the page back.
   std::string prepare{};
+  std::string before{};
   std::string unit{};
+  std::string read{};  // kPace: finder of the text with the figure, after a unit
   std::size_t warm_up = 20;
   std::size_t block = 0;
   int turns = 12;     // blocks of each variant in a round
   bool once = false;  // the unit is a whole script: a fresh instance each time, nothing dropped
 };
 
+// Whether its inputs are done by instances that take turns.
+[[nodiscard]] bool InTurns(const Workload& workload);
+
 // Short, so that what a machine does for a second or two hits all variants alike.
 inline constexpr std::chrono::milliseconds kBlockTime{30};
 inline constexpr std::chrono::milliseconds kIdleTime{500};
+// A warm-up of large inputs ends after so long.
+inline constexpr std::chrono::milliseconds kWarmUpTime{500};
 
-// The workloads on the built-in app, in the order in which they are run.
+// The workloads on the built-in apps, in the order in which they are run: of each page the small
+// ones first.
 [[nodiscard]] const std::vector<Workload>& BuiltInWorkloads();
+// Their groups; the first one is measured where none is named.
+[[nodiscard]] std::vector<std::string> BuiltInGroups();
 // Start-up, memory and idleness: of any app.
 [[nodiscard]] std::vector<Workload> AnyAppWorkloads(bool at_display);
 

@@ -21,7 +21,7 @@ double DifferenceMargin(Measure measure) { return measure == Measure::kIdleCpu ?
 
 // Round -> of its turns, the median of f(this block, the baseline's block of the same turn).
 template <class F>
-std::vector<double> ByRound(const Series& series, const Series& baseline, F&& f) {
+std::map<int, double> ByRound(const Series& series, const Series& baseline, F&& f) {
   std::map<std::pair<int, int>, const Block*> partners;
   for (const Block& block : baseline.blocks) partners[{block.round, block.turn}] = &block;
   std::map<int, std::vector<double>> rounds;
@@ -31,24 +31,37 @@ std::vector<double> ByRound(const Series& series, const Series& baseline, F&& f)
     if (const std::optional<double> value = f(block.values, partner->second->values))
       rounds[block.round].push_back(*value);
   }
-  std::vector<double> medians;
-  for (auto& [round, values] : rounds) medians.push_back(Median(std::move(values)));
+  std::map<int, double> medians;
+  for (auto& [round, values] : rounds) medians[round] = Median(std::move(values));
   return medians;
+}
+
+std::vector<double> Values(const std::map<int, double>& rounds) {
+  std::vector<double> values;
+  for (const auto& [round, value] : rounds) values.push_back(value);
+  return values;
+}
+
+std::map<int, double> LogRatios(const Series& series, const Series& baseline, double percent,
+                                std::uint64_t enough) {
+  return ByRound(series, baseline,
+                 [&](const Histogram& a, const Histogram& b) -> std::optional<double> {
+                   if (a.count() < enough || b.count() < enough) return std::nullopt;
+                   const auto above = static_cast<double>(a.ValueAt(percent));
+                   const auto below = static_cast<double>(b.ValueAt(percent));
+                   if (above <= 0 || below <= 0) return std::nullopt;
+                   return std::log(above / below);
+                 });
+}
+
+std::optional<Interval> Exp(const std::optional<Interval>& of_logs) {
+  if (!of_logs) return std::nullopt;
+  return Interval{std::exp(of_logs->estimate), std::exp(of_logs->low), std::exp(of_logs->high)};
 }
 
 std::optional<Interval> RatioAt(const Series& series, const Series& baseline, double percent,
                                 std::uint64_t enough, std::uint64_t seed) {
-  const std::vector<double> logs = ByRound(
-      series, baseline, [&](const Histogram& a, const Histogram& b) -> std::optional<double> {
-        if (a.count() < enough || b.count() < enough) return std::nullopt;
-        const auto above = static_cast<double>(a.ValueAt(percent));
-        const auto below = static_cast<double>(b.ValueAt(percent));
-        if (above <= 0 || below <= 0) return std::nullopt;
-        return std::log(above / below);
-      });
-  const std::optional<Interval> interval = MedianInterval(logs, seed);
-  if (!interval) return std::nullopt;
-  return Interval{std::exp(interval->estimate), std::exp(interval->low), std::exp(interval->high)};
+  return Exp(MedianInterval(Values(LogRatios(series, baseline, percent, enough)), seed));
 }
 
 // One block for each round: a tail needs more values than a short block has.
@@ -130,11 +143,12 @@ Comparison WorkloadResult::Compare(std::size_t i, std::uint64_t seed) const {
   Comparison comparison;
   const Series& baseline = series[0];
   comparison.difference = MedianInterval(
-      ByRound(series[i], baseline,
-              [](const Histogram& a, const Histogram& b) -> std::optional<double> {
-                if (a.count() == 0 || b.count() == 0) return std::nullopt;
-                return static_cast<double>(a.ValueAt(50)) - static_cast<double>(b.ValueAt(50));
-              }),
+      Values(ByRound(series[i], baseline,
+                     [](const Histogram& a, const Histogram& b) -> std::optional<double> {
+                       if (a.count() == 0 || b.count() == 0) return std::nullopt;
+                       return static_cast<double>(a.ValueAt(50)) -
+                              static_cast<double>(b.ValueAt(50));
+                     })),
       seed);
   if (ByDifference(workload.measure)) {
     comparison.verdict = JudgeDifference(comparison.difference, DifferenceMargin(workload.measure));
@@ -145,6 +159,30 @@ Comparison WorkloadResult::Compare(std::size_t i, std::uint64_t seed) const {
   comparison.verdict = Judge(comparison.ratio);
   comparison.verdict_p99 = Judge(comparison.ratio_p99);
   return comparison;
+}
+
+bool WorkloadResult::HasBlocks() const {
+  return std::any_of(series.begin(), series.end(),
+                     [](const Series& one) { return !one.blocks.empty(); });
+}
+
+std::optional<Interval> Results::GroupRatio(const std::string& group, std::size_t i) const {
+  // Round -> the sum of its logarithms, and of how many workloads.
+  std::map<int, std::pair<double, std::size_t>> sums;
+  std::size_t members = 0;
+  for (const WorkloadResult& workload : workloads) {
+    if (workload.workload.group != group || ByDifference(workload.workload.measure)) continue;
+    ++members;
+    for (const auto& [round, log] : LogRatios(workload.series[i], workload.series[0], 50, 1)) {
+      sums[round].first += log;
+      ++sums[round].second;
+    }
+  }
+  std::vector<double> means;
+  for (const auto& [round, sum] : sums) {
+    if (sum.second == members) means.push_back(sum.first / static_cast<double>(members));
+  }
+  return Exp(MedianInterval(means, seed));
 }
 
 bool Results::complete() const {
@@ -168,10 +206,17 @@ Json ToJson(const Results& results) {
     for (std::size_t i = 0; i < workload.series.size(); ++i)
       series.push_back(SeriesJson(workload, i, results.seed));
     workloads.push_back({{"name", workload.workload.name},
+                         {"group", TextOrNull(workload.workload.group)},
+                         {"patches_between", workload.between},
+                         {"inputs_unclear", workload.unclear},
+                         {"restless", workload.restless},
                          {"title", workload.workload.title},
                          {"unit", UnitOf(workload.workload.measure)},
                          {"results", series}});
   }
+  Json left_out = Json::array();
+  for (const LeftOut& out : results.left_out)
+    left_out.push_back({{"workload", out.workload}, {"why", out.why}});
   return {{"schema", "fletbridge-compare"},
           {"schema_version", kSchemaVersion},
           {"version", results.version},
@@ -192,7 +237,8 @@ Json ToJson(const Results& results) {
           {"machine", Json::parse(results.machine_json)},
           {"warnings", results.warnings},
           {"variants", variants},
-          {"workloads", workloads}};
+          {"workloads", workloads},
+          {"left_out", left_out}};
 }
 
 std::string Shown(double value, std::string_view unit) {
@@ -210,7 +256,8 @@ std::string Shown(double value, std::string_view unit) {
 
 std::string Said(const Comparison& comparison, Measure measure) {
   const char* unit = UnitOf(measure);
-  const bool time = measure == Measure::kLatency || measure == Measure::kStartUp;
+  const bool time = measure == Measure::kLatency || measure == Measure::kStartUp ||
+                    measure == Measure::kFirstFrame || measure == Measure::kPace;
   const bool less = comparison.verdict == Verdict::kFaster;
   const std::string size =
       comparison.difference ? Shown(std::abs(comparison.difference->estimate), unit) : "";

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,12 @@ struct Series {
 
 struct WorkloadResult {
   Workload workload;
+  // In the measured blocks of all variants: patches that answer no input, inputs without a figure
+  // since nobody can tell their answer, inputs after which the page changes more than once.
+  std::size_t between = 0, unclear = 0;
+  std::set<std::string> restless{};
   std::vector<Series> series;  // in the order of the variants
+  [[nodiscard]] bool HasBlocks() const;
   // Of series[i] to series[0]; compare it with itself and nothing is known.
   [[nodiscard]] Comparison Compare(std::size_t i, std::uint64_t seed) const;
 };
@@ -54,6 +60,11 @@ struct VariantState {
   bool started = false;               // at least once
 };
 
+// A workload that the run's time has no room for.
+struct LeftOut {
+  std::string workload, why;
+};
+
 struct Results {
   std::string version, app, started;
   std::string ui = "headless";  // or "desktop": at the display
@@ -63,10 +74,13 @@ struct Results {
   std::string stopped_by;  // "precision", "time", "rounds", "interrupt" or "failure"
   std::vector<VariantState> variants;
   std::vector<WorkloadResult> workloads;
+  std::vector<LeftOut> left_out;
   std::vector<std::string> warnings;  // a noisy machine, what was left out
   std::string machine_json = "{}";    // machine.h
 
   [[nodiscard]] bool complete() const;  // each variant has been there to the end
+  // Of the workloads of a group, as one: the geometric mean of their ratios, round by round.
+  [[nodiscard]] std::optional<Interval> GroupRatio(const std::string& group, std::size_t i) const;
 };
 
 inline constexpr int kSchemaVersion = 1;

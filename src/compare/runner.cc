@@ -1,12 +1,14 @@
 #include "src/compare/runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <poll.h>
 #include <random>
 
 #include "common/config/version.h"
 #include "common/process/runtime_dir.h"
+#include "src/compare/budget.h"
 #include "src/compare/instance.h"
 #include "src/compare/machine.h"
 
@@ -21,6 +23,9 @@ constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
 // A window's engine has more to do then, and frees some of its memory after a second.
 constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
+// Of large inputs a round has fewer turns: four, or as many as take a variant a second.
+constexpr double kTurnsTime = 1;
+constexpr int kFewTurns = 4;
 constexpr std::size_t kMaxClicks = 8;  // controls of the first page that are clicked
 
 std::string Repeated(const std::string& steps, std::size_t times) {
@@ -64,6 +69,7 @@ class Runner {
     const Machine machine;
     begin_ = Clock::now();
     TryVariants();
+    budget_ = Budget(plan_.time.count() - first_round_at_, plan_.max_rounds);
     if (Left() == 0) return first_problem_;
     std::vector<Workload> workloads = plan_.workloads;
     if (plan_.find_clicks && !Over()) {
@@ -75,7 +81,12 @@ class Runner {
       }
     }
     for (Workload& workload : workloads) AddWorkload(std::move(workload));
-    while (!Over()) Round();
+    while (!Over()) {
+      Round();
+      if (results_.rounds == 1) FitTheRest();
+    }
+    std::erase_if(results_.workloads,
+                  [this](const WorkloadResult& workload) { return IsLeftOut(workload.workload); });
     results_.seconds = Seconds();
     instances_.clear();
     results_.machine_json = machine.Finish(results_.warnings);
@@ -160,8 +171,81 @@ class Runner {
            std::max(0.0, plan_.time.count() - seconds)});
   }
 
-  Result<std::unique_ptr<Instance>> Start(std::size_t variant) {
-    return starter_->Start(results_.variants[variant].variant);
+  Result<std::unique_ptr<Instance>> Start(std::size_t variant, const std::string& page = {}) {
+    return starter_->Start(results_.variants[variant].variant, page);
+  }
+
+  bool IsLeftOut(const Workload& workload) const {
+    return std::any_of(results_.left_out.begin(), results_.left_out.end(),
+                       [&](const LeftOut& out) { return out.workload == workload.name; });
+  }
+
+  // All that is measured at a page.
+  bool IsLeftOut(const std::string& page) const {
+    return std::all_of(results_.workloads.begin(), results_.workloads.end(),
+                       [&](const WorkloadResult& result) {
+                         const Workload& workload = result.workload;
+                         return workload.page != page || IsLeftOut(workload) ||
+                                (!InTurns(workload) && workload.measure != Measure::kFirstFrame);
+                       });
+  }
+
+  // The first workload with inputs stays whatever it takes, so that there is something to show.
+  bool IsFirst(const Workload& workload) const {
+    const auto with_inputs =
+        std::find_if(results_.workloads.begin(), results_.workloads.end(),
+                     [](const WorkloadResult& result) { return InTurns(result.workload); });
+    const auto first =
+        with_inputs == results_.workloads.end() ? results_.workloads.begin() : with_inputs;
+    return first->workload.name == workload.name;
+  }
+
+  // Whether the first round would take more than its part.
+  bool PastRound(double more) const {
+    return Learning() && UsedOfRound() + more > budget_.a_round();
+  }
+
+  bool AnythingMeasured() const {
+    return std::any_of(results_.workloads.begin(), results_.workloads.end(),
+                       [](const WorkloadResult& workload) { return workload.HasBlocks(); });
+  }
+
+  // The run is over in the middle of a round once its time is, but not without any figure.
+  bool OutOfTime() {
+    if (results_.stopped_by.empty() && Seconds() >= plan_.time.count() && AnythingMeasured())
+      results_.stopped_by = "time";
+    return !results_.stopped_by.empty();
+  }
+
+  double UsedOfRound() const { return Seconds() - round_at_; }
+
+  void LeaveOut(const Workload& workload) {
+    results_.left_out.push_back(
+        {workload.name, "a verdict wants " + std::to_string(kMinRounds) +
+                            " rounds, and with what is measured those would not fit into --time " +
+                            ShownTime(plan_.time.count()) +
+                            "; give more time, or name fewer workloads or variants"});
+  }
+
+  void LeaveOutPage(const std::string& page) {
+    for (const WorkloadResult& result : results_.workloads) {
+      const Workload& workload = result.workload;
+      if (workload.page == page && !IsFirst(workload) && !IsLeftOut(workload) &&
+          (InTurns(workload) || workload.measure == Measure::kFirstFrame))
+        LeaveOut(workload);
+    }
+  }
+
+  // After the first round what the others will take is known.
+  void FitTheRest() {
+    const double needed = budget_.Needed(UsedOfRound(), first_round_at_);
+    if (plan_.max_rounds < kMinRounds ||
+        first_round_at_ + UsedOfRound() * static_cast<double>(kMinRounds) <= plan_.time.count())
+      return;
+    results_.warnings.push_back("six rounds, without which there is no verdict, take " +
+                                ShownTime(needed) + " here, and --time is " +
+                                ShownTime(plan_.time.count()) +
+                                ": give more time, or name fewer variants or workloads");
   }
 
   // Each once: what cannot start is known before anything is measured, files are in the page cache,
@@ -264,12 +348,23 @@ class Runner {
 
   void Round() {
     in_round_ = true;
+    round_at_ = Seconds();
     for (const std::size_t variant : Shuffled()) {
       Alone(variant);
+      if (OutOfTime()) return;
+    }
+    std::vector<std::string> pages;
+    for (const WorkloadResult& result : results_.workloads) {
+      const Workload& workload = result.workload;
+      if ((InTurns(workload) || workload.measure == Measure::kFirstFrame) &&
+          std::find(pages.begin(), pages.end(), workload.page) == pages.end())
+        pages.push_back(workload.page);
+    }
+    for (const std::string& page : pages) {
+      Together(page);
       if (!results_.stopped_by.empty()) return;
     }
-    Together();
-    if (results_.stopped_by.empty()) ++results_.rounds;
+    ++results_.rounds;
   }
 
   // What is measured with no other variant alive: PSS divides pages that are shared.
@@ -322,7 +417,7 @@ class Runner {
   bool Inputs(Instance& instance, std::size_t variant) {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
-      if (workload.measure != Measure::kLatency) continue;
+      if (workload.measure != Measure::kLatency || !workload.page.empty()) continue;
       const std::string steps =
           workload.once ? workload.unit : workload.prepare + "\n" + Repeated(workload.unit, 50);
       Result<std::vector<std::uint64_t>> samples = instance.Do(steps, kBlockDeadline);
@@ -330,76 +425,231 @@ class Runner {
         Fail(variant, samples.error());
         return false;
       }
+      if (workload.once) Note(workload, instance);
       if (workload.once) Record(i, variant, 0, *samples);
       return true;
     }
     return true;
   }
 
-  void Together() {
-    const bool any = std::any_of(
-        results_.workloads.begin(), results_.workloads.end(), [](const WorkloadResult& w) {
-          return w.workload.measure == Measure::kLatency && !w.workload.once;
-        });
-    if (!any) return;
+  // One instance of each variant at one page, which take turns at its workloads.
+  void Together(const std::string& page) {
+    std::vector<std::size_t> todo;
+    bool first_frame = false;
+    for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
+      const Workload& workload = results_.workloads[i].workload;
+      if (workload.page != page || IsLeftOut(workload)) continue;
+      if (InTurns(workload)) todo.push_back(i);
+      first_frame = first_frame || workload.measure == Measure::kFirstFrame;
+    }
+    if (todo.empty() && !first_frame) return;
+    const double began = Seconds();
+    // One that is not started costs nothing; the next may take longer, which is seen below.
+    if (PastRound(a_page_)) LeaveOutPage(page);
+    if (IsLeftOut(page)) return;
     for (const std::size_t variant : Shuffled()) {
       Tell("starting " + results_.variants[variant].variant.name);
-      Result<std::unique_ptr<Instance>> started = Start(variant);
+      Result<std::unique_ptr<Instance>> started = Start(variant, page);
       if (started) {
         instances_.push_back({variant, std::move(*started)});
+        if (first_frame) RecordFirstFrame(page, instances_.back());
       } else {
         Fail(variant, started.error());
-        if (!results_.stopped_by.empty()) break;
       }
+      if (OutOfTime()) break;
     }
-    for (std::size_t i = 0; i < results_.workloads.size() && results_.stopped_by.empty(); ++i) {
-      const Workload& workload = results_.workloads[i].workload;
-      if (workload.measure == Measure::kLatency && !workload.once) InTurns(i);
+    a_page_ = std::max(a_page_, Seconds() - began);
+    if (PastRound(0)) LeaveOutPage(page);
+    for (const std::size_t workload : todo) {
+      if (OutOfTime()) break;
+      if (!IsLeftOut(results_.workloads[workload].workload)) TakeTurns(workload);
     }
     for (Live& live : instances_) live.instance->Close();
     for (Live& live : instances_) live.instance->Join();
     instances_.clear();
   }
 
-  void InTurns(std::size_t index) {
+  void RecordFirstFrame(const std::string& page, const Live& live) {
+    for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
+      const Workload& workload = results_.workloads[i].workload;
+      if (workload.measure == Measure::kFirstFrame && workload.page == page)
+        Record(i, live.variant, 0,
+               {static_cast<std::uint64_t>(live.instance->first_frame().count())});
+    }
+  }
+
+  // In the first round the run learns what fits into its time.
+  bool Learning() const { return results_.rounds == 0; }
+
+  // What starting the pages behind this one will take, at most.
+  double PagesBehind(const std::string& page) const {
+    std::vector<std::string> pages;
+    bool behind = false;
+    for (const WorkloadResult& result : results_.workloads) {
+      const std::string& other = result.workload.page;
+      behind = behind || other == page;
+      if (behind && other != page && !IsLeftOut(other) && (pages.empty() || pages.back() != other))
+        pages.push_back(other);
+    }
+    return a_page_ * static_cast<double>(pages.size());
+  }
+
+  // Of this one and those behind it: how many still want their part of the first round.
+  std::size_t Waiting(std::size_t from) const {
+    std::size_t count = 0;
+    for (std::size_t i = from; i < results_.workloads.size(); ++i)
+      count +=
+          InTurns(results_.workloads[i].workload) && !IsLeftOut(results_.workloads[i].workload);
+    return count;
+  }
+
+  void TakeTurns(std::size_t index) {
     Workload& workload = results_.workloads[index].workload;
+    first_ = IsFirst(workload);
+    longest_ = {};
+    double a_unit = 0;  // of all variants
     for (Live& live : instances_) {
       Tell(workload.name + ", " + Name(live) + ", warm-up");
-      const std::string steps = workload.prepare + "\n";
-      if (!workload.prepare.empty() && !Do(live, steps)) continue;
-      const Clock::time_point begin = Clock::now();
-      if (!Do(live, Repeated(workload.unit, workload.warm_up))) continue;
-      slowest_ = std::max(slowest_, (Clock::now() - begin) / static_cast<int>(workload.warm_up));
+      a_unit += WarmUp(live, workload);
+      if (too_long_) return GiveUp(workload);
     }
-    if (workload.block == 0 && slowest_.count() > 0) {
+    DropTheLost();
+    if (workload.block == 0 && longest_.count() > 0) {
       workload.block =
-          std::clamp<std::size_t>(static_cast<std::size_t>(kBlockTime / slowest_), 1, kMaxBlock);
+          std::clamp<std::size_t>(static_cast<std::size_t>(kBlockTime / longest_), 1, kMaxBlock);
     }
-    slowest_ = {};
-    for (int turn = 0; turn < workload.turns && results_.stopped_by.empty(); ++turn) {
+    a_unit *= static_cast<double>(std::max<std::size_t>(1, workload.block));
+    if (PastRound(a_unit) && !first_) return LeaveOut(workload);
+    const bool learning = Learning();
+    for (int turn = 0; turn < workload.turns; ++turn) {
+      const double began = Seconds();
       std::shuffle(instances_.begin(), instances_.end(), random_);
       for (Live& live : instances_) {
         if (live.instance == nullptr) continue;
+        if (OutOfTime()) return;
         Tell(workload.name + ", " + Name(live));
-        if (const auto samples = Do(live, Repeated(workload.unit, workload.block)))
+        if (const auto samples = DoBlock(live, workload))
           Record(index, live.variant, turn, *samples);
-        if (!results_.stopped_by.empty()) break;
+        if (too_long_) return GiveUp(workload);
       }
+      if (!learning || turn != 0) continue;
+      const double a_turn = Seconds() - began;
+      if (PastRound(0) && !first_) return LeaveOut(workload);
+      const auto enough = static_cast<int>(
+          kTurnsTime / (a_turn / static_cast<double>(std::max<std::size_t>(1, instances_.size()))));
+      workload.turns = std::min(workload.turns, std::max(kFewTurns, enough));
+      workload.turns =
+          1 + budget_.Turns(workload.turns - 1, a_turn, UsedOfRound() + PagesBehind(workload.page),
+                            Waiting(index));
     }
+    DropTheLost();
+  }
+
+  void DropTheLost() {
     std::erase_if(instances_, [](const Live& live) { return live.instance == nullptr; });
   }
 
+  // An input takes longer than the run has time for; its instance cannot be asked any more.
+  void GiveUp(const Workload& workload) {
+    too_long_ = false;
+    LeaveOut(workload);
+    DropTheLost();
+  }
+
+  // Seconds that a unit takes, with what stands before it; 0 if nobody knows.
+  double WarmUp(Live& live, const Workload& workload) {
+    if (!workload.prepare.empty() && !Do(live, workload.prepare + "\n")) return 0;
+    const Clock::time_point begin = Clock::now();
+    Clock::duration spent{0}, measured{0};
+    std::size_t done = 0;
+    while (done < workload.warm_up && spent < kWarmUpTime) {
+      // The first one alone shows how many there may be.
+      const std::size_t next =
+          done == 0 || !workload.before.empty()
+              ? 1
+              : std::clamp<std::size_t>(
+                    static_cast<std::size_t>((kWarmUpTime - spent) / (spent / done)), 1,
+                    workload.warm_up - done);
+      if (!workload.before.empty() && !Do(live, workload.before + "\n")) return 0;
+      const Clock::time_point unit = Clock::now();
+      if (!Do(live, Repeated(workload.unit, next))) return 0;
+      measured += Clock::now() - unit;
+      done += next;
+      spent = Clock::now() - begin;
+    }
+    if (done == 0) return 0;
+    longest_ = std::max(longest_, measured / static_cast<int>(done));
+    return std::chrono::duration<double>(spent).count() / static_cast<double>(done);
+  }
   const std::string& Name(const Live& live) const {
     return results_.variants[live.variant].variant.name;
   }
 
-  // Nothing if it failed: then the instance has gone, and its variant with it.
+  void Note(const Workload& workload, const Instance& instance) {
+    const Disturbance& disturbance = instance.disturbance();
+    for (WorkloadResult& result : results_.workloads) {
+      if (result.workload.name != workload.name) continue;
+      result.between += disturbance.between;
+      result.unclear += disturbance.unclear;
+      if (disturbance.between + disturbance.unclear > 0)
+        result.restless.insert(disturbance.restless.begin(), disturbance.restless.end());
+    }
+  }
+
+  // The samples of one block; nothing if it failed.
+  std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload) {
+    if (workload.before.empty() && workload.measure == Measure::kLatency) {
+      auto samples = Do(live, Repeated(workload.unit, workload.block));
+      if (samples) Note(workload, *live.instance);
+      return samples;
+    }
+    std::vector<std::uint64_t> all;
+    for (std::size_t i = 0; i < workload.block; ++i) {
+      if (!workload.before.empty() && !Do(live, workload.before + "\n")) return std::nullopt;
+      const auto samples = Do(live, workload.unit + "\n");
+      if (!samples) return std::nullopt;
+      Note(workload, *live.instance);
+      if (workload.measure == Measure::kLatency) {
+        all.insert(all.end(), samples->begin(), samples->end());
+        continue;
+      }
+      const Result<std::uint64_t> figure = live.instance->Read(workload.read);
+      if (!figure) {
+        Lose(live, figure.error());
+        return std::nullopt;
+      }
+      all.push_back(*figure);
+    }
+    return all;
+  }
+
+  // How long one block may take: in the first round what is left of that round, unless it is of the
+  // first workload.
+  Clock::duration Patience() const {
+    if (!Learning() || first_) return kBlockDeadline;
+    const std::chrono::duration<double> left(std::max(1.0, budget_.a_round() - UsedOfRound()));
+    return std::min<Clock::duration>(kBlockDeadline,
+                                     std::chrono::duration_cast<Clock::duration>(left));
+  }
+
+  void Lose(Live& live, const Error& why) {
+    Fail(live.variant, why);
+    live.instance.reset();
+  }
+
+  // Nothing if it failed: then the instance has gone, and its variant with it, unless it only took
+  // too long for this run.
   std::optional<std::vector<std::uint64_t>> Do(Live& live, const std::string& steps) {
     if (live.instance == nullptr || !results_.stopped_by.empty()) return std::nullopt;
-    Result<std::vector<std::uint64_t>> samples = live.instance->Do(steps, kBlockDeadline);
+    const Clock::duration patience = Patience();
+    Result<std::vector<std::uint64_t>> samples = live.instance->Do(steps, patience);
     if (samples) return std::move(*samples);
-    Fail(live.variant, samples.error());
-    live.instance.reset();
+    too_long_ = samples.error().code == Errc::kLimit && patience < kBlockDeadline;
+    if (too_long_) {
+      live.instance.reset();
+    } else {
+      Lose(live, samples.error());
+    }
     return std::nullopt;
   }
 
@@ -416,7 +666,12 @@ class Runner {
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
   std::vector<Live> instances_;  // of this round; they go before the loop
-  Clock::duration slowest_{0};   // unit in a warm-up
+  Budget budget_{0, 1};
+  double round_at_ = 0;         // when the round began, in seconds
+  double a_page_ = 0;           // seconds that starting all variants takes, at most
+  Clock::duration longest_{0};  // unit of this workload in a warm-up
+  bool first_ = false;          // IsFirst() of the workload at work
+  bool too_long_ = false;       // the last block was given up
 };
 
 }  // namespace

@@ -119,6 +119,55 @@ std::string AtDisplay(const Results& results) {
   return results.ui == "desktop" ? " (in a window, measured at the display)" : "";
 }
 
+// "0.52 [0.48, 0.57]", as many digits as the interval has a use for.
+std::string ShortRatio(const std::optional<Interval>& ratio) {
+  if (!ratio) return {};
+  char text[80];
+  const int digits = ratio->estimate < 0.1 ? 3 : 2;
+  std::snprintf(text, sizeof text, "%.*f [%.*f, %.*f]", digits, ratio->estimate, digits, ratio->low,
+                digits, ratio->high);
+  return text;
+}
+
+// One line a workload: the medians, and the ratios to the baseline.
+std::vector<Row> Overview(const Results& results) {
+  std::vector<Row> rows = {{""}};
+  for (const VariantState& state : results.variants) rows[0].push_back(state.variant.name);
+  const auto end_group = [&](const std::string& group) {
+    const auto members =
+        std::count_if(results.workloads.begin(), results.workloads.end(),
+                      [&](const WorkloadResult& result) { return result.workload.group == group; });
+    if (group.empty() || members < 2) return;
+    Row row{group + ", geometric mean of " + std::to_string(members)};
+    for (std::size_t i = 0; i < results.variants.size(); ++i)
+      row.push_back(i == 0 ? "" : ShortRatio(results.GroupRatio(group, i)));
+    rows.push_back(std::move(row));
+  };
+  std::string group;
+  for (const WorkloadResult& result : results.workloads) {
+    if (result.workload.group != group) end_group(group);
+    group = result.workload.group;
+    Row row{result.workload.name};
+    for (std::size_t i = 0; i < result.series.size(); ++i) {
+      const Histogram all = result.series[i].All();
+      std::string cell = all.count() == 0 ? "-"
+                                          : Shown(static_cast<double>(all.ValueAt(50)),
+                                                  UnitOf(result.workload.measure));
+      const std::string ratio = i == 0 ? "" : ShortRatio(result.Compare(i, results.seed).ratio);
+      row.push_back(ratio.empty() ? cell : cell + ", " + ratio);
+    }
+    rows.push_back(std::move(row));
+  }
+  end_group(group);
+  return rows;
+}
+
+// A few workloads are overlooked without it.
+bool WantsOverview(const Results& results) { return results.workloads.size() > 3; }
+std::string OverviewTitle(const Results& results) {
+  return "p50, and its ratio to that of " + results.variants[0].variant.name + " [95 %]";
+}
+
 std::vector<std::string> Notes(const Results& results) {
   std::vector<std::string> notes;
   if (!results.complete())
@@ -128,6 +177,21 @@ std::vector<std::string> Notes(const Results& results) {
                     " or lost a variant");
   for (const VariantState& state : results.variants) {
     if (!state.problem.empty()) notes.push_back("left out: " + state.problem);
+  }
+  std::string names;
+  for (const LeftOut& out : results.left_out) names += (names.empty() ? "" : ", ") + out.workload;
+  if (!names.empty()) notes.push_back("not measured: " + names + ": " + results.left_out[0].why);
+  for (const WorkloadResult& workload : results.workloads) {
+    if (workload.between == 0 && workload.unclear == 0) continue;
+    std::string note = workload.workload.name +
+                       ": the page also changed when no input had asked for it (" +
+                       std::to_string(workload.between) + " patches)";
+    std::string inputs;
+    for (const std::string& input : workload.restless)
+      inputs += (inputs.empty() ? ", above all after " : "; ") + input;
+    note += inputs + "; inputs waited until it was quiet for 50 ms, and " +
+            std::to_string(workload.unclear) + " whose answer cannot be told are not counted";
+    notes.push_back(std::move(note));
   }
   notes.insert(notes.end(), results.warnings.begin(), results.warnings.end());
   return notes;
@@ -141,6 +205,8 @@ std::string TableText(const Results& results) {
     text += "\n" + workload.workload.name + ": " + workload.workload.title + "\n" +
             Aligned(Rows(workload, results));
   }
+  if (WantsOverview(results))
+    text += "\n" + OverviewTitle(results) + "\n" + Aligned(Overview(results));
   text += "\n" + Environment(results) + "\n";
   for (const std::string& note : Notes(results)) text += "note: " + note + "\n";
   return text;
@@ -149,6 +215,8 @@ std::string TableText(const Results& results) {
 std::string MarkdownText(const Results& results) {
   std::string text = "**" + results.app + "**" + AtDisplay(results) + ", compared by fletbridge " +
                      results.version + "\n";
+  if (WantsOverview(results))
+    text += "\n" + OverviewTitle(results) + "\n\n" + Piped(Overview(results));
   for (const WorkloadResult& workload : results.workloads) {
     text += "\n**" + workload.workload.name + "**: " + workload.workload.title + "\n\n" +
             Piped(Rows(workload, results));

@@ -1,7 +1,6 @@
 #include "src/host/run.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <unistd.h>
@@ -9,13 +8,13 @@
 #include "common/base/cause.h"
 #include "common/base/log.h"
 #include "common/base/own_file.h"
-#include "common/base/user_folder.h"
 #include "common/config/version.h"
 #include "common/measure/stopwatch.h"
 #include "common/process/surroundings.h"
 #include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "common/python/running.h"
+#include "src/host/accelerators.h"
 #include "src/host/factory.h"
 #include "src/host/handover.h"
 #include "src/host/mode_choice.h"
@@ -74,8 +73,9 @@ Result<Interpreter> ChooseInterpreter(const RunRequest& request) {
   }
   if (python->flet_version.empty()) {
     // Started with -S or -I it may have one that it does not see.
-    if (const std::string obstacle = OwnProcessObstacle(*python); !obstacle.empty())
-      return MakeError(Errc::kSetup, obstacle + "; name another one with --python");
+    if (!python->shim_obstacle.empty())
+      return MakeError(Errc::kSetup,
+                       OwnProcessObstacle(*python) + "; name another one with --python");
     return MakeError(Errc::kSetup,
                      "no flet in " + python->prefix + "; run " + *path +
                          " -m pip install flet, or name another environment with --python");
@@ -105,7 +105,8 @@ RunReport BeginReport(const RunRequest& request) {
   RunReport report;
   report.version = Version();
   report.app = request.script.empty() ? request.module : request.script;
-  report.requested = {request.stage, request.transport, request.ui, request.hosting};
+  report.requested = {request.stage, request.transport, request.ui, request.hosting,
+                      request.accelerators};
   report.used.mode = request.direct ? "direct" : "relayed";
   return report;
 }
@@ -159,16 +160,6 @@ LifePatience PatienceOf(const RunRequest& request) {
   return patience;
 }
 
-// Where the shim keeps the code that Python generates for this Flet, without what the shim adds to
-// the name; empty if it is to keep none.
-std::string CodeCache(const Handover& run) {
-  const std::string folder = UserCacheFolder();
-  const char* no_bytecode = std::getenv("PYTHONDONTWRITEBYTECODE");
-  const bool may_keep = no_bytecode == nullptr || *no_bytecode == '\0';
-  if (!run.request.accelerate || !may_keep || folder.empty()) return {};
-  return folder + "/generated-code/flet-" + run.python.flet_version;
-}
-
 // The run itself, in the program in which it stays.
 int RunHere(Handover& run) {
   // Read at the end, which may come inside exit().
@@ -182,8 +173,8 @@ int RunHere(Handover& run) {
   spec.python = is_named ? run.python.path : run.python.executable;
   spec.arguments = AppArguments(request);
   spec.environment = request.environment;
-  const std::string code_cache = CodeCache(run);
-  if (!code_cache.empty()) spec.environment.emplace_back("FLETBRIDGE_CODE_CACHE", code_cache);
+  auto accelerators = std::make_unique<Accelerators>(request, run.python);
+  accelerators->GiveTo(spec);
   spec.generation = GenerationOf(run.python);
   spec.limits = request.limits;
   spec.single_session = request.shown_by == "headless";
@@ -215,10 +206,10 @@ int RunHere(Handover& run) {
     parts.report.used.hosting = HostingName(run.chosen.hostings.front());
     parts.report.used.hosting_why = run.chosen.hosting_why;
   }
-  if (!code_cache.empty()) parts.report.used.accelerators = {"generated-code"};
   parts.report.used.fallbacks = run.chosen.fallbacks;
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;
+  parts.accelerators = std::move(accelerators);
   parts.patience = PatienceOf(request);
   parts.timeline = &timeline;
   parts.app = std::move(*app);
@@ -273,6 +264,7 @@ int Run(const RunRequest& request) {
   run.start_ns = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
   run.log_level = static_cast<int>(log_level());
   run.request = request;
+  run.request.accelerators_package = AcceleratePackage();
   Result<Interpreter> python = ChooseInterpreter(request);
   if (!python) return Fail(python.error());
   run.python = std::move(*python);

@@ -23,12 +23,12 @@ struct RunRequest {
   std::string ui = "auto";       // "desktop", "headless", "attach" or "auto"
   std::string attach_address;    // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
   std::string flet_client;       // desktop: folder or archive of Flet's client; empty to search
-  bool accelerate = true;        // keeps the code that Python generates for Flet's controls
-  bool hidden = false;           // desktop: the window is hidden until the app shows it
-  std::string assets;            // desktop: the app's folder of assets; empty if it has none
-  std::string python;            // interpreter or virtual environment; empty to search
-  std::string script;            // path of the app, or
-  std::string module;            // name of the module (-m); exactly one of both is set
+  std::string accelerators = "all";    // as the setting has it: "all", "none", "verify" or names
+  bool hidden = false;                 // desktop: the window is hidden until the app shows it
+  std::string assets;                  // desktop: the app's folder of assets; empty if it has none
+  std::string python;                  // interpreter or virtual environment; empty to search
+  std::string script;                  // path of the app, or
+  std::string module;                  // name of the module (-m); exactly one of both is set
   std::vector<std::string> arguments;  // the app's own, after the script or module
   std::vector<std::pair<std::string, std::string>> environment;  // set for the app, over ours
   std::string steps_file;   // headless: what to do; empty for nothing
@@ -52,12 +52,13 @@ struct RunRequest {
   BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
 
   // Decided by the host, once.
-  bool is_client = false;     // the app has started us, and may be started anew while we run
-  std::string shown_by;       // "desktop", "headless" or "attach"
-  std::string client_folder;  // desktop: the client that was chosen
-  int client_generation = 0;  // what it speaks; 0: it will show
-  std::string start_record;   // what this start has left in the book; empty for nothing
-  bool direct = false;        // the client and the app's socket are joined without us
+  bool is_client = false;            // the app has started us, and may be started anew while we run
+  std::string shown_by;              // "desktop", "headless" or "attach"
+  std::string client_folder;         // desktop: the client that was chosen
+  int client_generation = 0;         // what it speaks; 0: it will show
+  std::string accelerators_package;  // the folder that the shim loads it from; not of every program
+  std::string start_record;          // what this start has left in the book; empty for nothing
+  bool direct = false;               // the client and the app's socket are joined without us
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for

@@ -221,7 +221,9 @@ class Session final : private LifeOrders {
   }
 
   void TellFirstFrame() {
-    if (!std::exchange(first_frame_, true)) parts_.first_frame();
+    if (std::exchange(first_frame_, true)) return;
+    parts_.first_frame();
+    if (parts_.accelerators) parts_.accelerators->SayWhatIsOn();
   }
 
   // ---- The machine's orders; the loop's thread.
@@ -328,7 +330,10 @@ class Session final : private LifeOrders {
       report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
       report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
     }
-    report.latency = PercentilesOf(ui_.latencies());
+    if (parts_.accelerators) parts_.accelerators->AddTo(report);
+    const LatencySamples latencies = ui_.latencies();
+    report.latency = PercentilesOf(latencies);
+    report.latency_unclear = latencies.unclear();
     report.generation = static_cast<int>(app_.generation());
     report.client_generation = static_cast<int>(ui_.client_generation());
     report.exit.code = verdict.code;
@@ -368,6 +373,7 @@ class Session final : private LifeOrders {
     }
     const Verdict verdict = Judge(life_, app_code);
     if (!verdict.line.empty()) Log(verdict.level, verdict.line);
+    if (parts_.accelerators) parts_.accelerators->SayWhatCameOfIt();
     if (end_written_.valid()) end_written_.wait_for(kDiskDeadline);
     EndOnce(EndOf(verdict, app_code));
     if (parts_.recorder) parts_.recorder->Close({verdict.code, verdict.reason}, kDiskDeadline);

@@ -16,6 +16,7 @@
 #include "common/recording/recorder.h"
 #include "common/transport/app_transport.h"
 #include "common/transport/ui_endpoint.h"
+#include "src/host/accelerators.h"
 #include "src/host/life.h"
 
 namespace fletbridge {
@@ -38,6 +39,7 @@ struct SessionParts {
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
   std::unique_ptr<recording::Recorder> recorder;     // null: nothing is recorded
+  std::unique_ptr<Accelerators> accelerators;        // null: the app is not ours to speed up
   LifePatience patience;
   Timeline* timeline = nullptr;
   std::function<void()> first_frame = [] {};  // on the loop's thread

@@ -29,13 +29,16 @@ class ProcessTransport final : public SocketApp {
 
   void Start(AppSink& sink) override {
     Environment environment;
-    // Python keeps the compiled shim beside the installed one; the executable may be alone, though.
-    if (ShimObstacle().empty()) {
-      PointToShim(ShimFolder(), environment);
-    } else if (!AddShim(folder().File("shim"), environment)) {
-      Log(LogLevel::kWarning,
-          "cannot write the shim into " + folder().path() + "; the app's clean-up will not run");
+    std::string shim = ShimFolder();
+    if (shim.find(':') != std::string::npos) {  // which would be two entries of PYTHONPATH
+      const std::string link = folder().File("shim");
+      if (::symlink(shim.c_str(), link.c_str()) != 0) {
+        Log(LogLevel::kWarning,
+            "cannot link the shim into " + folder().path() + "; the app's clean-up will not run");
+      }
+      shim = link;
     }
+    PointToShim(shim, environment);
     std::vector<UniqueFd> inherited;
     const Environment of_app = TakeEnvironment(inherited, true);
     environment.insert(environment.end(), of_app.begin(), of_app.end());

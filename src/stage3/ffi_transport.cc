@@ -1,9 +1,11 @@
 #include "src/stage3/ffi_transport.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 #include <utility>
 
 #include "common/app/app_channel.h"
+#include "common/app/app_note.h"
 #include "common/python/flet_environment.h"
 #include "common/python/hosted_app.h"
 #include "src/stage3/channel_outlet.h"
@@ -86,6 +88,8 @@ class FfiTransport final : public AppTransport, private PacketSink {
       (void)ends.read.release();  // they are the shim's, in this process
       (void)ends.write.release();
     }
+    if (UniqueFd note(spec_.note_fd < 0 ? -1 : ::fcntl(spec_.note_fd, F_DUPFD_CLOEXEC, 3)); note)
+      options.environment.emplace_back(kNoteVariable, std::to_string(note.release()));
     options.environment.insert(options.environment.end(), spec_.environment.begin(),
                                spec_.environment.end());
     options.modules = BridgeModules(channel_.inbox(), delivery_, outlet_);

@@ -162,6 +162,20 @@ class House:
                     found.append((name, match[1], " ".join(code[match.start():at].split())))
         return found
 
+    def unlike_accelerators(self):
+        """What ties the accelerators, which run in any Python that runs Flet, to the rest of us or to a system."""
+        room = "src/accelerate"
+        wrong = [f"{a} includes {b}: {room} stands alone" for a, b in self.arrows()
+                 if room in (room_of(a), room_of(b)) and room_of(a) != "tests"]
+        for name in self.files:
+            if room_of(name) == room and "__linux__" not in self.text(name):
+                wrong += [f"{name} includes {i}, which is of one system" for i in self.includes[name]
+                          if re.match(r"<(unistd|fcntl|dlfcn|sys/|linux/|boost/)", i)]
+        for path in sorted((self.root / "python/fletbridge/accelerate").rglob("*.py")):
+            for word in re.findall(r"\b(?:_fletbridge|_fletbridge_ffi|sitecustomize|dart_bridge)\b", path.read_text(encoding="utf-8")):
+                wrong.append(f"{path.relative_to(self.root)} speaks of {word}: the package needs no host")
+        return wrong
+
     def unbuilt(self):
         """Rooms without a target, and sources that no CMakeLists.txt names."""
         wrong = []
@@ -211,6 +225,9 @@ class Architecture(unittest.TestCase):
     def test_no_arrow_points_up_or_between_stages_and_uis(self):
         self.expect_none(self.house.wrong_arrows())
 
+    def test_the_accelerators_stand_alone(self):
+        self.expect_none(self.house.unlike_accelerators())
+
     def test_no_rooms_see_one_another(self):
         self.expect_none(self.house.circles())
 
@@ -259,6 +276,14 @@ class Reader(unittest.TestCase):
             "src/host/good.cc": '#include "src/stage1/a.h"\n#include "src/ui/attach/d.h"\n',
         })
         self.assertEqual(len(house.wrong_arrows()), 4, house.wrong_arrows())
+
+    def test_finds_what_ties_the_accelerators(self):
+        house = self.house({
+            "common/base/log.h": "", "src/accelerate/a.cc": '#include "common/base/log.h"\n#include <sys/mman.h>\n',
+            "src/host/b.cc": '#include "src/accelerate/a.h"\n', "src/accelerate/a.h": "#include <Python.h>\n",
+            "python/fletbridge/accelerate/c.py": "import _fletbridge\n",
+        })
+        self.assertEqual(len(house.unlike_accelerators()), 4, house.unlike_accelerators())
 
     def test_finds_circles_in_common(self):
         house = self.house({

@@ -511,9 +511,11 @@ park()
 )");
   const std::size_t calls = rig.original() ? 40 : 1500;
   const Times times = TimeEnqueue(rig, [&](std::size_t n) { return n < calls; });
-  TellTimes(rig, At(times, 0.5), At(times, 0.99));
+  // On a busy machine the thread may have no processor for a while, and then nobody waits for it.
+  const double typical = rig.original() ? 0.9 : 0.5;
+  TellTimes(rig, At(times, typical), At(times, 0.99));
   if (rig.original()) {
-    Require(At(times, 0.5) >= kInterval / 2, "it does not wait for the GIL");
+    Require(At(times, typical) >= kInterval / 2, "it does not wait for the GIL");
   } else {
     Require(At(times, 0.99) < kInterval / 2, "it waits for the GIL");
   }

@@ -3,11 +3,12 @@ goes wrong in the middle."""
 
 import json
 import re
+import time
 import unittest
 from pathlib import Path
 
 from browser import Browser, find_browser
-from harness import BIN, EXAMPLES, PATIENCE, PYTHON, E2E
+from harness import BIN, EXAMPLES, PATIENCE, PYTHON, PYTHON_OF_2, E2E
 
 COUNTER = EXAMPLES / "counter/main.py"
 # Ends by itself on stage 3 after some clicks, and nowhere else.
@@ -25,6 +26,30 @@ def main(page):
             os._exit(5)
 
     page.add(number, ft.Button("+", on_click=plus))
+
+ft.run(main)
+"""
+
+
+# One button counts; the other's handler goes on for a while.
+GOES_ON = """
+import asyncio
+import flet as ft
+
+def main(page):
+    number, phase = ft.Text("0"), ft.Text("")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+
+    async def work(e):
+        for i in range(10):
+            phase.value = f"{i}"
+            page.update()
+            await asyncio.sleep(0.007)
+        phase.value = ""
+
+    page.add(number, ft.Button("+", key="plus", on_click=plus), phase, ft.Button("work", key="work", on_click=work))
 
 ft.run(main)
 """
@@ -94,15 +119,133 @@ class CompareApps(Comparing, E2E):
             self.assertEqual(self.series(self.results(out), "steps", variant)["count"], 7)
 
 
+class CompareAnswers(Comparing, E2E):
+    def testAPatchThatAHandlerSendsLaterAnswersNoOtherInput(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out,
+                            self.box.write("app.py", GOES_ON))
+        clicks = self.series(self.results(out), "clicks", "1:uds")
+        self.assertGreaterEqual(clicks["count"], 6)
+        # Python cannot answer in less.
+        self.assertGreater(clicks["histogram"][0][0], 50_000)
+        workload = self.results(out)["workloads"][0]
+        self.assertGreater(workload["patches_between"], 20)
+        self.assertIn("click type=Button index=1", workload["restless"])
+        self.assertRegex(run.text[0], "clicks: the page also changed .*click type=Button index=1.*quiet for 50 ms")
+
+    def testTheReportOfARunHasTheSameRule(self):
+        run = self.box.headless(None, self.box.write("app.py", GOES_ON), options=["--stage", "3"],
+                                steps="click key=work\nrepeat 20 click key=plus\nexpect text=20\n")
+        self.assertEqual(run.wait(60), 0, run.shown())
+        latency = run.report()["latency_us"]
+        self.assertGreater(latency["unclear"], 0)
+        self.assertLess(latency["count"], 21)
+
+
 class CompareBuiltIn(Comparing, E2E):
     def testMeasuresTheBuiltInApp(self):
         out = self.box.name("out")
         self.finished("--stages", "1:uds,3", "--rounds", "1", "--json", out,
-                      "--workload", "type,busy,draw,burst,channel,thousand")
+                      "--workload", "type,busy,busy-thread,draw,burst,channel,thousand")
         results = self.results(out)
-        for workload, fewest in (("type", 12), ("busy", 3), ("draw", 60), ("burst", 3), ("channel", 3), ("thousand", 4)):
+        for workload, fewest in (("type", 12), ("busy", 3), ("busy-thread", 1), ("draw", 60), ("burst", 3), ("channel", 3), ("thousand", 4)):
             for variant in ("1:uds", "3"):
                 self.assertGreaterEqual(self.series(results, workload, variant)["count"], fewest, (workload, variant))
+
+
+ROWS = """
+expect count=1000 type=Checkbox
+repeat 3 click key=plus 60s
+expect text="3"
+type key=field "abc" 60s
+expect text="3 letters"
+click key=append 60s
+expect text="To-do 1001"
+click type=IconButton index=500 60s
+expect no text="To-do 501"
+click key=reverse 60s
+click type=IconButton index=0 60s
+expect no text="To-do 1001"
+click key=clear 60s
+click key=new 60s
+expect text="To-do 2001"
+"""
+TABLE = """
+click key=create-1000 60s
+expect count=1000 type=Container
+click key=create-1000 60s
+expect text="2000"
+expect no text="1000"
+click key=update 60s
+click type=TextButton index=4 60s
+click type=TextButton index=5 60s
+click key=swap 60s
+click type=IconButton index=998 60s
+expect no text="1002"
+expect text="1999"
+click key=append-1000 60s
+expect count=1999 type=Container
+click key=clear 60s
+expect count=0 type=Container
+"""
+COMPONENT = """
+expect count=100 type=Checkbox
+repeat 3 click key=next 60s
+expect text="To-do 99"
+"""
+
+
+class ComparePages(E2E):
+    """The built-in apps do what their workloads say."""
+
+    python = PYTHON
+
+    def testDoWhatTheirWorkloadsSay(self):
+        pages = BIN.parent / "lib/fletbridge/compare"
+        for page, steps in (("rows.py 1000", ROWS), ("js_framework.py", TABLE), ("component.py 100", COMPONENT),
+                            ("texts.py 100", "expect count=100 type=Text\n")):
+            script, *arguments = page.split()
+            with self.subTest(page):
+                run = self.box.run(None, pages / script, *arguments, ui="headless", steps=steps, python=self.python,
+                                   options=["--stage", "1"])
+                self.assertEqual(run.wait(100), 0, run.shown())
+
+
+class ComparePagesOfGeneration2(ComparePages):
+    python = PYTHON_OF_2
+
+
+class CompareGroups(Comparing, E2E):
+    def testMeasuresAsManyWorkloadsOfAGroupAsFitIntoTheTime(self):
+        for group, first in (("rows", "rows-100"), ("js-framework", "js-update-10th")):
+            with self.subTest(group):
+                out = self.box.name("out")
+                self.finished("--stages", "3,3+accelerators", "--rounds", "1", "--time", "20", "--json", out, "--workload",
+                              group)
+                results = self.results(out)
+                self.assertEqual({w["group"] for w in results["workloads"]}, {group})
+                names = [w["name"] for w in results["workloads"]]
+                self.assertEqual(names[0], first)
+                for variant in ("3", "3+accelerators"):
+                    self.assertGreater(self.series(results, first, variant)["count"], 0, variant)
+                    for name in names:  # what the time ended in the middle of a round has no figure
+                        p50 = self.series(results, name, variant)["p50"]
+                        self.assertGreater(p50 or 1e9, 50_000, (name, variant))
+
+
+class CompareTime(Comparing, E2E):
+    def testKeepsToItsTimeAndSaysWhatItLeftOut(self):
+        out = self.box.name("out")
+        began = time.monotonic()
+        run = self.finished("--stages", "1:uds,3", "--time", "20", "--json", out, "--workload", "rows,js-framework")
+        self.assertLess(time.monotonic() - began, 25 * PATIENCE, run.shown())
+        results = self.results(out)
+        measured = [w["name"] for w in results["workloads"]]
+        left_out = [out["workload"] for out in results["left_out"]]
+        self.assertEqual(len(measured) + len(left_out), 20)
+        self.assertIn("rows-100", measured)
+        self.assertIn("js-create-10000", left_out)
+        self.assertRegex(run.text[0], "not measured: .*js-create-10000: .*6 rounds.*--time 20 s.*name fewer")
 
 
 class CompareFailures(Comparing, E2E):

@@ -302,7 +302,7 @@ class HostingChoice(E2E):
         self.assertIn("libpython", used["hosting_why"])
 
     def testWithoutAnyHosting(self):
-        python, program = self.without_library(), self.alone()
+        python, program = self.without_library(), self.alone(PARTS / "shim")
         for stage in ("3", "2"):
             run = self.go("--stage", stage, python=python, program=program)
             self.assertEqual(run.wait(20), 70, run.shown())
@@ -336,7 +336,7 @@ class HostingChoice(E2E):
             self.assertIn("libpython", stages[stage]["reason"])
 
     def testAutoPassesOverWhatIsNotThere(self):
-        program = self.alone()
+        program = self.alone(PARTS / "shim")
         run = self.go("--stage", "3", program=program)
         self.assertEqual(run.wait(30), 0, run.shown())
         used = run.report()["used"]
@@ -352,6 +352,26 @@ class HostingChoice(E2E):
                       program=self.alone(PARTS / "fletbridge_python.abi3.so"))
         self.assertEqual(run.wait(20), 70, run.shown())
         self.one_line(run, "there is no .*sitecustomize.py; install fletbridge as a whole")
+        for flags in (("--stage", "3", "--hosting", "library"), ("--stage", "1"), ("--stage", "auto")):
+            run = self.go(*flags, program=self.alone())
+            self.assertEqual(run.wait(20), 70, run.shown())
+            self.one_line(run, "there is no .*sitecustomize.py; install fletbridge as a whole")
+            shutil.rmtree(self.box.home / "alone0")
+
+    def testAFolderWithAColon(self):
+        # In PYTHONPATH it would be two entries.
+        program = self.alone(*PARTS.iterdir())
+        program.parent.parent.rename(self.box.home / "a:b")
+        program = self.box.home / "a:b/bin/fletbridge"
+        self.box.write("app.py", APP + "print('AFTER', flush=True)\n")
+        for way, flags in self.ways("interpreter").items():
+            with self.subTest(way=way):
+                run = self.go(*flags, program=program)
+                self.assertEqual(run.wait(30), 0, run.shown())
+                self.assertEqual(run.out, b"AFTER\n")
+        run = self.go("--stage", "3", "--hosting", "interpreter", program=program)
+        self.assertEqual(run.wait(20), 70, run.shown())
+        self.one_line(run, "a:b/lib/fletbridge/shim cannot stand in PYTHONPATH, for it has a colon")
 
     def testAnExtensionThatDoesNotLoad(self):
         broken = self.box.write("fletbridge_python.abi3.so", "no library at all")

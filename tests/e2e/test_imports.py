@@ -4,12 +4,13 @@ archive, before the shim, or through the import hooks of others."""
 import functools
 import importlib.util
 import json
+import re
 import tempfile
 import unittest
 import zipfile
 from pathlib import Path
 
-from harness import HOSTINGS, PYTHON, VENV, E2E, Variant, every_variant
+from harness import BIN, HOSTINGS, PYTHON, VENV, E2E, Variant, every_variant
 from test_hosting import built
 
 VARIANTS = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"),
@@ -59,6 +60,16 @@ if "alone" not in sys.argv:
         function, depth = function.__wrapped__, depth + 1
     print("PATCHED", depth, flush=True)
 """
+
+# What is left where an app could meet it.
+SEES = """
+import importlib.util, os, sys
+parts = [name for folder, _, files in os.walk(SHIM) for file in files if (name := file.split(".")[0]) != "sitecustomize"]
+print("SEES", sorted(name for name, module in sys.modules.items()
+                     if name != "sitecustomize" and SHIM in repr(vars(module).get("__file__"))),
+      [name for name in parts if name in sys.modules or importlib.util.find_spec(name)],
+      [entry for entry in sys.path if SHIM in entry], flush=True)
+""".replace("SHIM", repr(str(BIN.parent / "lib/fletbridge/shim")))
 
 # Finders of others that come to stand before the shim's.
 FRONTS = {
@@ -205,6 +216,24 @@ class ImportsOfFlet:
                 run = self.go(app, steps='wait text="shown" 30s\n', env=environment)
                 self.ends_well(run, "PATCHED 1")
                 self.assertEqual(json.loads(run.text[0].splitlines()[0]), json.loads(alone.text[0]))
+
+    def testTheShimComesFromReadyBytecode(self):
+        """As much of it as this stage needs; the Python that runs these is the one that the build found."""
+        app = self.box.write("app.py", APP)
+        parts = {"1": ["flet_socket_server"], "2": ["hosted", "flet_socket_server"],
+                 "3": ["hosted", "flet_dart_bridge_server"]}[self.variant.stage]
+        for no_bytecode in ("", "1"):
+            run = self.go(app, env={"PYTHONVERBOSE": "1", "PYTHONDONTWRITEBYTECODE": no_bytecode})
+            self.assertEqual(run.wait(60), 0, run.shown())
+            files = re.findall("# code object from '?(/.*/lib/fletbridge/shim/[^'\n]*)", run.text[1])
+            self.assertEqual(sorted(Path(file).name.split(".")[0] for file in files), sorted(
+                ["sitecustomize", "flet_app", "package", *parts, *["generated_code"][len(no_bytecode):]]))
+            for file in files:
+                self.assertEqual(Path(file).suffix, ".pyc", file)
+
+    def testNoModuleOfTheShimIsSeen(self):
+        run = self.go(self.box.write("app.py", APP + SEES), env={"PYTHONPATH": self.box.home / "own"})
+        self.ends_well(run, "SEES [] [] []")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What `fletbridge compare` measures when no app is named: one scene on the page at a time."""
 
-import threading
 from typing import Optional
 
 import flet as ft
@@ -32,22 +31,6 @@ def type_scene(page):
         shown.value = f"{len(e.control.value)} letters"
 
     return [ft.TextField(key="field", on_change=changed), shown]
-
-
-def busy_scene(page):
-    """The click scene beside a thread of pure Python that never rests until the scene has gone."""
-    controls = click_scene(page)
-    stop = threading.Event()
-    page.data = stop
-
-    def compute():
-        number = 1
-        while not stop.is_set():
-            for _ in range(10_000):
-                number = number * 1103515245 + 12345 & 0x7FFFFFFF
-
-    threading.Thread(target=compute, daemon=True).start()
-    return controls
 
 
 def draw_scene(page):
@@ -120,7 +103,6 @@ def fill_scene(page):
 SCENES = {
     "click": click_scene,
     "type": type_scene,
-    "busy": busy_scene,
     "draw": draw_scene,
     "burst": burst_scene,
     "channel": channel_scene,
@@ -133,9 +115,6 @@ def main(page: ft.Page):
     scene = ft.Column()
 
     def show(name):
-        if isinstance(page.data, threading.Event):
-            page.data.set()
-        page.data = None
         scene.controls = SCENES[name](page)
 
     page.add(

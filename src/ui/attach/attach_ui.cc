@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/net/client_leg.h"
+#include "common/transport/answers.h"
 #include "common/wire/peek.h"
 
 namespace fletbridge::attach {
@@ -54,7 +55,7 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
   }
 
   Generation client_generation() const override { return leg_.client_generation(); }
-  LatencySamples latencies() const override { return latencies_; }
+  LatencySamples latencies() const override { return answers_.samples(); }
 
  private:
   void Listen() {
@@ -75,7 +76,7 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
   void OnConnected() override {
     registered_ = false;
     first_frame_ = false;
-    waits_for_answer_.reset();
+    answers_.Renew();
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
   }
 
@@ -88,11 +89,7 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
       if (!std::exchange(registered_, true)) loop_.Post([this] { Tell(UiState::kRegistered); });
     } else {
       if (!std::exchange(first_frame_, true)) loop_.Post([this] { Tell(UiState::kFirstFrame); });
-      if (waits_for_answer_) {
-        latencies_.push_back(
-            static_cast<std::uint64_t>((Clock::now() - *waits_for_answer_).count()));
-        waits_for_answer_.reset();
-      }
+      answers_.Patch(Clock::now());
     }
   }
   void Tell(UiState state) {
@@ -101,8 +98,7 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
 
   // From the client.
   void OnPacket(Packet&& packet) override {
-    if (PeekAction(packet) == Action::kControlEvent && !waits_for_answer_)
-      waits_for_answer_ = Clock::now();
+    if (PeekAction(packet) == Action::kControlEvent) answers_.Input(Clock::now());
     sink_->OnPacket(std::move(packet));
   }
   void OnWritable() override { sink_->OnWritable(); }
@@ -115,8 +111,7 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
   // loop's thread only
   UiSink* sink_ = nullptr;  // since Start()
   ClientLeg leg_;
-  LatencySamples latencies_;
-  std::optional<Clock::time_point> waits_for_answer_;
+  Answers answers_;
   bool registered_ = false;
   bool first_frame_ = false;
   std::optional<UiEvent> closed_;

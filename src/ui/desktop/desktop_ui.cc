@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/net/client_leg.h"
 #include "common/process/runtime_dir.h"
+#include "common/transport/answers.h"
 #include "common/wire/peek.h"
 #include "src/ui/desktop/trim.h"
 #include "src/ui/desktop/window.h"
@@ -54,7 +55,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   Generation client_generation() const override {
     return leg_ ? leg_->client_generation() : generation_;
   }
-  LatencySamples latencies() const override { return latencies_; }
+  LatencySamples latencies() const override { return answers_.samples(); }
 
   void Start(UiSink& sink) override {
     sink_ = &sink;
@@ -165,7 +166,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     if (std::exchange(left_, std::nullopt)) sink_->OnUiEvent({UiState::kDisconnected, {}, 0});
     registered_ = false;
     first_frame_ = false;
-    waits_for_answer_.reset();
+    answers_.Renew();
     calls_ = 0;
     sink_->OnUiEvent({UiState::kConnected, {}, 0});
   }
@@ -176,7 +177,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   }
   void OnPacket(Packet&& packet) override {
     const Action action = PeekAction(packet);
-    if (action == Action::kControlEvent && !waits_for_answer_) waits_for_answer_ = Clock::now();
+    if (action == Action::kControlEvent) answers_.Input(Clock::now());
     const bool answered = action == Action::kInvokeMethod && calls_ > 0 && --calls_ == 0;
     sink_->OnPacket(std::move(packet));
     if (answered && window_closed_) Finish({});
@@ -200,10 +201,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
         return;
       }
       if (!std::exchange(first_frame_, true)) sink_->OnUiEvent({UiState::kFirstFrame, {}, 0});
-      if (waits_for_answer_) {
-        latencies_.push_back(static_cast<std::uint64_t>((now - *waits_for_answer_).count()));
-        waits_for_answer_.reset();
-      }
+      answers_.Patch(now);
     });
   }
 
@@ -214,8 +212,7 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   RuntimeDir dir_;
   Trim trim_;
   std::unique_ptr<ClientLeg> leg_;  // none in direct mode
-  LatencySamples latencies_;
-  std::optional<Clock::time_point> waits_for_answer_;
+  Answers answers_;
   std::optional<Error> left_;       // the last client has gone, and no other has come
   std::optional<Error> close_why_;  // why the host closed it
   asio::steady_timer last_answers_;

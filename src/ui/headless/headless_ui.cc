@@ -36,12 +36,16 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
               .run = [this](Steps steps,
                             std::chrono::nanoseconds delay) { RunLive(std::move(steps), delay); },
               .clickables = [this] { return headless::Clickables(client.tree()); },
+              .read =
+                  [this](const Finder& finder) {
+                    return headless::ReadText(client.tree(), finder);
+                  },
               .hung_up = [this](const Error& why) { End(why, why.code ? 70 : 0); }});
     }
     if (options.steps) {
       runner = std::make_unique<StepRunner>(
           loop, client, std::move(*options.steps), std::move(options.flet_package),
-          live ? std::chrono::milliseconds(0) : kQuietTime, paused,
+          live ? std::chrono::milliseconds(0) : kQuietTime, live != nullptr, paused,
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
       runner->set_first_frame_time(options.first_frame,
@@ -127,10 +131,14 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         return;
       case Heard::kRegistered:
         registered = true;
+        registered_at = at;
         if (runner) runner->OnRegistered();
         return Tell({UiState::kRegistered, {}, 0});
       case Heard::kPatched:
-        if (registered && !std::exchange(drawn, true)) Tell({UiState::kFirstFrame, {}, 0});
+        if (registered && !std::exchange(drawn, true)) {
+          first_patch_at = at;
+          Tell({UiState::kFirstFrame, {}, 0});
+        }
         if (runner && !ended) runner->OnPatch(at);
         return;
       case Heard::kCrashed: {
@@ -190,9 +198,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       if (!first_frame_told) {
         if (!drawn) return End(app_gone, exit_code);  // it has ended, or takes too long
         first_frame_told = true;
-        live->TellFirstFrame(StepRunner::Clock::now());
+        live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at);
       } else {
-        live->TellResult(exit_code, runner->latencies());
+        live->TellResult(exit_code, runner->latencies(), runner->restless());
       }
       waits_for_steps = exit_code == 0;
       if (waits_for_steps) return;
@@ -246,6 +254,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;
   bool drawn = false;
+  StepRunner::Clock::time_point registered_at, first_patch_at;
   bool ended = false;
   Error app_gone;  // given by Close()
 

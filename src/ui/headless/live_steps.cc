@@ -70,6 +70,15 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
     if (line == "clickables") {
       return Write({{"clickables", calls.clickables()}});
     }
+    if (constexpr std::string_view kRead = "read "; line.starts_with(kRead)) {
+      const Result<Steps> one = ParseSteps("expect " + line.substr(kRead.size()));
+      if (!one || one->steps.size() != 1) {
+        return HangUp(
+            MakeError(Errc::kPeerMisbehaved, "whoever gives the steps sent no finder after read"));
+      }
+      const std::optional<std::string> found = calls.read(one->steps[0].finder);
+      return Write({{"read", found ? nlohmann::json(*found) : nlohmann::json()}});
+    }
     constexpr std::string_view kRun = "run delay=";
     if (!line.starts_with(kRun)) {
       text += line + "\n";
@@ -89,7 +98,7 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void Write(const nlohmann::json& message) {
-    output.push_back(message.dump() + "\n");
+    output.push_back(message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     if (output.size() == 1 && connected) WriteNext();
   }
 
@@ -134,16 +143,23 @@ LiveSteps::~LiveSteps() {
 
 void LiveSteps::Start() { impl_->Start(); }
 
-void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at) {
+void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at,
+                               std::chrono::nanoseconds made_in) {
   if (impl_->stopped) return;
   impl_->busy = false;
-  impl_->Write({{"first_frame_ns", at.time_since_epoch() / std::chrono::nanoseconds(1)}});
+  impl_->Write({{"first_frame_ns", at.time_since_epoch() / std::chrono::nanoseconds(1)},
+                {"made_in_ns", made_in.count()}});
 }
 
-void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns) {
+void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
+                           const StepRunner::Restless& restless) {
   if (impl_->stopped) return;
   impl_->busy = false;
-  impl_->Write({{"exit", exit_code}, {"samples_ns", samples_ns}});
+  impl_->Write({{"exit", exit_code},
+                {"samples_ns", samples_ns},
+                {"between", restless.between},
+                {"unclear", restless.unclear},
+                {"restless", restless.inputs}});
 }
 
 }  // namespace fletbridge::headless

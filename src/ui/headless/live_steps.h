@@ -4,16 +4,22 @@
 //
 //   -> steps, one a line
 //   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long
-//   <- {"exit":0,"samples_ns":[…]} their latencies; exit is 1 if a step failed, after which we end
+//   <- {"exit":0,"samples_ns":[…],"between":0,"unclear":0,"restless":["click key=a"]}
+//                                  their latencies; exit is 1 if a step failed, after which we end.
+//                                  Then patches that nobody waited for, inputs whose answer nobody
+//                                  can tell, and the inputs after which the page was not quiet
 //   -> clickables
 //   <- {"clickables":["type=Button index=0",…]}
+//   -> read FINDER
+//   <- {"read":"42"}               the text of the control; null if there is none
 //
 // A line has at most 1 MiB, and so have the steps before one `run`; the next `run` comes after the
 // result of the one before. Whoever does otherwise is hung up on. While many answers wait to be
 // read, no more lines are.
 //
-// The first line back is {"first_frame_ns":…}, on the steady clock, which all processes share. When
-// the driver hangs up the window is closed.
+// The first line back is {"first_frame_ns":…,"made_in_ns":…}: when the first frame was drawn, on
+// the steady clock, which all processes share; and how long the app took from its answer to our
+// registration until the frame's patch had come. When the driver hangs up the window is closed.
 //
 // Threads: the loop's. Destroy it there, or when the loop has ended.
 #pragma once
@@ -21,9 +27,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "src/ui/headless/step_runner.h"
 #include "src/ui/headless/steps.h"
 
 namespace fletbridge {
@@ -37,6 +45,7 @@ class LiveSteps {
   struct Calls {
     std::function<void(Steps steps, std::chrono::nanoseconds delay)> run;
     std::function<std::vector<std::string>()> clickables;
+    std::function<std::optional<std::string>(const Finder& finder)> read;
     std::function<void(const Error& why)> hung_up;  // once; an empty error when it just closed
   };
   LiveSteps(EventLoop& loop, std::string socket, Calls calls);
@@ -44,8 +53,10 @@ class LiveSteps {
 
   // Connects and reads; waits for nothing.
   void Start();
-  void TellFirstFrame(std::chrono::steady_clock::time_point at);
-  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns);
+  // `made_in`: from the app's answer to our registration until the frame's patch had come.
+  void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in);
+  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
+                  const StepRunner::Restless& restless);
 
  private:
   struct Impl;

@@ -366,6 +366,15 @@ std::vector<std::string> Clickables(const ControlTree& tree) {
   return finders;
 }
 
+std::optional<std::string> ReadText(const ControlTree& tree, const Finder& finder) {
+  const std::vector<Map*> found = FindAll(tree, Query{finder, {}}, Hidden::kSkip, 1);
+  if (found.empty()) return std::nullopt;
+  for (const std::string_view name : kTexts) {
+    if (const std::string* text = Text(*found[0], name)) return *text;
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> VisibleTexts(const ControlTree& tree, std::size_t limit) {
   std::vector<std::string> texts;
   Walk(Hidden::kSkip, [&](Map& control) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -54,6 +55,9 @@ enum class Hidden {
 [[nodiscard]] wire::Map* Enclosing(wire::Map& control, std::string_view type);
 // Finders of what a person can click, as steps write them; of those with a handler only.
 [[nodiscard]] std::vector<std::string> Clickables(const wire::ControlTree& tree);
+// What a person reads on the first control that matches; finder.icon and finder.index are ignored.
+[[nodiscard]] std::optional<std::string> ReadText(const wire::ControlTree& tree,
+                                                  const Finder& finder);
 // The texts on the screen, for messages; at most `limit`.
 [[nodiscard]] std::vector<std::string> VisibleTexts(const wire::ControlTree& tree,
                                                     std::size_t limit);

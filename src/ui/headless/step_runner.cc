@@ -25,6 +25,10 @@ constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxTextsShown = 8;
 constexpr std::size_t kMaxTreeLines = 200;
 constexpr int kMaxAtOnce = 100;
+// How long an input waits for a quiet page, and how often that may be in vain.
+constexpr milliseconds kSettleTime{2000};
+constexpr int kMostInVain = 2;
+constexpr std::size_t kMostRestless = 64;  // inputs
 
 bool IsInput(StepKind kind) {
   switch (kind) {
@@ -63,6 +67,13 @@ std::string Shown(milliseconds time) {
                                   : std::to_string(time.count()) + " ms";
 }
 
+// The step without its repetitions.
+std::string InputName(const Step& step) {
+  if (!step.source.starts_with("repeat")) return step.source;
+  return step.source.substr(
+      std::min(step.source.size(), step.source.find_first_not_of("0123456789 \t", 6)));
+}
+
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 std::string WorkingFolder() {
@@ -81,13 +92,14 @@ struct StepRunner::Timer {
 };
 
 StepRunner::StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
-                       milliseconds quiet, const std::atomic<bool>& paused,
+                       milliseconds quiet, bool settles, const std::atomic<bool>& paused,
                        std::function<void(Buffer)> send_data,
                        std::function<void(int exit_code)> finish)
     : client_(client),
       flet_package_(std::move(flet_package)),
       folder_(WorkingFolder()),
       quiet_(quiet),
+      settles_(settles),
       paused_(paused),
       send_data_(std::move(send_data)),
       finish_(std::move(finish)),
@@ -111,7 +123,7 @@ void StepRunner::Take(Steps&& steps) {
 void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
   Take(std::move(steps));
   delay_ = delay;
-  latencies_.clear();
+  answers_.Clear();
   state_ = State::kReady;
   Advance();
 }
@@ -127,22 +139,17 @@ void StepRunner::AwaitFirstFrame(milliseconds left) {
 
 void StepRunner::OnPatch(Clock::time_point at) {
   changed_at_ = at;
+  const Answers::Taken taken = Answered(at);
   switch (state_) {
     case State::kFirstFrame:
       state_ = State::kReady;
       ++timer_->serial;
       break;
     case State::kAnswer:
+      if (taken != Answers::Taken::kTooSoon) StepDone();
+      break;
     case State::kDragging:
-      if (state_ == State::kDragging && current().rate > 0) {
-        OnTimedAnswer(at);
-        break;
-      }
-      if (!answered_) {
-        Measured(sent_at_, at);
-        answered_ = true;
-      }
-      if (state_ == State::kAnswer) StepDone();
+      if (current().rate > 0) OnTimedAnswer(at);
       break;
     case State::kTarget:
       if (!paused_) TryInput(current());
@@ -154,6 +161,48 @@ void StepRunner::OnPatch(Clock::time_point at) {
       break;
   }
   Advance();
+}
+
+Answers::Taken StepRunner::Answered(Clock::time_point at) {
+  // Each movement by the clock has an answer of its own; of the others the first one counts.
+  if (state_ == State::kDragging && (current().rate > 0 || answered_))
+    return Answers::Taken::kAnswer;
+  const Answers::Taken taken = answers_.Patch(at);
+  if (taken == Answers::Taken::kAnswer) {
+    answered_ = true;
+  } else if (!last_input_.empty() && restless_.size() < kMostRestless) {
+    restless_.insert(last_input_);
+  }
+  return taken;
+}
+
+StepRunner::Restless StepRunner::restless() const {
+  return {answers_.between(), answers_.unclear(), {restless_.begin(), restless_.end()}};
+}
+
+// Whether the input has to wait, until the page is quiet: an answer can be told then alone. A page
+// that never is so is not waited for again and again.
+bool StepRunner::Settle(const Step& step) {
+  const std::string input = InputName(step);
+  if (!settles_ && !last_input_.empty()) return false;
+  Clock::time_point quiet = answers_.quiet_from();
+  if (restless_.contains(last_input_) || restless_.contains(input))
+    quiet = std::max(quiet, answers_.last_patch() + Answers::kQuiet);
+  const Clock::time_point now = Clock::now();
+  if (quiet <= now) {
+    settles_in_vain_ = 0;
+  } else if (settles_in_vain_ < kMostInVain) {
+    if (!settles_since_) settles_since_ = now;
+    const Clock::time_point end = *settles_since_ + kSettleTime;
+    if (now < end) {
+      WaitUntil(State::kSettling, std::min(quiet, end));
+      return true;
+    }
+    ++settles_in_vain_;
+  }
+  settles_since_.reset();
+  last_input_ = input;
+  return false;
 }
 
 bool StepRunner::ClaimCrash(const std::string& text) {
@@ -178,7 +227,10 @@ void StepRunner::OnCrash(const std::string& text, bool claimed) {
     return Finish(1);
   }
   if (state_ == State::kFirstFrame) state_ = State::kReady;  // main() that raised may draw nothing
-  if (state_ == State::kAnswer) StepDone();                  // nor may a handler
+  if (state_ == State::kAnswer) {                            // nor may a handler
+    answers_.GiveUp();
+    StepDone();
+  }
   if (state_ == State::kCondition) Check(current());
   Advance();
 }
@@ -239,7 +291,7 @@ void StepRunner::SkipEmptyRepeats() {
 void StepRunner::Begin(const Step& step) {
   why_not_.clear();
   if (HasFinder(step.kind) && !MakeQuery(step)) return;
-  if (IsInput(step.kind)) return BeginInput(step);
+  if (IsInput(step.kind)) return Settle(step) ? void() : BeginInput(step);
   switch (step.kind) {
     case StepKind::kStream:
       if (channel_ == 0) return Fail("no data channel is open; open one with channel FINDER");
@@ -331,6 +383,7 @@ void StepRunner::TryInput(const Step& step) {
   Delay();
   if (step.kind == StepKind::kChannel) return OpenChannel(*target);
   if (step.kind == StepKind::kDrag) {
+    if (step.rate == 0) answers_.Input(sent_at_);
     due_.clear();
     drag_target_ = wire::ControlId(*target);
     drag_part_ = 0;
@@ -374,6 +427,7 @@ Map* StepRunner::Choose(const Step& step) {
 void StepRunner::Sent(const Step& step, bool may_answer) {
   if (state_ == State::kDone) return;
   if (!may_answer) return StepDone();
+  if (step.kind != StepKind::kDrag) answers_.Input(sent_at_);
   Wait(State::kAnswer, step.time);
 }
 
@@ -410,7 +464,7 @@ void StepRunner::OnTimedAnswer(Clock::time_point at) {
 
 void StepRunner::Measured(Clock::time_point from, Clock::time_point to) {
   const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(to - from);
-  latencies_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())));
+  answers_.Add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())));
 }
 
 void StepRunner::OpenChannel(const Map& target) {
@@ -505,8 +559,14 @@ void StepRunner::OnTimer() {
       return Fail(Counted(stream_missing_, "byte has", "bytes have") + " not come back after " +
                   Shown(current().time));
     case State::kAnswer:
+      answers_.GiveUp();
+      StepDone();
+      return Advance();
     case State::kSleeping:
       StepDone();
+      return Advance();
+    case State::kSettling:
+      state_ = State::kReady;
       return Advance();
     case State::kTarget:
       return Fail(why_not_ + " after " + Shown(current().target_time));

@@ -9,10 +9,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/transport/answers.h"
 #include "common/transport/ui_endpoint.h"
 #include "src/ui/headless/client.h"
 #include "src/ui/headless/screen.h"
@@ -32,9 +34,10 @@ class StepRunner {
   // been printed. Once the steps are done it waits for what the app still has to say: until `quiet`
   // has passed since the last input and the last change of the tree. While `paused` no input is
   // sent; call Resume() when that ends. `send_data` is given what goes through data channels.
-  // Relative paths in steps begin in the folder in which the process is now.
+  // Relative paths in steps begin in the folder in which the process is now. `settles`: an input
+  // waits until the page is quiet, where it is not by itself; else only the first one does.
   StepRunner(EventLoop& loop, Client& client, Steps steps, std::string flet_package,
-             std::chrono::milliseconds quiet, const std::atomic<bool>& paused,
+             std::chrono::milliseconds quiet, bool settles, const std::atomic<bool>& paused,
              std::function<void(Buffer)> send_data, std::function<void(int exit_code)> finish);
   ~StepRunner();
   StepRunner(const StepRunner&) = delete;
@@ -61,12 +64,21 @@ class StepRunner {
   void OnAppGone();
   void Resume();
 
-  [[nodiscard]] const LatencySamples& latencies() const noexcept { return latencies_; }
+  // What else a run of steps tells of its figures.
+  struct Restless {
+    std::size_t between = 0;            // patches that nobody waited for
+    std::uint64_t unclear = 0;          // inputs whose answer cannot be told
+    std::vector<std::string> inputs{};  // after which they came
+  };
+
+  [[nodiscard]] LatencySamples latencies() const { return answers_.samples(); }
+  [[nodiscard]] Restless restless() const;
 
  private:
   enum class State {
     kFirstFrame,  // nothing has been drawn yet
     kReady,       // the next step may begin
+    kSettling,    // an input waits until the page is quiet
     kTarget,      // an input waits for its control to come
     kDragging,    // a drag is being sent
     kStreaming,   // messages go through a data channel, and come back
@@ -82,6 +94,8 @@ class StepRunner {
   void Take(Steps&& steps);
   void Advance();
   void Begin(const Step& step);
+  bool Settle(const Step& step);
+  Answers::Taken Answered(Clock::time_point at);
   void BeginInput(const Step& step);
   void TryInput(const Step& step);
   wire::Map* Choose(const Step& step);
@@ -118,6 +132,7 @@ class StepRunner {
   const std::string flet_package_;
   const std::string folder_;  // the app may leave it for another
   const std::chrono::milliseconds quiet_;
+  const bool settles_;
   const std::atomic<bool>& paused_;
   std::function<void(Buffer)> send_data_;
   std::function<void(int)> finish_;
@@ -146,7 +161,11 @@ class StepRunner {
   Clock::time_point changed_at_;  // the tree, last
   // Crashes that have come and are expected by a later step: how many, by step.
   std::map<std::size_t, std::size_t> crashes_;
-  LatencySamples latencies_;
+  Answers answers_;
+  std::string last_input_;          // as it is named to people; empty: there was none
+  std::set<std::string> restless_;  // inputs after which the page changed more than once
+  std::optional<Clock::time_point> settles_since_;
+  int settles_in_vain_ = 0;
   std::chrono::nanoseconds delay_{0};
 };
 

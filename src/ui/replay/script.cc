@@ -91,10 +91,7 @@ Result<> Script::Take(Packet packet, Clock::time_point now) {
     }
     return {};
   }
-  if (kind == recording::kPatch && event_sent_) {
-    latencies_.push_back(static_cast<std::uint64_t>(
-        std::chrono::nanoseconds(now - *std::exchange(event_sent_, std::nullopt)).count()));
-  }
+  if (kind == recording::kPatch) answers_.Patch(now);
   return live_.Apply(Direction::kToUi, std::move(*message));
 }
 
@@ -219,7 +216,7 @@ void Script::SendAgain(const Entry& entry, Clock::time_point now) {
   if (!sent) return;  // the verdict tells that the app had nothing there to take it
   Packet packet{PacketType::kControl, wire::Encode(*message)};
   Trace(Direction::kToApp, packet.type, packet.payload.span(), now);
-  if (parts->action == recording::kEvent) event_sent_ = now;
+  if (parts->action == recording::kEvent) answers_.Input(now);
   static_cast<void>(live_.Apply(Direction::kToApp, std::move(*message)));
   out_.send(std::move(packet));
 }

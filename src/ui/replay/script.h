@@ -23,7 +23,7 @@
 #include "common/recording/recording.h"
 #include "common/recording/redactor.h"
 #include "common/recording/session_tree.h"
-#include "common/transport/latency_samples.h"
+#include "common/transport/answers.h"
 
 namespace fletbridge::replay {
 
@@ -56,8 +56,8 @@ class Script {
   [[nodiscard]] bool drawn() const noexcept { return live_counts_[2] != 0; }
   // The live session against the recorded one.
   [[nodiscard]] diff::Comparison Verdict() const;
-  // From an event to the patch after it, in nanoseconds.
-  [[nodiscard]] const LatencySamples& latencies() const noexcept { return latencies_; }
+  // From an event to the patch that answers it, in nanoseconds.
+  [[nodiscard]] LatencySamples latencies() const { return answers_.samples(); }
 
  private:
   static constexpr std::size_t kKinds = 9;  // the actions, and 8 for data
@@ -115,8 +115,7 @@ class Script {
   std::vector<recording::Entry> trace_;
   std::size_t packets_ = 0;
 
-  std::optional<Clock::time_point> event_sent_;
-  LatencySamples latencies_;
+  Answers answers_;
 };
 
 }  // namespace fletbridge::replay

@@ -1,7 +1,12 @@
 #include "src/compare/plan.h"
 
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "src/compare/budget.h"
+#include "src/ui/headless/steps.h"
 
 namespace fletbridge::compare {
 namespace {
@@ -49,6 +54,65 @@ TEST(ParseVariants, TakesEachOnceAndInOrder) {
   EXPECT_EQ((*variants)[2].name, "flet:tcp");
   EXPECT_THAT(ParseVariants("3,1:uds,3").error().Line(), HasSubstr("named twice"));
   EXPECT_FALSE(ParseVariants("3,"));
+}
+
+TEST(BuiltInWorkloads, HaveNamesOfTheirOwnAndStepsThatCanBeRead) {
+  std::set<std::string> names;
+  for (const std::string& group : BuiltInGroups()) EXPECT_TRUE(names.insert(group).second) << group;
+  for (const Workload& workload : BuiltInWorkloads()) {
+    EXPECT_TRUE(names.insert(workload.name).second) << workload.name;
+    EXPECT_FALSE(workload.title.empty()) << workload.name;
+    for (const std::string& steps : {workload.prepare, workload.before, workload.unit}) {
+      const Result<Steps> read = ParseSteps(steps);
+      EXPECT_TRUE(read) << workload.name << ": " << read.error().Line();
+    }
+    EXPECT_EQ(InTurns(workload), !workload.unit.empty()) << workload.name;
+    EXPECT_EQ(workload.measure == Measure::kPace, !workload.read.empty()) << workload.name;
+  }
+}
+
+TEST(BuiltInWorkloads, HaveTheNineOperationsOfJsFrameworkBenchmark) {
+  std::vector<std::string> names;
+  for (const Workload& workload : BuiltInWorkloads()) {
+    if (workload.group == "js-framework") names.push_back(workload.name);
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre(
+                         "js-create-1000", "js-replace-1000", "js-update-10th", "js-select",
+                         "js-swap", "js-remove", "js-create-10000", "js-append-1000", "js-clear"));
+  EXPECT_THAT(BuiltInGroups(), testing::ElementsAre("transport", "rows", "js-framework"));
+}
+
+TEST(BuiltInWorkloads, OfOnePageStandBehindOneAnotherWithTheLargestInputLast) {
+  std::vector<std::string> pages;
+  for (const Workload& workload : BuiltInWorkloads()) {
+    if (!workload.page.empty() && (pages.empty() || pages.back() != workload.page))
+      pages.push_back(workload.page);
+  }
+  EXPECT_EQ(std::set<std::string>(pages.begin(), pages.end()).size(), pages.size());
+  EXPECT_EQ(BuiltInWorkloads().back().name, "js-create-10000");
+}
+
+TEST(Budget, GivesEachWorkloadItsPartOfARound) {
+  const Budget budget(60, 1000);
+  EXPECT_DOUBLE_EQ(budget.a_round(), 9);  // of ten, since rounds are unequal
+  EXPECT_EQ(budget.Turns(12, 0.1, 0, 2), 12);
+  EXPECT_EQ(budget.Turns(12, 1, 1, 2), 4);
+  EXPECT_EQ(budget.Turns(12, 1, 1, 1), 8);
+  EXPECT_EQ(budget.Turns(12, 0, 1, 1), 12);  // takes no time that can be measured
+}
+
+TEST(Budget, LeavesOutWhatASingleTurnOfIsMoreThanWhatIsLeft) {
+  const Budget budget(60, 1000);
+  EXPECT_EQ(budget.Turns(12, 8, 0, 100), 1);
+  EXPECT_EQ(budget.Turns(12, 8, 1.5, 1), 0);
+  EXPECT_EQ(budget.Turns(12, 10, 0, 1), 0);
+  EXPECT_EQ(Budget(-1, 6).Turns(1, 1, 0, 1), 0);
+}
+
+TEST(Budget, IsOfSixRoundsUnlessFewerAreWanted) {
+  EXPECT_DOUBLE_EQ(Budget(60, 6).a_round(), Budget(60, 1000).a_round());
+  EXPECT_DOUBLE_EQ(Budget(60, 1).a_round(), 54);
+  EXPECT_DOUBLE_EQ(Budget(60, 6).Needed(9, 3), 63);
 }
 
 }  // namespace

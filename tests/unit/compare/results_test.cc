@@ -46,13 +46,44 @@ Results MadeUp(double factor, int rounds = 8) {
   return results;
 }
 
+TEST(GroupRatio, IsTheGeometricMeanOfItsWorkloads) {
+  Results results = MadeUp(0.5);
+  results.workloads[0].workload.group = "two";
+  results.workloads.push_back(MadeUp(0.125).workloads[0]);
+  results.workloads[1].workload.group = "two";
+  results.workloads.push_back(MadeUp(1).workloads[0]);  // of another
+  const std::optional<Interval> ratio = results.GroupRatio("two", 1);
+  ASSERT_TRUE(ratio);
+  EXPECT_NEAR(ratio->estimate, 0.25, 0.01);
+  EXPECT_LE(ratio->low, ratio->estimate);
+  EXPECT_GE(ratio->high, ratio->estimate);
+  // A round without one of them says nothing of the group.
+  results.workloads[1].series[1].blocks.resize(3);
+  EXPECT_FALSE(results.GroupRatio("two", 1));
+}
+
+TEST(ResultsText, BeginsOrEndsWithALineForEachOfManyWorkloads) {
+  Results results = MadeUp(0.5);
+  for (const char* name : {"b", "c", "d"}) {
+    results.workloads.push_back(results.workloads[0]);
+    results.workloads.back().workload.name = name;
+  }
+  results.left_out = {{"e", "too long"}, {"f", "too long"}};
+  for (const std::string& text : {TableText(results), MarkdownText(results)}) {
+    EXPECT_THAT(text, HasSubstr("0.50 ["));
+    EXPECT_THAT(text, HasSubstr("transport, geometric mean of 4"));
+    EXPECT_THAT(text, HasSubstr("not measured: e, f: too long"));
+  }
+  EXPECT_EQ(ToJson(results).at("left_out").at(1).at("workload"), "f");
+}
+
 TEST(ResultsJson, HasTheDocumentedKeys) {
   const nlohmann::json json = ToJson(MadeUp(0.8));
   EXPECT_EQ(json.at("schema"), "fletbridge-compare");
   EXPECT_EQ(json.at("schema_version"), 1);
-  for (const char* key :
-       {"version", "app", "started", "seconds", "rounds", "seed", "stopped_by", "complete",
-        "baseline", "margin", "histograms", "machine", "warnings", "variants", "workloads"}) {
+  for (const char* key : {"version", "app", "started", "seconds", "rounds", "seed", "stopped_by",
+                          "complete", "baseline", "margin", "histograms", "machine", "warnings",
+                          "variants", "workloads", "left_out"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
   const nlohmann::json& series = json.at("workloads").at(0).at("results").at(1);

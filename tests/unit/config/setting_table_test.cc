@@ -67,6 +67,19 @@ TEST(ParseSetting, GivesValuesTheirOneForm) {
   EXPECT_EQ(*ParseSetting(*FindSetting("ui"), "attach=tcp:127.0.0.1:0"), "attach=tcp:127.0.0.1:0");
 }
 
+TEST(ParseSetting, TakesEachNameOnceInTheTablesOrder) {
+  const SettingSpec& spec = *FindSetting("accelerators");
+  EXPECT_EQ(*ParseSetting(spec, "verify"), "verify");
+  EXPECT_EQ(*ParseSetting(spec, "scan, diff,generated-code,scan"), "generated-code,diff,scan");
+  for (const char* text : {"", ",", "diff,", "all,diff", "none,none", "Diff", "diff scan"}) {
+    const Result<std::string> refused = ParseSetting(spec, text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().Line(),
+              "use one of all, none, verify, or any of generated-code, creation, diff, events, "
+              "encoding, switching, collecting, scan, with commas between");
+  }
+}
+
 TEST(ParseSetting, SaysWhatIsAllowed) {
   const auto why = [](std::string_view name, std::string_view text) {
     const Result<std::string> value = ParseSetting(*FindSetting(name), text);

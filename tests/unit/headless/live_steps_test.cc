@@ -46,6 +46,10 @@ class LiveStepsTest : public testing::Test {
                   ++asked_;
                   return std::vector<std::string>(1000, "type=Button index=0");
                 },
+            .read = [](const Finder& finder) -> std::optional<std::string> {
+              if (finder.key == "number") return "42";
+              return std::nullopt;
+            },
             .hung_up = [this](const Error& why) { hung_up_.set_value(why); }});
     loop_.Start();
     loop_.Post([this] { steps_->Start(); });
@@ -105,11 +109,32 @@ TEST_F(LiveStepsTest, HangsUpOnStepsThatNeverBegin) {
 
 TEST_F(LiveStepsTest, HangsUpOnWhoDoesNotWaitForTheResult) {
   Start();
-  OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now()); });
+  OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now(), {}); });
   Write("close\nrun delay=9999999999999\nclose\nrun delay=0\n");
   EXPECT_THAT(WhyHungUp(), HasSubstr("sent more while the last were being done"));
   ASSERT_EQ(runs_.size(), 1u);
   EXPECT_LE(runs_[0], 1s);  // for which the loop spins
+}
+
+TEST_F(LiveStepsTest, TellsTheTextOfAControl) {
+  Start();
+  Write("read key=number\nread key=nothing\n");
+  std::string answers;
+  while (std::count(answers.begin(), answers.end(), '\n') < 2) {
+    pollfd ready{driver_.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&ready, 1, 20'000), 1);
+    char part[256];
+    const ssize_t n = ::read(driver_.get(), part, sizeof part);
+    ASSERT_GT(n, 0);
+    answers.append(part, static_cast<std::size_t>(n));
+  }
+  EXPECT_EQ(answers, "{\"read\":\"42\"}\n{\"read\":null}\n");
+}
+
+TEST_F(LiveStepsTest, HangsUpOnAReadOfNothing) {
+  Start();
+  Write("read the number\n");
+  EXPECT_THAT(WhyHungUp(), HasSubstr("no finder after read"));
 }
 
 TEST_F(LiveStepsTest, ReadsNoMoreWhileItsAnswersAreNotRead) {

@@ -31,6 +31,10 @@ RunReport FullReport() {
   report.requested.stage = "3";
   report.requested.ui = "headless";
   report.requested.hosting = "auto";
+  report.requested.accelerators = "diff,scan";
+  report.accelerators.state = {{"diff", ""}, {"scan", "no scan"}};
+  report.accelerators.counters = {{"nodes", ~std::uint64_t{0}}};
+  report.accelerators.differences = {"at /1"};
   report.used.stage = "2";
   report.used.transport = "uds";
   report.used.ui = "headless";
@@ -54,10 +58,12 @@ TEST(RunReport, HasTheKeysOfTheContract) {
   using testing::UnorderedElementsAre;
   EXPECT_THAT(Keys(report),
               UnorderedElementsAre("version", "app", "flet", "generation", "client_generation",
-                                   "python", "requested", "used", "processes", "timeline_ms",
-                                   "packets", "latency_us", "exit"));
+                                   "python", "requested", "used", "accelerators", "processes",
+                                   "timeline_ms", "packets", "latency_us", "exit"));
   EXPECT_THAT(Keys(report["requested"]),
-              UnorderedElementsAre("stage", "transport", "ui", "hosting"));
+              UnorderedElementsAre("stage", "transport", "ui", "hosting", "accelerators"));
+  EXPECT_THAT(Keys(report["accelerators"]),
+              UnorderedElementsAre("verify", "state", "counters", "differences"));
   EXPECT_THAT(Keys(report["used"]),
               UnorderedElementsAre("stage", "transport", "ui", "ui_leg", "client", "mode",
                                    "hosting", "hosting_why", "accelerators", "fallbacks"));
@@ -67,7 +73,7 @@ TEST(RunReport, HasTheKeysOfTheContract) {
   EXPECT_THAT(Keys(report["packets"]), UnorderedElementsAre("to_app", "to_ui"));
   EXPECT_THAT(Keys(report["packets"]["to_ui"]), UnorderedElementsAre("count", "bytes"));
   EXPECT_THAT(Keys(report["latency_us"]),
-              UnorderedElementsAre("count", "p50", "p90", "p99", "max"));
+              UnorderedElementsAre("count", "p50", "p90", "p99", "max", "unclear"));
   EXPECT_THAT(Keys(report["exit"]), UnorderedElementsAre("code", "reason"));
 }
 
@@ -83,12 +89,18 @@ TEST(RunReport, WritesNullForWhatIsUnknown) {
   EXPECT_EQ(report["latency_us"]["count"], 0);
   EXPECT_EQ(report["processes"], json::array());
   EXPECT_EQ(report["used"]["fallbacks"], json::array());
+  EXPECT_EQ(report["accelerators"]["state"], json::object());
+  EXPECT_TRUE(report["accelerators"]["counters"].is_null());
 }
 
 TEST(RunReport, TellsWhatWasUsed) {
   const json report = json::parse(ToJson(FullReport()));
   EXPECT_EQ(report["requested"],
-            json::parse(R"({"stage":"3","transport":null,"ui":"headless","hosting":"auto"})"));
+            json::parse(R"({"stage":"3","transport":null,"ui":"headless","hosting":"auto",
+                               "accelerators":"diff,scan"})"));
+  EXPECT_EQ(report["accelerators"], json::parse(R"({"verify":false,
+      "state":{"diff":{"on":true,"why":null},"scan":{"on":false,"why":"no scan"}},
+      "counters":{"nodes":18446744073709551615},"differences":["at /1"]})"));
   EXPECT_EQ(report["used"]["hosting"], "library");
   EXPECT_EQ(report["used"]["hosting_why"], "not interpreter: no extension");
   EXPECT_EQ(report["used"]["fallbacks"],

@@ -1,4 +1,4 @@
-// The shim (python/sitecustomize.py) in the real interpreter with the pinned Flet, started as stage
+// The shim (python/shim) in the real interpreter with the pinned Flet, started as stage
 // 1 starts it.
 #include <algorithm>
 #include <filesystem>
@@ -20,6 +20,7 @@
 #include "common/net/socket_leg.h"
 #include "common/process/child.h"
 #include "common/python/flet_environment.h"
+#include "common/python/hosting.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/support/mailbox.h"
 #include "tests/unit/support/scoped_variable.h"
@@ -55,7 +56,7 @@ class Shim : public testing::Test {
   }
 
   Environment WithShim(Environment environment = {}) {
-    EXPECT_TRUE(AddShim(folder_.path() + "/shim", environment));
+    PointToShim(ShimFolder(), environment);
     return environment;
   }
   // Starts an app; what it prints goes to a file.

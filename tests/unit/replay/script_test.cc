@@ -55,10 +55,11 @@ TEST_F(ScriptTest, SendsAnInputOnceWhatItAnswersHasCome) {
   Says(Shows(L({Text(10, "0"), Button(11, "+")})));
   EXPECT_THAT(Sent(), ElementsAre(R"([3,{"target":11,"name":"click","data":null}])"));
   EXPECT_FALSE(script_->finished());
+  Advance(1ms);  // sooner than Python can, nothing is an answer
   Says(Sets(0, "value", "1"));
   EXPECT_TRUE(script_->finished());
   EXPECT_TRUE(script_->Verdict().same());
-  EXPECT_THAT(script_->latencies(), SizeIs(1));
+  EXPECT_EQ(script_->latencies().size(), 1u);
 }
 
 TEST_F(ScriptTest, FindsTheControlUnderAnotherNumberAndAnotherPlace) {

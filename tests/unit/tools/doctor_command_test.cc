@@ -227,6 +227,20 @@ TEST_F(DoctorTest, PrintsForPeopleAndMarksByTheTerminal) {
               HasSubstr("  ✓ 3  one process, direct calls  works, hosting interpreter\n"));
 }
 
+TEST_F(DoctorTest, TellsWhichAcceleratorsApplyAndWhyTheOthersDoNot) {
+  Install(".venv/bin/python");
+  box_.accelerators = {{"diff", ""}, {"scan", "this Flet has none"}};
+  const json report = Json(0);
+  EXPECT_EQ(report["interpreters"][0]["accelerators"],
+            json::parse(R"({"diff":{"on":true,"why":null},
+                            "scan":{"on":false,"why":"this Flet has none"}})"));
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("Accelerators: " + Path(".venv/bin/python") +
+                                        "\n"
+                                        "  ok diff  is on\n"
+                                        "     scan  Flet's own code runs: this Flet has none\n"));
+}
+
 TEST_F(DoctorTest, RefusesWrongUsageInOneLine) {
   EXPECT_EQ(Run({"--colour"}), 2);
   EXPECT_EQ(box_.err.str(),

@@ -18,8 +18,9 @@ struct MadeUpToolbox {
   std::ostringstream err;
   std::vector<RunRequest> runs;
   std::vector<std::string> client_arguments;
-  TextPairs checks;                                 // interpreter, request
-  std::map<std::string, Interpreter> interpreters;  // by path; others cannot be asked
+  TextPairs checks;                                  // interpreter, request
+  std::map<std::string, Interpreter> interpreters;   // by path; others cannot be asked
+  std::vector<RunReport::Accelerator> accelerators;  // of any interpreter
   WindowFinding window;
   std::vector<std::string> looked_for_window;  // client asked for, package, generation
   Toolbox tools{
@@ -58,6 +59,7 @@ struct MadeUpToolbox {
                 if (version.starts_with("0.1.")) return 0;
                 return version.starts_with("1.") ? 3 : version.starts_with("0.8") ? 2 : 1;
               },
+          .ask_for_accelerators = [this](const Interpreter&) { return accelerators; },
           .become_checker =
               [this](const std::string& python, const std::string& request) {
                 checks.emplace_back(python, request);

@@ -1,0 +1,123 @@
+"""flet.app: run_async() returns when the host or the person asks it to end."""
+
+import asyncio
+import atexit
+import functools
+import signal
+
+
+def is_default(number):
+    handler = signal.getsignal(number)
+    inner = getattr(getattr(handler, "func", None), "__name__", "")  # asyncio.Runner's own
+    # Nor does an app that ignores a signal keep Flet from taking it: Flet sets its own handler.
+    return handler in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler) or \
+        inner == "_on_sigint"
+
+
+signals = {}  # that ft.run() has taken: number -> (what was there before, what is there now)
+
+
+def give_back(at_end=False):
+    for number, (before, ours) in signals.items():
+        if signal.getsignal(number) is ours:
+            if before is None:
+                before = signal.SIG_DFL
+            elif at_end and callable(before):  # of a loop
+                before = signal.default_int_handler
+            signal.signal(number, before)
+    signals.clear()
+
+
+def patch(module, shim):
+    channel, servers = shim.channel, shim.servers
+
+    def end():
+        # The interpreter lets go of these very late: a loop that hangs on them, since ft.run() was left by an
+        # error of its own, would end where there is nothing left that it needs for that.
+        servers.clear()
+        channel.runs.clear()
+        channel.owner = None
+        give_back(True)
+
+    if give_back not in shim.forgets:  # the module may come again
+        shim.forgets.append(give_back)
+        atexit.register(end)
+
+    name = "run_async" if hasattr(module, "run_async") else "app_async"  # before Flet 0.70
+    run_async = getattr(module, name)
+
+    def closing(loop):
+        """The tasks in which the app's on_close runs."""
+        for task in asyncio.all_tasks(loop):
+            frame = getattr(task.get_coro(), "cr_frame", None)
+            if frame is not None and frame.f_code.co_name == "dispatch_event" \
+                    and frame.f_locals.get("event_name") == "close":
+                yield task
+
+    @functools.wraps(run_async)
+    async def run_until_asked(*args, **kwargs):
+        loop = asyncio.get_running_loop()
+        asked = loop.create_future()
+        taken = {}
+
+        def ask():
+            if not asked.done():
+                asked.set_result(None)
+
+        def on_signal(number, frame):
+            channel.heeded.add(number)
+            loop.call_soon_threadsafe(ask)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                if is_default(number):  # an app's own handler stays
+                    taken[number] = signal.signal(number, on_signal)
+                    signals[number] = taken[number], on_signal
+            except ValueError:
+                pass  # not the main thread
+
+        def is_ours(number):
+            """Whether nobody but us takes the signal now."""
+            if number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+                return False  # somebody waits for it
+            handler = signal.getsignal(number)
+            return handler is on_signal or (handler is not signal.SIG_IGN and is_default(number))
+
+        channel.listen(loop, ask, is_ours)
+        flet = asyncio.ensure_future(run_async(*args, **kwargs))
+
+        def take_again():
+            """Flet before 0.70 has put handlers of its own in the place of these by then."""
+            for number in taken:
+                if getattr(signal.getsignal(number), "__module__", None) == module.__name__:
+                    signal.signal(number, on_signal)
+
+        loop.call_soon(take_again)
+        try:
+            await asyncio.wait({flet, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            if not flet.done():
+                flet.cancel()
+                await asyncio.wait({flet})
+                # As Flet itself does when its window has been closed.
+                for server in [server for where, server in servers if where is loop]:
+                    await asyncio.wait({asyncio.ensure_future(server.close())}, timeout=3)
+                await asyncio.sleep(0)
+                # What the session's end has started is the app's own work.
+                ending = set(closing(loop))
+                if ending:
+                    await asyncio.wait(ending)
+            servers[:] = [pair for pair in servers if pair[0] is not loop]
+            for number, before in taken.items():
+                signals.pop(number, None)
+                if signal.getsignal(number) is on_signal:
+                    signal.signal(number, before)
+            if shim.package:
+                shim.package.tell()  # what the session has come to is written next
+            channel.leave(loop, ask)
+        return None if flet.cancelled() else flet.result()
+
+    setattr(module, name, run_until_asked)
+    # Without DISPLAY, Flet on Linux would make itself a web server, embedded or not.
+    module.is_linux_server = lambda: False

@@ -1,0 +1,154 @@
+"""Flet's socket server: its peers, its socket, its end."""
+
+import asyncio
+import errno
+import functools
+import os
+import select
+import socket
+import struct
+
+
+def check_peers(module):
+    """Serves processes of ours alone, which are this one, those that
+    it comes from, such as the host, and those that come from it. Each connection is looked at before a
+    byte of it is read; one whose owner cannot be told is refused."""
+    handle = module.FletSocketServer.handle_connection
+    user = os.geteuid()
+    can_ask = said = False
+
+    def line_of(pid):
+        """A process, its parent, and so on."""
+        while pid > 0:
+            yield pid
+            try:
+                with open("/proc/%d/stat" % pid, "rb") as stat:
+                    pid = int(stat.read().rpartition(b")")[2].split()[1])
+            except OSError:
+                return
+
+    came_from = (*line_of(os.getpid()), os.getppid())  # a process that it leaves behind loses its line
+
+    def is_relative(pid):
+        return pid in came_from or pid in line_of(os.getpid()) or os.getpid() in line_of(pid)
+
+    def holds(pid, link):
+        try:
+            numbers = os.listdir("/proc/%d/fd" % pid)
+        except OSError:
+            return False
+        for number in numbers:
+            try:
+                if os.readlink("/proc/%d/fd/%s" % (pid, number)) == link:
+                    return True
+            except OSError:
+                pass
+        return False
+
+    def ask_kernel(family, ends):
+        """Its socket diagnosis: the user and the inode of exactly this connection, or None."""
+        nonlocal can_ask
+        question = struct.pack("=L2H2L4BL", 72, 20, 1, 0, 0, family, socket.IPPROTO_TCP, 0, 0, 0xffffffff)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 4) as kernel:
+            kernel.send(question + ends + struct.pack("=3L", 0, 0xffffffff, 0xffffffff))
+            answer = kernel.recv(4096)
+        kind, = struct.unpack_from("=H", answer, 4)
+        if kind == 20:
+            can_ask = True
+            # Where there is no such connection, it tells of the socket that listens.
+            return struct.unpack_from("=2L", answer, 80) if answer[20:56] == ends else None
+        error, = struct.unpack_from("=i", answer, 16)
+        if can_ask and error == -errno.ENOENT:
+            return None
+        raise OSError(-error, os.strerror(-error))
+
+    def look_in_table(family, ends):
+        def name(port, address):
+            words = ["%08X" % word for word in struct.unpack("=%dL" % (len(address) // 4), address)]
+            return "".join(words) + ":%04X" % struct.unpack("!H", port)
+
+        size = 4 if family == socket.AF_INET else 16
+        wanted = " %s %s " % (name(ends[:2], ends[4:4 + size]), name(ends[2:4], ends[20:20 + size]))
+        with open("/proc/net/tcp" if size == 4 else "/proc/net/tcp6") as table:
+            for row in table:
+                if wanted in row:
+                    fields = row.split()
+                    return int(fields[7]), int(fields[9])
+        return None
+
+    def is_ours(peer):
+        if peer.family == socket.AF_UNIX:
+            pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            # 0: outside of a container that is ours alone; the folder is private as well.
+            return uid == user and (pid == 0 or is_relative(pid))
+        theirs, ours = peer.getpeername(), peer.getsockname()
+        ends = struct.pack("!2H16s16s", theirs[1], ours[1], socket.inet_pton(peer.family, theirs[0]),
+                           socket.inet_pton(peer.family, ours[0]))
+        try:
+            owner = ask_kernel(peer.family, ends)
+        except OSError:
+            owner = look_in_table(peer.family, ends)
+        if owner is None or owner[0] != user or owner[1] == 0:
+            return False
+        link = "socket:[%d]" % owner[1]
+        if any(holds(pid, link) for pid in (*line_of(os.getpid()), *came_from)):
+            return True
+        pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+        return any(os.getpid() in line_of(pid) and holds(pid, link) for pid in pids)
+
+    def refuse(writer):
+        nonlocal said
+        writer.transport.abort()
+        if said:
+            return
+        said = True
+        poll = select.poll()
+        poll.register(2, select.POLLOUT)
+        if any(events == select.POLLOUT for _, events in poll.poll(0)):  # the app does not wait for it
+            os.write(2, b"fletbridge: refused a connection to the app's own socket: it is not the host's\n")
+
+    # No coroutine: asyncio calls it before it begins to read.
+    @functools.wraps(handle)
+    def handle_connection(self, reader, writer):
+        try:
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as peer:
+                ours = is_ours(peer)
+        except Exception:
+            ours = False
+        if ours:
+            return handle(self, reader, writer)
+        refuse(writer)
+
+    module.FletSocketServer.handle_connection = handle_connection
+
+
+def patch(module, shim):
+    """The server takes the socket that listens already, and at which Flet's client may be waiting; and it is
+    closed at the end."""
+    check_peers(module)
+    start = module.FletSocketServer.start
+
+    @functools.wraps(start)
+    async def start_with_socket(self):
+        shim.servers.append((asyncio.get_running_loop(), self))
+        if shim.listener is None:
+            return await start(self)
+        ours = socket.socket(fileno=int(shim.listener))
+        shim.listener = None
+        name = "start_unix_server" if ours.family == socket.AF_UNIX else "start_server"
+        starter = getattr(asyncio, name)
+
+        async def start_server(callback, *where):
+            setattr(asyncio, name, starter)  # nobody else has seen this one
+            server = await starter(callback, sock=ours)
+            shim.channel.say("2")
+            return server
+
+        setattr(asyncio, name, start_server)
+        try:
+            return await start(self)
+        finally:
+            if getattr(asyncio, name) is start_server:
+                setattr(asyncio, name, starter)
+
+    module.FletSocketServer.start = start_with_socket

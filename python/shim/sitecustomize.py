@@ -1,0 +1,402 @@
+# Loaded by the app's interpreter before the app's first line, on every stage: in an executable of
+# ours as a built-in module, in the interpreter's own from a folder on PYTHONPATH. There it loads our
+# extension, if the process that has become this interpreter says so (stages 2 and 3).
+#
+# This file is what must run first: it takes its traces from the environment and from sys.path, listens to
+# the host, sees Flet's modules come, and gives way to the machine's own sitecustomize. It imports nothing
+# heavy. What changes a module lies in a file of its own in on-demand, read when that module comes: a
+# function patch(module, shim). Flet runs in its embedded mode, in which ft.run() never returns; the largest
+# of them (flet_app) makes it return as it does in `python app.py` when the window closes.
+#
+# Each file's code comes from the bytecode beside it, which the build makes; none becomes a module that an
+# app could import, and so the folder has a name that no import statement can have.
+import _signal
+import os
+import sys
+# The frozen modules: importlib.util costs more than all the rest of this file.
+from _frozen_importlib import ModuleSpec, module_from_spec
+from _frozen_importlib_external import PathFinder, SourceFileLoader
+from _thread import get_ident
+
+
+def load(name):
+    """The names of a file of on-demand."""
+    loader = SourceFileLoader(__name__, "%s/on-demand/%s.py" % (__file__.rpartition("/")[0], name))
+    names = {"__name__": __name__, "__file__": loader.path}
+    exec(loader.get_code(__name__), names)
+    return names
+
+
+def unset_in_forks(forgets):
+    """What the shim and the host have set in this process is unset in each fork of it, by these functions,
+    before the app's first line there; a signal that comes meanwhile waits."""
+    masks = {}  # of the threads that fork
+
+    def block():
+        masks[get_ident()] = _signal.pthread_sigmask(
+            _signal.SIG_BLOCK, (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM))
+
+    def restore():
+        mask = masks.pop(get_ident(), None)
+        if mask is not None:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+
+    def forget():
+        try:
+            for part in forgets:
+                part()
+        finally:
+            restore()
+            masks.clear()
+
+    os.register_at_fork(before=block, after_in_parent=restore, after_in_child=forget)
+
+
+class Channel:
+    """The host's own channel with this process: what concerns the life of the run goes here, and so
+    never by the app's signals, streams or connections. A message is a letter and a number (the host's
+    common/app/app_channel.h has them all). Without a host, and in a fork, it is silent."""
+
+    def __init__(self, numbers):
+        self.fd = None  # where the host is heard
+        self.out = None  # where it hears
+        self.closed = False  # the UI has
+        self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
+        self.owner = None  # the loop that reads
+        self.heeded = set()  # the signals that have ended an ft.run()
+        if numbers:
+            self.fd, self.out = map(int, numbers.split(":"))
+            for fd in self.fd, self.out:
+                os.set_inheritable(fd, False)
+            self.inodes = self._inodes()
+
+    def _inodes(self):
+        return os.fstat(self.fd).st_ino, os.fstat(self.out).st_ino
+
+    def forget(self):
+        """In a fork: it is the app's, not the fork's."""
+        if self._good():
+            os.close(self.fd)
+            os.close(self.out)
+        self.fd = None
+
+    def _good(self):
+        """An app may close what it does not know, and get the number for a file of its own."""
+        try:
+            return self.fd is not None and self._inodes() == self.inodes
+        except OSError:
+            return False
+
+    def say(self, letter, number=0):
+        if self._good():
+            try:
+                os.write(self.out, letter.encode() + bytes((number,)))
+            except OSError:
+                pass  # the host has gone, or does not listen
+
+    def take(self):
+        """The messages that wait: (letter, number)."""
+        while self._good():
+            try:
+                message = os.read(self.fd, 2)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self.fd = None
+                return
+            yield chr(message[0]), message[1]
+
+    def hear(self, is_ours):
+        """On the event loop, so whoever waits for an answer knows that it turns. `is_ours(number)`:
+        whether the signal ends ft.run()."""
+        fd = self.fd
+        for letter, number in self.take():
+            if letter == "c":
+                self.closed = True
+                self.say("h")
+                self.ask()
+            elif letter == "s" and not is_ours(number):
+                self.say("o", number)
+            elif letter == "s":
+                self.say("h")
+                self.ask()
+        if self.fd is None:
+            self.owner.remove_reader(fd)
+            self.ask()  # nobody is left who could show this app
+
+    def ask(self):
+        for loop, asked in self.runs:
+            try:
+                loop.call_soon_threadsafe(asked)
+            except RuntimeError:
+                pass  # that loop has ended
+
+    def listen(self, loop, asked, is_ours):
+        """From now on the host is heard on this loop, unless another one does that already."""
+        self.runs.append((loop, asked))
+        if self.closed:
+            asked()
+        if self.owner is not None or not self._good():
+            return
+        try:
+            loop.add_reader(self.fd, self.hear, is_ours)
+        except NotImplementedError:  # a foreign loop: somebody else reads for it
+            import select
+            import threading
+
+            def wait():
+                while self.owner is loop and self._good():
+                    if select.select((self.fd,), (), (), 1)[0] and self.owner is loop:
+                        done = threading.Event()
+                        try:
+                            loop.call_soon_threadsafe(lambda: (self.hear(is_ours), done.set()))
+                        except RuntimeError:
+                            return
+                        done.wait()
+
+            threading.Thread(target=wait, name="fletbridge", daemon=True).start()
+        self.owner = loop
+        self.say("b")
+
+    def leave(self, loop, asked):
+        """ft.run() returns. Waits until the host has written what the session came to: from here on
+        the process may end in any way."""
+        self.runs.remove((loop, asked))
+        if self.owner is loop:
+            self.owner = None
+            try:
+                if self._good():
+                    loop.remove_reader(self.fd)
+            except (NotImplementedError, RuntimeError):
+                pass
+        if self.runs or not self._good():
+            return
+        import select
+        import time
+
+        self.say("r")
+        until = time.monotonic() + 1
+        while self._good() and select.select((self.fd,), (), (), max(0, until - time.monotonic()))[0]:
+            for letter, number in self.take():
+                if letter == "k":
+                    return
+                if letter == "c":
+                    self.closed = True
+                    self.say("h")
+                if letter == "s" and number in self.heeded:  # the question comes after the deed
+                    self.say("h")
+                elif letter == "s":
+                    self.say("o", number)  # it is Python's again
+
+
+def make_finder(host, built_in, patches, ours):
+    """Sees modules come, before any other finder, and has each one's `patches` called with it. `built_in`: the
+    names of those that the host makes; `ours`: a name -> what finds that module."""
+    patched, missed, searches = {}, [], set()  # name -> the module; names; (thread, name)
+
+    class BuiltIn:
+        """What is a built-in module in an executable of ours."""
+
+        @staticmethod
+        def create_module(spec):
+            return host.create(spec.name)
+
+        @staticmethod
+        def exec_module(module):
+            pass
+
+    class Loader:
+        """A module's own loader, and then its patches. That loader is not changed: an archive has one for all of
+        its modules. The module shows nothing of this."""
+
+        def __init__(self, name, loader):
+            self._fletbridge = name, loader
+
+        def __getattr__(self, attribute):
+            name, loader = self._fletbridge
+            found = getattr(loader, attribute)
+            if attribute not in ("exec_module", "load_module"):
+                return found
+
+            def execute(module):  # which for load_module, that some loaders still have alone, is its name
+                spec = getattr(module, "__spec__", None)
+                if getattr(spec, "loader", None) is self:
+                    spec.loader = loader
+                if getattr(module, "__loader__", None) is self:
+                    module.__loader__ = loader
+                loaded = found(module) or module
+                patched[name] = loaded
+                for patch in list(patches[name]):  # one may add to them
+                    patch(loaded)
+                return loaded
+
+            return execute
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if missed or sys.meta_path[:1] != [Finder]:
+                Finder.catch_up()
+            if name in built_in:
+                return ModuleSpec(name, BuiltIn, origin="built-in")
+            if name in ours:
+                return ours[name]()
+            search = get_ident(), name
+            # One of those asked below may ask us in turn.
+            if name not in patches or search in searches:
+                return None
+            searches.add(search)
+            try:
+                for finder in list(sys.meta_path):
+                    find = None if finder is Finder else getattr(finder, "find_spec", None)
+                    spec = find(name, path, target) if find else None
+                    if spec is not None:
+                        break
+                else:
+                    return None
+            finally:
+                searches.remove(search)
+            if spec.loader is not None:
+                spec.loader = Loader(name, spec.loader)
+            return spec
+
+        @staticmethod
+        def after_execution(name, patch):
+            """Has it called with the module whenever that has been executed. Also for what `check` watches."""
+            patches.setdefault(name, []).append(patch)
+            if name in patched:
+                patch(patched[name])
+            else:
+                Finder.catch_up()
+
+        @staticmethod
+        def catch_up():
+            """Somebody came before us and imports by himself: what has been loaded so far is patched now."""
+            if sys.meta_path[:1] != [Finder]:
+                sys.meta_path[:] = [Finder, *(finder for finder in sys.meta_path if finder is not Finder)]
+            missed.clear()
+            for name in list(patches):
+                module = sys.modules.get(name)
+                if module is None or patched.get(name) is module:
+                    continue
+                if getattr(getattr(module, "__spec__", None), "_initializing", False):
+                    missed.append(name)  # it is looked for again at the next import
+                    continue
+                patched[name] = module
+                before = dict(vars(module))
+                for patch in list(patches[name]):
+                    patch(module)
+                # The package has taken the names that it offers.
+                offered = vars(sys.modules.get(name.partition(".")[0], module))
+                for key, value in before.items():
+                    now = vars(module).get(key)
+                    if now is not value and offered.get(key) is value:
+                        offered[key] = now
+
+    return Finder
+
+
+def patch_of(file, shim):
+    read = []  # once, however often the module comes
+
+    def patch(module):
+        if not read:
+            read.append(load(file)["patch"])
+        read[0](module, shim)
+
+    return patch
+
+
+def install():
+    host = None
+    if "_fletbridge" in sys.builtin_module_names:  # an interpreter in an executable of ours
+        import _fletbridge as host
+
+        hosted = load("hosted")
+        hosted["change_variables_by"](host)
+
+    folder = os.environ.pop("FLETBRIDGE_SHIM", None)
+    if folder:
+        sys.path[:] = [entry for entry in sys.path if entry != folder]
+        before = os.environ.pop("FLETBRIDGE_PYTHONPATH", None)
+        given = ":".join(filter(None, (folder, before)))
+        now = os.environ.get("PYTHONPATH", given)
+        if now != given:  # a script that starts Python has added to it
+            os.environ["PYTHONPATH"] = ":".join(entry for entry in now.split(":") if entry != folder)
+        elif before is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = before
+
+    extension = os.environ.pop("FLETBRIDGE_EXTENSION", None)
+    descriptor, _, wanted = os.environ.pop("FLETBRIDGE_HANDOVER", "").partition(":")
+    built_in = ()
+    if extension and wanted == str(os.getpid()):
+        try:
+            from _imp import create_dynamic
+
+            host = create_dynamic(ModuleSpec("_fletbridge", None, origin=extension))
+            sys.modules["_fletbridge"] = host
+            hosted = load("hosted")
+            hosted["change_variables_by"](host)
+            built_in = host.start(int(descriptor)).decode().split()
+        except Exception as error:
+            text = "fletbridge: cannot load %s: %s; choose another with --hosting\n" % (extension, error)
+            os.write(2, text.encode(errors="backslashreplace"))
+            os._exit(70)
+
+    def told(name):
+        """What the host has to say: to its own process by itself, to another one in the environment."""
+        value = host.told(name.encode()) if host else None
+        return os.environ.pop(name, None) if value is None else os.fsdecode(value)
+
+    class Shim:
+        """What the files of on-demand share."""
+
+        channel = Channel(told("FLETBRIDGE_CHANNEL"))
+        channel.say("1")
+        # For direct mode a socket for Flet's server, which listens already.
+        listener = told("FLETBRIDGE_LISTENER_FD")
+        code_cache = told("FLETBRIDGE_CODE_CACHE")
+        accelerate, note = told("FLETBRIDGE_ACCELERATE"), told("FLETBRIDGE_NOTE")
+        package = None  # fletbridge.accelerate, once it has been looked for
+        pid = os.getpid()
+        servers = []  # Flet's, of the calls of ft.run() that are under way: (loop, server)
+        forgets = [channel.forget]  # what is called in a fork
+
+    for number in filter(None, (Shim.listener, Shim.note)):
+        os.set_inheritable(int(number), False)
+    if host:
+        Shim.forgets.append(hosted["share_process"](host))
+    unset_in_forks(Shim.forgets)
+    patches = {
+        "flet.app": ["flet_app"],
+        "flet.messaging.flet_dart_bridge_server": ["flet_dart_bridge_server"],
+        "flet.messaging.flet_socket_server": ["flet_socket_server"],
+        "flet.flet_socket_server": ["flet_socket_server"],  # before Flet 0.70
+    }
+    if Shim.code_cache:
+        patches["dataclasses"] = ["accelerators/generated_code"]
+    ours = {}
+    if Shim.accelerate:
+        if not Shim.accelerate.startswith(":"):  # some are to be on
+            patches["flet.controls.base_control"] = ["accelerators/package"]
+        ours["fletbridge.accelerate"] = lambda: load("accelerators/package")["of"](Shim).find_spec()
+    Shim.finder = make_finder(host, built_in, {name: [patch_of(file, Shim) for file in files]
+                                               for name, files in patches.items()}, ours)
+    Shim.finder.catch_up()
+
+
+def give_way():
+    """To the machine's own sitecustomize, whose place this one took."""
+    spec = PathFinder.find_spec("sitecustomize")
+    if spec is not None and spec.loader is not None and spec.origin != __file__:
+        module = module_from_spec(spec)
+        sys.modules["sitecustomize"] = module
+        spec.loader.exec_module(module)
+
+
+install()
+give_way()

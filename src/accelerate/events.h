@@ -1,0 +1,12 @@
+// Room: src/accelerate. What Flet asks at each event and could know from the last one: the type of
+// an event, the parameters of a handler, the page of a control.
+#pragma once
+
+#include "src/accelerate/python.h"
+
+namespace fletbridge::accelerate {
+
+// Adds set_up_events() and the replacements. False with an exception set.
+[[nodiscard]] bool AddEvents(PyObject* module);
+
+}  // namespace fletbridge::accelerate

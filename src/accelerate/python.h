@@ -1,0 +1,81 @@
+// Room: src/accelerate. What its sources share of CPython's own interface: a reference that counts
+// itself, an error as a C++ exception, the names it looks up. Full interface, not the stable one:
+// the walk reads objects in place. Call with the GIL held.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#include <utility>
+
+namespace fletbridge::accelerate {
+
+// A Python exception is set; thrown by what calls Python and caught where Python called us.
+struct PythonError {};
+
+// Owns one reference, or none.
+class Ref {
+ public:
+  Ref() noexcept = default;
+  // Takes over a new reference.
+  static Ref Own(PyObject* object) noexcept { return Ref(object); }
+  // As Own(), for the result of a call: throws PythonError for null.
+  static Ref Checked(PyObject* object) {
+    if (object == nullptr) throw PythonError();
+    return Ref(object);
+  }
+  static Ref Share(PyObject* object) noexcept {
+    Py_XINCREF(object);
+    return Ref(object);
+  }
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref&& other) noexcept {
+    // The old object goes last: its end may run any code.
+    PyObject* old = std::exchange(object_, std::exchange(other.object_, nullptr));
+    Py_XDECREF(old);
+    return *this;
+  }
+  Ref(const Ref&) = delete;
+  Ref& operator=(const Ref&) = delete;
+  ~Ref() { Py_XDECREF(object_); }
+
+  [[nodiscard]] PyObject* get() const noexcept { return object_; }
+  [[nodiscard]] PyObject* Release() noexcept { return std::exchange(object_, nullptr); }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+
+ private:
+  explicit Ref(PyObject* object) noexcept : object_(object) {}
+  PyObject* object_ = nullptr;
+};
+
+// Throws for a call that has set an exception.
+inline void Check(int result) {
+  if (result < 0) throw PythonError();
+}
+[[nodiscard]] inline bool Truth(PyObject* object) {
+  if (object == Py_True) return true;
+  if (object == Py_False || object == Py_None) return false;
+  const int result = PyObject_IsTrue(object);
+  Check(result);
+  return result != 0;
+}
+
+// An item of a dictionary: borrowed, null if there is none.
+[[nodiscard]] inline PyObject* Item(PyObject* dict, PyObject* key) {
+  PyObject* found = PyDict_GetItemWithError(dict, key);
+  if (found == nullptr && PyErr_Occurred() != nullptr) throw PythonError();
+  return found;
+}
+
+// An attribute, or null where there is none.
+[[nodiscard]] inline Ref Attribute(PyObject* object, PyObject* name) {
+  PyObject* found = nullptr;
+#if PY_VERSION_HEX >= 0x030d0000
+  Check(PyObject_GetOptionalAttr(object, name, &found));
+#else
+  Check(_PyObject_LookupAttr(object, name, &found));
+#endif
+  return Ref::Own(found);
+}
+
+}  // namespace fletbridge::accelerate

@@ -1,0 +1,81 @@
+// Room: src/accelerate. What a page was like when it was last compared and nothing was left to
+// send: one record for each control, so that what has not changed is known by looking at memory,
+// without its dictionaries.
+//
+// A record holds addresses, no references: it must not keep alive what an app has let go. An
+// address is used only after what holds it was seen to be as it was: the instance's own attributes,
+// the version of a dictionary, the items of a list. So a node is looked at after its parent, whose
+// lists hold it.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "src/accelerate/plan.h"
+#include "src/accelerate/python.h"
+
+namespace fletbridge::accelerate {
+
+struct Record {
+  // A field that holds controls: a list of them, or one.
+  struct Group {
+    PyObject* name = nullptr;
+    PyObject* list = nullptr;                      // null: a single one
+    std::vector<PyObject*> items;                  // of the list
+    std::vector<std::unique_ptr<Record>> records;  // beside the items; null for what is no control
+  };
+  struct Dict {
+    PyObject* dict = nullptr;
+    std::uint64_t version = 0;
+  };
+
+  explicit Record(PyObject* of) : object(of) {}
+
+  PyObject* object;
+  std::shared_ptr<Plan> plan;
+  bool valid = false;
+  bool closed = false;  // Flet does not look at its children from here
+  Dict own;             // of an instance that has a dictionary
+  Dict values;          // `_values`, where it holds children
+  std::vector<PyObject*> watched;
+  std::vector<Dict> dicts;
+  std::vector<Group> groups;
+
+  // Whether nothing of it has changed, its children apart.
+  [[nodiscard]] bool Holds() const;
+};
+
+// The record of a node that has changed, made anew in the course of its comparison.
+class Renewal {
+ public:
+  // `old`: the node's record, whose children are used again. It is not valid until Finish().
+  explicit Renewal(Record& old);
+  // The record of a child: its old one, or a new one.
+  [[nodiscard]] Record& Child(PyObject* object);
+  // Makes the node's record valid, if what there is can be told by it. `closed`: see Record.
+  void Finish(const Plan& plan, PyObject* object, bool closed);
+
+ private:
+  [[nodiscard]] std::size_t Find(PyObject* object, std::size_t& cursor);
+  [[nodiscard]] std::unique_ptr<Record> Take(PyObject* object);
+  [[nodiscard]] bool Describe(const Plan& plan, PyObject* object, Record& made);
+  [[nodiscard]] bool AddList(PyObject* name, PyObject* list, Record& made);
+
+  Record& old_;
+  std::vector<std::unique_ptr<Record>> pool_;
+  std::unordered_map<PyObject*, std::size_t> places_;  // in the pool, once they are out of order
+  std::size_t met_ = 0, taken_ = 0;                    // where the next one is expected
+};
+
+// The records of a comparison that begins at `root`. Null where this Python cannot be read in
+// place.
+[[nodiscard]] Record* RootRecord(PyObject* root);
+// A node of the page that `root` is in has changed: what other comparisons noted of that page holds
+// no longer.
+void ForgetOthers(PyObject* root);
+// The same for a root that is encoded as a whole.
+void ForgetRoot(PyObject* root);
+void ForgetAllRoots();
+
+}  // namespace fletbridge::accelerate
