@@ -83,6 +83,7 @@ void Extend(PyObject* found, PyObject* iterable) {
 
 void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool setattr_only,
                      PyObject* found) {
+  const Recursion recursion;
   if (PyType_Check(item) != 0 || (IsDataclass(item) && !PlanOf(Py_TYPE(item)).native)) {
     ++g_counters.fallbacks;
     PyObject* arguments[] = {builder_, item, given_parent, frozen ? Py_True : Py_False,
@@ -110,10 +111,6 @@ void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool s
     }
     return;
   }
-  if (Py_EnterRecursiveCall(" while controls are configured") != 0) throw PythonError();
-  struct Leave {
-    ~Leave() { Py_LeaveRecursiveCall(); }
-  } leave;
   ++g_counters.nodes;
   const Plan* plan = &PlanOf(Py_TYPE(item));
   const bool control = plan->control;
@@ -186,11 +183,8 @@ void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool s
 }
 
 void Walk::RemovedControls(PyObject* item, bool recurse, PyObject* found) {
+  const Recursion recursion;
   if (IsControl(item)) {
-    if (Py_EnterRecursiveCall(" while controls are removed") != 0) throw PythonError();
-    struct Leave {
-      ~Leave() { Py_LeaveRecursiveCall(); }
-    } leave;
     const Plan& plan = PlanOf(Py_TYPE(item));
     if (!plan.native) {
       ++g_counters.fallbacks;

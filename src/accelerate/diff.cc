@@ -225,7 +225,8 @@ PyObject* SetUp(PyObject*, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
-// For whoever puts back what a comparison has changed: the addresses that were noted may be others'.
+// For whoever puts back what a comparison has changed: the addresses that were noted may be
+// others'.
 PyObject* ForgetRecords(PyObject*, PyObject*) {
   ForgetAllRoots();
   Py_RETURN_NONE;

@@ -271,6 +271,8 @@ void Walk::SetParent(PyObject* item, PyObject* parent) {
 }
 
 void Walk::DataclassAdded(PyObject* item, PyObject* parent, bool frozen) {
+  if (IsPlainScalar(item)) return;
+  const Recursion recursion;
   if (IsDataclass(item)) {
     if (Truth(parent)) {
       if (parent == item) {
@@ -294,6 +296,8 @@ void Walk::DataclassAdded(PyObject* item, PyObject* parent, bool frozen) {
 }
 
 void Walk::DataclassRemoved(PyObject* item) {
+  if (IsPlainScalar(item)) return;
+  const Recursion recursion;
   if (IsDataclass(item)) {
     const Ref key = KeyOf(item);
     Check(PyDict_SetItem(removed_.get(), key.get(), item));
@@ -465,15 +469,6 @@ bool Walk::EffectivelyFrozen(PyObject* old_item, PyObject* new_item, bool frozen
 }
 
 namespace {
-class Recursion {
- public:
-  Recursion() {
-    if (Py_EnterRecursiveCall(" in a comparison of controls") != 0) throw PythonError();
-  }
-  Recursion(const Recursion&) = delete;
-  Recursion& operator=(const Recursion&) = delete;
-  ~Recursion() { Py_LeaveRecursiveCall(); }
-};
 
 // For a while, no record is made of what is compared.
 class WithoutRecords {
@@ -993,6 +988,7 @@ void Walk::ComparePositions(PyObject* parent, const Path& path, PyObject* src, P
 
 void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                         bool frozen) {
+  const Recursion recursion;
   if (PyList_CheckExact(src) != 0 && PyList_CheckExact(dst) != 0) {
     const auto compare = Reconciliation::Judge(src, dst, frozen);
     switch (compare.how) {

@@ -9,6 +9,17 @@
 
 namespace fletbridge::accelerate {
 
+// Values may hold themselves, and lead as deep as an app likes.
+class Recursion {
+ public:
+  Recursion() {
+    if (Py_EnterRecursiveCall("") != 0) throw PythonError();
+  }
+  Recursion(const Recursion&) = delete;
+  Recursion& operator=(const Recursion&) = delete;
+  ~Recursion() { Py_LeaveRecursiveCall(); }
+};
+
 // Where a value is: made into a list of Python only when an operation needs it.
 class Path {
  public:

@@ -71,9 +71,9 @@ def _apply(name):
     part = import_module("." + name, __name__)
     why = identity.obstacle(name, part.RELIES)
     if why is None and _verify is not None:
-        _verify.apply(name, part, native, _changed)
+        why = _verify.apply(name, part, native, _changed)
     elif why is None:
-        part.apply(native)
+        why = part.apply(native)  # which says so where there is nothing to speed up
     return why
 
 

@@ -136,6 +136,7 @@ def _patcher(session, base_control, native, flet):
 
 
 def apply(native):
+    from importlib import import_module
     from weakref import KeyedRef
 
     from flet.controls import base_control, object_patch, value_types
@@ -145,7 +146,7 @@ def apply(native):
     from flet.messaging import session
     from flet.utils import validation
 
-    from . import identity
+    identity = import_module(".identity", __package__)
 
     builder = object_patch.DiffBuilder
     native.set_up_diff(object_patch, BaseControl, Page, value_types.Prop, value_types._UNSET, Key, validation.validate,

@@ -12,6 +12,6 @@ def apply(native):
     code = session.Session.patch_control.__code__
     scans = {each.co_freevars: each for each in code.co_consts if getattr(each, "co_name", "") == "<genexpr>"}
     if {("removed_control",), ("added_control",)} - set(scans):
-        return  # one that has sets itself
+        return "this Flet has no such scan"
     native.set_up_scan(BaseControl, code, scans["removed_control",], scans["added_control",])
     session.any = native.any(any)

@@ -384,7 +384,7 @@ def _hear(kind):
     for owner in kind.__mro__:
         for name in _HOOKS:
             function = vars(owner).get(name)
-            if type(function) is types.FunctionType and not hasattr(function, "_fletbridge_heard") and (
+            if type(function) is types.FunctionType and not hasattr(function, "_fletbridge_flet") and (
                     (function.__module__ or "").partition(".")[0] not in ("flet", "fletbridge")
                     or _is_component(function) and name == "before_update"):
                 setattr(owner, name, _hearing(function, name))
@@ -398,7 +398,7 @@ def _hearing(function, name):
             return function(self, *arguments)
         return run.hook(function, name, self, arguments)
 
-    hook._fletbridge_heard = True
+    hook._fletbridge_flet = function
     return hook
 
 
@@ -463,6 +463,7 @@ def _diff(part, native):
             raise error
         return answer
 
+    from_diff._fletbridge_flet = flet
     patch.from_diff = classmethod(from_diff)
 
 
@@ -510,9 +511,11 @@ def _encoding(part, native):
 
         return encode_object_for_msgpack
 
+    configure = functools.wraps(flet)(configure)
+    configure._fletbridge_flet = flet
     for module in list(sys.modules.values()):
         if getattr(module, "__dict__", {}).get(name) is ours:
-            setattr(module, name, functools.wraps(flet)(configure))
+            setattr(module, name, configure)
 
 
 def _pure(what, flet, native):
@@ -542,6 +545,7 @@ def _pure(what, flet, native):
             raise error
         return mine
 
+    both._fletbridge_flet = flet
     return both
 
 
@@ -577,4 +581,4 @@ def apply(name, part, native, on_change=None):
     """In the place of part.apply(native). An accelerator that computes nothing is on as it is."""
     global _on_change
     _on_change = on_change
-    WAYS.get(name, lambda part, native: part.apply(native))(part, native)
+    return WAYS.get(name, lambda part, native: part.apply(native))(part, native)
