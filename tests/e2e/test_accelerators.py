@@ -153,7 +153,7 @@ class Unknown:
         text = self.file.read_text()
         self.assertEqual(text.count(CHANGED), 1)
         self.file.write_text(text.replace(CHANGED, CHANGED + "        src_keys = set(src_keys)\n"))
-        self.why = "flet.controls.object_patch:DiffBuilder._compare_dicts is not the code that it knows"
+        self.why = "DiffBuilder._compare_dicts is not the code of Flet 1.0.5"
 
     def testFletsOwnCodeRunsAndTheReportSaysWhy(self):
         report, run = self.run_app()
