@@ -108,7 +108,7 @@ class DesktopInstance final : public Instance {
     return Failure("nobody can read " + finder + " at a display");
   }
 
-  Result<std::vector<std::string>> Clickables() override {
+  Result<std::vector<Clickable>> Clickables(const std::string&) override {
     return MakeError(Errc::kSetup,
                      "what can be clicked is not known at a display; name it with "
                      "--steps FILE");

@@ -94,11 +94,18 @@ class HeadlessInstance final : public Instance {
     return number;
   }
 
-  Result<std::vector<std::string>> Clickables() override {
-    if (Result<> ok = Write("clickables\n"); !ok) return ok.error();
+  Result<std::vector<Clickable>> Clickables(const std::string& finder) override {
+    if (Result<> ok = Write("clickables" + (finder.empty() ? "" : " " + finder) + "\n"); !ok)
+      return ok.error();
     Result<nlohmann::json> answer = ReadLine(Clock::now() + 10s, "a list of its controls");
     if (!answer) return answer.error();
-    return (*answer)["clickables"].get<std::vector<std::string>>();
+    std::vector<Clickable> all;
+    for (const nlohmann::json& one : (*answer)["clickables"]) {
+      all.push_back({one.value("finder", ""), one.value("type", ""), one.value("key", ""),
+                     one.value("words", std::vector<std::string>()),
+                     one.value("icons", std::vector<std::int64_t>())});
+    }
+    return all;
   }
 
  private:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
+#include "src/compare/harmless.h"
 #include "src/compare/plan.h"
 #include "src/compare/processes.h"
 
@@ -40,8 +41,9 @@ class Instance {
   [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
   // The number that a control shows, named by a finder as in steps; not at a display.
   [[nodiscard]] virtual Result<std::uint64_t> Read(const std::string& finder) = 0;
-  // What can be clicked, as steps name it; at a display nothing is known of it.
-  [[nodiscard]] virtual Result<std::vector<std::string>> Clickables() = 0;
+  // What can be clicked, or with a finder what a click there would hit; at a display nothing is
+  // known of it.
+  [[nodiscard]] virtual Result<std::vector<Clickable>> Clickables(const std::string& finder) = 0;
   [[nodiscard]] virtual std::vector<pid_t> processes() const = 0;  // that live
   // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
   [[nodiscard]] virtual std::string Hosting() const = 0;

@@ -65,6 +65,11 @@ struct LeftOut {
   std::string workload, why;
 };
 
+// A control that can be clicked, and why it was not; empty: it was.
+struct ClickChoice {
+  std::string control, why;
+};
+
 struct Results {
   std::string version, app, started;
   std::string ui = "headless";  // or "desktop": at the display
@@ -75,6 +80,7 @@ struct Results {
   std::vector<VariantState> variants;
   std::vector<WorkloadResult> workloads;
   std::vector<LeftOut> left_out;
+  std::vector<ClickChoice> clicks;
   std::vector<std::string> warnings;  // a noisy machine, what was left out
   std::string machine_json = "{}";    // machine.h
 

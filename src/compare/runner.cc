@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <map>
 #include <poll.h>
 #include <random>
+#include <set>
 
 #include "common/config/version.h"
 #include "common/process/runtime_dir.h"
 #include "src/compare/budget.h"
 #include "src/compare/instance.h"
 #include "src/compare/machine.h"
+#include "src/compare/table.h"
 
 namespace fletbridge::compare {
 namespace {
@@ -23,10 +26,18 @@ constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
 // A window's engine has more to do then, and frees some of its memory after a second.
 constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
+constexpr auto kInputsTime = 1s;  // before the second look at the memory
 // Of large inputs a round has fewer turns: four, or as many as take a variant a second.
 constexpr double kTurnsTime = 1;
 constexpr int kFewTurns = 4;
 constexpr std::size_t kMaxClicks = 8;  // controls of the first page that are clicked
+// Of the search for them: controls that are tried, and of each kind; seconds, and their part of the
+// whole time.
+constexpr std::size_t kMaxTried = 24;
+constexpr std::size_t kOfAKind = 2;
+constexpr double kSearchTime = 10;
+constexpr double kSearchPart = 0.2;
+constexpr std::size_t kMostLeftOut = 50;  // of kinds that are told
 
 std::string Repeated(const std::string& steps, std::size_t times) {
   if (times > 1 && steps.find('\n') == std::string::npos)
@@ -76,9 +87,12 @@ class Runner {
       Result<Workload> clicks = FindClicks();
       if (clicks) {
         workloads.insert(workloads.begin(), std::move(*clicks));
+      } else if (clicks.error().code == Errc::kUsage) {
+        return clicks.error();
       } else if (clicks.error().code != Errc::kClosed) {
         results_.warnings.push_back(clicks.error().Line());
       }
+      if (plan_.dry_run) return std::move(results_);
     }
     for (Workload& workload : workloads) AddWorkload(std::move(workload));
     while (!Over()) {
@@ -169,6 +183,12 @@ class Runner {
                 : "round " + std::to_string(results_.rounds + 1) + ": ") +
                what,
            std::max(0.0, plan_.time.count() - seconds)});
+  }
+
+  void Say(const std::string& text) {
+    Progress progress;
+    progress.said = text;
+    tell_(progress);
   }
 
   Result<std::unique_ptr<Instance>> Start(std::size_t variant, const std::string& page = {}) {
@@ -276,45 +296,134 @@ class Runner {
     return order;
   }
 
-  // Clicks each clickable control of the first page twice, in the baseline: those that answer both
-  // times can be clicked for ever.
+  static Result<std::vector<Clickable>> Hit(Instance& instance, const NamedControl& named,
+                                            const Icons& icons) {
+    Result<std::vector<Clickable>> hit = instance.Clickables(named.finder);
+    if (!hit) return hit;
+    if (!named.icon.empty()) {
+      std::erase_if(*hit, [&](const Clickable& control) {
+        return std::none_of(control.icons.begin(), control.icons.end(), [&](std::int64_t code) {
+          const std::vector<std::string> names = icons.Names(code);
+          return std::find(names.begin(), names.end(), named.icon) != names.end();
+        });
+      });
+    }
+    if (named.all) return hit;
+    if (named.index >= hit->size()) return std::vector<Clickable>();
+    return std::vector<Clickable>{(*hit)[named.index]};
+  }
+
+  // What may be clicked, by its rule, or what the person has named; the rest with the reason.
+  Result<std::vector<Clickable>> ChooseClicks(Instance& instance, const Icons& icons) {
+    std::vector<Clickable> chosen;
+    for (const NamedControl& named : plan_.clicks) {
+      Result<std::vector<Clickable>> hit = Hit(instance, named, icons);
+      if (!hit) return hit.error();
+      if (hit->empty()) {
+        return MakeError(Errc::kUsage, "--click " + named.written +
+                                           ": nothing there can be clicked on the first page, "
+                                           "or it has no on_click; --dry-run tells what there is");
+      }
+      chosen.push_back(std::move(hit->front()));
+    }
+    if (!chosen.empty()) return chosen;
+    std::set<std::string> forbidden;
+    for (const NamedControl& named : plan_.not_clicks) {
+      Result<std::vector<Clickable>> hit = Hit(instance, named, icons);
+      if (!hit) return hit.error();
+      for (const Clickable& control : *hit) forbidden.insert(control.finder);
+    }
+    Result<std::vector<Clickable>> all = instance.Clickables({});
+    if (!all) return all.error();
+    std::map<std::string, std::pair<Clickable, std::size_t>> others;  // reason and kind -> how many
+    std::map<std::string, std::size_t> kinds;
+    for (Clickable& control : *all) {
+      std::string why =
+          forbidden.contains(control.finder) ? "--not" : WhyNotClicked(control, icons);
+      if (why.empty() && kinds[KindOf(control)]++ >= kOfAKind) why = "those like it do for it";
+      if (why.empty() && chosen.size() >= kMaxTried) why = "there are enough others";
+      if (why.empty()) {
+        chosen.push_back(std::move(control));
+      } else {
+        auto& [one, more] = others[KindOf(control) + '\n' + why];
+        if (more++ == 0) one = control;
+        if (more == 1) left_out_clicks_.push_back({KindOf(control) + '\n' + why, why});
+      }
+    }
+    for (const auto& [kind, why] : left_out_clicks_) {
+      const auto& [one, count] = others[kind];
+      results_.clicks.push_back(
+          {Named(one, icons) + (count > 1 ? " and " + std::to_string(count - 1) + " more" : ""),
+           why});
+      if (results_.clicks.size() == kMostLeftOut) break;
+    }
+    return chosen;
+  }
+
+  // Clicks what may be clicked twice, in the baseline: what answers both times can be clicked for
+  // ever. Bounded in number and in time.
   Result<Workload> FindClicks() {
     Tell("looking for what can be clicked");
+    const Icons icons(plan_.flet_package);
     const std::size_t variant = Shuffled().front();
-    std::unique_ptr<Instance> instance;
+    Result<std::unique_ptr<Instance>> started = Start(variant);
+    if (!started) return started.error();
+    std::unique_ptr<Instance> instance = std::move(*started);
+    Result<std::vector<Clickable>> chosen = ChooseClicks(*instance, icons);
+    if (!chosen) return chosen.error();
     Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}};
-    std::vector<std::string> all;
+    std::vector<ClickChoice> clicks;
+    if (plan_.dry_run) {
+      for (const Clickable& control : *chosen) clicks.push_back({Named(control, icons), {}});
+      results_.clicks.insert(results_.clicks.begin(), clicks.begin(), clicks.end());
+      return workload;
+    }
+    const double until = Seconds() + std::min(kSearchTime, plan_.time.count() * kSearchPart);
     std::size_t found = 0;
-    std::size_t tried = 0;
-    do {
-      if (instance == nullptr) {
-        Result<std::unique_ptr<Instance>> started = Start(variant);
+    for (const Clickable& control : *chosen) {
+      std::string why;
+      if (found == kMaxClicks) {
+        why = "there are enough others";
+      } else if (Seconds() > until && !clicks.empty()) {
+        why = "the search has come to the end of its time";
+      }
+      if (why.empty() && instance == nullptr) {
+        started = Start(variant);
         if (!started) return started.error();
         instance = std::move(*started);
-        if (all.empty()) {
-          Result<std::vector<std::string>> listed = instance->Clickables();
-          if (!listed) return listed.error();
-          all = std::move(*listed);
-          if (all.empty()) break;
+      }
+      const std::string step = "click " + control.finder;
+      std::size_t answers = 0;
+      // The second click only if the first has an answer, for which a second is waited.
+      for (std::size_t click = 0; click < 2 && answers == click && why.empty(); ++click) {
+        Tell("trying " + Named(control, icons));
+        const auto samples = instance->Do(step + "\n", kBlockDeadline);
+        if (samples) {
+          answers += samples->size() + instance->disturbance().unclear;
+        } else if (samples.error().code == Errc::kClosed) {
+          return samples.error();
+        } else {
+          why = "a click on it ends more: " + samples.error().Line();
+          instance.reset();
         }
       }
-      const std::string step = "click " + all[tried++];
-      Result<std::vector<std::uint64_t>> samples =
-          instance->Do("repeat 2 " + step + "\n", kBlockDeadline);
-      if (!samples) {
-        if (samples.error().code == Errc::kClosed) return samples.error();
-        instance.reset();
-      } else if (samples->size() == 2) {
+      if (why.empty() && answers < 2) {
+        why = answers == 0 ? "a click on it changes nothing" : "its second click changes nothing";
+      }
+      if (why.empty()) {
         workload.unit += (workload.unit.empty() ? "" : "\n") + step;
         ++found;
       }
-    } while (tried < all.size() && found < kMaxClicks);
+      clicks.push_back({Named(control, icons), why});
+    }
+    results_.clicks.insert(results_.clicks.begin(), clicks.begin(), clicks.end());
     if (found == 0) {
       return MakeError(
           Errc::kSetup,
-          "no control on the first page answers a click twice, so no latency was measured; "
-          "say what to do with --steps FILE");
+          "no control on the first page that may be clicked answers a click twice, so no latency "
+          "was measured; name one with --click FINDER, or say what to do with --steps FILE");
     }
+    Say(ClicksText(results_.clicks));
     workload.title =
         "a click until the patch that answers it, " +
         (found == 1 ? "the one control" : std::to_string(found) + " controls in turn") +
@@ -418,9 +527,18 @@ class Runner {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
       if (workload.measure != Measure::kLatency || !workload.page.empty()) continue;
-      const std::string steps =
-          workload.once ? workload.unit : workload.prepare + "\n" + Repeated(workload.unit, 50);
-      Result<std::vector<std::uint64_t>> samples = instance.Do(steps, kBlockDeadline);
+      // The first shows how many of large ones there may be.
+      const std::string first =
+          workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
+      const Clock::time_point begin = Clock::now();
+      Result<std::vector<std::uint64_t>> samples = instance.Do(first + "\n", kBlockDeadline);
+      const Clock::duration took = Clock::now() - begin;
+      if (samples && !workload.once) {
+        const auto more =
+            static_cast<std::size_t>(kInputsTime / std::max<Clock::duration>(took, 1us));
+        samples = instance.Do(Repeated(workload.unit, std::clamp<std::size_t>(more, 1, 50)),
+                              kBlockDeadline);
+      }
       if (!samples) {
         Fail(variant, samples.error());
         return false;
@@ -665,6 +783,7 @@ class Runner {
   bool in_round_ = false;
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
+  std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
   std::vector<Live> instances_;  // of this round; they go before the loop
   Budget budget_{0, 1};
   double round_at_ = 0;         // when the round began, in seconds

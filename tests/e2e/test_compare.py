@@ -55,6 +55,41 @@ ft.run(main)
 """
 
 
+# What may be clicked and what may not; a thousand buttons that change nothing; a tab that is not shown.
+SHOP = """
+import flet as ft
+
+def main(page):
+    number = ft.Text("0")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+
+    def harm(e):
+        with open("harm.txt", "a") as file:
+            file.write("clicked")
+
+    page.add(
+        number,
+        ft.Button("Weiter", on_click=plus),
+        ft.Button("Order for 100 EUR", on_click=harm),
+        ft.Button("Alle L\u00d6SCHEN", on_click=harm),
+        ft.Button("\u5220\u9664", on_click=harm),
+        ft.IconButton(ft.Icons.DELETE, on_click=harm),
+        ft.IconButton(ft.Icons.REMOVE, on_click=plus),
+        ft.Button("Off", disabled=True, on_click=harm),
+        ft.Tabs(length=2, content=ft.Column([
+            ft.TabBar(tabs=[ft.Tab(label="A"), ft.Tab(label="B")]),
+            ft.TabBarView(height=100, controls=[ft.Button("in A", on_click=plus), ft.Button("in B", on_click=harm)]),
+        ])),
+        ft.Column([ft.Row([ft.Text(f"row {i}"), ft.Button(f"Look {i}", on_click=lambda e: None)])
+                   for i in range(1000)]),
+    )
+
+ft.run(main)
+"""
+
+
 class Comparing:
     def compare(self, *arguments, **more):
         argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
@@ -140,6 +175,44 @@ class CompareAnswers(Comparing, E2E):
         latency = run.report()["latency_us"]
         self.assertGreater(latency["unclear"], 0)
         self.assertLess(latency["count"], 21)
+
+
+class CompareClicks(Comparing, E2E):
+    def testADryRunTellsWhatWouldBeClickedAndWhyNotTheRest(self):
+        app = self.box.write("app.py", SHOP)
+        text = self.finished("--stages", "1:uds", "--dry-run", app).text[0]
+        for line in ('clicks: +Button "Weiter"', "clicks: +IconButton REMOVE", 'clicks: +Button "in A"',
+                     'clicks: +Button "Look 1"', 'never clicks: Button "Order for 100 EUR" .*: it says "Order',
+                     "never clicks: Button .Alle L\u00d6SCHEN", "never clicks: Button .\u5220\u9664",
+                     "never clicks: IconButton DELETE .*: its icon is DELETE",
+                     'never clicks: Button "Look 2" .* and 997 more: those like it do'):
+            self.assertRegex(text, rf"(?m)^{line}")
+        for hidden in ("Off", "in B"):
+            self.assertNotIn(hidden, text)
+        text = self.finished("--stages", "1:uds", "--dry-run", "--not", "icon=remove", "--not", 'text="Weiter"', app).text[0]
+        for line in ("never clicks: IconButton REMOVE .*: --not", 'never clicks: Button "Weiter" .*: --not'):
+            self.assertRegex(text, rf"(?m)^{line}")
+        text = self.finished("--stages", "1:uds", "--dry-run", "--click", "icon=DELETE", app).text[0]
+        self.assertRegex(text, r"\Aclicks: +IconButton DELETE \(type=IconButton index=0\)\n\Z")
+        self.one_line(self.finished("--click", "text=nothing", app, code=2), "--click text=nothing: nothing there")
+        self.one_line(self.finished("--click", "nothing", app, code=2), "'nothing' is no finder")
+        self.one_line(self.finished("--workload", "click", "--dry-run", code=2), "--dry-run are of the workload clicks")
+        self.assertFalse((self.box.app / "harm.txt").exists())
+
+    def testSearchesForSecondsWhateverThePageHasAndClicksNothingThatMayHurt(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", SHOP)
+        began = time.monotonic()
+        run = self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out, "--markdown",
+                            f"{out}.md", app)
+        self.assertLess(time.monotonic() - began, 60 * PATIENCE)
+        self.assertFalse((self.box.app / "harm.txt").exists())
+        clicks = {c["control"]: c["left_out"] for c in self.results(out)["clicks"]}
+        self.assertIsNone(clicks['Button "Weiter" (type=Button index=0)'])
+        self.assertIn("changes nothing", clicks['Button "Look 0" (type=Button index=7)'])
+        for text in (run.text[0], Path(f"{out}.md").read_text()):
+            self.assertIn("never clicks: Button \"Order for 100 EUR\"", text)
+        self.assertGreater(self.series(self.results(out), "clicks", "1:uds")["count"], 3)
 
 
 class CompareBuiltIn(Comparing, E2E):
