@@ -426,6 +426,10 @@ int WriteReports(const Toolbox& tools, const Options& options, const compare::Re
 
 int ExitCode(const compare::Results& results, const Options& options, int signal) {
   if (signal != 0) return 128 + signal;
+  // Our failure, or the app's.
+  if (std::any_of(results.variants.begin(), results.variants.end(),
+                  [](const compare::VariantState& state) { return state.raised; }))
+    return 1;
   if (results.stopped_by == "failure") return kExitFailure;
   // Of the default list, what does not work on this machine is left out with a note.
   const bool asked = !options.stages.empty() || !options.baseline.empty() || options.self_test;
@@ -534,7 +538,8 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (!results) {
     const int signal = interrupt.signal();
     if (signal != 0) return 128 + signal;
-    return PrintError(tools, results.error());
+    const int code = PrintError(tools, results.error());
+    return results.error().code == Errc::kPeerMisbehaved ? 1 : code;
   }
   if (options.dry_run) {
     tools.out << compare::ClicksText(results->clicks) << std::flush;

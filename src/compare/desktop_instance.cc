@@ -77,6 +77,10 @@ class DesktopInstance final : public Instance {
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
   std::chrono::nanoseconds first_frame() const override { return std::chrono::nanoseconds(0); }
+  Result<> Check() override {
+    const Result<bool> ready = run_.Readable(-1, Clock::now(), "the end of the measuring");
+    return ready ? Result<>() : ready.error();
+  }
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
 

@@ -55,6 +55,15 @@ class HeadlessInstance final : public Instance {
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
   std::chrono::nanoseconds first_frame() const override { return first_frame_; }
+  Result<> Check() override {
+    constexpr const char* kWhat = "the end of the measuring";
+    // Nothing was asked, so what comes is the end: of the client first, which says why.
+    const Result<bool> readable = run_.Readable(line_fd_.get(), Clock::now(), kWhat);
+    if (!readable) return readable.error();
+    if (!*readable) return {};
+    const Result<> over = run_.Wait(-1, Clock::now() + kEndTime, kWhat);
+    return over ? Result<>() : over.error();
+  }
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
   void Close() override { line_fd_.reset(); }

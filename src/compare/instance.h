@@ -45,6 +45,9 @@ class Instance {
   // known of it.
   [[nodiscard]] virtual Result<std::vector<Clickable>> Clickables(const std::string& finder) = 0;
   [[nodiscard]] virtual std::vector<pid_t> processes() const = 0;  // that live
+  // An error if one of them has ended, which none does by itself; kPeerMisbehaved if the app
+  // raised.
+  [[nodiscard]] virtual Result<> Check() = 0;
   // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
   [[nodiscard]] virtual std::string Hosting() const = 0;
   virtual void Close() = 0;  // the window closes; returns at once
@@ -56,7 +59,8 @@ class Starter {
  public:
   virtual ~Starter() = default;
   // Starts the processes and waits for the first frame, at a display until the screen is as it
-  // stays. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said last.
+  // stays. Errc::kClosed if `interrupt` became readable; kPeerMisbehaved if the app raised; else
+  // kSetup, with what the app said last.
   // `page`: Workload::page.
   [[nodiscard]] virtual Result<std::unique_ptr<Instance>> Start(const Variant& variant,
                                                                 const std::string& page) = 0;

@@ -58,6 +58,7 @@ struct VariantState {
       problem;  // why it is missing, or has no results after some round; empty: nothing is wrong
   std::string flet, python, hosting;  // what ran, where it is known
   bool started = false;               // at least once
+  bool raised = false;                // the problem is an exception of the app
 };
 
 // A workload that the run's time has no room for.

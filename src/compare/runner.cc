@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "common/config/version.h"
 #include "common/process/runtime_dir.h"
@@ -26,7 +27,8 @@ constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
 // A window's engine has more to do then, and frees some of its memory after a second.
 constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
-constexpr auto kInputsTime = 1s;  // before the second look at the memory
+constexpr double kLeastTurns = 0.5;  // seconds of a variant at a workload, with the warm-up
+constexpr auto kInputsTime = 1s;     // before the second look at the memory
 // Of large inputs a round has fewer turns: four, or as many as take a variant a second.
 constexpr double kTurnsTime = 1;
 constexpr int kFewTurns = 4;
@@ -80,8 +82,10 @@ class Runner {
     const Machine machine;
     begin_ = Clock::now();
     TryVariants();
-    budget_ = Budget(plan_.time.count() - first_round_at_, plan_.max_rounds);
-    if (Left() == 0) return first_problem_;
+    if (Left() == 0 || BaselineIsGone()) return first_problem_;
+    if (!plan_.dry_run) {
+      if (Result<> enough = ForeseeTheTime(); !enough) return enough.error();
+    }
     std::vector<Workload> workloads = plan_.workloads;
     if (plan_.find_clicks && !Over()) {
       Result<Workload> clicks = FindClicks();
@@ -137,7 +141,8 @@ class Runner {
     const double a_round = results_.rounds == 0 ? 0 : (seconds - first_round_at_) / results_.rounds;
     if (::poll(&fd, 1, 0) > 0) {
       results_.stopped_by = "interrupt";
-    } else if (Left() == 0 || (Left() < 2 && results_.variants.size() > 1 && results_.rounds > 0)) {
+    } else if (Left() == 0 || BaselineIsGone() ||
+               (Left() < 2 && results_.variants.size() > 1 && results_.rounds > 0)) {
       results_.stopped_by = "failure";
     } else if (static_cast<std::size_t>(results_.rounds) >= plan_.max_rounds) {
       results_.stopped_by = "rounds";
@@ -168,10 +173,19 @@ class Runner {
   void Fail(std::size_t variant, const Error& why) {
     if (why.code == Errc::kClosed) {
       results_.stopped_by = "interrupt";
+    } else if (variant == 0 && results_.variants.size() > 1 && !std::exchange(tried_again_, true)) {
+      // Nothing can be said without the baseline, and an app may fail now and then.
+      round_lost_ = true;
+      results_.warnings.push_back("the baseline failed and was started again: " + why.Line());
     } else if (results_.variants[variant].problem.empty()) {
       results_.variants[variant].problem = why.Line();
+      results_.variants[variant].raised = why.code == Errc::kPeerMisbehaved;
       if (first_problem_.context.empty()) first_problem_ = why;
     }
+  }
+
+  bool BaselineIsGone() const {
+    return results_.variants.size() > 1 && !results_.variants[0].problem.empty();
   }
 
   void Tell(const std::string& what) {
@@ -273,9 +287,16 @@ class Runner {
   void TryVariants() {
     for (std::size_t i = 0; i < results_.variants.size() && results_.stopped_by.empty(); ++i) {
       Tell("first start of " + results_.variants[i].variant.name);
+      const double began = Seconds();
       Result<std::unique_ptr<Instance>> instance = Start(i);
+      // What main() raises comes right behind the first frame.
+      if (instance && plan_.client.empty() && !Rest(kRestTime)) return;
+      if (instance) {
+        if (const Result<> runs = (*instance)->Check(); !runs) instance = runs.error();
+      }
       if (!instance) {
         Fail(i, instance.error());
+        if (std::exchange(round_lost_, false)) --i;  // once more; i is 0, and becomes so again
         continue;
       }
       results_.variants[i].started = true;
@@ -283,8 +304,53 @@ class Runner {
       (*instance)->Join();
       if (const std::string hosting = (*instance)->Hosting(); !hosting.empty())
         results_.variants[i].hosting = hosting;
+      starts_ += Seconds() - began;
     }
     first_round_at_ = Seconds();
+    budget_ = Budget(plan_.time.count() - first_round_at_, plan_.max_rounds);
+  }
+
+  // Says how long the six rounds take at least, before they begin. Fails if not even one fits.
+  Result<> ForeseeTheTime() {
+    const auto wants = [&](auto&& what) {
+      return std::any_of(plan_.workloads.begin(), plan_.workloads.end(), what);
+    };
+    const bool display = !plan_.client.empty();
+    const bool rests = wants([](const Workload& w) {
+      return w.measure == Measure::kMemoryStart || w.measure == Measure::kMemoryEnd ||
+             w.measure == Measure::kIdleCpu || w.measure == Measure::kWakeUps;
+    });
+    const bool alone =
+        rests || wants([](const Workload& w) { return w.once || w.measure == Measure::kStartUp; });
+    std::set<std::string> pages;
+    double turns = plan_.find_clicks ? kLeastTurns : 0;
+    for (const Workload& workload : plan_.workloads) {
+      if (!InTurns(workload)) continue;
+      pages.insert(workload.page);
+      turns += kLeastTurns;
+    }
+    if (plan_.find_clicks) pages.insert({});
+    const auto variants = static_cast<double>(Left());
+    const double rest = !rests    ? 0
+                        : display ? 2 * std::chrono::duration<double>(kRestTimeAtDisplay).count() +
+                                        std::chrono::duration<double>(kIdleTime).count()
+                                  : std::chrono::duration<double>(kIdleTime + kRestTime).count();
+    const double round =
+        starts_ * ((alone ? 1 : 0) + static_cast<double>(pages.size())) + variants * (rest + turns);
+    const double needed = budget_.Needed(round, first_round_at_);
+    if (display && first_round_at_ + round > plan_.time.count()) {
+      return MakeError(Errc::kUsage, "a round of these variants takes some " + ShownTime(round) +
+                                         " and six, without which there is no verdict, " +
+                                         ShownTime(needed) + "; --time " +
+                                         ShownTime(plan_.time.count()) +
+                                         " is not enough for one; give more, or name fewer");
+    }
+    if (plan_.max_rounds >= kMinRounds && needed > plan_.time.count()) {
+      Say("six rounds, without which there is no verdict, take " + ShownTime(needed) +
+          " or more, and --time is " + ShownTime(plan_.time.count()) +
+          ": what does not fit is left out\n");
+    }
+    return {};
   }
 
   std::vector<std::size_t> Shuffled() {
@@ -459,8 +525,16 @@ class Runner {
     in_round_ = true;
     round_at_ = Seconds();
     for (const std::size_t variant : Shuffled()) {
+      // A start at a display takes seconds.
+      if (Seconds() + an_alone_ > plan_.time.count() && AnythingMeasured()) {
+        results_.stopped_by = "time";
+        return;
+      }
+      const double began = Seconds();
       Alone(variant);
+      an_alone_ = std::max(an_alone_, Seconds() - began);
       if (OutOfTime()) return;
+      if (round_lost_ || BaselineIsGone()) return ForgetRound();
     }
     std::vector<std::string> pages;
     for (const WorkloadResult& result : results_.workloads) {
@@ -472,8 +546,21 @@ class Runner {
     for (const std::string& page : pages) {
       Together(page);
       if (!results_.stopped_by.empty()) return;
+      if (round_lost_ || BaselineIsGone()) return ForgetRound();
     }
     ++results_.rounds;
+  }
+
+  // Without the baseline nothing of a round can be used.
+  void ForgetRound() {
+    round_lost_ = false;
+    for (WorkloadResult& result : results_.workloads) {
+      for (Series& series : result.series) {
+        std::erase_if(series.blocks, [this](const compare::Block& block) {
+          return block.round == results_.rounds;
+        });
+      }
+    }
   }
 
   // What is measured with no other variant alive: PSS divides pages that are shared.
@@ -490,13 +577,21 @@ class Runner {
     if ((memory || idle) && !Rest(display ? kRestTimeAtDisplay : kRestTime)) return;
     if (memory) RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
     if (idle && !Idle(instance, variant)) return;
-    if (!Inputs(instance, variant)) return;
+    if (!Runs(instance, variant) || !Inputs(instance, variant)) return;
     if (Wants(Measure::kMemoryEnd)) {
       if (display && !Rest(kRestTimeAtDisplay)) return;
       RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+      if (!Runs(instance, variant)) return;
     }
     instance.Close();
     instance.Join();
+  }
+
+  // An app that has raised or ended has no figures.
+  bool Runs(Instance& instance, std::size_t variant) {
+    const Result<> runs = instance.Check();
+    if (!runs) Fail(variant, runs.error());
+    return runs.has_value();
   }
 
   // False if the person wants an end meanwhile.
@@ -581,6 +676,7 @@ class Runner {
     for (const std::size_t workload : todo) {
       if (OutOfTime()) break;
       if (!IsLeftOut(results_.workloads[workload].workload)) TakeTurns(workload);
+      if (round_lost_ || BaselineIsGone()) break;
     }
     for (Live& live : instances_) live.instance->Close();
     for (Live& live : instances_) live.instance->Join();
@@ -786,6 +882,10 @@ class Runner {
   std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
   std::vector<Live> instances_;  // of this round; they go before the loop
   Budget budget_{0, 1};
+  bool tried_again_ = false;    // the baseline
+  bool round_lost_ = false;     // it has failed in this round, and gets another one
+  double starts_ = 0;           // seconds that starting and ending each variant once has taken
+  double an_alone_ = 0;         // seconds of an Alone(), at most
   double round_at_ = 0;         // when the round began, in seconds
   double a_page_ = 0;           // seconds that starting all variants takes, at most
   Clock::duration longest_{0};  // unit of this workload in a warm-up

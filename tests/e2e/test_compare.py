@@ -90,6 +90,25 @@ ft.run(main)
 """
 
 
+# Raises at the thirtieth click, where something holds.
+RAISES = """
+import os
+import flet as ft
+
+def main(page):
+    number = ft.Text("0")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+        if number.value == "30" and %s:
+            raise OSError("no yeast")
+
+    page.add(number, ft.Button("+", on_click=plus))
+
+ft.run(main)
+"""
+
+
 class Comparing:
     def compare(self, *arguments, **more):
         argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
@@ -319,6 +338,8 @@ class CompareTime(Comparing, E2E):
         self.assertIn("rows-100", measured)
         self.assertIn("js-create-10000", left_out)
         self.assertRegex(run.text[0], "not measured: .*js-create-10000: .*6 rounds.*--time 20 s.*name fewer")
+        # Said before it begins.
+        self.assertRegex(run.text[0], r"\Asix rounds, without which there is no verdict, take .* and --time is 20 s")
 
 
 class CompareFailures(Comparing, E2E):
@@ -345,8 +366,36 @@ class CompareFailures(Comparing, E2E):
         for source, why in (("raise SystemExit('no flour')", "no flour"),
                             ("import flet as ft\ndef main(page): raise OSError('no yeast')\nft.run(main)", "no yeast")):
             with self.subTest(why):
-                run = self.finished("--stages", "1:uds,3", self.box.write("app.py", source), code=70)
+                # An exception is the app's failure.
+                run = self.finished("--stages", "1:uds,3", self.box.write("app.py", source),
+                                    code=1 if "OSError" in source else 70)
                 self.one_line(run, f"1:uds: .*{why}")
+
+    def testAnAppThatRaisesBehindItsFirstFrameIsAFailure(self):
+        source = "import flet as ft\ndef main(page):\n    page.add(ft.Text('x'))\n    raise OSError('no yeast')\nft.run(main)"
+        for stages in ("1:uds,3", "flet:uds,1:uds"):
+            with self.subTest(stages):
+                run = self.finished("--stages", stages, "--workload", "memory", self.box.write("app.py", source), code=1)
+                self.one_line(run, "no yeast")
+
+    def testABaselineThatFailsNowAndThenIsStartedAgainOnce(self):
+        out = self.box.name("out")
+        source = RAISES % ("os.environ.get('FLET_DART_BRIDGE_PORT') and not os.path.exists('once') "
+                           "and not open('once', 'w').close()")
+        run = self.finished("--stages", "3,1:uds", "--workload", "clicks", "--rounds", "2", "--json", out,
+                            self.box.write("app.py", source))
+        results = self.results(out)
+        self.assertEqual((results["rounds"], results["complete"]), (2, True), run.shown())
+        self.assertIn("the baseline failed and was started again: 3: ", run.text[0])
+
+    def testABaselineThatFailsForGoodEndsTheRunAndSaysWhy(self):
+        out = self.box.name("out")
+        began = time.monotonic()
+        run = self.finished("--stages", "1:uds,3", "--workload", "clicks", "--time", "80", "--json", out,
+                            self.box.write("app.py", RAISES % "not os.environ.get('FLET_DART_BRIDGE_PORT')"), code=1)
+        self.assertLess(time.monotonic() - began, 40 * PATIENCE)
+        self.assertEqual(self.results(out)["stopped_by"], "failure")
+        self.assertRegex(run.text[0], "left out: 1:uds: .*no yeast")
 
     def testCtrlCKeepsWhatWasMeasured(self):
         out = self.box.name("out")
