@@ -68,6 +68,8 @@ struct Options {
   std::vector<std::string> clicks, not_clicks;
   bool self_test = false;
   bool dry_run = false;
+  bool fresh = false, in_place = false;
+  std::string prepare;
 };
 
 void AddOptions(CLI::App& command, Options& options) {
@@ -134,6 +136,18 @@ void AddOptions(CLI::App& command, Options& options) {
   command.add_option("--cpus", options.cpus, "Pin everything to these processors")
       ->option_text("N,…")
       ->delimiter(',')
+      ->group("How");
+  command
+      .add_flag(
+          "--fresh-copy,!--no-fresh-copy",
+          [&options](std::int64_t value) { (value > 0 ? options.fresh : options.in_place) = true; },
+          "Start the app from a new copy of its folder each time, with a HOME of its own "
+          "(default: if it is seen to write there, and is no larger than 64 MiB)")
+      ->group("How");
+  command
+      .add_option("--prepare", options.prepare,
+                  "A shell's command before each start, in the app's folder if that is copied")
+      ->option_text("CMD")
       ->group("How");
   command.add_option("--json", options.json, "Write all figures with their histograms")
       ->option_text("FILE")
@@ -365,7 +379,7 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppP
   plan.original = Original(tools, self.parent_path());
   if (const fs::path bridge = parts.parent_path() / "libdart_bridge.so"; fs::exists(bridge, error))
     plan.bridge = bridge;
-  plan.python = *python;
+  plan.python = fs::absolute(*python, error).string();  // starts may be in another folder
   plan.python_home = probed->base_prefix;
   return desktop ? ChooseWindow(tools, settings, *probed, plan) : Result<>();
 }
@@ -523,6 +537,15 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (options.rounds > 0) plan.max_rounds = options.rounds;
   plan.precision = options.precision / 100;
   plan.dry_run = options.dry_run;
+  if (options.fresh) plan.fresh = compare::Plan::Fresh::kAlways;
+  if (options.in_place) plan.fresh = compare::Plan::Fresh::kNever;
+  plan.prepare = options.prepare;
+  if (!built_in) plan.app_folder = app_folder;
+  if (desktop && (options.fresh || !options.prepare.empty())) {
+    return PrintError(tools, MakeError(Errc::kUsage,
+                                       "--fresh-copy and --prepare are for --ui headless: at a "
+                                       "display the app runs where it is"));
+  }
   if (const Result<> good = ReadClicks(options, plan); !good)
     return PrintError(tools, good.error());
   plan.seed = options.seed != 0 ? options.seed : std::random_device()();

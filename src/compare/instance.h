@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
+#include "src/compare/fresh_copy.h"
 #include "src/compare/harmless.h"
 #include "src/compare/plan.h"
 #include "src/compare/processes.h"
@@ -72,6 +73,7 @@ struct Surroundings {
   const Plan& plan;
   std::string folder;  // private
   int interrupt = -1;
+  Freshness& freshness;
 };
 
 [[nodiscard]] std::unique_ptr<Starter> HeadlessStarter(Surroundings around);

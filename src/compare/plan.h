@@ -97,7 +97,10 @@ struct Plan {
   bool find_clicks = false;  // the workload `clicks` is found by looking at the app
   // These alone, whatever they are, or by the rule if there are none; and what is never clicked.
   std::vector<NamedControl> clicks, not_clicks;
-  bool dry_run = false;      // only tell what would be clicked
+  bool dry_run = false;  // only tell what would be clicked
+  enum class Fresh { kIfWritten, kAlways, kNever } fresh = Fresh::kIfWritten;  // headless
+  std::string app_folder;    // what a fresh copy is of
+  std::string prepare;       // for a shell, before each start; empty: nothing
   std::string flet_package;  // its folder, with the names of the icons
   std::string app;           // a script, or
   std::string module;

@@ -78,9 +78,12 @@ class Runner {
     folder_ = std::move(*folder);
     loop_.Start();
     starter_ = (plan_.client.empty() ? HeadlessStarter : DesktopStarter)(
-        Surroundings{loop_, plan_, folder_.path(), interrupt_});
+        Surroundings{loop_, plan_, folder_.path(), interrupt_, freshness_});
     const Machine machine;
     begin_ = Clock::now();
+    // At first in copies, which show whether the app writes.
+    freshness_.on =
+        plan_.client.empty() && !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
     TryVariants();
     if (Left() == 0 || BaselineIsGone()) return first_problem_;
     if (!plan_.dry_run) {
@@ -98,6 +101,7 @@ class Runner {
       }
       if (plan_.dry_run) return std::move(results_);
     }
+    if (Result<> ok = DecideOnCopies(); !ok) return ok.error();
     for (Workload& workload : workloads) AddWorkload(std::move(workload));
     while (!Over()) {
       Round();
@@ -308,6 +312,29 @@ class Runner {
     }
     first_round_at_ = Seconds();
     budget_ = Budget(plan_.time.count() - first_round_at_, plan_.max_rounds);
+  }
+
+  Result<> DecideOnCopies() {
+    if (!freshness_.on) return {};
+    if (freshness_.too_large) {
+      freshness_.on = false;
+      if (plan_.fresh == Plan::Fresh::kAlways) {
+        return MakeError(
+            Errc::kUsage,
+            "cannot copy " + plan_.app_folder + " for each start: it has more than " +
+                std::to_string(FreshCopy::kMostFiles) + " files or " +
+                std::to_string(FreshCopy::kMostBytes >> 20) +
+                " MiB, or cannot be read; put the app into a folder of its own, or use "
+                "--prepare CMD");
+      }
+      return {};
+    }
+    freshness_.on = plan_.fresh == Plan::Fresh::kAlways || freshness_.written;
+    if (freshness_.on)
+      results_.warnings.push_back("each start had a fresh copy of " + plan_.app_folder +
+                                  " and a HOME of its own" +
+                                  (freshness_.written ? ", since the app writes there" : ""));
+    return {};
   }
 
   // Says how long the six rounds take at least, before they begin. Fails if not even one fits.
@@ -873,6 +900,7 @@ class Runner {
   std::mt19937_64 random_;
   EventLoop loop_;
   RuntimeDir folder_;
+  Freshness freshness_;
   Results results_;
   Clock::time_point begin_;
   double first_round_at_ = 0;

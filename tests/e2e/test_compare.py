@@ -109,6 +109,22 @@ ft.run(main)
 """
 
 
+# Keeps a file beside itself, and one at home.
+KEEPS = """
+import pathlib
+import flet as ft
+
+def main(page):
+    files = [pathlib.Path(__file__).with_name("visits.txt"), pathlib.Path.home() / "visits.txt", pathlib.Path("here.txt")]
+    visits = sum(int(file.read_text()) for file in files if file.exists())
+    for file in files:
+        file.write_text(str(visits + 1))
+    page.add(ft.Text(f"{visits} visits"))
+
+ft.run(main)
+"""
+
+
 class Comparing:
     def compare(self, *arguments, **more):
         argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
@@ -232,6 +248,32 @@ class CompareClicks(Comparing, E2E):
         for text in (run.text[0], Path(f"{out}.md").read_text()):
             self.assertIn("never clicks: Button \"Order for 100 EUR\"", text)
         self.assertGreater(self.series(self.results(out), "clicks", "1:uds")["count"], 3)
+
+
+class CompareFreshCopies(Comparing, E2E):
+    def testAnAppThatKeepsAFileStartsFromAFreshCopyEachTime(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", KEEPS)
+        steps = self.box.name("steps")
+        steps.write_text('expect text="0 visits"\n')
+        run = self.finished("--stages", "flet:uds,1:uds,3", "--workload", "steps,memory", "--rounds", "2", "--json", out,
+                            "--steps", steps, app)
+        self.assertTrue(self.results(out)["complete"], run.shown())
+        self.assertIn("each start had a fresh copy of", run.text[0])
+        self.assertIn("since the app writes there", run.text[0])
+        self.assertEqual([file.name for file in self.box.app.iterdir() if file.suffix == ".txt"], [])
+        # In place the second start finds what the first one left.
+        self.finished("--stages", "1:uds,3", "--workload", "steps", "--rounds", "1", "--no-fresh-copy", "--steps", steps, app,
+                      code=70)
+        # A command may put it back as well.
+        self.finished("--stages", "1:uds,3", "--workload", "steps", "--rounds", "2", "--no-fresh-copy", "--steps", steps,
+                      "--prepare", "rm -f visits.txt here.txt ~/visits.txt", app)
+        self.one_line(self.finished("--stages", "1:uds", "--workload", "memory", "--prepare", "exit 3", app, code=70),
+                      "1:uds, --prepare: .*exit code 3")
+
+    def testAnAppThatWritesNothingRunsWhereItIs(self):
+        run = self.finished("--stages", "1:uds", "--workload", "memory", "--rounds", "1", COUNTER)
+        self.assertNotIn("fresh copy", run.text[0])
 
 
 class CompareBuiltIn(Comparing, E2E):
