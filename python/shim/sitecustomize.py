@@ -383,6 +383,9 @@ def install():
     if Shim.accelerate:
         if not Shim.accelerate.startswith(":"):  # some are to be on
             patches["flet.controls.base_control"] = ["accelerators/package"]
+            # What the package waits for may import that one, and so is under way when it comes.
+            patches.update(dict.fromkeys(("flet.messaging.connection", "flet.messaging.protocol",
+                                          "flet.messaging.session"), ()))
         ours["fletbridge.accelerate"] = lambda: load("accelerators/package")["of"](Shim).find_spec()
     Shim.finder = make_finder(host, built_in, {name: [patch_of(file, Shim) for file in files]
                                                for name, files in patches.items()}, ours)

@@ -54,7 +54,9 @@ std::vector<PyObject*> HooksOf(PyTypeObject* type) {
   std::vector<PyObject*> found;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); ++i) {
     auto* owner = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(type->tp_mro, i));
-    PyObject* hook = Item(owner->tp_dict, g_names.before_update);
+    // A static type of 3.12 has it elsewhere, and no hook.
+    PyObject* hook =
+        owner->tp_dict != nullptr ? Item(owner->tp_dict, g_names.before_update) : nullptr;
     if (hook != nullptr) found.push_back(hook);
   }
   return found;

@@ -19,6 +19,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kGeneratedCode = "generated-code";
+// So begins what the package says of one that has nothing to do.
+constexpr std::string_view kNotNeeded = "this Flet has no such ";
 constexpr std::size_t kLongestText = 300;  // bytes
 constexpr std::size_t kMostEntries = 32;
 constexpr std::size_t kMostShown = 3;  // differences, in the log
@@ -221,6 +223,8 @@ void Accelerators::SayWhatIsOn() {
   for (const RunReport::Accelerator& one : State(Told())) {
     if (one.obstacle.empty()) {
       on.push_back(one.name);
+    } else if (!by_name_ && one.obstacle.starts_with(kNotNeeded)) {
+      continue;
     } else if (one.obstacle == last) {
       off.back().insert(off.back().find(':'), ", " + one.name);
     } else {

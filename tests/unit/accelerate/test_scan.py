@@ -18,7 +18,7 @@ from flet.messaging import session  # noqa: E402
 from flet.messaging.connection import Connection  # noqa: E402
 from flet.pubsub.pubsub_hub import PubSubHub  # noqa: E402
 
-OURS = getattr(session, "any", None)
+OURS = session.any
 
 
 class Sending(Connection):
@@ -58,13 +58,11 @@ def log_of(looking, added, removed, before=lambda control: None):
         except Exception as error:
             Own.log.append(repr(error))
 
-    if OURS is not None:
-        session.any = looking
+    session.any = looking
     try:
         asyncio.run(run())
     finally:
-        if OURS is not None:
-            session.any = OURS
+        session.any = OURS
     return Own.log
 
 
@@ -128,8 +126,6 @@ class Order(unittest.TestCase):
         self.assertEqual(0, sum(each() is not None for each in references))
 
     def test_any_is_still_any(self):
-        if OURS is None:
-            return  # a Flet without the scan
         for values in ([], [0], [0, 1], (each for each in [0, 2]), (each for each in ()), {}):
             values = list(values)
             self.assertEqual(builtins.any(iter(values)), OURS(iter(values)))
@@ -146,8 +142,6 @@ class Time(unittest.TestCase):
             log_of(looking, added, removed)
             return time.process_time() - begin
 
-        if OURS is None:
-            return  # a Flet without the scan
         flets, ours = [], []
         for _ in range(3):
             flets.append(took(builtins.any, 2000))
