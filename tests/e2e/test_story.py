@@ -147,7 +147,7 @@ class Story(E2E):
         self.assertEqual(self.stage(), "3")
         good = self.path, self.venv
         self.venv = test_hosting.HostingChoice.without_library(self).parent.parent
-        alone = test_hosting.HostingChoice.alone(self)
+        alone = test_hosting.HostingChoice.alone(self, test_hosting.PARTS / "shim")
         self.path = f"{alone.parent}:{self.path}"
         for _ in range(2):
             said = self.sh(RUN)
