@@ -176,8 +176,7 @@ bool Fill(PyTypeObject* type, EncodingPlan& plan) {
   }
   if (!IsPlain(type) || type->tp_getattro != PyObject_GenericGetAttr) return false;
   // One that says that it is of another class.
-  if (_PyType_Lookup(type, g_known->klass) !=
-      PyDict_GetItemWithError(PyBaseObject_Type.tp_dict, g_known->klass)) {
+  if (_PyType_Lookup(type, g_known->klass) != _PyType_Lookup(&PyBaseObject_Type, g_known->klass)) {
     return false;
   }
   PyObject* fields = _PyType_Lookup(type, g_known->dataclass_fields);
