@@ -20,7 +20,7 @@ from flet.messaging import flet_socket_server, protocol  # noqa: E402
 
 OURS = protocol.configure_encode_object_for_msgpack
 SNAPSHOTS = ("__prev_lists", "__prev_dicts", "__prev_classes")
-ROUNDS = 3000
+ROUNDS = 2000
 
 
 class Text(str):
