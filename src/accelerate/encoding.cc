@@ -420,6 +420,7 @@ Ref Encode(PyObject* object, PyObject* control_class) {
 
 // encoder(object); `self` is (control class, Flet's own encoder).
 PyObject* CallEncoder(PyObject* self, PyObject* object) {
+  bool failed = false;
   try {
     Ref result = Encode(object, PyTuple_GET_ITEM(self, 0));
     if (result) {
@@ -427,12 +428,14 @@ PyObject* CallEncoder(PyObject* self, PyObject* object) {
       return result.Release();
     }
   } catch (const PythonError&) {
-    // Either an error of the app's own, which Flet's code then says in its way, or one of ours.
-    ++g_counters.failures;
     PyErr_Clear();
+    failed = true;
   }
   ++g_counters.fallbacks;
-  return PyObject_CallOneArg(PyTuple_GET_ITEM(self, 1), object);
+  PyObject* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(self, 1), object);
+  // What Flet's code cannot do either is the app's own error.
+  if (failed && answer != nullptr) ++g_counters.failures;
+  return answer;
 }
 PyMethodDef g_encoder = {"encode_object_for_msgpack", CallEncoder, METH_O,
                          "Encode object for MessagePack."};

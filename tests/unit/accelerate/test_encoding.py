@@ -403,6 +403,12 @@ class SameAsFlet(unittest.TestCase):
         for given in (row, Point(more=held)):
             self.assertEqual(self.pack(self.flets, given), self.pack(self.ours, given))
 
+    def test_an_error_of_the_app_is_none_of_ours(self):
+        before = ACCELERATORS.counters()["failures"]
+        for given in (Raising.__new__(Raising), Point(x=Unequal()), lambda: 0):
+            self.assertEqual("raises", self.pack(self.ours, given)[0])
+        self.assertEqual(before, ACCELERATORS.counters()["failures"])
+
     def test_a_traceback_shows_Flets_own_encoder(self):
         try:
             self.ours(lambda: 0)
