@@ -91,7 +91,7 @@ venv() {
   "$dir/bin/pip" install -q --disable-pip-version-check "$@"
   echo "$*" > "$stamp"
 }
-venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5
+venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5 flet-web==1.0.5
 # The plotting library of `fletbridge compare --html`, out of the Python package that brings it.
 plotly() {
   local version=$1 dir=build/deps/plotly

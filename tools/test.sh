@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 plan=(
   "dev     all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|architecture|fuzz)$ 2"
   "release fletbridge,flet,dart_bridge,dart_vm_host,fletbridge_accelerate ^(e2e|dart-vm|accelerate)$     2"
-  "asan    all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|fuzz)$              2"
+  "asan    all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|fuzz|accelerate)$   2"
   "tsan    tsan_tests       ^(tsan|conformance-tsan|bridge-tsan)$                                      2"
 )
 quick_plan=("${plan[0]}")
