@@ -176,8 +176,7 @@ bool Fill(PyTypeObject* type, EncodingPlan& plan) {
   }
   if (!IsPlain(type) || type->tp_getattro != PyObject_GenericGetAttr) return false;
   // One that says that it is of another class.
-  if (_PyType_Lookup(type, g_known->klass) !=
-      PyDict_GetItemWithError(PyBaseObject_Type.tp_dict, g_known->klass)) {
+  if (_PyType_Lookup(type, g_known->klass) != _PyType_Lookup(&PyBaseObject_Type, g_known->klass)) {
     return false;
   }
   PyObject* fields = _PyType_Lookup(type, g_known->dataclass_fields);
@@ -421,6 +420,7 @@ Ref Encode(PyObject* object, PyObject* control_class) {
 
 // encoder(object); `self` is (control class, Flet's own encoder).
 PyObject* CallEncoder(PyObject* self, PyObject* object) {
+  bool failed = false;
   try {
     Ref result = Encode(object, PyTuple_GET_ITEM(self, 0));
     if (result) {
@@ -428,12 +428,14 @@ PyObject* CallEncoder(PyObject* self, PyObject* object) {
       return result.Release();
     }
   } catch (const PythonError&) {
-    // Either an error of the app's own, which Flet's code then says in its way, or one of ours.
-    ++g_counters.failures;
     PyErr_Clear();
+    failed = true;
   }
   ++g_counters.fallbacks;
-  return PyObject_CallOneArg(PyTuple_GET_ITEM(self, 1), object);
+  PyObject* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(self, 1), object);
+  // What Flet's code cannot do either is the app's own error.
+  if (failed && answer != nullptr) ++g_counters.failures;
+  return answer;
 }
 PyMethodDef g_encoder = {"encode_object_for_msgpack", CallEncoder, METH_O,
                          "Encode object for MessagePack."};

@@ -66,18 +66,22 @@ PyObject* AskFlet(PyObject* flet, PyObject* const* arguments, Py_ssize_t count,
   return PyObject_Vectorcall(flet, arguments, static_cast<std::size_t>(count), keywords);
 }
 
-// Runs `ask`, which returns null where Flet's own code is to answer. An error inside is ours.
+// Runs `ask`, which returns null where Flet's own code is to answer. An error is ours if Flet's
+// code has none.
 template <typename Ask>
 PyObject* AnswerOrAskFlet(const Ask& ask, PyObject* flet, PyObject* const* arguments,
                           Py_ssize_t count, PyObject* keywords) {
+  bool failed = false;
   try {
     Ref answer = ask();
     if (answer) return answer.Release();
   } catch (const PythonError&) {
-    ++g_counters.failures;
     PyErr_Clear();
+    failed = true;
   }
-  return AskFlet(flet, arguments, count, keywords);
+  PyObject* answer = AskFlet(flet, arguments, count, keywords);
+  if (failed && answer != nullptr) ++g_counters.failures;
+  return answer;
 }
 
 PyObject* ModuleDict(PyObject* module_name) {

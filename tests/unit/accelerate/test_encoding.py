@@ -20,7 +20,7 @@ from flet.messaging import flet_socket_server, protocol  # noqa: E402
 
 OURS = protocol.configure_encode_object_for_msgpack
 SNAPSHOTS = ("__prev_lists", "__prev_dicts", "__prev_classes")
-ROUNDS = 3000
+ROUNDS = 2000
 
 
 class Text(str):
@@ -402,6 +402,12 @@ class SameAsFlet(unittest.TestCase):
         held.append(held)
         for given in (row, Point(more=held)):
             self.assertEqual(self.pack(self.flets, given), self.pack(self.ours, given))
+
+    def test_an_error_of_the_app_is_none_of_ours(self):
+        before = ACCELERATORS.counters()["failures"]
+        for given in (Raising.__new__(Raising), Point(x=Unequal()), lambda: 0):
+            self.assertEqual("raises", self.pack(self.ours, given)[0])
+        self.assertEqual(before, ACCELERATORS.counters()["failures"])
 
     def test_a_traceback_shows_Flets_own_encoder(self):
         try:

@@ -136,7 +136,7 @@ class WaitingInput(unittest.TestCase):
         def client(click):
             click()  # the loop itself let go of the interpreter when it told us to begin
             times = []
-            for _ in range(4):
+            for _ in range(5):
                 begin = time.monotonic()
                 click()
                 times.append(time.monotonic() - begin)
@@ -144,7 +144,8 @@ class WaitingInput(unittest.TestCase):
 
         times, computing = self.serve(client, before=lambda: sys.setswitchinterval(LONG))
         if LOWERS:
-            self.assertLess(sum(times), LONG, times)
+            # Where the machine takes the processor away in the wrong moment, one may wait.
+            self.assertLess(sorted(times)[2], LONG / 2, times)
         self.assertGreater(computing.rounds, 0)
 
     def test_the_interval_is_the_apps_own_afterwards(self):
