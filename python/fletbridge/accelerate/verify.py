@@ -448,6 +448,8 @@ def _diff(part, native):
         finally:
             _local.run = None
         try:
+            for value in run.before.containers():
+                run.meet(value)  # again: a hook can have given an instance one of its own
             if run.unverifiable:
                 _pass_over(run.unverifiable)
             else:
