@@ -18,6 +18,7 @@
 #include "src/compare/page.h"
 #include "src/compare/runner.h"
 #include "src/compare/table.h"
+#include "src/ui/headless/screen.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
 
@@ -43,7 +44,8 @@ constexpr std::string_view kFooter =
     "\n"
     "Examples:\n"
     "  fletbridge compare app.py --html report.html        what can be clicked on its first page\n"
-    "  fletbridge compare app.py --steps steps.txt --stages flet:uds,3\n"
+    "  fletbridge compare app.py --dry-run                 what would be clicked\n"
+    "  fletbridge compare app.py --click key=next --stages flet:uds,3\n"
     "  fletbridge compare --workload click,draw            a built-in app\n"
     "  fletbridge compare --workload rows,js-framework --stages flet:uds,3,3+accelerators\n"
     "  fletbridge compare app.py --ui desktop --stages flet:uds,1:uds,2:uds\n"
@@ -63,7 +65,11 @@ struct Options {
   std::uint64_t seed = 0;
   std::size_t rounds = 0;
   std::vector<int> cpus;
+  std::vector<std::string> clicks, not_clicks;
   bool self_test = false;
+  bool dry_run = false;
+  bool fresh = false, in_place = false;
+  std::string prepare;
 };
 
 void AddOptions(CLI::App& command, Options& options) {
@@ -84,6 +90,23 @@ void AddOptions(CLI::App& command, Options& options) {
           "built-in apps': those of the groups transport (the default), rows and js-framework, "
           "such as click, rows-1000 or js-swap; another name lists them all")
       ->option_text("NAME,…")
+      ->group("What");
+  command
+      .add_option("--click", options.clicks,
+                  "Click this, and only what is named so, whatever it says; may be repeated")
+      ->option_text("FINDER")
+      ->allow_extra_args(false)
+      ->group("What");
+  command
+      .add_option("--not", options.not_clicks,
+                  "Never click this; may be repeated. What says that it deletes, sends, buys, "
+                  "orders or logs out is never clicked")
+      ->option_text("FINDER")
+      ->allow_extra_args(false)
+      ->group("What");
+  command
+      .add_flag("--dry-run", options.dry_run,
+                "Tell what would be clicked and what would not, and why; click nothing")
       ->group("What");
   command
       .add_flag("--self-test", options.self_test,
@@ -113,6 +136,18 @@ void AddOptions(CLI::App& command, Options& options) {
   command.add_option("--cpus", options.cpus, "Pin everything to these processors")
       ->option_text("N,…")
       ->delimiter(',')
+      ->group("How");
+  command
+      .add_flag(
+          "--fresh-copy,!--no-fresh-copy",
+          [&options](std::int64_t value) { (value > 0 ? options.fresh : options.in_place) = true; },
+          "Start the app from a new copy of its folder each time, with a HOME of its own "
+          "(default: if it is seen to write there, and is no larger than 64 MiB)")
+      ->group("How");
+  command
+      .add_option("--prepare", options.prepare,
+                  "A shell's command before each start, in the app's folder if that is copied")
+      ->option_text("CMD")
       ->group("How");
   command.add_option("--json", options.json, "Write all figures with their histograms")
       ->option_text("FILE")
@@ -228,6 +263,40 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
   return {};
 }
 
+// Finders, and a plan in which there is something to click.
+Result<> ReadClicks(const Options& options, compare::Plan& plan) {
+  if (!plan.find_clicks &&
+      (options.dry_run || !options.clicks.empty() || !options.not_clicks.empty())) {
+    return MakeError(
+        Errc::kUsage,
+        "--click, --not and --dry-run are of the workload clicks, which is measured of "
+        "an app of yours under --ui headless without --steps; name the app, or leave "
+        "them out");
+  }
+  for (const auto& [written, named] : {std::pair(&options.clicks, &plan.clicks),
+                                       std::pair(&options.not_clicks, &plan.not_clicks)}) {
+    for (const std::string& finder : *written) {
+      const Result<Steps> read = ParseSteps("click " + finder);
+      if (!read || read->steps.size() != 1) {
+        return MakeError(Errc::kUsage,
+                         "'" + finder +
+                             "' is no finder; one is text=\"Next\", icon=ADD, key=save or "
+                             "type=Button, with index=N where there are several");
+      }
+      Finder rest = read->steps[0].finder;
+      compare::NamedControl control{finder, {}, rest.icon.value_or("")};
+      control.index = rest.index.value_or(0);
+      control.all = !rest.index.has_value();
+      for (char& c : control.icon) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+      rest.icon.reset();
+      rest.index.reset();
+      if (rest.text || rest.key || rest.type) control.finder = headless::Shown(rest);
+      named->push_back(std::move(control));
+    }
+  }
+  return {};
+}
+
 // The steps without `close`: the session is closed when it has been measured.
 Result<std::string> ReadStepsFile(const std::string& path) {
   errno = 0;
@@ -302,6 +371,7 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppP
                          " -m pip install flet, or name another environment with --python");
   }
   plan.flet = probed->flet_version;
+  plan.flet_package = probed->flet_package;
   plan.python_version = std::to_string(probed->major) + "." + std::to_string(probed->minor) + "." +
                         std::to_string(probed->micro);
   if (const fs::path host = parts / "fletbridge-packaged-host"; fs::exists(host, error))
@@ -309,7 +379,7 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppP
   plan.original = Original(tools, self.parent_path());
   if (const fs::path bridge = parts.parent_path() / "libdart_bridge.so"; fs::exists(bridge, error))
     plan.bridge = bridge;
-  plan.python = *python;
+  plan.python = fs::absolute(*python, error).string();  // starts may be in another folder
   plan.python_home = probed->base_prefix;
   return desktop ? ChooseWindow(tools, settings, *probed, plan) : Result<>();
 }
@@ -321,7 +391,12 @@ class ProgressLine {
   ~ProgressLine() {
     if (shown_) std::fprintf(stderr, "\r\x1b[K");
   }
-  void Tell(const compare::Progress& progress) const {
+  void Tell(const compare::Progress& progress, std::ostream& out) const {
+    if (!progress.said.empty()) {
+      if (shown_) std::fprintf(stderr, "\r\x1b[K");
+      out << progress.said << std::flush;
+      return;
+    }
     if (!shown_) return;
     const int full = static_cast<int>(progress.share * 20);
     std::fprintf(stderr, "\r\x1b[K[%.*s%.*s] %3.0f %%  at most %.0f s  %s", full,
@@ -365,6 +440,10 @@ int WriteReports(const Toolbox& tools, const Options& options, const compare::Re
 
 int ExitCode(const compare::Results& results, const Options& options, int signal) {
   if (signal != 0) return 128 + signal;
+  // Our failure, or the app's.
+  if (std::any_of(results.variants.begin(), results.variants.end(),
+                  [](const compare::VariantState& state) { return state.raised; }))
+    return 1;
   if (results.stopped_by == "failure") return kExitFailure;
   // Of the default list, what does not work on this machine is left out with a note.
   const bool asked = !options.stages.empty() || !options.baseline.empty() || options.self_test;
@@ -457,6 +536,18 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (options.seconds > 0) plan.time = std::chrono::duration<double>(options.seconds);
   if (options.rounds > 0) plan.max_rounds = options.rounds;
   plan.precision = options.precision / 100;
+  plan.dry_run = options.dry_run;
+  if (options.fresh) plan.fresh = compare::Plan::Fresh::kAlways;
+  if (options.in_place) plan.fresh = compare::Plan::Fresh::kNever;
+  plan.prepare = options.prepare;
+  if (!built_in) plan.app_folder = app_folder;
+  if (desktop && (options.fresh || !options.prepare.empty())) {
+    return PrintError(tools, MakeError(Errc::kUsage,
+                                       "--fresh-copy and --prepare are for --ui headless: at a "
+                                       "display the app runs where it is"));
+  }
+  if (const Result<> good = ReadClicks(options, plan); !good)
+    return PrintError(tools, good.error());
   plan.seed = options.seed != 0 ? options.seed : std::random_device()();
   plan.cpus = options.cpus;
 
@@ -464,13 +555,18 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   Result<compare::Results> results = MakeError(Errc::kSetup, "");
   {
     const ProgressLine line;
-    results =
-        compare::RunPlan(plan, interrupt.fd(), [&](const compare::Progress& p) { line.Tell(p); });
+    results = compare::RunPlan(plan, interrupt.fd(),
+                               [&](const compare::Progress& p) { line.Tell(p, tools.out); });
   }
   if (!results) {
     const int signal = interrupt.signal();
     if (signal != 0) return 128 + signal;
-    return PrintError(tools, results.error());
+    const int code = PrintError(tools, results.error());
+    return results.error().code == Errc::kPeerMisbehaved ? 1 : code;
+  }
+  if (options.dry_run) {
+    tools.out << compare::ClicksText(results->clicks) << std::flush;
+    return 0;
   }
   tools.out << compare::TableText(*results) << std::flush;
   const int failed = WriteReports(tools, options, *results, plan.parts);

@@ -128,7 +128,8 @@ Result<> AppRun::Wait(int fd, Clock::time_point deadline, const char* for_what) 
 
 Error AppRun::Failure(const std::string& what) const {
   const std::string said = Complaint(output_file_);
-  return MakeError(Errc::kSetup, name_ + ": " + what + (said.empty() ? "" : ": " + said));
+  const Errc code = said.starts_with("the app raised") ? Errc::kPeerMisbehaved : Errc::kSetup;
+  return MakeError(code, name_ + ": " + what + (said.empty() ? "" : ": " + said));
 }
 
 int AppRun::exit_code() const { return ended_->code; }

@@ -34,7 +34,7 @@ class AppRun {
   [[nodiscard]] Result<bool> Readable(int fd, Clock::time_point until, const char* for_what);
   // The same; not in time is an error, kLimit.
   [[nodiscard]] Result<> Wait(int fd, Clock::time_point deadline, const char* for_what);
-  // The variant, `what`, and what the processes said last.
+  // The variant, `what`, and what the processes said last. kPeerMisbehaved if the app raised.
   [[nodiscard]] Error Failure(const std::string& what) const;
   // Of the first process that ended; none has: 0. One that ended with 0: -1.
   [[nodiscard]] int exit_code() const;

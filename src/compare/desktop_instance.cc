@@ -77,6 +77,10 @@ class DesktopInstance final : public Instance {
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
   std::chrono::nanoseconds first_frame() const override { return std::chrono::nanoseconds(0); }
+  Result<> Check() override {
+    const Result<bool> ready = run_.Readable(-1, Clock::now(), "the end of the measuring");
+    return ready ? Result<>() : ready.error();
+  }
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
 
@@ -108,7 +112,7 @@ class DesktopInstance final : public Instance {
     return Failure("nobody can read " + finder + " at a display");
   }
 
-  Result<std::vector<std::string>> Clickables() override {
+  Result<std::vector<Clickable>> Clickables(const std::string&) override {
     return MakeError(Errc::kSetup,
                      "what can be clicked is not known at a display; name it with "
                      "--steps FILE");

@@ -1,5 +1,7 @@
 #include <charconv>
 #include <cstring>
+#include <fcntl.h>
+#include <filesystem>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,6 +16,25 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = AppRun::Clock;
+
+namespace fs = std::filesystem;
+
+constexpr auto kPrepareTime = 60s;
+
+// The current folder, for as long as it lives.
+class InFolder {
+ public:
+  explicit InFolder(const fs::path& folder) : before_(::open(".", O_PATH | O_CLOEXEC)) {
+    std::error_code ignored;
+    fs::current_path(folder, ignored);
+  }
+  ~InFolder() { static_cast<void>(!::fchdir(before_.get())); }
+  InFolder(const InFolder&) = delete;
+  InFolder& operator=(const InFolder&) = delete;
+
+ private:
+  const UniqueFd before_;
+};
 
 std::string WhyNotPackaged(const Plan& plan) {
   if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
@@ -32,12 +53,28 @@ class HeadlessInstance final : public Instance {
              around.interrupt) {}
 
   ~HeadlessInstance() override {
+    if (fresh_ != nullptr && fresh_->Written()) freshness_->written = true;
     ::unlink(socket_path_.c_str());
     ::unlink(report_file_.c_str());
   }
 
-  Result<> Start(const Plan& plan, const std::string& folder, int number) {
+  Result<> Start(const Surroundings& around, int number) {
     if (Result<> ok = Listen(); !ok) return ok;
+    const std::string& folder = around.folder;
+    Plan plan = around.plan;
+    std::error_code gone;
+    const fs::path here = fs::current_path(gone);
+    if (around.freshness.on && page_.empty()) {
+      fresh_ = FreshCopy::Make(plan.app_folder, folder + "/c" + std::to_string(number));
+      around.freshness.too_large = fresh_ == nullptr;
+      freshness_ = &around.freshness;
+    }
+    if (fresh_ != nullptr) plan.app = fresh_->Placed(plan.app);
+    // A child starts where we are.
+    const InFolder there(fresh_ == nullptr ? here : fs::path(fresh_->Placed(here.string())));
+    if (page_.empty() && !plan.prepare.empty()) {
+      if (Result<> ok = Prepare(around, plan.prepare, number); !ok) return ok;
+    }
     const Clock::time_point begin = Clock::now();
     if (Result<> ok = LaunchAll(plan, folder, number); !ok) return ok;
     const Clock::time_point deadline = begin + kFirstFrameTime;
@@ -55,6 +92,15 @@ class HeadlessInstance final : public Instance {
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
   std::chrono::nanoseconds first_frame() const override { return first_frame_; }
+  Result<> Check() override {
+    constexpr const char* kWhat = "the end of the measuring";
+    // Nothing was asked, so what comes is the end: of the client first, which says why.
+    const Result<bool> readable = run_.Readable(line_fd_.get(), Clock::now(), kWhat);
+    if (!readable) return readable.error();
+    if (!*readable) return {};
+    const Result<> over = run_.Wait(-1, Clock::now() + kEndTime, kWhat);
+    return over ? Result<>() : over.error();
+  }
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
   void Close() override { line_fd_.reset(); }
@@ -94,14 +140,41 @@ class HeadlessInstance final : public Instance {
     return number;
   }
 
-  Result<std::vector<std::string>> Clickables() override {
-    if (Result<> ok = Write("clickables\n"); !ok) return ok.error();
+  Result<std::vector<Clickable>> Clickables(const std::string& finder) override {
+    if (Result<> ok = Write("clickables" + (finder.empty() ? "" : " " + finder) + "\n"); !ok)
+      return ok.error();
     Result<nlohmann::json> answer = ReadLine(Clock::now() + 10s, "a list of its controls");
     if (!answer) return answer.error();
-    return (*answer)["clickables"].get<std::vector<std::string>>();
+    std::vector<Clickable> all;
+    for (const nlohmann::json& one : (*answer)["clickables"]) {
+      all.push_back({one.value("finder", ""), one.value("type", ""), one.value("key", ""),
+                     one.value("words", std::vector<std::string>()),
+                     one.value("icons", std::vector<std::int64_t>())});
+    }
+    return all;
   }
 
  private:
+  // The shell's command has to end well.
+  Result<> Prepare(const Surroundings& around, const std::string& what, int number) {
+    AppRun shell(around.loop, variant_.name + ", --prepare",
+                 around.folder + "/q" + std::to_string(number), around.interrupt);
+    ChildOptions options;
+    options.executable = "/bin/sh";
+    options.arguments = {"-c", what};
+    AddFresh(options);
+    if (Result<> ok = shell.Launch(std::move(options)); !ok) return ok;
+    const Result<> end = shell.Wait(-1, Clock::now() + kPrepareTime, "its end");
+    if (!end && (shell.exit_code() != -1 || end.error().code == Errc::kClosed)) return end.error();
+    return {};
+  }
+
+  void AddFresh(ChildOptions& options) const {
+    if (fresh_ == nullptr) return;
+    const auto more = fresh_->Environment();
+    options.environment.insert(options.environment.end(), more.begin(), more.end());
+  }
+
   Result<> LaunchAll(const Plan& plan, const std::string& folder, int number) {
     switch (variant_.kind) {
       case Variant::Kind::kStage:
@@ -119,11 +192,14 @@ class HeadlessInstance final : public Instance {
                              "--python",  plan.python, "--python-home", plan.python_home,
                              "--steps",   socket_path_};
         AddApp(plan, page_, "--", options.arguments);
+        AddFresh(options);
         return run_.Launch(std::move(options));
       }
     }
-    return run_.Launch(
-        StageCommand(plan, variant_, page_, "headless", report_file_, {"--steps", socket_path_}));
+    ChildOptions options =
+        StageCommand(plan, variant_, page_, "headless", report_file_, {"--steps", socket_path_});
+    AddFresh(options);
+    return run_.Launch(std::move(options));
   }
 
   // As Flet itself does it, nothing of ours but the client: Python in embedded mode listens, the
@@ -133,6 +209,7 @@ class HeadlessInstance final : public Instance {
     const char* display = std::getenv("DISPLAY");
     python.environment = {{"DISPLAY", display == nullptr ? ":0" : display},
                           {"FLET_PLATFORM", "linux"}};
+    AddFresh(python);
     std::string url = folder + "/f" + std::to_string(number);
     if (variant_.transport == "uds") {
       python.environment.insert(python.environment.end(),
@@ -210,6 +287,8 @@ class HeadlessInstance final : public Instance {
   const std::string page_;
   const std::string socket_path_, report_file_;
   UniqueFd listener_;
+  std::unique_ptr<FreshCopy> fresh_;  // goes after the processes
+  Freshness* freshness_ = nullptr;
   AppRun run_;
   UniqueFd line_fd_;  // goes before the processes, which then end by themselves
   std::string input_;
@@ -226,7 +305,7 @@ class Headless final : public Starter {
     const int number = ++started_;
     auto instance = std::make_unique<HeadlessInstance>(around_, variant, page, number);
     // Whatever happens, the destructor ends what was started.
-    if (Result<> ok = instance->Start(around_.plan, around_.folder, number); !ok) return ok.error();
+    if (Result<> ok = instance->Start(around_, number); !ok) return ok.error();
     return std::unique_ptr<Instance>(std::move(instance));
   }
 

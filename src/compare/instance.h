@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
+#include "src/compare/fresh_copy.h"
+#include "src/compare/harmless.h"
 #include "src/compare/plan.h"
 #include "src/compare/processes.h"
 
@@ -40,9 +42,13 @@ class Instance {
   [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
   // The number that a control shows, named by a finder as in steps; not at a display.
   [[nodiscard]] virtual Result<std::uint64_t> Read(const std::string& finder) = 0;
-  // What can be clicked, as steps name it; at a display nothing is known of it.
-  [[nodiscard]] virtual Result<std::vector<std::string>> Clickables() = 0;
+  // What can be clicked, or with a finder what a click there would hit; at a display nothing is
+  // known of it.
+  [[nodiscard]] virtual Result<std::vector<Clickable>> Clickables(const std::string& finder) = 0;
   [[nodiscard]] virtual std::vector<pid_t> processes() const = 0;  // that live
+  // An error if one of them has ended, which none does by itself; kPeerMisbehaved if the app
+  // raised.
+  [[nodiscard]] virtual Result<> Check() = 0;
   // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
   [[nodiscard]] virtual std::string Hosting() const = 0;
   virtual void Close() = 0;  // the window closes; returns at once
@@ -54,7 +60,8 @@ class Starter {
  public:
   virtual ~Starter() = default;
   // Starts the processes and waits for the first frame, at a display until the screen is as it
-  // stays. Errc::kClosed if `interrupt` became readable; else kSetup, with what the app said last.
+  // stays. Errc::kClosed if `interrupt` became readable; kPeerMisbehaved if the app raised; else
+  // kSetup, with what the app said last.
   // `page`: Workload::page.
   [[nodiscard]] virtual Result<std::unique_ptr<Instance>> Start(const Variant& variant,
                                                                 const std::string& page) = 0;
@@ -66,6 +73,7 @@ struct Surroundings {
   const Plan& plan;
   std::string folder;  // private
   int interrupt = -1;
+  Freshness& freshness;
 };
 
 [[nodiscard]] std::unique_ptr<Starter> HeadlessStarter(Surroundings around);

@@ -84,10 +84,24 @@ inline constexpr std::chrono::milliseconds kWarmUpTime{500};
 // Start-up, memory and idleness: of any app.
 [[nodiscard]] std::vector<Workload> AnyAppWorkloads(bool at_display);
 
+// A control that a person has named. The client knows no icons' names, so that one is apart.
+struct NamedControl {
+  std::string written, finder, icon;  // finder: without the icon and the index; may be empty
+  std::size_t index = 0;
+  bool all = true;  // no index was written
+};
+
 struct Plan {
   std::vector<Variant> variants;  // the baseline is the first
   std::vector<Workload> workloads;
   bool find_clicks = false;  // the workload `clicks` is found by looking at the app
+  // These alone, whatever they are, or by the rule if there are none; and what is never clicked.
+  std::vector<NamedControl> clicks, not_clicks;
+  bool dry_run = false;  // only tell what would be clicked
+  enum class Fresh { kIfWritten, kAlways, kNever } fresh = Fresh::kIfWritten;  // headless
+  std::string app_folder;    // what a fresh copy is of
+  std::string prepare;       // for a shell, before each start; empty: nothing
+  std::string flet_package;  // its folder, with the names of the icons
   std::string app;           // a script, or
   std::string module;
   std::vector<std::string> arguments;

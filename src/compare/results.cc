@@ -214,6 +214,9 @@ Json ToJson(const Results& results) {
                          {"unit", UnitOf(workload.workload.measure)},
                          {"results", series}});
   }
+  Json clicks = Json::array();
+  for (const ClickChoice& choice : results.clicks)
+    clicks.push_back({{"control", choice.control}, {"left_out", TextOrNull(choice.why)}});
   Json left_out = Json::array();
   for (const LeftOut& out : results.left_out)
     left_out.push_back({{"workload", out.workload}, {"why", out.why}});
@@ -238,7 +241,8 @@ Json ToJson(const Results& results) {
           {"warnings", results.warnings},
           {"variants", variants},
           {"workloads", workloads},
-          {"left_out", left_out}};
+          {"left_out", left_out},
+          {"clicks", clicks}};
 }
 
 std::string Shown(double value, std::string_view unit) {

@@ -58,11 +58,17 @@ struct VariantState {
       problem;  // why it is missing, or has no results after some round; empty: nothing is wrong
   std::string flet, python, hosting;  // what ran, where it is known
   bool started = false;               // at least once
+  bool raised = false;                // the problem is an exception of the app
 };
 
 // A workload that the run's time has no room for.
 struct LeftOut {
   std::string workload, why;
+};
+
+// A control that can be clicked, and why it was not; empty: it was.
+struct ClickChoice {
+  std::string control, why;
 };
 
 struct Results {
@@ -75,6 +81,7 @@ struct Results {
   std::vector<VariantState> variants;
   std::vector<WorkloadResult> workloads;
   std::vector<LeftOut> left_out;
+  std::vector<ClickChoice> clicks;
   std::vector<std::string> warnings;  // a noisy machine, what was left out
   std::string machine_json = "{}";    // machine.h
 

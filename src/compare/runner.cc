@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <map>
 #include <poll.h>
 #include <random>
+#include <set>
+#include <utility>
 
 #include "common/config/version.h"
 #include "common/process/runtime_dir.h"
 #include "src/compare/budget.h"
 #include "src/compare/instance.h"
 #include "src/compare/machine.h"
+#include "src/compare/table.h"
 
 namespace fletbridge::compare {
 namespace {
@@ -23,10 +27,19 @@ constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
 // A window's engine has more to do then, and frees some of its memory after a second.
 constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
+constexpr double kLeastTurns = 0.5;  // seconds of a variant at a workload, with the warm-up
+constexpr auto kInputsTime = 1s;     // before the second look at the memory
 // Of large inputs a round has fewer turns: four, or as many as take a variant a second.
 constexpr double kTurnsTime = 1;
 constexpr int kFewTurns = 4;
 constexpr std::size_t kMaxClicks = 8;  // controls of the first page that are clicked
+// Of the search for them: controls that are tried, and of each kind; seconds, and their part of the
+// whole time.
+constexpr std::size_t kMaxTried = 24;
+constexpr std::size_t kOfAKind = 2;
+constexpr double kSearchTime = 10;
+constexpr double kSearchPart = 0.2;
+constexpr std::size_t kMostLeftOut = 50;  // of kinds that are told
 
 std::string Repeated(const std::string& steps, std::size_t times) {
   if (times > 1 && steps.find('\n') == std::string::npos)
@@ -65,21 +78,30 @@ class Runner {
     folder_ = std::move(*folder);
     loop_.Start();
     starter_ = (plan_.client.empty() ? HeadlessStarter : DesktopStarter)(
-        Surroundings{loop_, plan_, folder_.path(), interrupt_});
+        Surroundings{loop_, plan_, folder_.path(), interrupt_, freshness_});
     const Machine machine;
     begin_ = Clock::now();
+    // At first in copies, which show whether the app writes.
+    freshness_.on =
+        plan_.client.empty() && !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
     TryVariants();
-    budget_ = Budget(plan_.time.count() - first_round_at_, plan_.max_rounds);
-    if (Left() == 0) return first_problem_;
+    if (Left() == 0 || BaselineIsGone()) return first_problem_;
+    if (!plan_.dry_run) {
+      if (Result<> enough = ForeseeTheTime(); !enough) return enough.error();
+    }
     std::vector<Workload> workloads = plan_.workloads;
     if (plan_.find_clicks && !Over()) {
       Result<Workload> clicks = FindClicks();
       if (clicks) {
         workloads.insert(workloads.begin(), std::move(*clicks));
+      } else if (clicks.error().code == Errc::kUsage) {
+        return clicks.error();
       } else if (clicks.error().code != Errc::kClosed) {
         results_.warnings.push_back(clicks.error().Line());
       }
+      if (plan_.dry_run) return std::move(results_);
     }
+    if (Result<> ok = DecideOnCopies(); !ok) return ok.error();
     for (Workload& workload : workloads) AddWorkload(std::move(workload));
     while (!Over()) {
       Round();
@@ -123,7 +145,8 @@ class Runner {
     const double a_round = results_.rounds == 0 ? 0 : (seconds - first_round_at_) / results_.rounds;
     if (::poll(&fd, 1, 0) > 0) {
       results_.stopped_by = "interrupt";
-    } else if (Left() == 0 || (Left() < 2 && results_.variants.size() > 1 && results_.rounds > 0)) {
+    } else if (Left() == 0 || BaselineIsGone() ||
+               (Left() < 2 && results_.variants.size() > 1 && results_.rounds > 0)) {
       results_.stopped_by = "failure";
     } else if (static_cast<std::size_t>(results_.rounds) >= plan_.max_rounds) {
       results_.stopped_by = "rounds";
@@ -154,10 +177,19 @@ class Runner {
   void Fail(std::size_t variant, const Error& why) {
     if (why.code == Errc::kClosed) {
       results_.stopped_by = "interrupt";
+    } else if (variant == 0 && results_.variants.size() > 1 && !std::exchange(tried_again_, true)) {
+      // Nothing can be said without the baseline, and an app may fail now and then.
+      round_lost_ = true;
+      results_.warnings.push_back("the baseline failed and was started again: " + why.Line());
     } else if (results_.variants[variant].problem.empty()) {
       results_.variants[variant].problem = why.Line();
+      results_.variants[variant].raised = why.code == Errc::kPeerMisbehaved;
       if (first_problem_.context.empty()) first_problem_ = why;
     }
+  }
+
+  bool BaselineIsGone() const {
+    return results_.variants.size() > 1 && !results_.variants[0].problem.empty();
   }
 
   void Tell(const std::string& what) {
@@ -169,6 +201,12 @@ class Runner {
                 : "round " + std::to_string(results_.rounds + 1) + ": ") +
                what,
            std::max(0.0, plan_.time.count() - seconds)});
+  }
+
+  void Say(const std::string& text) {
+    Progress progress;
+    progress.said = text;
+    tell_(progress);
   }
 
   Result<std::unique_ptr<Instance>> Start(std::size_t variant, const std::string& page = {}) {
@@ -253,9 +291,16 @@ class Runner {
   void TryVariants() {
     for (std::size_t i = 0; i < results_.variants.size() && results_.stopped_by.empty(); ++i) {
       Tell("first start of " + results_.variants[i].variant.name);
+      const double began = Seconds();
       Result<std::unique_ptr<Instance>> instance = Start(i);
+      // What main() raises comes right behind the first frame.
+      if (instance && plan_.client.empty() && !Rest(kRestTime)) return;
+      if (instance) {
+        if (const Result<> runs = (*instance)->Check(); !runs) instance = runs.error();
+      }
       if (!instance) {
         Fail(i, instance.error());
+        if (std::exchange(round_lost_, false)) --i;  // once more; i is 0, and becomes so again
         continue;
       }
       results_.variants[i].started = true;
@@ -263,8 +308,76 @@ class Runner {
       (*instance)->Join();
       if (const std::string hosting = (*instance)->Hosting(); !hosting.empty())
         results_.variants[i].hosting = hosting;
+      starts_ += Seconds() - began;
     }
     first_round_at_ = Seconds();
+    budget_ = Budget(plan_.time.count() - first_round_at_, plan_.max_rounds);
+  }
+
+  Result<> DecideOnCopies() {
+    if (!freshness_.on) return {};
+    if (freshness_.too_large) {
+      freshness_.on = false;
+      if (plan_.fresh == Plan::Fresh::kAlways) {
+        return MakeError(
+            Errc::kUsage,
+            "cannot copy " + plan_.app_folder + " for each start: it has more than " +
+                std::to_string(FreshCopy::kMostFiles) + " files or " +
+                std::to_string(FreshCopy::kMostBytes >> 20) +
+                " MiB, or cannot be read; put the app into a folder of its own, or use "
+                "--prepare CMD");
+      }
+      return {};
+    }
+    freshness_.on = plan_.fresh == Plan::Fresh::kAlways || freshness_.written;
+    if (freshness_.on)
+      results_.warnings.push_back("each start had a fresh copy of " + plan_.app_folder +
+                                  " and a HOME of its own" +
+                                  (freshness_.written ? ", since the app writes there" : ""));
+    return {};
+  }
+
+  // Says how long the six rounds take at least, before they begin. Fails if not even one fits.
+  Result<> ForeseeTheTime() {
+    const auto wants = [&](auto&& what) {
+      return std::any_of(plan_.workloads.begin(), plan_.workloads.end(), what);
+    };
+    const bool display = !plan_.client.empty();
+    const bool rests = wants([](const Workload& w) {
+      return w.measure == Measure::kMemoryStart || w.measure == Measure::kMemoryEnd ||
+             w.measure == Measure::kIdleCpu || w.measure == Measure::kWakeUps;
+    });
+    const bool alone =
+        rests || wants([](const Workload& w) { return w.once || w.measure == Measure::kStartUp; });
+    std::set<std::string> pages;
+    double turns = plan_.find_clicks ? kLeastTurns : 0;
+    for (const Workload& workload : plan_.workloads) {
+      if (!InTurns(workload)) continue;
+      pages.insert(workload.page);
+      turns += kLeastTurns;
+    }
+    if (plan_.find_clicks) pages.insert({});
+    const auto variants = static_cast<double>(Left());
+    const double rest = !rests    ? 0
+                        : display ? 2 * std::chrono::duration<double>(kRestTimeAtDisplay).count() +
+                                        std::chrono::duration<double>(kIdleTime).count()
+                                  : std::chrono::duration<double>(kIdleTime + kRestTime).count();
+    const double round =
+        starts_ * ((alone ? 1 : 0) + static_cast<double>(pages.size())) + variants * (rest + turns);
+    const double needed = budget_.Needed(round, first_round_at_);
+    if (display && first_round_at_ + round > plan_.time.count()) {
+      return MakeError(Errc::kUsage, "a round of these variants takes some " + ShownTime(round) +
+                                         " and six, without which there is no verdict, " +
+                                         ShownTime(needed) + "; --time " +
+                                         ShownTime(plan_.time.count()) +
+                                         " is not enough for one; give more, or name fewer");
+    }
+    if (plan_.max_rounds >= kMinRounds && needed > plan_.time.count()) {
+      Say("six rounds, without which there is no verdict, take " + ShownTime(needed) +
+          " or more, and --time is " + ShownTime(plan_.time.count()) +
+          ": what does not fit is left out\n");
+    }
+    return {};
   }
 
   std::vector<std::size_t> Shuffled() {
@@ -276,45 +389,134 @@ class Runner {
     return order;
   }
 
-  // Clicks each clickable control of the first page twice, in the baseline: those that answer both
-  // times can be clicked for ever.
+  static Result<std::vector<Clickable>> Hit(Instance& instance, const NamedControl& named,
+                                            const Icons& icons) {
+    Result<std::vector<Clickable>> hit = instance.Clickables(named.finder);
+    if (!hit) return hit;
+    if (!named.icon.empty()) {
+      std::erase_if(*hit, [&](const Clickable& control) {
+        return std::none_of(control.icons.begin(), control.icons.end(), [&](std::int64_t code) {
+          const std::vector<std::string> names = icons.Names(code);
+          return std::find(names.begin(), names.end(), named.icon) != names.end();
+        });
+      });
+    }
+    if (named.all) return hit;
+    if (named.index >= hit->size()) return std::vector<Clickable>();
+    return std::vector<Clickable>{(*hit)[named.index]};
+  }
+
+  // What may be clicked, by its rule, or what the person has named; the rest with the reason.
+  Result<std::vector<Clickable>> ChooseClicks(Instance& instance, const Icons& icons) {
+    std::vector<Clickable> chosen;
+    for (const NamedControl& named : plan_.clicks) {
+      Result<std::vector<Clickable>> hit = Hit(instance, named, icons);
+      if (!hit) return hit.error();
+      if (hit->empty()) {
+        return MakeError(Errc::kUsage, "--click " + named.written +
+                                           ": nothing there can be clicked on the first page, "
+                                           "or it has no on_click; --dry-run tells what there is");
+      }
+      chosen.push_back(std::move(hit->front()));
+    }
+    if (!chosen.empty()) return chosen;
+    std::set<std::string> forbidden;
+    for (const NamedControl& named : plan_.not_clicks) {
+      Result<std::vector<Clickable>> hit = Hit(instance, named, icons);
+      if (!hit) return hit.error();
+      for (const Clickable& control : *hit) forbidden.insert(control.finder);
+    }
+    Result<std::vector<Clickable>> all = instance.Clickables({});
+    if (!all) return all.error();
+    std::map<std::string, std::pair<Clickable, std::size_t>> others;  // reason and kind -> how many
+    std::map<std::string, std::size_t> kinds;
+    for (Clickable& control : *all) {
+      std::string why =
+          forbidden.contains(control.finder) ? "--not" : WhyNotClicked(control, icons);
+      if (why.empty() && kinds[KindOf(control)]++ >= kOfAKind) why = "those like it do for it";
+      if (why.empty() && chosen.size() >= kMaxTried) why = "there are enough others";
+      if (why.empty()) {
+        chosen.push_back(std::move(control));
+      } else {
+        auto& [one, more] = others[KindOf(control) + '\n' + why];
+        if (more++ == 0) one = control;
+        if (more == 1) left_out_clicks_.push_back({KindOf(control) + '\n' + why, why});
+      }
+    }
+    for (const auto& [kind, why] : left_out_clicks_) {
+      const auto& [one, count] = others[kind];
+      results_.clicks.push_back(
+          {Named(one, icons) + (count > 1 ? " and " + std::to_string(count - 1) + " more" : ""),
+           why});
+      if (results_.clicks.size() == kMostLeftOut) break;
+    }
+    return chosen;
+  }
+
+  // Clicks what may be clicked twice, in the baseline: what answers both times can be clicked for
+  // ever. Bounded in number and in time.
   Result<Workload> FindClicks() {
     Tell("looking for what can be clicked");
+    const Icons icons(plan_.flet_package);
     const std::size_t variant = Shuffled().front();
-    std::unique_ptr<Instance> instance;
+    Result<std::unique_ptr<Instance>> started = Start(variant);
+    if (!started) return started.error();
+    std::unique_ptr<Instance> instance = std::move(*started);
+    Result<std::vector<Clickable>> chosen = ChooseClicks(*instance, icons);
+    if (!chosen) return chosen.error();
     Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}};
-    std::vector<std::string> all;
+    std::vector<ClickChoice> clicks;
+    if (plan_.dry_run) {
+      for (const Clickable& control : *chosen) clicks.push_back({Named(control, icons), {}});
+      results_.clicks.insert(results_.clicks.begin(), clicks.begin(), clicks.end());
+      return workload;
+    }
+    const double until = Seconds() + std::min(kSearchTime, plan_.time.count() * kSearchPart);
     std::size_t found = 0;
-    std::size_t tried = 0;
-    do {
-      if (instance == nullptr) {
-        Result<std::unique_ptr<Instance>> started = Start(variant);
+    for (const Clickable& control : *chosen) {
+      std::string why;
+      if (found == kMaxClicks) {
+        why = "there are enough others";
+      } else if (Seconds() > until && !clicks.empty()) {
+        why = "the search has come to the end of its time";
+      }
+      if (why.empty() && instance == nullptr) {
+        started = Start(variant);
         if (!started) return started.error();
         instance = std::move(*started);
-        if (all.empty()) {
-          Result<std::vector<std::string>> listed = instance->Clickables();
-          if (!listed) return listed.error();
-          all = std::move(*listed);
-          if (all.empty()) break;
+      }
+      const std::string step = "click " + control.finder;
+      std::size_t answers = 0;
+      // The second click only if the first has an answer, for which a second is waited.
+      for (std::size_t click = 0; click < 2 && answers == click && why.empty(); ++click) {
+        Tell("trying " + Named(control, icons));
+        const auto samples = instance->Do(step + "\n", kBlockDeadline);
+        if (samples) {
+          answers += samples->size() + instance->disturbance().unclear;
+        } else if (samples.error().code == Errc::kClosed) {
+          return samples.error();
+        } else {
+          why = "a click on it ends more: " + samples.error().Line();
+          instance.reset();
         }
       }
-      const std::string step = "click " + all[tried++];
-      Result<std::vector<std::uint64_t>> samples =
-          instance->Do("repeat 2 " + step + "\n", kBlockDeadline);
-      if (!samples) {
-        if (samples.error().code == Errc::kClosed) return samples.error();
-        instance.reset();
-      } else if (samples->size() == 2) {
+      if (why.empty() && answers < 2) {
+        why = answers == 0 ? "a click on it changes nothing" : "its second click changes nothing";
+      }
+      if (why.empty()) {
         workload.unit += (workload.unit.empty() ? "" : "\n") + step;
         ++found;
       }
-    } while (tried < all.size() && found < kMaxClicks);
+      clicks.push_back({Named(control, icons), why});
+    }
+    results_.clicks.insert(results_.clicks.begin(), clicks.begin(), clicks.end());
     if (found == 0) {
       return MakeError(
           Errc::kSetup,
-          "no control on the first page answers a click twice, so no latency was measured; "
-          "say what to do with --steps FILE");
+          "no control on the first page that may be clicked answers a click twice, so no latency "
+          "was measured; name one with --click FINDER, or say what to do with --steps FILE");
     }
+    Say(ClicksText(results_.clicks));
     workload.title =
         "a click until the patch that answers it, " +
         (found == 1 ? "the one control" : std::to_string(found) + " controls in turn") +
@@ -350,8 +552,16 @@ class Runner {
     in_round_ = true;
     round_at_ = Seconds();
     for (const std::size_t variant : Shuffled()) {
+      // A start at a display takes seconds.
+      if (Seconds() + an_alone_ > plan_.time.count() && AnythingMeasured()) {
+        results_.stopped_by = "time";
+        return;
+      }
+      const double began = Seconds();
       Alone(variant);
+      an_alone_ = std::max(an_alone_, Seconds() - began);
       if (OutOfTime()) return;
+      if (round_lost_ || BaselineIsGone()) return ForgetRound();
     }
     std::vector<std::string> pages;
     for (const WorkloadResult& result : results_.workloads) {
@@ -363,8 +573,21 @@ class Runner {
     for (const std::string& page : pages) {
       Together(page);
       if (!results_.stopped_by.empty()) return;
+      if (round_lost_ || BaselineIsGone()) return ForgetRound();
     }
     ++results_.rounds;
+  }
+
+  // Without the baseline nothing of a round can be used.
+  void ForgetRound() {
+    round_lost_ = false;
+    for (WorkloadResult& result : results_.workloads) {
+      for (Series& series : result.series) {
+        std::erase_if(series.blocks, [this](const compare::Block& block) {
+          return block.round == results_.rounds;
+        });
+      }
+    }
   }
 
   // What is measured with no other variant alive: PSS divides pages that are shared.
@@ -381,13 +604,21 @@ class Runner {
     if ((memory || idle) && !Rest(display ? kRestTimeAtDisplay : kRestTime)) return;
     if (memory) RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
     if (idle && !Idle(instance, variant)) return;
-    if (!Inputs(instance, variant)) return;
+    if (!Runs(instance, variant) || !Inputs(instance, variant)) return;
     if (Wants(Measure::kMemoryEnd)) {
       if (display && !Rest(kRestTimeAtDisplay)) return;
       RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+      if (!Runs(instance, variant)) return;
     }
     instance.Close();
     instance.Join();
+  }
+
+  // An app that has raised or ended has no figures.
+  bool Runs(Instance& instance, std::size_t variant) {
+    const Result<> runs = instance.Check();
+    if (!runs) Fail(variant, runs.error());
+    return runs.has_value();
   }
 
   // False if the person wants an end meanwhile.
@@ -418,9 +649,18 @@ class Runner {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
       if (workload.measure != Measure::kLatency || !workload.page.empty()) continue;
-      const std::string steps =
-          workload.once ? workload.unit : workload.prepare + "\n" + Repeated(workload.unit, 50);
-      Result<std::vector<std::uint64_t>> samples = instance.Do(steps, kBlockDeadline);
+      // The first shows how many of large ones there may be.
+      const std::string first =
+          workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
+      const Clock::time_point begin = Clock::now();
+      Result<std::vector<std::uint64_t>> samples = instance.Do(first + "\n", kBlockDeadline);
+      const Clock::duration took = Clock::now() - begin;
+      if (samples && !workload.once) {
+        const auto more =
+            static_cast<std::size_t>(kInputsTime / std::max<Clock::duration>(took, 1us));
+        samples = instance.Do(Repeated(workload.unit, std::clamp<std::size_t>(more, 1, 50)),
+                              kBlockDeadline);
+      }
       if (!samples) {
         Fail(variant, samples.error());
         return false;
@@ -463,6 +703,7 @@ class Runner {
     for (const std::size_t workload : todo) {
       if (OutOfTime()) break;
       if (!IsLeftOut(results_.workloads[workload].workload)) TakeTurns(workload);
+      if (round_lost_ || BaselineIsGone()) break;
     }
     for (Live& live : instances_) live.instance->Close();
     for (Live& live : instances_) live.instance->Join();
@@ -659,14 +900,20 @@ class Runner {
   std::mt19937_64 random_;
   EventLoop loop_;
   RuntimeDir folder_;
+  Freshness freshness_;
   Results results_;
   Clock::time_point begin_;
   double first_round_at_ = 0;
   bool in_round_ = false;
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
+  std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
   std::vector<Live> instances_;  // of this round; they go before the loop
   Budget budget_{0, 1};
+  bool tried_again_ = false;    // the baseline
+  bool round_lost_ = false;     // it has failed in this round, and gets another one
+  double starts_ = 0;           // seconds that starting and ending each variant once has taken
+  double an_alone_ = 0;         // seconds of an Alone(), at most
   double round_at_ = 0;         // when the round began, in seconds
   double a_page_ = 0;           // seconds that starting all variants takes, at most
   Clock::duration longest_{0};  // unit of this workload in a warm-up

@@ -20,6 +20,7 @@ struct Progress {
   double share = 0;
   std::string what;
   double seconds_left = 0;
+  std::string said{};  // for good, on a line of its own; mostly empty
 };
 
 // `interrupt`: a descriptor that becomes readable when the person wants an end. Fails only when

@@ -199,6 +199,14 @@ std::vector<std::string> Notes(const Results& results) {
 
 }  // namespace
 
+std::string ClicksText(const std::vector<ClickChoice>& clicks) {
+  std::string text;
+  for (const ClickChoice& choice : clicks)
+    text += choice.why.empty() ? "clicks:       " + choice.control + "\n"
+                               : "never clicks: " + choice.control + ": " + choice.why + "\n";
+  return text;
+}
+
 std::string TableText(const Results& results) {
   std::string text = results.app + AtDisplay(results) + "\n";
   for (const WorkloadResult& workload : results.workloads) {
@@ -207,6 +215,7 @@ std::string TableText(const Results& results) {
   }
   if (WantsOverview(results))
     text += "\n" + OverviewTitle(results) + "\n" + Aligned(Overview(results));
+  if (!results.clicks.empty()) text += "\n" + ClicksText(results.clicks);
   text += "\n" + Environment(results) + "\n";
   for (const std::string& note : Notes(results)) text += "note: " + note + "\n";
   return text;
@@ -221,6 +230,7 @@ std::string MarkdownText(const Results& results) {
     text += "\n**" + workload.workload.name + "**: " + workload.workload.title + "\n\n" +
             Piped(Rows(workload, results));
   }
+  if (!results.clicks.empty()) text += "\n```\n" + ClicksText(results.clicks) + "```\n";
   text += "\n" + Environment(results) + "\n";
   for (const std::string& note : Notes(results)) text += "\n> " + note + "\n";
   return text;

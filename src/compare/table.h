@@ -8,6 +8,8 @@
 
 namespace fletbridge::compare {
 
+// A line for each control that can be clicked: whether it is, or why not.
+[[nodiscard]] std::string ClicksText(const std::vector<ClickChoice>& clicks);
 [[nodiscard]] std::string TableText(const Results& results);
 [[nodiscard]] std::string MarkdownText(const Results& results);
 

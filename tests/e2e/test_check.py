@@ -116,6 +116,36 @@ class CheckRun(E2E):
         self.assertRegex(run.text[0], r"\* flet +unix socket +1x +-")
         self.assertRegex(run.text[0], r"exit code +0 +0")
 
+    def testAnAppThatRaisesOnBothStagesFails(self):
+        self.box.write("main.py", "import flet as ft\ndef main(page):\n    page.add(ft.Text('x'))\n"
+                       "    raise OSError('no yeast')\nft.run(main)\n")
+        run = self.box.launch([BIN / "fletbridge", "check", "--python", PYTHON, "--run", "--seconds", "1", "."])
+        self.assertEqual(run.wait(90), 1, run.shown())
+        self.assertIn("the app raised on stage 1 and 3, which no step expects", run.text[0])
+
+    def testAnAppThatKeepsAFileBesideItselfIsTheSameOnBothStages(self):
+        self.box.write("main.py", """
+import pathlib
+import flet as ft
+
+def main(page):
+    beside = pathlib.Path(__file__).with_name("visits.txt")
+    home = pathlib.Path.home() / "visits.txt"
+    visits = int(beside.read_text()) if beside.exists() else 0
+    visits += int(home.read_text()) if home.exists() else 0
+    beside.write_text(str(visits + 1))
+    home.write_text(str(visits + 1))
+    page.add(ft.Text(f"{visits} visits"))
+
+ft.run(main)
+""")
+        self.box.write("steps.txt", 'wait text="0 visits" 20s\nclose\n')
+        run = self.box.launch([BIN / "fletbridge", "check", "--python", PYTHON, "--run", "--steps", "steps.txt", "."])
+        self.assertEqual(run.wait(90), 0, run.shown())
+        self.assertRegex(run.text[0], r"exit code +0 +0")
+        self.assertIn("each run had a fresh copy of the app's folder", run.text[0])
+        self.assertFalse((self.box.app / "visits.txt").exists())
+
 
 if __name__ == "__main__":
     unittest.main()

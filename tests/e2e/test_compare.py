@@ -55,6 +55,76 @@ ft.run(main)
 """
 
 
+# What may be clicked and what may not; a thousand buttons that change nothing; a tab that is not shown.
+SHOP = """
+import flet as ft
+
+def main(page):
+    number = ft.Text("0")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+
+    def harm(e):
+        with open("harm.txt", "a") as file:
+            file.write("clicked")
+
+    page.add(
+        number,
+        ft.Button("Weiter", on_click=plus),
+        ft.Button("Order for 100 EUR", on_click=harm),
+        ft.Button("Alle L\u00d6SCHEN", on_click=harm),
+        ft.Button("\u5220\u9664", on_click=harm),
+        ft.IconButton(ft.Icons.DELETE, on_click=harm),
+        ft.IconButton(ft.Icons.REMOVE, on_click=plus),
+        ft.Button("Off", disabled=True, on_click=harm),
+        ft.Tabs(length=2, content=ft.Column([
+            ft.TabBar(tabs=[ft.Tab(label="A"), ft.Tab(label="B")]),
+            ft.TabBarView(height=100, controls=[ft.Button("in A", on_click=plus), ft.Button("in B", on_click=harm)]),
+        ])),
+        ft.Column([ft.Row([ft.Text(f"row {i}"), ft.Button(f"Look {i}", on_click=lambda e: None)])
+                   for i in range(1000)]),
+    )
+
+ft.run(main)
+"""
+
+
+# Raises at the thirtieth click, where something holds.
+RAISES = """
+import os
+import flet as ft
+
+def main(page):
+    number = ft.Text("0")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+        if number.value == "30" and %s:
+            raise OSError("no yeast")
+
+    page.add(number, ft.Button("+", on_click=plus))
+
+ft.run(main)
+"""
+
+
+# Keeps a file beside itself, and one at home.
+KEEPS = """
+import pathlib
+import flet as ft
+
+def main(page):
+    files = [pathlib.Path(__file__).with_name("visits.txt"), pathlib.Path.home() / "visits.txt", pathlib.Path("here.txt")]
+    visits = sum(int(file.read_text()) for file in files if file.exists())
+    for file in files:
+        file.write_text(str(visits + 1))
+    page.add(ft.Text(f"{visits} visits"))
+
+ft.run(main)
+"""
+
+
 class Comparing:
     def compare(self, *arguments, **more):
         argv = [BIN / "fletbridge", "compare", "--python", PYTHON, *arguments]
@@ -140,6 +210,70 @@ class CompareAnswers(Comparing, E2E):
         latency = run.report()["latency_us"]
         self.assertGreater(latency["unclear"], 0)
         self.assertLess(latency["count"], 21)
+
+
+class CompareClicks(Comparing, E2E):
+    def testADryRunTellsWhatWouldBeClickedAndWhyNotTheRest(self):
+        app = self.box.write("app.py", SHOP)
+        text = self.finished("--stages", "1:uds", "--dry-run", app).text[0]
+        for line in ('clicks: +Button "Weiter"', "clicks: +IconButton REMOVE", 'clicks: +Button "in A"',
+                     'clicks: +Button "Look 1"', 'never clicks: Button "Order for 100 EUR" .*: it says "Order',
+                     "never clicks: Button .Alle L\u00d6SCHEN", "never clicks: Button .\u5220\u9664",
+                     "never clicks: IconButton DELETE .*: its icon is DELETE",
+                     'never clicks: Button "Look 2" .* and 997 more: those like it do'):
+            self.assertRegex(text, rf"(?m)^{line}")
+        for hidden in ("Off", "in B"):
+            self.assertNotIn(hidden, text)
+        text = self.finished("--stages", "1:uds", "--dry-run", "--not", "icon=remove", "--not", 'text="Weiter"', app).text[0]
+        for line in ("never clicks: IconButton REMOVE .*: --not", 'never clicks: Button "Weiter" .*: --not'):
+            self.assertRegex(text, rf"(?m)^{line}")
+        text = self.finished("--stages", "1:uds", "--dry-run", "--click", "icon=DELETE", app).text[0]
+        self.assertRegex(text, r"\Aclicks: +IconButton DELETE \(type=IconButton index=0\)\n\Z")
+        self.one_line(self.finished("--click", "text=nothing", app, code=2), "--click text=nothing: nothing there")
+        self.one_line(self.finished("--click", "nothing", app, code=2), "'nothing' is no finder")
+        self.one_line(self.finished("--workload", "click", "--dry-run", code=2), "--dry-run are of the workload clicks")
+        self.assertFalse((self.box.app / "harm.txt").exists())
+
+    def testSearchesForSecondsWhateverThePageHasAndClicksNothingThatMayHurt(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", SHOP)
+        began = time.monotonic()
+        run = self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out, "--markdown",
+                            f"{out}.md", app)
+        self.assertLess(time.monotonic() - began, 60 * PATIENCE)
+        self.assertFalse((self.box.app / "harm.txt").exists())
+        clicks = {c["control"]: c["left_out"] for c in self.results(out)["clicks"]}
+        self.assertIsNone(clicks['Button "Weiter" (type=Button index=0)'])
+        self.assertIn("changes nothing", clicks['Button "Look 0" (type=Button index=7)'])
+        for text in (run.text[0], Path(f"{out}.md").read_text()):
+            self.assertIn("never clicks: Button \"Order for 100 EUR\"", text)
+        self.assertGreater(self.series(self.results(out), "clicks", "1:uds")["count"], 3)
+
+
+class CompareFreshCopies(Comparing, E2E):
+    def testAnAppThatKeepsAFileStartsFromAFreshCopyEachTime(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", KEEPS)
+        steps = self.box.name("steps")
+        steps.write_text('expect text="0 visits"\n')
+        run = self.finished("--stages", "flet:uds,1:uds,3", "--workload", "steps,memory", "--rounds", "2", "--json", out,
+                            "--steps", steps, app)
+        self.assertTrue(self.results(out)["complete"], run.shown())
+        self.assertIn("each start had a fresh copy of", run.text[0])
+        self.assertIn("since the app writes there", run.text[0])
+        self.assertEqual([file.name for file in self.box.app.iterdir() if file.suffix == ".txt"], [])
+        # In place the second start finds what the first one left.
+        self.finished("--stages", "1:uds,3", "--workload", "steps", "--rounds", "1", "--no-fresh-copy", "--steps", steps, app,
+                      code=70)
+        # A command may put it back as well.
+        self.finished("--stages", "1:uds,3", "--workload", "steps", "--rounds", "2", "--no-fresh-copy", "--steps", steps,
+                      "--prepare", "rm -f visits.txt here.txt ~/visits.txt", app)
+        self.one_line(self.finished("--stages", "1:uds", "--workload", "memory", "--prepare", "exit 3", app, code=70),
+                      "1:uds, --prepare: .*exit code 3")
+
+    def testAnAppThatWritesNothingRunsWhereItIs(self):
+        run = self.finished("--stages", "1:uds", "--workload", "memory", "--rounds", "1", COUNTER)
+        self.assertNotIn("fresh copy", run.text[0])
 
 
 class CompareBuiltIn(Comparing, E2E):
@@ -246,6 +380,8 @@ class CompareTime(Comparing, E2E):
         self.assertIn("rows-100", measured)
         self.assertIn("js-create-10000", left_out)
         self.assertRegex(run.text[0], "not measured: .*js-create-10000: .*6 rounds.*--time 20 s.*name fewer")
+        # Said before it begins.
+        self.assertRegex(run.text[0], r"\Asix rounds, without which there is no verdict, take .* and --time is 20 s")
 
 
 class CompareFailures(Comparing, E2E):
@@ -272,8 +408,36 @@ class CompareFailures(Comparing, E2E):
         for source, why in (("raise SystemExit('no flour')", "no flour"),
                             ("import flet as ft\ndef main(page): raise OSError('no yeast')\nft.run(main)", "no yeast")):
             with self.subTest(why):
-                run = self.finished("--stages", "1:uds,3", self.box.write("app.py", source), code=70)
+                # An exception is the app's failure.
+                run = self.finished("--stages", "1:uds,3", self.box.write("app.py", source),
+                                    code=1 if "OSError" in source else 70)
                 self.one_line(run, f"1:uds: .*{why}")
+
+    def testAnAppThatRaisesBehindItsFirstFrameIsAFailure(self):
+        source = "import flet as ft\ndef main(page):\n    page.add(ft.Text('x'))\n    raise OSError('no yeast')\nft.run(main)"
+        for stages in ("1:uds,3", "flet:uds,1:uds"):
+            with self.subTest(stages):
+                run = self.finished("--stages", stages, "--workload", "memory", self.box.write("app.py", source), code=1)
+                self.one_line(run, "no yeast")
+
+    def testABaselineThatFailsNowAndThenIsStartedAgainOnce(self):
+        out = self.box.name("out")
+        source = RAISES % ("os.environ.get('FLET_DART_BRIDGE_PORT') and not os.path.exists('once') "
+                           "and not open('once', 'w').close()")
+        run = self.finished("--stages", "3,1:uds", "--workload", "clicks", "--rounds", "2", "--json", out,
+                            self.box.write("app.py", source))
+        results = self.results(out)
+        self.assertEqual((results["rounds"], results["complete"]), (2, True), run.shown())
+        self.assertIn("the baseline failed and was started again: 3: ", run.text[0])
+
+    def testABaselineThatFailsForGoodEndsTheRunAndSaysWhy(self):
+        out = self.box.name("out")
+        began = time.monotonic()
+        run = self.finished("--stages", "1:uds,3", "--workload", "clicks", "--time", "80", "--json", out,
+                            self.box.write("app.py", RAISES % "not os.environ.get('FLET_DART_BRIDGE_PORT')"), code=1)
+        self.assertLess(time.monotonic() - began, 40 * PATIENCE)
+        self.assertEqual(self.results(out)["stopped_by"], "failure")
+        self.assertRegex(run.text[0], "left out: 1:uds: .*no yeast")
 
     def testCtrlCKeepsWhatWasMeasured(self):
         out = self.box.name("out")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import unittest
 
 from harness import E2E, EXAMPLES, PATIENCE, PYTHON_OF_2, wait_gone
@@ -72,6 +73,12 @@ class CompareDesktop(AtDisplay):
 
 
 class CompareDesktopFailures(AtDisplay):
+    def testATimeThatIsNotEnoughForARoundIsSaidAtOnce(self):
+        began = time.monotonic()
+        run = self.desktop("--stages", "1:uds,2:uds", "--time", "5", COUNTER, code=2)
+        self.assertLess(time.monotonic() - began, 30 * PATIENCE)
+        self.one_line(run, "a round of these variants takes some .*six.*--time 5 s is not enough")
+
     def testRefusesWhatMakesNoSenseAtADisplay(self):
         for arguments, why in (
                 (["--workload", "type", COUNTER], "no workload 'type'.*at a display.*start-up.*--steps"),

@@ -4,6 +4,7 @@ python/fletbridge/check."""
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,13 +23,19 @@ KINDS = {  # in the order of the report
     "socket": "sockets listened on",
     "relative path": "files opened by a relative path",
 }
+# A folder that is no larger is copied for each run, so that what an app keeps there does not reach the next one.
+MOST_FILES, MOST_BYTES = 5_000, 64 << 20
+NOT_COPIED = {".git", "__pycache__", ".venv", "venv", "node_modules"}
 PATIENCE = 60  # seconds for the start and the end of a run, and for its steps
 PATIENCE_AT_END = 3  # for a run whose check is ended
 
 
 class LiveRun:
-    def __init__(self, stage, code, events, output, late):
+    def __init__(self, stage, code, events, output, late, fresh):
+        self.fresh = fresh  # ran in a copy of the app's folder
         self.stage, self.code, self.events, self.output, self.late = stage, code, events, output, late
+        # The host's own words: a step that failed since the app raised, or nothing expected that it did.
+        self.raised = code != 0 and any(line.startswith("fletbridge: the app raised: ") for line in output.splitlines())
 
     def rows(self):
         """(kind, what) -> events"""
@@ -45,7 +52,7 @@ class LiveRun:
 class Comparison:
     def __init__(self, old, new):
         self.runs = (old, new)
-        self.failed = old.code != new.code
+        self.failed = old.code != new.code or old.raised or new.raised
 
     def differences(self):
         """(kind, what, count on the old stage, count on the new one) of what is on one of them only."""
@@ -56,7 +63,7 @@ class Comparison:
 
     def document(self):
         return {
-            "runs": [{"stage": run.stage, "exit_code": run.code, "timed_out": run.late, "events": run.events}
+            "runs": [{"stage": run.stage, "exit_code": run.code, "timed_out": run.late, "raised": run.raised, "events": run.events}
                      for run in self.runs],
             "differences": [{"kind": kind, "what": what, "from": before, "to": after}
                             for kind, what, before, after in self.differences()],
@@ -83,6 +90,13 @@ class Comparison:
         mark = "*" if codes[0] != codes[1] else " "
         lines.append(f"{'exit code':63}{mark}{codes[0]:<12}{codes[1]}")
         lines.append("rows with a * are on one of the stages only")
+        lines.append("each run had a fresh copy of the app's folder and a HOME of its own" if old.fresh else
+                     f"both ran where the app is, since its folder has more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB, "
+                     "or cannot be copied: what it keeps there, the second one finds")
+        raised = [run.stage for run in self.runs if run.raised]
+        if raised:
+            lines.append(f"the app raised on stage {' and '.join(raised)}, which no step expects: that is a failure, whatever "
+                         "the other does")
         for run in self.runs:
             if run.code or run.late:
                 lines.append(f"the end of what the run on stage {run.stage} printed:")
@@ -112,8 +126,34 @@ def observe(app, request):
     return Comparison(*(run(app, request, script, request[which]) for which in ("from", "to")))
 
 
+def fresh_copy(root, to):
+    """A copy of the app's folder; nothing if it is too large, or something in it cannot be read."""
+    files = size = 0
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_COPIED]
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(folder, name)).st_size
+            files += 1
+        if files > MOST_FILES or size > MOST_BYTES:
+            return None
+    try:
+        shutil.copytree(root, to, symlinks=True, ignore=lambda _, names: NOT_COPIED.intersection(names))
+    except (OSError, shutil.Error):
+        return None
+    return to
+
+
+def placed(path, root, copy):
+    """Where the same thing is in the copy; where it is, if it is elsewhere."""
+    path = Path(path).resolve()
+    return copy / path.relative_to(root) if path.is_relative_to(root) else path
+
+
 def run(app, request, script, stage):
     with tempfile.TemporaryDirectory(prefix="fletbridge-check-") as folder:
+        root = Path(app.root).resolve()
+        copy = fresh_copy(root, Path(folder) / "app" / (root.name or "app"))
         seconds = float(request.get("seconds") or 3)
         steps = request.get("steps")
         if not steps:
@@ -122,6 +162,11 @@ def run(app, request, script, stage):
         out = Path(folder) / "events"
         environment = dict(os.environ, FB_WATCH_FILE=str(out), FB_WATCH_ROOT=str(app.root),
                            FLETBRIDGE_ENDS_WITH=str(os.getpid()))
+        cwd = None
+        if copy is not None:
+            steps = os.path.abspath(steps)
+            script, cwd = placed(script, root, copy), placed(os.getcwd(), root, copy)
+            environment |= private_home(os.path.join(folder, "home")) | {"FB_WATCH_ROOT": str(copy)}
         if script.is_file() and zipfile.is_zipfile(script):
             environment["FB_WATCH_ROOT"] = str(script.resolve())
         if "PYTHONPATH" in os.environ:
@@ -130,7 +175,8 @@ def run(app, request, script, stage):
         command = [request["program"], "run", "--stage", stage, "--python", request["python"], "--ui", "headless",
                    "--steps", str(steps), str(script)]
         child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, start_new_session=True)
+                                 stderr=subprocess.STDOUT, start_new_session=True,
+                                 cwd=cwd)
         late = False
         try:
             output, _ = child.communicate(timeout=seconds + PATIENCE)
@@ -145,7 +191,19 @@ def run(app, request, script, stage):
                 os.killpg(child.pid, signal.SIGKILL)  # its own session: nobody else's
                 output, _ = child.communicate()
         code = child.returncode
-        return LiveRun(stage, 128 - code if code < 0 else code, read(out), output.decode(errors="replace"), late)
+        return LiveRun(stage, 128 - code if code < 0 else code, read(out), output.decode(errors="replace"), late,
+                       copy is not None)
+
+
+def private_home(folder):
+    """A HOME of its own, but for caches and the packages of the user's Python."""
+    os.mkdir(folder, 0o700)
+    home = os.path.expanduser("~")
+    environment = {"HOME": folder, "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"),
+                   "PYTHONUSERBASE": os.environ.get("PYTHONUSERBASE") or os.path.join(home, ".local")}
+    for kind in ("CONFIG", "DATA", "STATE"):
+        environment[f"XDG_{kind}_HOME"] = os.path.join(folder, kind.lower())
+    return environment
 
 
 def read(path):

@@ -159,6 +159,8 @@
   if (!results.complete) add(header, "p", "These results are partial: the run was interrupted or lost a variant.", "note");
   for (const variant of results.variants) if (variant.problem) add(header, "p", `Left out: ${variant.problem}`, "note");
   for (const warning of results.warnings) add(header, "p", warning, "note");
+  for (const choice of results.clicks ?? [])
+    add(header, "p", choice.left_out ? `Never clicked: ${choice.control}: ${choice.left_out}` : `Clicked: ${choice.control}`, "note");
 
   const main = document.querySelector("main");
   for (const workload of results.workloads) {

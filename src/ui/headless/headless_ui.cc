@@ -19,6 +19,7 @@ using headless::StepRunner;
 
 // From the last change to the exception that main() or a handler raised behind it.
 constexpr std::chrono::milliseconds kQuietTime{100};
+constexpr std::size_t kMostClickables = 5000;
 
 struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, HeadlessOptions&& options)
@@ -35,7 +36,10 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
           LiveSteps::Calls{
               .run = [this](Steps steps,
                             std::chrono::nanoseconds delay) { RunLive(std::move(steps), delay); },
-              .clickables = [this] { return headless::Clickables(client.tree()); },
+              .clickables =
+                  [this](const std::optional<Finder>& finder) {
+                    return headless::Clickables(client.tree(), finder, kMostClickables);
+                  },
               .read =
                   [this](const Finder& finder) {
                     return headless::ReadText(client.tree(), finder);

@@ -66,17 +66,37 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
     return MakeError(Errc::kLimit, "whoever gives the steps sent " + what + " bytes");
   }
 
+  // Nothing, and hung up, if it is none.
+  std::optional<Finder> FinderIn(const std::string& finder) {
+    Result<Steps> one = ParseSteps("expect " + finder);
+    if (one && one->steps.size() == 1 && one->steps[0].kind == StepKind::kExpect)
+      return std::move(one->steps[0].finder);
+    HangUp(MakeError(Errc::kPeerMisbehaved,
+                     "whoever gives the steps sent no finder: " + finder.substr(0, 100)));
+    return std::nullopt;
+  }
+
   void Handle(const std::string& line) {
-    if (line == "clickables") {
-      return Write({{"clickables", calls.clickables()}});
+    if (constexpr std::string_view kClickables = "clickables"; line.starts_with(kClickables)) {
+      std::optional<Finder> finder;
+      if (line.size() > kClickables.size()) {
+        finder = FinderIn(line.substr(kClickables.size()));
+        if (!finder) return;
+      }
+      nlohmann::json all = nlohmann::json::array();
+      for (const Clickable& one : calls.clickables(finder)) {
+        all.push_back({{"finder", one.finder},
+                       {"type", one.type},
+                       {"key", one.key},
+                       {"words", one.words},
+                       {"icons", one.icons}});
+      }
+      return Write({{"clickables", std::move(all)}});
     }
     if (constexpr std::string_view kRead = "read "; line.starts_with(kRead)) {
-      const Result<Steps> one = ParseSteps("expect " + line.substr(kRead.size()));
-      if (!one || one->steps.size() != 1) {
-        return HangUp(
-            MakeError(Errc::kPeerMisbehaved, "whoever gives the steps sent no finder after read"));
-      }
-      const std::optional<std::string> found = calls.read(one->steps[0].finder);
+      const std::optional<Finder> finder = FinderIn(line.substr(kRead.size()));
+      if (!finder) return;
+      const std::optional<std::string> found = calls.read(*finder);
       return Write({{"read", found ? nlohmann::json(*found) : nlohmann::json()}});
     }
     constexpr std::string_view kRun = "run delay=";

@@ -8,8 +8,9 @@
 //                                  their latencies; exit is 1 if a step failed, after which we end.
 //                                  Then patches that nobody waited for, inputs whose answer nobody
 //                                  can tell, and the inputs after which the page was not quiet
-//   -> clickables
-//   <- {"clickables":["type=Button index=0",…]}
+//   -> clickables                  or clickables FINDER: what a click there would hit
+//   <- {"clickables":[{"finder":"type=Button index=0","type":"Button","key":"","words":["OK"],
+//                      "icons":[65]},…]}
 //   -> read FINDER
 //   <- {"read":"42"}               the text of the control; null if there is none
 //
@@ -31,6 +32,7 @@
 #include <string>
 #include <vector>
 
+#include "src/ui/headless/screen.h"
 #include "src/ui/headless/step_runner.h"
 #include "src/ui/headless/steps.h"
 
@@ -44,7 +46,7 @@ class LiveSteps {
  public:
   struct Calls {
     std::function<void(Steps steps, std::chrono::nanoseconds delay)> run;
-    std::function<std::vector<std::string>()> clickables;
+    std::function<std::vector<Clickable>(const std::optional<Finder>& finder)> clickables;
     std::function<std::optional<std::string>(const Finder& finder)> read;
     std::function<void(const Error& why)> hung_up;  // once; an empty error when it just closed
   };

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -93,6 +94,68 @@ bool HasKey(const Map& control, const std::string& wanted) {
     return value != nullptr && AsText(*value) == wanted;
   }
   return AsText(*key) == wanted;
+}
+
+std::string KeyOf(const Map& control) {
+  const Value* key = control.Find("key");
+  if (key == nullptr) return {};
+  const Map* map = key->AsMap();
+  const Value* value = map == nullptr ? key : map->Find("value");
+  return value == nullptr ? std::string() : AsText(*value);
+}
+
+// In a tab that is not selected, or in a tile that is not expanded.
+bool IsFolded(const Map& control) {
+  const Map* child = &control;
+  for (const Map* c = wire::ParentControl(control); c != nullptr; c = wire::ParentControl(*c)) {
+    const std::string_view type = ControlType(*c);
+    const List* list = child->parent == nullptr || child->parent->is_map
+                           ? nullptr
+                           : static_cast<const List*>(child->parent);
+    if (list != nullptr && type == "ExpansionTile" && !IsTrue(*c, "expanded")) return true;
+    if (list != nullptr && type == "TabBarView") {
+      const Map* tabs = c;
+      while (tabs != nullptr && ControlType(*tabs) != "Tabs") tabs = wire::ParentControl(*tabs);
+      const Value* at = tabs == nullptr ? nullptr : tabs->Find("selected_index");
+      const auto count = static_cast<std::int64_t>(list->items.size());
+      std::int64_t selected = at == nullptr ? 0 : at->AsInt().value_or(0);
+      if (selected < 0) selected += count;
+      if (selected >= 0 && selected < count &&
+          list->items[static_cast<std::size_t>(selected)].AsMap() != child)
+        return true;
+    }
+    child = c;
+  }
+  return false;
+}
+
+// What is read on a control and in it.
+void Describe(const Map& control, Clickable& to) {
+  constexpr std::size_t kMostWords = 16;
+  constexpr std::size_t kMostLetters = 80;
+  if (to.words.size() >= kMostWords) return;
+  for (const std::string_view name :
+       {"value", "text", "label", "content", "title", "subtitle", "tooltip"}) {
+    const std::string* text = Text(control, name);
+    if (const Map* map = MapAt(control, name); map != nullptr && name == "tooltip")
+      text = Text(*map, "message");
+    if (text != nullptr && !text->empty()) to.words.push_back(text->substr(0, kMostLetters));
+  }
+  if (const Value* icon = control.Find("icon"); icon != nullptr) {
+    if (const auto code = icon->AsInt()) to.icons.push_back(*code);
+  }
+  for (const auto* entry : Sorted(control, Holds)) {
+    const std::string* name = entry->first.AsText();
+    if (name == nullptr || name->starts_with("_")) continue;
+    if (const Map* map = entry->second.AsMap(); map != nullptr) {
+      if (!ControlType(*map).empty()) Describe(*map, to);
+    } else if (const List* list = entry->second.AsList(); list != nullptr) {
+      for (const Value& item : list->items) {
+        const Map* child = item.AsMap();
+        if (child != nullptr && !ControlType(*child).empty()) Describe(*child, to);
+      }
+    }
+  }
 }
 
 bool HasOwnIcon(const Map& control, const Query& query) {
@@ -352,18 +415,30 @@ Map* Enclosing(Map& control, std::string_view type) {
   return nullptr;
 }
 
-std::vector<std::string> Clickables(const ControlTree& tree) {
-  std::vector<std::string> finders;
+std::vector<Clickable> Clickables(const ControlTree& tree, const std::optional<Finder>& finder,
+                                  std::size_t limit) {
+  std::set<const Map*> wanted;
+  if (finder) {
+    for (Map* control : FindAll(tree, Query{*finder, {}}, Hidden::kSkip, limit)) {
+      while (control != nullptr && !Handles(*control, "click"))
+        control = wire::ParentControl(*control);
+      if (control != nullptr) wanted.insert(control);
+    }
+  }
+  std::vector<Clickable> found;
   std::map<std::string, std::size_t, std::less<>> of_type;
   Walk(Hidden::kSkip, [&](Map& control) {
     const std::string type(ControlType(control));
     const std::size_t index = of_type[type]++;
-    if (Handles(control, "click") && IsEnabled(control)) {
-      finders.push_back("type=" + type + " index=" + std::to_string(index));
+    if (Handles(control, "click") && IsEnabled(control) && !IsFolded(control) &&
+        (!finder || wanted.contains(&control))) {
+      Clickable one{"type=" + type + " index=" + std::to_string(index), type, KeyOf(control)};
+      Describe(control, one);
+      found.push_back(std::move(one));
     }
-    return true;
+    return found.size() < limit;
   }).Screen(tree);
-  return finders;
+  return found;
 }
 
 std::optional<std::string> ReadText(const ControlTree& tree, const Finder& finder) {

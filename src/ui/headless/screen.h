@@ -53,8 +53,18 @@ enum class Hidden {
 [[nodiscard]] bool Handles(const wire::Map& control, std::string_view event);
 // The control itself or the nearest one that holds it with this type; null if there is none.
 [[nodiscard]] wire::Map* Enclosing(wire::Map& control, std::string_view type);
-// Finders of what a person can click, as steps write them; of those with a handler only.
-[[nodiscard]] std::vector<std::string> Clickables(const wire::ControlTree& tree);
+// What a person can click: enabled, not in a tab or a tile that is not open, and the app has a
+// handler.
+struct Clickable {
+  std::string finder, type, key;     // the finder as steps write it
+  std::vector<std::string> words{};  // that are read on it, its tooltip too; some of many
+  std::vector<std::int64_t> icons{};
+};
+// At most `limit`. With `finder`, whose icon is ignored, those alone that a click on what matches
+// would hit.
+[[nodiscard]] std::vector<Clickable> Clickables(const wire::ControlTree& tree,
+                                                const std::optional<Finder>& finder,
+                                                std::size_t limit);
 // What a person reads on the first control that matches; finder.icon and finder.index are ignored.
 [[nodiscard]] std::optional<std::string> ReadText(const wire::ControlTree& tree,
                                                   const Finder& finder);

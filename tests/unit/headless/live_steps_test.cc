@@ -42,9 +42,9 @@ class LiveStepsTest : public testing::Test {
         LiveSteps::Calls{
             .run = [this](const Steps&, std::chrono::nanoseconds delay) { runs_.push_back(delay); },
             .clickables =
-                [this] {
+                [this](const std::optional<Finder>&) {
                   ++asked_;
-                  return std::vector<std::string>(1000, "type=Button index=0");
+                  return std::vector<Clickable>(1000, {"type=Button index=0", "Button", ""});
                 },
             .read = [](const Finder& finder) -> std::optional<std::string> {
               if (finder.key == "number") return "42";
@@ -134,7 +134,7 @@ TEST_F(LiveStepsTest, TellsTheTextOfAControl) {
 TEST_F(LiveStepsTest, HangsUpOnAReadOfNothing) {
   Start();
   Write("read the number\n");
-  EXPECT_THAT(WhyHungUp(), HasSubstr("no finder after read"));
+  EXPECT_THAT(WhyHungUp(), HasSubstr("no finder: the number"));
 }
 
 TEST_F(LiveStepsTest, ReadsNoMoreWhileItsAnswersAreNotRead) {
