@@ -197,6 +197,21 @@ class TestVerify(unittest.TestCase):
             assert verify.reasons == {"an instance has a before_update of its own": 1}
         """)
 
+    def test_a_hook_that_a_hook_gives_to_an_instance_is_called_once(self):
+        self.run_app("""
+            calls = []
+            text = ft.Text("a")
+
+            @ft.control
+            class Giver(ft.Column):
+                def before_update(self):
+                    text.before_update = lambda: calls.append(1)
+
+            page.add(Giver(), text)
+            assert calls == [1], calls
+            assert accelerate.differences() == [] and accelerate.counters()["unverified"] == 1
+        """)
+
     def test_nothing_is_kept_alive(self):
         self.run_app("""
             import gc, weakref

@@ -422,7 +422,9 @@ def _diff(part, native):
         def __getattr__(self, name):
             return (lambda prop: None) if name == "take_props" else getattr(native, name)
 
-    part.apply(Props())
+    why = part.apply(Props())
+    if why is not None:
+        return why
     _forget = native.forget_records
     own = type(builder.__name__, (builder,), {"__doc__": "With Flet's own methods.", **methods})
     flet = vars(patch)["from_diff"].__func__
@@ -448,6 +450,8 @@ def _diff(part, native):
         finally:
             _local.run = None
         try:
+            for value in run.before.containers():
+                run.meet(value)  # again: a hook can have given an instance one of its own
             if run.unverifiable:
                 _pass_over(run.unverifiable)
             else:
@@ -473,7 +477,9 @@ def _encoding(part, native):
 
     name = "configure_encode_object_for_msgpack"
     flet = getattr(protocol, name)
-    part.apply(native)
+    why = part.apply(native)
+    if why is not None:
+        return why
     ours = getattr(protocol, name)
     kept = ("__prev_lists", "__prev_dicts", "__prev_classes")
 
@@ -560,7 +566,9 @@ def _functions(part, native):
 
     for name, value in list(vars(BaseControl).items()):
         places[BaseControl, name] = value
-    part.apply(native)
+    why = part.apply(native)
+    if why is not None:
+        return why
     made = {}
     for (owner, name), flet in places.items():
         ours = vars(owner).get(name)
@@ -578,7 +586,8 @@ WAYS = {"diff": _diff, "encoding": _encoding, "events": _functions}
 
 
 def apply(name, part, native, on_change=None):
-    """In the place of part.apply(native). An accelerator that computes nothing is on as it is."""
+    """In the place of part.apply(native), and as that: why there is nothing to speed up, or None. What gives no answers
+    that could be compared (switching, collecting, scan), and the making of controls, is on as it is."""
     global _on_change
     _on_change = on_change
     return WAYS.get(name, lambda part, native: part.apply(native))(part, native)
