@@ -62,6 +62,19 @@ void SettleSignals() noexcept {
   Set(SIGXFSZ, SIG_IGN);
 }
 
+sigset_t HoldSignals() noexcept {
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction now {};
+    ::sigaction(signal, nullptr, &now);
+    if (now.sa_handler != SIG_IGN && sigismember(&g_found.mask, signal) == 0)
+      sigaddset(&held, signal);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &held, nullptr);
+  return held;
+}
+
 void IgnoreBrokenPipes() noexcept { Set(SIGPIPE, SIG_IGN); }
 
 void LeaveSignalsAsFound() noexcept {

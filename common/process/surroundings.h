@@ -27,6 +27,11 @@ void FillHeldStreams() noexcept;
 // SIGCHLD: where it is ignored, nobody can be waited for. SIGXFSZ: a full quota is an error to
 // report, not our death.
 void SettleSignals() noexcept;
+// From here on what would end this process waits, until somebody reads it: for what must not be left
+// behind half made. What the parent has blocked, or ignored as nohup does, is as he wants it. Returns
+// the signals that wait, for a signalfd. Any thread; of the threads, the one that calls and those that
+// it starts.
+[[nodiscard]] sigset_t HoldSignals() noexcept;
 // A reader that has gone does not end what hosts an app, nor does it end Python.
 void IgnoreBrokenPipes() noexcept;
 // Before an execve, or between fork and exec, where it is safe; the mask is the calling thread's.

@@ -180,6 +180,8 @@ int RunHere(Handover& run) {
   spec.single_session = request.shown_by == "headless";
   spec.direct = request.direct;
   spec.takes_socket = TakesSocket(run.python);
+  // A folder of ours comes next. The session reads the signals; a hosted interpreter has its own way.
+  if (run.chosen.hostings.empty()) (void)HoldSignals();
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
   if (!app) {

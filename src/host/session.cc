@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
 #include "common/process/last_resort.h"
+#include "common/process/surroundings.h"
 #include "common/process/person.h"
 #include "src/host/relay.h"
 #include "src/host/verdict.h"
@@ -133,24 +134,13 @@ class Session final : private LifeOrders {
     parts_.recorder->Tell(info);
   }
 
-  // Stage 1: signals are read from a descriptor, with the word who sent them. What our parent has
-  // blocked, or ignored as nohup does, is as he wants it.
+  // Stage 1: signals are read from a descriptor, with the word who sent them.
   Result<> TakeSignals() {
-    sigset_t taken;
-    sigset_t blocked;
-    sigemptyset(&taken);
-    ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      struct sigaction now {};
-      ::sigaction(signal, nullptr, &now);
-      if (now.sa_handler != SIG_IGN && sigismember(&blocked, signal) == 0)
-        sigaddset(&taken, signal);
-    }
+    const sigset_t taken = HoldSignals();
     const int fd = ::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
       return MakeError(Errc::kSetup,
                        "cannot watch for signals: " + CauseAndRemedy(errno, "try again"));
-    ::pthread_sigmask(SIG_BLOCK, &taken, nullptr);
     signals_.assign(fd);
     ReadSignals();
     return {};

@@ -262,7 +262,7 @@ class WayBack(RolloutBase):
 
     def testAStageThatCannotStartIsReplacedInTheSameRun(self):
         python = test_hosting.HostingChoice.without_library(self)
-        argv = [test_hosting.HostingChoice.alone(self), "run", "--rollout", "flags.json", "--python", python,
+        argv = [test_hosting.HostingChoice.alone(self, test_hosting.PARTS / "shim"), "run", "--rollout", "flags.json", "--python", python,
                 "--ui", "headless"]
         report, steps = self.box.name("report"), self.box.name("steps")
         steps.write_text(SHOWN)
