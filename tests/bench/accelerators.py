@@ -43,6 +43,7 @@ TARGETS = [
     ("click beside a computing thread", "busy", 0.3),
     ("that thread's time for a piece of work", "busy-thread", 1 / 0.95),
 ]
+LEAST_ROUNDS = 6
 JS = "js-framework"
 JS_TARGET = 0.12
 BUSY_P99_TARGET = 0.5
@@ -95,15 +96,27 @@ class Run:
         return "-"
 
 
+class Figure(tuple):
+    """Median and the ends of its interval, and of how many rounds."""
+
+    rounds = 0
+
+
 def three(values):
-    """Median and the ends of its interval; nothing if there is nothing."""
+    """Nothing if there is nothing."""
     values = list(values)
-    return (statistics.median(values), *interval(values)) if values else None
+    if not values:
+        return None
+    figure = Figure((statistics.median(values), *interval(values)))
+    figure.rounds = len(values)
+    return figure
 
 
 def verdict(figure, target):
     if figure is None:
         return "not measured"
+    if figure.rounds < LEAST_ROUNDS:
+        return "too few rounds"
     median, low, high = figure
     return "met" if high <= target else "met, not surely" if median <= target else "missed"
 
