@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kBlockDeadline = 120s;
-constexpr int kLooks = 5;  // each after a rest, for what an app's main() raises
+constexpr int kLooks = 5;          // each after a rest, for what an app's main() raises
 constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
 // A window's engine has more to do then, and frees some of its memory after a second.
 constexpr auto kRestTimeAtDisplay = 2s;
