@@ -937,7 +937,8 @@ def main():
             print("unverified %s" % sys.modules["fletbridge.accelerate.verify"].reasons, file=sys.stderr)
             for line in package.differences():
                 print("difference %s" % line, file=sys.stderr)
-            sys.exit(3 if package.differences() or not package.counters()["compared"] else 0)
+            counted = package.counters()
+            sys.exit(3 if package.differences() or not counted["compared"] + counted["answers"] else 0)
 
 
 if __name__ == "__main__":
