@@ -71,6 +71,7 @@ sys.modules["dart_bridge"] = bridge
 import flet as ft  # noqa: E402
 import flet.canvas as cv  # noqa: E402
 import msgpack  # noqa: E402
+from flet.components import observable  # noqa: E402
 from flet.controls.base_control import BaseControl  # noqa: E402
 from flet.controls.context import _context_page  # noqa: E402
 from flet.controls.id_counter import ControlId  # noqa: E402
@@ -107,6 +108,19 @@ class Ordered(dict):
 
     def add(self, item):
         self[item] = None
+
+
+class OrderedWeak(weakref.WeakKeyDictionary):
+    """A weak set that keeps its order, of an observable's listeners."""
+
+    def add(self, item):
+        self[item] = None
+
+    def remove(self, item):
+        del self[item]
+
+
+observable.weakref = types.SimpleNamespace(WeakSet=OrderedWeak, ref=weakref.ref)
 
 
 class Sent:
@@ -937,7 +951,8 @@ def main():
             print("unverified %s" % sys.modules["fletbridge.accelerate.verify"].reasons, file=sys.stderr)
             for line in package.differences():
                 print("difference %s" % line, file=sys.stderr)
-            sys.exit(3 if package.differences() or not package.counters()["compared"] else 0)
+            counted = package.counters()
+            sys.exit(3 if package.differences() or not counted["compared"] + counted["answers"] else 0)
 
 
 if __name__ == "__main__":
