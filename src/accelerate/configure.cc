@@ -74,9 +74,15 @@ void ForEachField(PyObject* item, const Plan& first_plan, Visit visit) {
   }
 }
 
-void Extend(PyObject* found, PyObject* iterable) {
+// Adds all that a generator of Flet's yields, for a class that is not known here.
+void ExtendByFlet(PyObject* found, PyObject* flet, PyObject* const* arguments, std::size_t count) {
+  ++g_counters.fallbacks;
+  const Ref generator = Ref::Checked(PyObject_Vectorcall(flet, arguments, count, nullptr));
+  const Ref all = Ref::Own(PySequence_List(generator.get()));
+  ++g_epoch;
+  if (!all) throw PythonError();
   const Py_ssize_t size = PyList_GET_SIZE(found);
-  Check(PyList_SetSlice(found, size, size, iterable));
+  Check(PyList_SetSlice(found, size, size, all.get()));
 }
 
 }  // namespace
@@ -85,16 +91,9 @@ void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool s
                      PyObject* found) {
   const Recursion recursion;
   if (PyType_Check(item) != 0 || (IsDataclass(item) && !PlanOf(Py_TYPE(item)).native)) {
-    ++g_counters.fallbacks;
     PyObject* arguments[] = {builder_, item, given_parent, frozen ? Py_True : Py_False,
                              setattr_only ? Py_True : Py_False};
-    const Ref generator =
-        Ref::Own(PyObject_Vectorcall(g_originals.configure, arguments, 5, nullptr));
-    if (!generator) throw PythonError();
-    const Ref all = Ref::Own(PySequence_List(generator.get()));
-    ++g_epoch;
-    if (!all) throw PythonError();
-    Extend(found, all.get());
+    ExtendByFlet(found, g_originals.configure, arguments, 5);
     return;
   }
   if (!IsDataclass(item)) {
@@ -187,15 +186,8 @@ void Walk::RemovedControls(PyObject* item, bool recurse, PyObject* found) {
   if (IsControl(item)) {
     const Plan& plan = PlanOf(Py_TYPE(item));
     if (!plan.native) {
-      ++g_counters.fallbacks;
       PyObject* arguments[] = {builder_, item, recurse ? Py_True : Py_False};
-      const Ref generator =
-          Ref::Own(PyObject_Vectorcall(g_originals.removed_controls, arguments, 3, nullptr));
-      if (!generator) throw PythonError();
-      const Ref all = Ref::Own(PySequence_List(generator.get()));
-      ++g_epoch;
-      if (!all) throw PythonError();
-      Extend(found, all.get());
+      ExtendByFlet(found, g_originals.removed_controls, arguments, 3);
       return;
     }
     if (const Ref lists = Ref::Share(plan.prev_lists.Read(plan.layout, item))) {

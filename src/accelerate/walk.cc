@@ -138,19 +138,6 @@ bool HasAttribute(PyObject* object, PyObject* name) {
   return static_cast<bool>(Attribute(object, name));
 }
 
-void UpdateDict(PyObject* snapshots, PyObject* key, PyObject* value) {
-  PyObject* snapshot = Item(snapshots, key);
-  if (snapshot == nullptr) {
-    const Ref copy = Ref::Checked(PyDict_Copy(value));
-    Check(PyDict_SetItem(snapshots, key, copy.get()));
-    return;
-  }
-  if (PyDict_GET_SIZE(snapshot) == 0 && PyDict_GET_SIZE(value) == 0) return;
-  const Ref kept = Ref::Share(snapshot);
-  PyDict_Clear(kept.get());
-  Check(PyDict_Update(kept.get(), value));
-}
-
 void PopItem(PyObject* dict, PyObject* key) {
   if (Item(dict, key) != nullptr) Check(PyDict_DelItem(dict, key));
 }
@@ -259,6 +246,14 @@ void Walk::Replaced(const Path& path, PyObject* key, PyObject* item) {
   Insert(g_flet.replace_operation, std::move(operation), location.get());
 }
 
+// A value that is another one, with all that it holds.
+void Walk::TakeInstead(PyObject* parent, const Path& path, PyObject* key, PyObject* src,
+                       PyObject* dst, bool frozen) {
+  Replaced(path, key, dst);
+  DataclassRemoved(src);
+  DataclassAdded(dst, parent, frozen);
+}
+
 void Walk::SetParent(PyObject* item, PyObject* parent) {
   const Plan& plan = PlanOf(Py_TYPE(item));
   if (plan.native) {
@@ -323,6 +318,20 @@ void Walk::UpdateList(PyObject* snapshots, PyObject* key, PyObject* value) {
   const Ref kept = Ref::Share(snapshot);
   kept_.push_back(Ref::Checked(PyList_AsTuple(snapshot)));
   Check(PyList_SetSlice(kept.get(), 0, PyList_GET_SIZE(kept.get()), value));
+}
+
+void Walk::UpdateDict(PyObject* snapshots, PyObject* key, PyObject* value) {
+  PyObject* snapshot = Item(snapshots, key);
+  if (snapshot == nullptr) {
+    const Ref copy = Ref::Checked(PyDict_Copy(value));
+    Check(PyDict_SetItem(snapshots, key, copy.get()));
+    return;
+  }
+  if (PyDict_GET_SIZE(snapshot) == 0 && PyDict_GET_SIZE(value) == 0) return;
+  const Ref kept = Ref::Share(snapshot);
+  kept_.push_back(Ref::Checked(PyDict_Copy(snapshot)));
+  PyDict_Clear(kept.get());
+  Check(PyDict_Update(kept.get(), value));
 }
 
 // --- hooks ---
@@ -619,7 +628,7 @@ class Walk::Rest {
       }
       if (PyDict_Check(value.get()) == 0) Check(PyDict_DelItem(dicts.get(), name));
       walk_.CompareValues(dst_, path_, name, old, value.get(), false);
-      if (PyDict_Check(value.get()) != 0) UpdateDict(dicts.get(), name, value.get());
+      if (PyDict_Check(value.get()) != 0) walk_.UpdateDict(dicts.get(), name, value.get());
     }
 
     RunClasses(0, old_lists, &old_dicts, lists, dicts, classes, dirty, snapshots);
@@ -669,7 +678,7 @@ class Walk::Rest {
       } else if (PyDict_Check(value.get()) != 0) {
         if (PyObject_Length(value.get()) <= 0) continue;
         walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
-        UpdateDict(keep(dicts), name, value.get());
+        walk_.UpdateDict(keep(dicts), name, value.get());
       } else if (IsDataclass(value.get())) {
         walk_.CompareValues(dst_, path_, name, Py_None, value.get(), false);
         Check(PyDict_SetItem(keep(classes), name, value.get()));
@@ -877,30 +886,17 @@ void Walk::CompareValues(PyObject* parent, const Path& path, PyObject* key, PyOb
                    (PyDict_Check(src) != 0 && PyDict_CheckExact(src) == 0) ||
                    (PyDict_Check(dst) != 0 && PyDict_CheckExact(dst) == 0);
   if (!odd) {
-    if (PyDict_CheckExact(src) != 0 && PyDict_CheckExact(dst) != 0) {
-      const Py_ssize_t before = PyDict_GET_SIZE(src);
-      const Py_ssize_t after = PyDict_GET_SIZE(dst);
+    const bool dicts = PyDict_CheckExact(src) != 0 && PyDict_CheckExact(dst) != 0;
+    if (dicts || (PyList_CheckExact(src) != 0 && PyList_CheckExact(dst) != 0)) {
+      const Py_ssize_t before = dicts ? PyDict_GET_SIZE(src) : PyList_GET_SIZE(src);
+      const Py_ssize_t after = dicts ? PyDict_GET_SIZE(dst) : PyList_GET_SIZE(dst);
       if (before == 0 && after == 0) return;
       if (before != 0 && after != 0) {
-        CompareDicts(parent, Path(path, key), src, dst, frozen);
+        (this->*(dicts ? &Walk::CompareDicts : &Walk::CompareLists))(parent, Path(path, key), src,
+                                                                     dst, frozen);
         return;
       }
-      Replaced(path, key, dst);
-      DataclassRemoved(src);
-      DataclassAdded(dst, parent, frozen);
-      return;
-    }
-    if (PyList_CheckExact(src) != 0 && PyList_CheckExact(dst) != 0) {
-      const Py_ssize_t before = PyList_GET_SIZE(src);
-      const Py_ssize_t after = PyList_GET_SIZE(dst);
-      if (before == 0 && after == 0) return;
-      if (before != 0 && after != 0) {
-        CompareLists(parent, Path(path, key), src, dst, frozen);
-        return;
-      }
-      Replaced(path, key, dst);
-      DataclassRemoved(src);
-      DataclassAdded(dst, parent, frozen);
+      TakeInstead(parent, path, key, src, dst, frozen);
       return;
     }
     if (IsDataclass(src) && IsDataclass(dst)) {
@@ -919,9 +915,7 @@ void Walk::CompareValues(PyObject* parent, const Path& path, PyObject* key, PyOb
       if (frozen ? (src != dst && same_type && same_component && keys_match) : src == dst) {
         CompareDataclasses(parent, Path(path, key), src, dst, frozen);
       } else if (frozen ? (!same_type || !same_component || !keys_match) : src != dst) {
-        Replaced(path, key, dst);
-        DataclassRemoved(src);
-        DataclassAdded(dst, parent, frozen);
+        TakeInstead(parent, path, key, src, dst, frozen);
       }
       return;
     }

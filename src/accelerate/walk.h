@@ -68,6 +68,7 @@ class Walk {
   void Visit(Record& record, PyObject* parent, const Path& path, bool single);
   void VisitChildren(Record& record, const Path& path);
   void UpdateList(PyObject* snapshots, PyObject* key, PyObject* value);
+  void UpdateDict(PyObject* snapshots, PyObject* key, PyObject* value);
   void CompareNode(PyObject* parent, const Path& path, PyObject* dst);
   void InPlace(const Path& path, PyObject* dst);
   class Rest;
@@ -87,6 +88,8 @@ class Walk {
   [[nodiscard]] bool HoldsControl(PyObject* value);
   [[nodiscard]] bool EffectivelyFrozen(PyObject* old_item, PyObject* new_item, bool frozen);
   [[nodiscard]] bool SameComponent(PyObject* src, PyObject* dst);
+  void TakeInstead(PyObject* parent, const Path& path, PyObject* key, PyObject* src, PyObject* dst,
+                   bool frozen);
   void SetParent(PyObject* item, PyObject* parent);
   [[nodiscard]] Ref KeyOf(PyObject* item);  // _get_dataclass_key
 
