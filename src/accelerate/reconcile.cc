@@ -12,12 +12,8 @@ bool IsPlainScalar(PyObject* value) {
          value == Py_None;
 }
 
-// What Flet finds an item again by: ("k", key), ("id", id(item)), ("pos", n) or ("prim", n).
-struct Key {
-  enum Kind : std::uint8_t { kExplicit, kIdentity, kPosition, kPrimitive } kind;
-  std::uintptr_t value;
-  bool operator==(const Key& other) const { return kind == other.kind && value == other.value; }
-};
+using Key = Reconciliation::Key;
+
 struct HashKey {
   std::size_t operator()(const Key& key) const {
     return (key.value ^ (static_cast<std::uintptr_t>(key.kind) << 61)) * 0x9e3779b97f4a7c15u >> 7;
@@ -111,7 +107,7 @@ class Remaining {
 
 }  // namespace
 
-Reconciliation::Verdict Reconciliation::Judge(PyObject* src, PyObject* dst, bool frozen) {
+Reconciliation::How Reconciliation::Judge(PyObject* src, PyObject* dst) {
   PyObject** old_items = reinterpret_cast<PyListObject*>(src)->ob_item;
   PyObject** new_items = reinterpret_cast<PyListObject*>(dst)->ob_item;
   const Py_ssize_t old_size = PyList_GET_SIZE(src);
@@ -123,49 +119,43 @@ Reconciliation::Verdict Reconciliation::Judge(PyObject* src, PyObject* dst, bool
       if (IsPlainScalar(item)) continue;
       if (PyList_Check(item) != 0 || PyDict_Check(item) != 0 || PyType_Check(item) != 0 ||
           !IsDataclass(item)) {
-        return {How::kFlet};  // it may have changed within, or not be equal to itself
+        return How::kFlet;  // it may have changed within, or not be equal to itself
       }
       children = true;
     }
-    return {children ? How::kChildren : How::kNothing};
+    return children ? How::kChildren : How::kNothing;
   }
   bool any = false;
   for (Py_ssize_t i = 0; i < old_size && !any; ++i)
     any = PyType_Check(old_items[i]) != 0 || IsDataclass(old_items[i]);
   for (Py_ssize_t i = 0; i < new_size && !any; ++i)
     any = PyType_Check(new_items[i]) != 0 || IsDataclass(new_items[i]);
-  if (!any) return {How::kFlet};
-  const Ref before = Ref::Checked(PyList_AsTuple(src));
-  const Ref after = Ref::Checked(PyList_AsTuple(dst));
-  Keys keys(frozen);
-  std::vector<Key> old_keys;
-  std::vector<Key> new_keys;
-  if (!keys.Read(before.get(), old_keys) || !keys.Read(after.get(), new_keys)) return {How::kFlet};
-  return {old_keys == new_keys ? How::kPositions : How::kKeys};
+  if (!any) return How::kFlet;
+  old_items_ = Ref::Checked(PyList_AsTuple(src));
+  new_items_ = Ref::Checked(PyList_AsTuple(dst));
+  Keys keys(frozen_);
+  if (!keys.Read(old_items_.get(), old_keys_) || !keys.Read(new_items_.get(), new_keys_)) {
+    return How::kFlet;
+  }
+  return old_keys_ == new_keys_ ? How::kPositions : How::kKeys;
 }
 
-bool Reconciliation::Run(PyObject* src, PyObject* dst) {
-  const Ref old_items = Ref::Checked(PyList_AsTuple(src));
-  const Ref new_items = Ref::Checked(PyList_AsTuple(dst));
-  Keys keys(frozen_);
-  std::vector<Key> old_keys;
-  std::vector<Key> new_keys;
-  if (!keys.Read(old_items.get(), old_keys) || !keys.Read(new_items.get(), new_keys)) return false;
+bool Reconciliation::Run() {
   std::unordered_map<Key, std::size_t, HashKey> old_places;
   std::unordered_map<Key, std::size_t, HashKey> new_places;
-  for (std::size_t i = 0; i < old_keys.size(); ++i) {
-    if (!old_places.emplace(old_keys[i], i).second) return false;
+  for (std::size_t i = 0; i < old_keys_.size(); ++i) {
+    if (!old_places.emplace(old_keys_[i], i).second) return false;
   }
-  for (std::size_t i = 0; i < new_keys.size(); ++i) {
-    if (!new_places.emplace(new_keys[i], i).second) return false;
+  for (std::size_t i = 0; i < new_keys_.size(); ++i) {
+    if (!new_places.emplace(new_keys_[i], i).second) return false;
   }
   list_ = path_.List();
   if (IsRemembered()) return false;
 
   // Flet works on a copy of the old list in which it puts each item in its place, from the front.
   // So what is left of the old items stands behind the place it is at, in the old order.
-  Remaining remaining(old_keys.size());
-  std::vector<bool> used(old_keys.size());
+  Remaining remaining(old_keys_.size());
+  std::vector<bool> used(old_keys_.size());
   std::size_t front = 0;
   const auto skip = [&] {
     while (front < used.size() && used[front]) ++front;
@@ -175,31 +165,31 @@ bool Reconciliation::Run(PyObject* src, PyObject* dst) {
     remaining.Take(place);
     skip();
   };
-  for (std::size_t i = 0; i < new_keys.size(); ++i) {
+  for (std::size_t i = 0; i < new_keys_.size(); ++i) {
     const auto at = static_cast<Py_ssize_t>(i);
-    while (front < used.size() && new_places.find(old_keys[front]) == new_places.end()) {
-      PyObject* item = PyTuple_GET_ITEM(old_items.get(), static_cast<Py_ssize_t>(front));
-      Removed(at, item, Keys::Tuple(old_keys[front], item).get());
+    while (front < used.size() && new_places.find(old_keys_[front]) == new_places.end()) {
+      PyObject* item = PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(front));
+      Removed(at, item, Keys::Tuple(old_keys_[front], item).get());
       take(front);
     }
-    PyObject* item = PyTuple_GET_ITEM(new_items.get(), at);
-    const auto found = old_places.find(new_keys[i]);
+    PyObject* item = PyTuple_GET_ITEM(new_items_.get(), at);
+    const auto found = old_places.find(new_keys_[i]);
     if (found == old_places.end()) {
-      Added(at, item, Keys::Tuple(new_keys[i], item).get());
+      Added(at, item, Keys::Tuple(new_keys_[i], item).get());
       continue;
     }
     const std::size_t place = found->second;
     const Py_ssize_t now = at + remaining.Before(place);
-    Update(now, PyTuple_GET_ITEM(old_items.get(), static_cast<Py_ssize_t>(place)), item);
+    Update(now, PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(place)), item);
     if (now != at) Moved(now, at);
     take(place);
   }
   // What is left is in none of the new places; from the end, so that the numbers hold.
-  Py_ssize_t last = static_cast<Py_ssize_t>(new_keys.size()) + remaining.Before(old_keys.size());
-  for (std::size_t place = old_keys.size(); place-- > front;) {
+  Py_ssize_t last = static_cast<Py_ssize_t>(new_keys_.size()) + remaining.Before(old_keys_.size());
+  for (std::size_t place = old_keys_.size(); place-- > front;) {
     if (used[place]) continue;
-    PyObject* item = PyTuple_GET_ITEM(old_items.get(), static_cast<Py_ssize_t>(place));
-    Removed(--last, item, Keys::Tuple(old_keys[place], item).get());
+    PyObject* item = PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(place));
+    Removed(--last, item, Keys::Tuple(old_keys_[place], item).get());
   }
   return true;
 }

@@ -18,16 +18,20 @@ class Reconciliation {
     kKeys,       // keys that have moved, come or gone
     kFlet        // left to Flet's code
   };
-  struct Verdict {
-    How how;
+  // What Flet finds an item again by: ("k", key), ("id", id(item)), ("pos", n) or ("prim", n).
+  struct Key {
+    enum Kind : std::uint8_t { kExplicit, kIdentity, kPosition, kPrimitive } kind;
+    std::uintptr_t value;
+    bool operator==(const Key& other) const { return kind == other.kind && value == other.value; }
   };
-  // What two lists need. Throws PythonError.
-  static Verdict Judge(PyObject* src, PyObject* dst, bool frozen);
 
   Reconciliation(Walk& walk, PyObject* parent, const Path& path, bool frozen)
       : walk_(walk), parent_(parent), path_(path), frozen_(frozen) {}
-  // False, with nothing done, for what Flet's code must do: keys that are there twice.
-  [[nodiscard]] bool Run(PyObject* src, PyObject* dst);
+  // What two lists need. Throws PythonError.
+  [[nodiscard]] How Judge(PyObject* src, PyObject* dst);
+  // After kKeys, for the same lists. False, with nothing done, for what Flet's code must do: keys
+  // that are there twice. Throws PythonError.
+  [[nodiscard]] bool Run();
 
  private:
   void Update(Py_ssize_t place, PyObject* old_item, PyObject* new_item);
@@ -41,7 +45,9 @@ class Reconciliation {
   PyObject* parent_;
   const Path& path_;
   bool frozen_;
-  Ref list_;  // the path
+  Ref list_;                   // the path
+  Ref old_items_, new_items_;  // tuples
+  std::vector<Key> old_keys_, new_keys_;
 };
 
 }  // namespace fletbridge::accelerate

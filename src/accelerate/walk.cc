@@ -984,8 +984,8 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
                         bool frozen) {
   const Recursion recursion;
   if (PyList_CheckExact(src) != 0 && PyList_CheckExact(dst) != 0) {
-    const auto compare = Reconciliation::Judge(src, dst, frozen);
-    switch (compare.how) {
+    Reconciliation compare(*this, parent, path, frozen);
+    switch (compare.Judge(src, dst)) {
       case Reconciliation::How::kNothing:
         return;
       case Reconciliation::How::kChildren:
@@ -995,7 +995,7 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
         ComparePositions(parent, path, src, dst, frozen);
         return;
       case Reconciliation::How::kKeys:
-        if (Reconciliation(*this, parent, path, frozen).Run(src, dst)) return;
+        if (compare.Run()) return;
         break;
       case Reconciliation::How::kFlet:
         break;
