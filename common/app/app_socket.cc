@@ -48,9 +48,10 @@ Result<AppSocket> MakeAppSocket(const AppSpec& spec, SocketAddress::Kind kind, b
     made.listener = std::move(*listener);
     made.app.port = made.client.port;
   } else if (!has_path) {
-    Result<std::uint16_t> port = FreeTcpPort();
-    if (!port) return port.error();
-    made.app.port = *port;
+    Result<HeldPort> held = HoldTcpPort();
+    if (!held) return held.error();
+    made.held = std::move(*held);
+    made.app.port = made.held.port;
   }
   if (!has_path) made.app.host = "localhost";
   if (!made.listener) made.client = made.app;

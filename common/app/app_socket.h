@@ -20,6 +20,7 @@ struct AppSocket {
   SocketAddress app;     // where Flet is told to listen
   SocketAddress client;  // direct mode: where its client connects
   UniqueFd listener;     // direct mode: bound to `client`, for Flet to take; or none
+  HeldPort held;         // the port of `app`, kept until Flet listens there; or none
 };
 
 // Makes the folder, where the address is a path or `wants_folder`, and chooses the addresses.

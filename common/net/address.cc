@@ -49,6 +49,19 @@ Result<Connecting> ConnectTcp(const sockaddr* to, socklen_t size) {
   return Connecting{std::move(fd), false};
 }
 
+// Fills in a port of 0. None, and errno, if it cannot be had.
+UniqueFd Bind(sockaddr* at, socklen_t size) {
+  UniqueFd fd(::socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::bind(fd.get(), at, size) != 0 || ::getsockname(fd.get(), at, &size) != 0) {
+    const int why = errno;  // which closing may change
+    fd.reset();
+    errno = why;
+  }
+  return fd;
+}
+
 bool HoldsSocket(pid_t pid, const std::string& inode) {
   const std::string wanted = "socket:[" + inode + "]";
   std::error_code error;
@@ -163,18 +176,24 @@ Result<SocketAddress> ParseSocketAddress(std::string_view text) {
                                      "\"; write unix:PATH or tcp:HOST:PORT");
 }
 
-Result<std::uint16_t> FreeTcpPort() {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in any{};
-  any.sin_family = AF_INET;
-  any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof any;
-  if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), size) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&any), &size) != 0) {
-    return SystemError(errno,
-                       std::string("no free TCP port on 127.0.0.1: ") + std::strerror(errno));
+Result<HeldPort> HoldTcpPort() {
+  constexpr int kAttempts = 16;  // others may hold the number at the other address
+  HeldPort held;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    held.v4 = Bind(reinterpret_cast<sockaddr*>(&v4), sizeof v4);
+    if (!held.v4) break;
+    held.port = ntohs(v4.sin_port);
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = v4.sin_port;
+    v6.sin6_addr = in6addr_loopback;
+    held.v6 = Bind(reinterpret_cast<sockaddr*>(&v6), sizeof v6);
+    if (held.v6 || errno != EADDRINUSE) return held;
   }
-  return ntohs(any.sin_port);
+  return SystemError(errno, std::string("no free TCP port on 127.0.0.1: ") + std::strerror(errno));
 }
 
 Result<Connecting> BeginConnect(const SocketAddress& address) {

@@ -28,8 +28,15 @@ struct SocketAddress {
 // Reads "unix:PATH" or "tcp:HOST:PORT"; refuses a path that is too long and hosts off this machine.
 [[nodiscard]] Result<SocketAddress> ParseSocketAddress(std::string_view text);
 
-// A port of 127.0.0.1 that was free a moment ago.
-[[nodiscard]] Result<std::uint16_t> FreeTcpPort();
+// A port of the loopback addresses that is kept for a server which is told its number: nobody else
+// is given it by the system. Asyncio's servers, and all others that set SO_REUSEADDR, can bind it
+// and listen there meanwhile.
+struct HeldPort {
+  UniqueFd v4;  // bound, never listens
+  UniqueFd v6;  // the same at ::1; none on a machine without it
+  std::uint16_t port = 0;
+};
+[[nodiscard]] Result<HeldPort> HoldTcpPort();
 
 // A socket that is connected, or, while the listener's queue is full, not yet: then it becomes
 // writable when it is decided, and FinishConnect() says how.

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "src/accelerate/equality.h"
 #include "src/accelerate/function.h"
 #include "src/accelerate/plan.h"
 
@@ -224,6 +225,7 @@ PyObject* SetUp(PyObject*, PyObject* arguments) {
       g_describe = Py_NewRef(describe);
       g_next = Py_NewRef(next);
       g_init = type->tp_init;
+      OnControlClass(Take);
     }
     Take(type);
   } catch (const PythonError&) {
@@ -239,6 +241,7 @@ PyObject* InstallProps(PyObject* flet, PyObject* const* arguments, Py_ssize_t co
   if (done != nullptr && count == 1 && PyType_Check(arguments[0]) != 0) {
     try {
       Take(reinterpret_cast<PyTypeObject*>(arguments[0]));
+      TakeEquality(reinterpret_cast<PyTypeObject*>(arguments[0]));
     } catch (const PythonError&) {
       PyErr_Clear();
     }

@@ -4,6 +4,7 @@
 #include "src/accelerate/creation.h"
 #include "src/accelerate/diff.h"
 #include "src/accelerate/encoding.h"
+#include "src/accelerate/equality.h"
 #include "src/accelerate/events.h"
 #include "src/accelerate/function.h"
 #include "src/accelerate/mounting.h"
@@ -27,7 +28,8 @@ PyMethodDef g_methods[] = {
 
 int Execute(PyObject* module) {
   return AddCollecting(module) && AddDiff(module) && AddCreation(module) && AddEncoding(module) &&
-                 AddEvents(module) && AddMounting(module) && AddScan(module) && AddSwitching(module)
+                 AddEquality(module) && AddEvents(module) && AddMounting(module) &&
+                 AddScan(module) && AddSwitching(module)
              ? 0
              : -1;
 }

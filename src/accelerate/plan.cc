@@ -320,6 +320,8 @@ std::shared_ptr<Plan> Make(PyTypeObject* type) {
   return plan;
 }
 
+auto& g_takers = *new std::vector<void (*)(PyTypeObject*)>;
+
 void ForgetTheDead() {
   for (auto it = g_plans.begin(); it != g_plans.end();) {
     if (PyWeakref_GetObject(it->second->alive.get()) == Py_None) {
@@ -466,6 +468,9 @@ Plan& PlanOf(PyTypeObject* type) {
     g_retired.push_back(std::move(plan));
   }
   if (plan == nullptr) {
+    if (g_flet.base_control != nullptr && PyType_IsSubtype(type, g_flet.base_control) != 0) {
+      for (auto* take : g_takers) take(type);
+    }
     std::shared_ptr<Plan> made = Make(type);  // which may run Python, and so come here again
     std::shared_ptr<Plan>& place = g_plans[type];
     if (place != nullptr) g_retired.push_back(std::move(place));
@@ -479,6 +484,8 @@ Plan& PlanOf(PyTypeObject* type) {
   slot = {type, plan.get(), g_epoch};
   return *plan;
 }
+
+void OnControlClass(void (*take)(PyTypeObject*)) { g_takers.push_back(take); }
 
 void ForgetRetiredPlans() { g_retired.clear(); }
 

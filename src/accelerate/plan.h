@@ -149,6 +149,10 @@ struct Plan : std::enable_shared_from_this<Plan> {
 // returned and PlanOf() was called again.
 [[nodiscard]] Plan& PlanOf(PyTypeObject* type);
 
+// `take` is called with each class of controls of which a plan is made for the first time: also one
+// that no decorator of Flet's has seen.
+void OnControlClass(void (*take)(PyTypeObject*));
+
 // Frees what was made anew; only where no plan is in use.
 void ForgetRetiredPlans();
 

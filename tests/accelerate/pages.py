@@ -461,6 +461,12 @@ class World:
     def pop(self, found):
         self.filled(found).pop()
 
+    def remove_equal(self, found):
+        """As list.remove() does it: the first that is equal goes, which need not be the one that is meant."""
+        items = self.filled(found)
+        if items:
+            items.remove(self.rng.choice(items))
+
     def move(self, found):
         items = self.filled(found)
         items.insert(self.rng.randrange(len(items)), items.pop(self.rng.randrange(len(items))))
@@ -817,7 +823,7 @@ class World:
         self.server.send_message(Message(MessageAction.PATCH_CONTROL, [self.session.get_page_patch()]))
 
     MUTATIONS = (
-        [insert, append, append, remove, pop, move, reverse, sort, shuffle, swap, replace, clear, cut, double, new_list,
+        [insert, append, append, remove, remove_equal, pop, move, reverse, sort, shuffle, swap, replace, clear, cut, double, new_list,
          same_list, reparent, keep_and_drop, set_known, set_known, set_known, toggle, set_property, set_property]
         + [set_equal, set_default, there_and_back, set_structure, set_data, set_data_twice, set_dict, drop_from_dict]
         + [fail, dialog, snack, overlay, service, view, page_property, client_patch, share])

@@ -1,11 +1,17 @@
-"""Making a control: what the __init__() that dataclasses wrote for its class does, without a step for each of the
-sixty properties that are not given. Classes with an __init__() or __post_init__() of their own are left to Python."""
+"""Making a control and comparing it with another: what the __init__() and the __eq__() that dataclasses wrote for its
+class do, without a step for each of the sixty properties that are not given. Classes that have them of their own are
+left to Python."""
 
 _BASE = "flet.controls.base_control:"
 _VALUES = "flet.controls.value_types:"
 RELIES = [_BASE + "_apply_control", _BASE + "BaseControl.__post_init__", _BASE + "BaseControl.init",
           _BASE + "BaseControl.__hash__", _VALUES + "Prop.__get__", _VALUES + "Prop.__set__",
-          _VALUES + "_install_props", "dataclasses:_init_fn", "dataclasses:_field_init", "dataclasses:_field_assign"]
+          _VALUES + "_install_props", "dataclasses:_init_fn", "dataclasses:_field_init", "dataclasses:_field_assign",
+          "dataclasses:_cmp_fn", "dataclasses:_tuple_str"]
+
+
+def _found(cls, name):
+    return next((vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)), None)
 
 
 def _describer(base, control, prop):
@@ -13,9 +19,6 @@ def _describer(base, control, prop):
 
     wrapper = next(code for code in control._apply_control.__code__.co_consts
                    if getattr(code, "co_name", None) == "new_post_init")
-
-    def found(cls, name):
-        return next((vars(owner)[name] for owner in cls.__mro__ if name in vars(owner)), None)
 
     def cells(function):
         return dict(zip(function.__code__.co_freevars, (cell.cell_contents for cell in function.__closure__ or ())))
@@ -57,11 +60,11 @@ def _describer(base, control, prop):
                 steps.append((field.name, number, field.default_factory, None, False))
                 continue
             default = defaults.get(field.name)
-            descriptor = found(cls, field.name)
+            descriptor = _found(cls, field.name)
             unset = field.name in defaults and type(descriptor) is prop and descriptor.name == field.name and \
                 descriptor.default is default and bool(default == default)
             steps.append((field.name, number, None, default, unset))
-        post, function = [], found(cls, "__post_init__")
+        post, function = [], _found(cls, "__post_init__")
         while getattr(function, "__code__", None) is wrapper:
             inside = cells(function)
             if inside["post_init_args"] < 1:
@@ -71,15 +74,45 @@ def _describer(base, control, prop):
         if function is not vars(base)["__post_init__"]:
             return None
         return (numbers, positional, required, tuple(steps), tuple(post), numbers["ref"],
-                found(cls, "init") is vars(base)["init"])
+                _found(cls, "init") is vars(base)["init"])
 
     return describe
 
 
-def apply(native):
+def _comparison(prop):
+    import dataclasses
+
+    def describe(cls):
+        """None, or the (name, whether it is a Prop, its default) of what the class compares, in order."""
+        owner = next(owner for owner in cls.__mro__ if "__eq__" in vars(owner))
+        fields = [field for field in getattr(owner, "__dataclass_fields__", {}).values()
+                  if field._field_type is dataclasses._FIELD and field.compare]
+        if not fields or getattr(cls.__eq__, "__code__", None) != dataclasses._cmp_fn(
+                "__eq__", "==", dataclasses._tuple_str("self", fields), dataclasses._tuple_str("other", fields),
+                globals={}).__code__:
+            return None
+        if cls.__getattribute__ is not object.__getattribute__ or \
+                _found(cls, "__class__") is not vars(object)["__class__"]:
+            return None
+        told = []
+        for field in fields:
+            held = _found(cls, field.name)
+            if type(held) is prop and held.name == field.name:
+                told.append((field.name, True, held.default))
+            elif hasattr(type(held), "__set__"):
+                return None
+            else:
+                told.append((field.name, False, None))
+        return tuple(told)
+
+    return describe
+
+
+def apply(native, note=None):
     from flet.controls import base_control, id_counter, value_types
 
     native.set_up_creation(base_control.BaseControl, id_counter.ControlId.next,
                            _describer(base_control.BaseControl, base_control, value_types.Prop))
     base_control._install_props = native._install_props(base_control._install_props)
     native.take_props(value_types.Prop)
+    native.set_up_equality(base_control.BaseControl, _comparison(value_types.Prop), note)

@@ -582,7 +582,12 @@ def _functions(part, native):
         setattr(owner, name, made[id(ours)])
 
 
-WAYS = {"diff": _diff, "encoding": _encoding, "events": _functions}
+def _creation(part, native):
+    return part.apply(native, lambda control, flets, natives: note(
+        "comparing " + _say(control), "Python answers %s, the native code %s" % (flets, natives)))
+
+
+WAYS = {"creation": _creation, "diff": _diff, "encoding": _encoding, "events": _functions}
 
 
 def apply(name, part, native, on_change=None):

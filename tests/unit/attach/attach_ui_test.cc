@@ -248,20 +248,20 @@ TEST_F(AttachUiTest, RefusesATcpPortThatIsTaken) {
 }
 
 TEST_F(AttachUiTest, ListensAtATcpPort) {
-  const Result<std::uint16_t> port = FreeTcpPort();
-  ASSERT_TRUE(port);
-  Make({SocketAddress::Kind::kTcp, "", "localhost", *port});
+  const Result<HeldPort> held = HoldTcpPort();
+  ASSERT_TRUE(held);
+  Make({SocketAddress::Kind::kTcp, "", "localhost", held->port});
   ASSERT_EQ(Told(), "ready");
-  Peer client(ConnectToPort(*port));
+  Peer client(ConnectToPort(held->port));
   EXPECT_EQ(Told(), "connected");
   ASSERT_TRUE(client.Write(Framed("hello")));
   EXPECT_EQ(Told(), "packet hello");
 }
 
 TEST_F(AttachUiTest, ListensWhereItsAddressSays) {
-  const Result<std::uint16_t> port = FreeTcpPort();
-  ASSERT_TRUE(port);
-  const SocketAddress address{SocketAddress::Kind::kTcp, "", "::1", *port};
+  const Result<HeldPort> held = HoldTcpPort();
+  ASSERT_TRUE(held);
+  const SocketAddress address{SocketAddress::Kind::kTcp, "", "::1", held->port};
   Make(address);
   if (Told() != "ready") GTEST_SKIP() << "this machine has no IPv6";
   const Result<UniqueFd> client = TryConnect(address);

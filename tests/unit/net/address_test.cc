@@ -78,15 +78,40 @@ TEST(SocketAddress, RefusesOtherMachines) {
   }
 }
 
-TEST(FreeTcpPort, CanBeBound) {
-  const Result<std::uint16_t> port = FreeTcpPort();
-  ASSERT_TRUE(port);
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+UniqueFd BindAndListen(std::uint16_t port, bool reuse) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = reuse ? 1 : 0;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in at{};
   at.sin_family = AF_INET;
-  at.sin_port = htons(*port);
+  at.sin_port = htons(port);
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(fd.get(), 1) != 0) {
+    fd.reset();
+  }
+  return fd;
+}
+
+TEST(HoldTcpPort, LetsAServerListenThatSharesItAndNoOther) {
+  const Result<HeldPort> held = HoldTcpPort();
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(BindAndListen(held->port, false));
+  const UniqueFd server = BindAndListen(held->port, true);
+  ASSERT_TRUE(server);
+  EXPECT_TRUE(TryConnect({SocketAddress::Kind::kTcp, "", "localhost", held->port}));
+}
+
+TEST(HoldTcpPort, TheSystemGivesItsPortToNobodyElse) {
+  const Result<HeldPort> held = HoldTcpPort();
+  ASSERT_TRUE(held);
+  std::vector<HeldPort> others;
+  for (int i = 0; i < 200; ++i) {
+    Result<HeldPort> other = HoldTcpPort();
+    ASSERT_TRUE(other);
+    EXPECT_NE(other->port, held->port);
+    others.push_back(std::move(*other));
+  }
 }
 
 TEST(TryConnect, ConnectsByPathAndByPort) {
