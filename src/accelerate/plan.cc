@@ -401,16 +401,35 @@ const Field* Plan::Find(PyObject* name) const {
   return place != nullptr ? &fields[PyLong_AsSize_t(place)] : nullptr;
 }
 
-const std::vector<int>& Plan::WatchedPlaces() const {
 #ifdef FLETBRIDGE_INLINE_VALUES
-  if (places_of_ != layout.keys()->entries) {
-    places_.clear();
-    for (const Slot& slot : watch) places_.push_back(slot.Place(layout));
-    places_of_ = layout.keys()->entries;
+std::uint64_t Plan::Watched(PyObject** array) const {
+  if (weights_of_ != layout.keys()->entries) {
+    weights_.clear();
+    std::uint64_t factor = 0x9e3779b97f4a7c15;
+    for (const Slot& slot : watch) {
+      // An odd factor each: one value that is another makes another sum for certain.
+      factor = factor * 0xd1342543de82ef95 + 2;
+      const int place = slot.Place(layout);
+      if (place >= 0) weights_.push_back({place, factor | 1});
+    }
+    weights_of_ = layout.keys()->entries;
+    std::vector<int> places;
+    for (const Weight& weight : weights_) places.push_back(weight.place);
+    std::sort(places.begin(), places.end());
+    constexpr int kLine = 64 / sizeof(PyObject*);
+    fetched_.clear();
+    for (int place : places) {
+      if (fetched_.empty() || place - fetched_.back() >= kLine) fetched_.push_back(place);
+    }
+    if (!places.empty() && fetched_.back() != places.back()) fetched_.push_back(places.back());
   }
-#endif
-  return places_;
+  std::uint64_t sum = 0;
+  for (const Weight& weight : weights_) {
+    sum += reinterpret_cast<std::uintptr_t>(array[weight.place]) * weight.factor;
+  }
+  return sum;
 }
+#endif
 
 bool Plan::IsQuiet(PyObject* object) const {
   if (before_update.Read(layout, object) != nullptr || hook == Hook::kForeign) return false;

@@ -80,7 +80,7 @@ enum class Hook : std::uint8_t { kNone, kKnown, kForeign };
 
 struct Plan : std::enable_shared_from_this<Plan> {
   // The first of what a record watches.
-  enum Watched : std::uint8_t {
+  enum First : std::uint8_t {
     kFrozen,
     kDirty,
     kChanges,
@@ -123,8 +123,11 @@ struct Plan : std::enable_shared_from_this<Plan> {
 
   std::vector<Slot> watch;  // what of an instance a record compares
 
-  // Where each of `watch` is in the instances' arrays of values; -1: in none yet.
-  [[nodiscard]] const std::vector<int>& WatchedPlaces() const;
+  // A sum over what an instance's array of values holds of `watch`: another one where one of them
+  // is another, but for 1 of 2^64 cases where several are.
+  [[nodiscard]] std::uint64_t Watched(PyObject** array) const;
+  // Where that reads the array, a line of the cache each.
+  [[nodiscard]] const std::vector<int>& Fetched() const { return fetched_; }
   // Whether before_update() of this instance does nothing.
   [[nodiscard]] bool IsQuiet(PyObject* object) const;
   // The field of that name, or null.
@@ -133,8 +136,13 @@ struct Plan : std::enable_shared_from_this<Plan> {
   [[nodiscard]] PyObject* Get(const Field& field, PyObject* object) const;
 
  private:
-  mutable std::vector<int> places_;
-  mutable Py_ssize_t places_of_ = -1;  // for how many shared keys
+  struct Weight {
+    int place;
+    std::uint64_t factor;
+  };
+  mutable std::vector<Weight> weights_;  // of those that instances hold
+  mutable std::vector<int> fetched_;
+  mutable Py_ssize_t weights_of_ = -1;  // for how many shared keys
 };
 
 // A plan's own reference.

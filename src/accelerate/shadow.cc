@@ -36,43 +36,110 @@ std::uint64_t VersionOf(PyObject* dict) {
 bool Record::Holds() const {
   if (!valid || Py_TYPE(object) != plan->type) return false;
   if (plan->epoch != g_epoch && &PlanOf(plan->type) != plan.get()) return false;
-  if (PyObject** array = ValuesOf(object)) {
-    if (own.dict != nullptr) return false;
-    const std::vector<int>& places = plan->WatchedPlaces();
-    for (std::size_t i = 0; i < watched.size(); ++i) {
-      if ((places[i] >= 0 ? array[places[i]] : nullptr) != watched[i]) return false;
-    }
+  const Holdings* const held = holdings.get();
+  if (PyObject** values = ValuesOf(object)) {
+    if (held != nullptr && held->own.dict != nullptr) return false;
+    if (plan->Watched(values) != watched) return false;
   } else {
     PyObject* dict = DictOf(object);
-    if (dict == nullptr || dict != own.dict || VersionOf(dict) != own.version) return false;
+    if (dict == nullptr || held == nullptr || dict != held->own.dict ||
+        VersionOf(dict) != held->own.version) {
+      return false;
+    }
   }
-  for (const PyObject* dict : {watched[Plan::kDirty], watched[Plan::kChanges]}) {
-    if (dict != nullptr && reinterpret_cast<const PyDictObject*>(dict)->ma_used != 0) return false;
+  const auto empty = [](PyObject* dict) {
+    return dict == nullptr || reinterpret_cast<const PyDictObject*>(dict)->ma_used == 0;
+  };
+  if (!empty(dirty)) return false;
+  if (held == nullptr) return true;
+  if (!empty(held->changes)) return false;
+  if (held->values.dict != nullptr && VersionOf(held->values.dict) != held->values.version) {
+    return false;
   }
-  if (values.dict != nullptr && VersionOf(values.dict) != values.version) return false;
-  for (const Dict& dict : dicts) {
+  for (const Dict& dict : held->dicts) {
     if (VersionOf(dict.dict) != dict.version) return false;
   }
-  for (const Group& group : groups) {
+  for (const Group& group : held->groups) {
     if (group.list == nullptr) continue;
-    const auto size = static_cast<std::size_t>(PyList_GET_SIZE(group.list));
-    if (size != group.items.size()) return false;
-    if (size != 0 && !std::equal(group.items.begin(), group.items.end(),
-                                 reinterpret_cast<PyListObject*>(group.list)->ob_item)) {
-      return false;
+    const std::size_t size = group.entries.size();
+    if (static_cast<std::size_t>(PyList_GET_SIZE(group.list)) != size) return false;
+    PyObject** items = reinterpret_cast<PyListObject*>(group.list)->ob_item;
+    for (std::size_t i = 0; i < size; ++i) {
+      if (items[i] != group.entries[i].item) return false;
     }
   }
   return true;
 }
 
-Renewal::Renewal(Record& old) : old_(old) {
-  old.valid = false;
-  for (Record::Group& group : old.groups) {
-    for (std::unique_ptr<Record>& record : group.records) {
-      if (record != nullptr) pool_.push_back(std::move(record));
+namespace {
+
+void Fetch(const void* address) { __builtin_prefetch(address); }
+
+void FetchNode(const Record& record) {
+  Fetch(reinterpret_cast<PyObject**>(record.object) - 4);  // where its values are
+  Fetch(&record.object->ob_type);
+  Fetch(&reinterpret_cast<const PyDictObject*>(record.dirty)->ma_used);
+  if (record.array != nullptr && record.plan != nullptr) {
+    for (int place : record.plan->Fetched()) Fetch(record.array + place);
+  }
+  if (record.holdings != nullptr) Fetch(record.holdings.get());
+}
+
+const Record* At(const std::vector<Record::Entry>& entries, std::size_t place) {
+  return place < entries.size() ? entries[place].record.get() : nullptr;
+}
+
+const Record::Group* FirstGroup(const Record* record) {
+  return record != nullptr && record->HasChildren() ? &record->holdings->groups.front() : nullptr;
+}
+
+}  // namespace
+
+// Each step reads what an earlier one has fetched, some records before.
+void FetchAhead(const std::vector<Record::Entry>& entries, std::size_t at) {
+  constexpr std::size_t kMostChildren = 8;
+  if (const Record* record = At(entries, at + 14)) Fetch(record);
+  if (const Record* record = At(entries, at + 10)) FetchNode(*record);
+  if (const Record* record = At(entries, at + 8); record != nullptr && record->holdings) {
+    Fetch(record->holdings->groups.data());
+    if (record->holdings->values.dict != nullptr) {
+      Fetch(&reinterpret_cast<const PyDictObject*>(record->holdings->values.dict)->ma_version_tag);
     }
   }
-  old.groups.clear();
+  if (const Record::Group* group = FirstGroup(At(entries, at + 6))) {
+    Fetch(group->entries.data());
+    Fetch(&reinterpret_cast<const PyListObject*>(group->list)->ob_item);
+    Fetch(group->items);
+  }
+  const auto for_children = [&](std::size_t place, auto fetch) {
+    const Record::Group* group = FirstGroup(At(entries, place));
+    if (group == nullptr) return;
+    for (std::size_t i = 0; i < std::min(group->entries.size(), kMostChildren); ++i) {
+      if (const Record* child = group->entries[i].record.get()) fetch(*child);
+    }
+  };
+  for_children(at + 4, [](const Record& child) { Fetch(&child); });
+  for_children(at + 2, FetchNode);
+}
+
+Record::Holdings& Record::Held() {
+  if (holdings == nullptr) holdings = std::make_unique<Holdings>();
+  return *holdings;
+}
+
+void Renewal::Empty(Record& record) {
+  if (record.holdings == nullptr) return;
+  for (Record::Group& group : record.holdings->groups) {
+    for (Record::Entry& entry : group.entries) {
+      if (entry.record != nullptr) pool_.push_back(std::move(entry.record));
+    }
+  }
+  record.holdings = nullptr;
+}
+
+Renewal::Renewal(Record& old) : old_(old) {
+  old.valid = false;
+  Empty(old);
 }
 
 // The place in the pool, or its size.
@@ -105,45 +172,47 @@ std::unique_ptr<Record> Renewal::Take(PyObject* object) {
 }
 
 bool Renewal::AddList(PyObject* name, PyObject* list, Record& made) {
-  Record::Group& group = made.groups.emplace_back();
+  Record::Group& group = made.Held().groups.emplace_back();
   group.name = name;
   group.list = list;
+  group.items = reinterpret_cast<PyListObject*>(list)->ob_item;
   const Py_ssize_t size = PyList_GET_SIZE(list);
-  group.items.reserve(static_cast<std::size_t>(size));
-  group.records.reserve(static_cast<std::size_t>(size));
+  group.entries.reserve(static_cast<std::size_t>(size));
   for (Py_ssize_t i = 0; i < size; ++i) {
     PyObject* item = PyList_GET_ITEM(list, i);
-    group.items.push_back(item);
     if (IsScalar(item)) {
-      group.records.push_back(nullptr);
+      group.entries.push_back({item, nullptr});
       continue;
     }
     if (PyType_Check(item) != 0 || !IsDataclass(item)) return false;
-    group.records.push_back(made.closed ? nullptr : Take(item));
+    group.entries.push_back({item, made.closed ? nullptr : Take(item)});
   }
   return true;
 }
 
 bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   if (!plan.native) return false;
-  made.watched.reserve(plan.watch.size());
-  for (const Slot& slot : plan.watch) made.watched.push_back(slot.Read(plan.layout, object));
-  if (ValuesOf(object) == nullptr) {
+  const auto read = [&](Plan::First what) { return plan.watch[what].Read(plan.layout, object); };
+  made.array = ValuesOf(object);
+  if (made.array != nullptr) {
+    made.watched = plan.Watched(made.array);
+  } else {
     // Its dictionary's version tells of every change.
     PyObject* dict = DictOf(object);
     if (dict == nullptr || PyDict_CheckExact(dict) == 0) return false;
-    made.own = {dict, VersionOf(dict)};
-    made.watched.resize(Plan::kReported + 1);
+    made.Held().own = {dict, VersionOf(dict)};
   }
+  made.dirty = read(Plan::kDirty);
+  PyObject* const changes = read(Plan::kChanges);
+  if (changes != nullptr) made.Held().changes = changes;
   const auto empty_dict = [](PyObject* dict) {
     return dict == nullptr || (PyDict_CheckExact(dict) != 0 && PyDict_GET_SIZE(dict) == 0);
   };
-  if (made.watched[Plan::kFrozen] != nullptr || !empty_dict(made.watched[Plan::kDirty]) ||
-      !empty_dict(made.watched[Plan::kChanges])) {
+  if (read(Plan::kFrozen) != nullptr || !empty_dict(made.dirty) || !empty_dict(changes)) {
     return false;
   }
   if (plan.control) {
-    PyObject* reported = made.watched[Plan::kReported];
+    PyObject* reported = read(Plan::kReported);
     if (!plan.IsQuiet(object) || !plan.safe_known || !plan.isolated_known || !plan.rules_pure ||
         reported == nullptr || PySet_CheckExact(reported) == 0 || PySet_GET_SIZE(reported) != 0 ||
         plan.before_update_safe.Read(plan.layout, object) != nullptr ||
@@ -151,18 +220,18 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
       return false;
     }
   }
-  PyObject* snapshots[] = {made.watched[Plan::kPrevLists], made.watched[Plan::kPrevDicts],
-                           made.watched[Plan::kPrevClasses]};
+  PyObject* snapshots[] = {read(Plan::kPrevLists), read(Plan::kPrevDicts),
+                           read(Plan::kPrevClasses)};
   for (PyObject* snapshot : snapshots) {
     if (snapshot != nullptr && PyDict_CheckExact(snapshot) == 0) return false;
   }
   const auto current = [&](PyObject* name) -> PyObject* {
     const Field* field = plan.Find(name);
     if (field == nullptr || field->skip) return nullptr;
-    if (field->prop && made.values.dict == nullptr) {
+    if (field->prop && made.Held().values.dict == nullptr) {
       PyObject* values = plan.values.Read(plan.layout, object);
       if (values == nullptr || PyDict_CheckExact(values) == 0) return nullptr;
-      made.values = {values, VersionOf(values)};
+      made.Held().values = {values, VersionOf(values)};
     }
     return plan.Get(*field, object);
   };
@@ -174,9 +243,9 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
         PyList_GET_SIZE(list) != PyList_GET_SIZE(snapshot) || !AddList(name, list, made)) {
       return false;
     }
-    if (!std::equal(made.groups.back().items.begin(), made.groups.back().items.end(),
-                    reinterpret_cast<PyListObject*>(snapshot)->ob_item)) {
-      return false;
+    PyObject** before = reinterpret_cast<PyListObject*>(snapshot)->ob_item;
+    for (const Record::Entry& entry : made.Held().groups.back().entries) {
+      if (entry.item != *before++) return false;
     }
   }
   position = 0;
@@ -191,16 +260,16 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
     while (PyDict_Next(dict, &at, &key, &value) != 0) {
       if (!IsScalar(value) || Item(snapshot, key) != value) return false;
     }
-    made.dicts.push_back({dict, VersionOf(dict)});
+    made.Held().dicts.push_back({dict, VersionOf(dict)});
   }
   position = 0;
   while (snapshots[2] != nullptr && PyDict_Next(snapshots[2], &position, &name, &snapshot) != 0) {
     PyObject* child = current(name);
     if (child != snapshot || PyType_Check(child) != 0 || !IsDataclass(child) || HasFrozen(child))
       return false;
-    Record::Group& group = made.groups.emplace_back();
+    Record::Group& group = made.Held().groups.emplace_back();
     group.name = name;
-    group.records.push_back(made.closed ? nullptr : Take(child));
+    group.entries.push_back({child, made.closed ? nullptr : Take(child)});
   }
   for (const Field& field : plan.structural) {
     PyObject* value = plan.Get(field, object);
@@ -220,17 +289,14 @@ void Renewal::Finish(const Plan& plan, PyObject* object, bool closed) {
   made.valid = Describe(plan, object, made);
   if (!made.valid) {
     // It is looked at again each time; its children need not be.
+    Empty(made);
     Record::Group rest;
-    for (Record::Group& group : made.groups) {
-      for (std::unique_ptr<Record>& record : group.records) {
-        if (record != nullptr) rest.records.push_back(std::move(record));
-      }
-    }
     for (std::unique_ptr<Record>& record : pool_) {
-      if (record != nullptr) rest.records.push_back(std::move(record));
+      if (record == nullptr) continue;
+      PyObject* item = record->object;
+      rest.entries.push_back({item, std::move(record)});
     }
-    made.groups.clear();
-    made.groups.push_back(std::move(rest));
+    if (!rest.entries.empty()) made.Held().groups.push_back(std::move(rest));
   }
   made.plan = SharedPlan(plan);
   old_ = std::move(made);
@@ -266,7 +332,9 @@ Record* RootRecord(PyObject* root) {
 #else
 
 bool Record::Holds() const { return false; }
+Record::Holdings& Record::Held() { return *holdings; }
 Renewal::Renewal(Record& old) : old_(old) {}
+void FetchAhead(const std::vector<Record::Entry>&, std::size_t) {}
 Record& Renewal::Child(PyObject*) { return old_; }
 void Renewal::Finish(const Plan&, PyObject*, bool) {}
 Record* RootRecord(PyObject*) { return nullptr; }

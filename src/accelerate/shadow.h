@@ -18,33 +18,57 @@
 namespace fletbridge::accelerate {
 
 struct Record {
-  // A field that holds controls: a list of them, or one.
-  struct Group {
-    PyObject* name = nullptr;
-    PyObject* list = nullptr;                      // null: a single one
-    std::vector<PyObject*> items;                  // of the list
-    std::vector<std::unique_ptr<Record>> records;  // beside the items; null for what is no control
-  };
   struct Dict {
     PyObject* dict = nullptr;
     std::uint64_t version = 0;
   };
+  struct Entry {
+    PyObject* item;
+    std::unique_ptr<Record> record;  // null for what is no control
+  };
+  // A field that holds controls: a list of them, or one.
+  struct Group {
+    PyObject* name = nullptr;
+    PyObject* list = nullptr;    // null: a single one
+    PyObject** items = nullptr;  // the list's, to be fetched ahead; not to be read
+    std::vector<Entry> entries;
+  };
+  // What a leaf of the page has not.
+  struct Holdings {
+    std::vector<Group> groups;
+    Dict values;                  // `_values`, where it holds children
+    Dict own;                     // of an instance that has a dictionary
+    PyObject* changes = nullptr;  // `__changes`
+    std::vector<Dict> dicts;
+  };
 
   explicit Record(PyObject* of) : object(of) {}
 
-  PyObject* object;
-  std::shared_ptr<Plan> plan;
-  bool valid = false;
-  bool closed = false;  // Flet does not look at its children from here
-  Dict own;             // of an instance that has a dictionary
-  Dict values;          // `_values`, where it holds children
-  std::vector<PyObject*> watched;
-  std::vector<Dict> dicts;
-  std::vector<Group> groups;
-
   // Whether nothing of it has changed, its children apart.
   [[nodiscard]] bool Holds() const;
+  // Its groups, which there are where it has holdings.
+  [[nodiscard]] bool HasChildren() const {
+    return holdings != nullptr && !holdings->groups.empty();
+  }
+  // Made where it has none.
+  [[nodiscard]] Holdings& Held();
+
+  // A page has many of these, and its first reader after a pause finds none in the caches: one line
+  // of one each.
+  PyObject* object;
+  std::uint64_t watched = 0;   // a sum over what the instance holds
+  PyObject* dirty = nullptr;   // `_dirty`
+  PyObject** array = nullptr;  // where the values are, to be fetched ahead; not to be read
+  std::shared_ptr<Plan> plan;
+  std::unique_ptr<Holdings> holdings;
+  bool valid = false;
+  bool closed = false;  // Flet does not look at its children from here
 };
+static_assert(sizeof(Record) == 64);
+
+// Has the processor fetch what the records some places behind `at` and their children will be asked
+// for, so that the look at one need not wait for memory. Reads records alone.
+void FetchAhead(const std::vector<Record::Entry>& entries, std::size_t at);
 
 // The record of a node that has changed, made anew in the course of its comparison.
 class Renewal {
@@ -61,6 +85,7 @@ class Renewal {
   [[nodiscard]] std::unique_ptr<Record> Take(PyObject* object);
   [[nodiscard]] bool Describe(const Plan& plan, PyObject* object, Record& made);
   [[nodiscard]] bool AddList(PyObject* name, PyObject* list, Record& made);
+  void Empty(Record& record);
 
   Record& old_;
   std::vector<std::unique_ptr<Record>> pool_;

@@ -542,7 +542,7 @@ void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single
     ++g_counters.nodes;
     // What asks for more than the node itself is asked again.
     if (record.plan->control && !record.plan->rules_own) Validate(*record.plan, record.object);
-    if (!record.closed && !record.groups.empty()) VisitChildren(record, path);
+    if (!record.closed && record.HasChildren()) VisitChildren(record, path);
     return;
   }
   const Ref dst = Ref::Share(record.object);
@@ -693,6 +693,9 @@ class Walk::Rest {
   const Plan& plan_;
 };
 
+// Of a list that is no longer all is in the caches by the time that it would be fetched.
+constexpr std::size_t kShortList = 8;
+
 // The children of a node that is as it was. Code of the app may run for each of them: from then on
 // nothing that the record says is taken as true without a look.
 void Walk::VisitChildren(Record& record, const Path& path) {
@@ -707,17 +710,20 @@ void Walk::VisitChildren(Record& record, const Path& path) {
     seen = g_epoch;
     return record.Holds();
   };
-  for (; next < record.groups.size() && holds(); ++next) {
-    Record::Group& group = record.groups[next];
+  std::vector<Record::Group>& groups = record.holdings->groups;
+  for (; next < groups.size() && holds(); ++next) {
+    Record::Group& group = groups[next];
     const Path field(path, group.name);
     if (group.list == nullptr) {
       ++singles;
-      Visit(*group.records.front(), dst.get(), field, true);
+      Visit(*group.entries.front().record, dst.get(), field, true);
       continue;
     }
     const Ref list = Ref::Share(group.list);
-    for (std::size_t i = 0; i < group.records.size(); ++i) {
-      std::unique_ptr<Record>& child = group.records[i];
+    const bool ahead = group.entries.size() > kShortList;
+    for (std::size_t i = 0; i < group.entries.size(); ++i) {
+      if (ahead) FetchAhead(group.entries, i);
+      std::unique_ptr<Record>& child = group.entries[i].record;
       if (child == nullptr) continue;
       const auto at = static_cast<Py_ssize_t>(i);
       const Path place(field, at);
@@ -743,11 +749,11 @@ void Walk::VisitChildren(Record& record, const Path& path) {
       }
     }
   }
-  if (next == record.groups.size() && holds()) return;
+  if (next == groups.size() && holds()) return;
 
   // On from here as for a node that has changed, and without what the records say.
   record.valid = false;
-  record.groups.resize(next);
+  groups.resize(next);
   const WithoutRecords without(renewal_);
   const Plan& now = PlanOf(Py_TYPE(dst.get()));
   const Plan& known = now.native ? now : *plan;

@@ -89,7 +89,7 @@ except ImportError:  # 0.82
     FletDartBridgeServer = None
 
 import app_classes as app  # noqa: E402
-from transcript import Dump, attributes, settled  # noqa: E402
+from transcript import SCALARS, Dump, attributes, settled  # noqa: E402
 
 if options.accelerators.startswith("fault:"):
     from faults import FAULTS
@@ -404,19 +404,19 @@ class World:
             if isinstance(value, list):
                 found.lists.append(value)
                 found.owners[id(value)] = owner
-                pending += [(item, owner) for item in list.__iter__(value)]
+                pending += [(item, owner) for item in list.__iter__(value) if type(item) not in SCALARS]
             elif isinstance(value, dict):
                 found.dicts.append(value)
                 found.owners[id(value)] = owner
-                pending += [(item, owner) for item in dict.values(value)]
+                pending += [(item, owner) for item in dict.values(value) if type(item) not in SCALARS]
             elif hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type):
                 (found.controls if isinstance(value, BaseControl) else found.others).append(value)
                 for name, item in attributes(value).items():
-                    if name[:1] != "_" or name in ("_overlay", "_dialogs", "_b"):
+                    if (name[:1] != "_" or name in ("_overlay", "_dialogs", "_b")) and type(item) not in SCALARS:
                         pending.append((item, value))
                 values = getattr(value, "_values", None)
                 if type(values) is dict:
-                    pending += [(item, value) for item in values.values()]
+                    pending += [(item, value) for item in values.values() if type(item) not in SCALARS]
         return found
 
     def holds(self, control, other):
@@ -903,12 +903,14 @@ class World:
 
     def told(self, step, last):
         """The transcript of the step that was made last."""
-        gc.collect()
         lines = list(log) + list(map(told_packet, sent))
         if options.ignore:
             lines = [line for line in lines if options.ignore not in line]
         del log[:], sent[:]
-        if not options.full and (self.seed + step) % 3 and step != last:
+        often = (self.seed + step) % 3 and step != last
+        if not often:
+            gc.collect()
+        if often and not options.full:
             return "\n".join(lines)  # the state is told at every third step; with --full at each
         index = self.session.index
         roots = [("page", self.page), ("index", [(key, index.get(key)) for key in list(index.keys())])]
