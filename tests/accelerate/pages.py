@@ -903,14 +903,12 @@ class World:
 
     def told(self, step, last):
         """The transcript of the step that was made last."""
+        gc.collect()
         lines = list(log) + list(map(told_packet, sent))
         if options.ignore:
             lines = [line for line in lines if options.ignore not in line]
         del log[:], sent[:]
-        often = (self.seed + step) % 3 and step != last
-        if not often:
-            gc.collect()
-        if often and not options.full:
+        if not options.full and (self.seed + step) % 3 and step != last:
             return "\n".join(lines)  # the state is told at every third step; with --full at each
         index = self.session.index
         roots = [("page", self.page), ("index", [(key, index.get(key)) for key in list(index.keys())])]
