@@ -39,6 +39,9 @@ VENV = Path(os.environ.get("FLETBRIDGE_E2E_VENV") or ROOT / "build/venv/1.0.5")
 PYTHON = VENV / "bin/python"
 PYTHON_OF_2 = ROOT / "build/venv/0.82.2/bin/python"  # Flet 0.82.2, of wire generation 2
 # Stretches every deadline, for machines that are slower or builds that are instrumented.
+# A file: every app then runs with `--accelerators verify`, and what that says is added to it. Tests that
+# look at each line of a run fail then, differences are what counts.
+VERIFY = os.environ.get("FLETBRIDGE_E2E_VERIFY")
 PATIENCE = float(os.environ.get("FLETBRIDGE_E2E_PATIENCE", "1"))
 MARK = "E2E_MARK"
 
@@ -317,6 +320,8 @@ class Sandbox:
         env.update({MARK: self.mark, "TMPDIR": str(self.tmp), "XDG_RUNTIME_DIR": str(self.runtime),
                     "HOME": str(self.user), "XDG_CONFIG_HOME": str(self.user / ".config"),
                     "XDG_CACHE_HOME": str(self.user / ".cache"), "LANG": "C.UTF-8"})
+        if VERIFY:
+            env["FLETBRIDGE_ACCELERATORS"] = "verify"
         env.update(extra)
         return {k: str(v) for k, v in env.items() if v is not None}
 
@@ -406,6 +411,9 @@ class Sandbox:
         finally:
             for run in self.runs:
                 run.close()
+                if VERIFY:
+                    with open(VERIFY, "a") as file:
+                        file.writelines(line + "\n" for line in run.text[1].splitlines() if "verify: " in line)
             for pid in self.processes():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
