@@ -219,6 +219,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     options.full_speed = request.replay_full_speed;
     options.patience = std::chrono::milliseconds(request.replay_wait_ms);
     options.masks = request.replay_masks;
+    options.expect_crash = request.expect_crash;
     options.limits = request.limits;
     return MakeReplayUi(loop, std::move(options));
   }

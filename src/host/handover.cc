@@ -26,9 +26,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, u
                                    shown_by, client_folder, client_generation, python, script,
                                    module, arguments, environment, steps_file, steps, report_file,
                                    record_file, record_limit, redact, replay_file,
-                                   replay_full_speed, replay_masks, replay_wait_ms, fallback, quiet,
-                                   limits, start_deadline, first_frame_deadline, end_deadline, book,
-                                   start_record, accelerators_package)
+                                   replay_full_speed, replay_masks, replay_wait_ms, expect_crash,
+                                   fallback, quiet, limits, start_deadline, first_frame_deadline,
+                                   end_deadline, book, start_record, accelerators_package)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, executable, detour, major, minor, micro,
                                    libpython, libpython_hint, flet_version, flet_package, prefix,
                                    base_prefix, soabi, free_threaded, shim_obstacle,

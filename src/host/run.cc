@@ -224,6 +224,9 @@ int RunHere(Handover& run) {
   NoteSession(parts, request, timeline);
   return RunSession(std::move(parts));
 }
+  // The steps and the replay say what is expected.
+  parts.crash_fails =
+      !request.record_file.empty() && request.steps_file.empty() && request.shown_by != "replay";
 
 // Ends the process where a window was shown: its engine's threads do not survive the libraries'
 // end, which is what exit() begins with.

@@ -47,6 +47,7 @@ struct RunRequest {
   // In seconds; 0: none; kByUi: none for a person, some for steps that nobody watches.
   static constexpr std::int64_t kByUi = -1;
   std::int64_t start_deadline = kByUi;        // until the app listens, then until it answers
+  std::vector<std::string> expect_crash;  // parts of what the app may raise; beside the steps'
   std::int64_t first_frame_deadline = kByUi;  // headless with steps
   std::int64_t end_deadline = kByUi;          // from the app's heeding to its end
   BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's

@@ -148,7 +148,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       case Heard::kCrashed: {
         const bool expected = runner && runner->ClaimCrash(client.last_crash());
         Log(expected ? LogLevel::kDebug : LogLevel::kError,
-            "the app raised: " + client.last_crash());
+            "the app raised: " + wire::CrashText(client.last_crash()));
         // Nobody would hear of it from the runner, which has nothing to do.
         if (live && (waits_for_steps || !first_frame_told)) return End({}, 1);
         if (runner) runner->OnCrash(client.last_crash(), expected);

@@ -74,8 +74,6 @@ std::string InputName(const Step& step) {
       std::min(step.source.size(), step.source.find_first_not_of("0123456789 \t", 6)));
 }
 
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 std::string WorkingFolder() {
   std::error_code error;
   return std::filesystem::current_path(error).string();  // empty: it was deleted
@@ -221,9 +219,9 @@ bool StepRunner::ClaimCrash(const std::string& text) {
 
 void StepRunner::OnCrash(const std::string& text, bool claimed) {
   if (state_ == State::kDone) return;
-  if (!claimed && at_ < steps_.size()) return Fail("the app crashed: " + FirstLine(text));
+  if (!claimed && at_ < steps_.size()) return Fail("the app crashed: " + wire::CrashLine(text));
   if (!claimed) {
-    Log(LogLevel::kError, "the app crashed, which no step expects: " + FirstLine(text));
+    Log(LogLevel::kError, "the app crashed, which no step expects: " + wire::CrashLine(text));
     return Finish(1);
   }
   if (state_ == State::kFirstFrame) state_ = State::kReady;  // main() that raised may draw nothing
