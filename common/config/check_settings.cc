@@ -54,8 +54,8 @@ Result<> CheckSettings(const Settings& settings) {
   }
   if (!settings.text("steps").empty() && ui != "headless" && ui != "auto") {
     return Usage("steps (from " + settings.Get("steps").where +
-                 ") are for the headless UI, not for " + Named(settings, "ui") +
-                 "; use --ui headless, or leave them out");
+                 ") are for the headless UI and a window, not for " + Named(settings, "ui") +
+                 "; use --ui headless or desktop, or leave them out");
   }
   return {};
 }

@@ -15,6 +15,7 @@
 #include "src/ui/attach/attach_ui.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
+#include "src/ui/headless/window_steps.h"
 #include "src/ui/replay/replay_ui.h"
 
 namespace fletbridge {
@@ -198,6 +199,28 @@ Result<> ReadSteps(RunRequest& request) {
                        CauseAndRemedy(errno != 0 ? errno : EIO, "name a readable file"));
 }
 
+namespace {
+
+Result<HeadlessOptions> StepsOptions(const RunRequest& request, const std::string& flet_package) {
+  HeadlessOptions options;
+  if (request.first_frame_deadline == 0) options.first_frame.reset();
+  if (request.first_frame_deadline > 0)
+    options.first_frame = std::chrono::seconds(request.first_frame_deadline);
+  options.flet_package = flet_package;
+  options.limits = request.limits;
+  options.renews = request.is_client;
+  if (IsSocket(request.steps_file)) {
+    options.live_steps = request.steps_file;
+  } else if (!request.steps_file.empty()) {
+    Result<Steps> steps = ParseSteps(request.steps);
+    if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
+    options.steps = std::move(*steps);
+  }
+  return options;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
                                            const std::string& flet_package, Generation app,
                                            const std::string& page_url) {
@@ -211,7 +234,16 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     window.page_url = page_url;
     window.assets = request.assets;
     window.limits = request.limits;
-    return desktop::MakeDesktopUi(loop, std::move(window));
+    Result<std::unique_ptr<UiEndpoint>> shown = desktop::MakeDesktopUi(loop, std::move(window));
+    if (!shown || request.steps_file.empty()) return shown;
+    Result<HeadlessOptions> options = StepsOptions(request, flet_package);
+    if (!options) return options.error();
+    if (!options->steps) {
+      return MakeError(Errc::kUsage,
+                       "steps over a socket are for the headless UI, not for a "
+                       "window; use --ui headless, or a file");
+    }
+    return MakeWindowSteps(loop, std::move(*shown), std::move(*options));
   }
   if (request.shown_by == "replay") {
     ReplayOptions options;
@@ -229,21 +261,9 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     if (!address) return address.error();
     return attach::MakeAttachUi(loop, request.limits, *address, app);
   }
-  HeadlessOptions options;
-  if (request.first_frame_deadline == 0) options.first_frame.reset();
-  if (request.first_frame_deadline > 0)
-    options.first_frame = std::chrono::seconds(request.first_frame_deadline);
-  options.flet_package = flet_package;
-  options.limits = request.limits;
-  options.renews = request.is_client;
-  if (IsSocket(request.steps_file)) {
-    options.live_steps = request.steps_file;
-  } else if (!request.steps_file.empty()) {
-    Result<Steps> steps = ParseSteps(request.steps);
-    if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
-    options.steps = std::move(*steps);
-  }
-  return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(options)));
+  Result<HeadlessOptions> options = StepsOptions(request, flet_package);
+  if (!options) return options.error();
+  return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(*options)));
 }
 
 Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const RunRequest& request,

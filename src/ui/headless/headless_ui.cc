@@ -58,7 +58,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   }
 
   Client NewClient() {
-    return Client(width, height, [this](Buffer message) { Out(std::move(message)); });
+    Client made(width, height, [this](Buffer message) { Out(std::move(message)); });
+    made.set_takes_call([this](std::string_view type, const wire::InvokeMethod& call) {
+      return runner != nullptr && !ended && runner->TakesCall(type, call);
+    });
+    return made;
   }
 
   void Post(void (Impl::*method)()) {
@@ -132,6 +136,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     if (!heard) return End(heard.error(), 70);
     switch (*heard) {
       case Heard::kNothing:
+      case Heard::kTaken:
         return;
       case Heard::kRegistered:
         registered = true;
