@@ -79,6 +79,23 @@ def main(page):
 ft.run(main)
 """
 
+# Flet 1.0.5 alone has buttons that open the dialog by themselves.
+ACTION = """
+import flet as ft
+
+def main(page):
+    said = ft.Text("nothing yet")
+
+    def picked(e):
+        said.value = "picked " + ", ".join(f.name for f in e.files)
+
+    picker = ft.FilePicker(on_result=picked)
+    page.services.append(picker)
+    page.add(said, ft.Button("pick", action=ft.PickFiles(picker, allow_multiple=True)))
+
+ft.run(main)
+"""
+
 LIST = """
 import flet as ft
 
@@ -220,6 +237,10 @@ class RealApps:
     def testDatesTimesAndSlidersOfABookingApp(self):
         self.ends(BOOKING, BOOKING_STEPS)
         self.ends(BOOKING, BOOKING_STEPS, env={"TZ": "America/New_York"})
+
+    def testFilesThatAButtonLetsThePersonPickByItself(self):
+        self.ends(ACTION, 'click text="pick"\nanswer pick_files two.txt app.py\nexpect text="picked two.txt, app.py"\n'
+                          'answer pick_files two.txt\nclick text="pick"\nexpect text="picked two.txt"\n')
 
     def testThePointerOverAList(self):
         self.ends(LIST, LIST_STEPS)

@@ -18,8 +18,18 @@ def main(page):
     where = ft.FilePicker()
     page.services.append(where)
 
+    clipboard = ft.Clipboard()
+    page.services.append(clipboard)
+
     def go(e):
         said.value = f"hello {name.value}"
+
+    async def copy(e):
+        await clipboard.set("copied")
+        said.value = "copied it"
+
+    async def paste(e):
+        said.value = f"pasted {await clipboard.get()}"
 
     async def save(e):
         said.value = f"saved {await where.save_file()}"
@@ -30,7 +40,7 @@ def main(page):
         red.visible = True
 
     page.add(name, ft.Button("go", on_click=go), ft.Button("save", on_click=save), said, red,
-             ft.Button("show", on_click=show))
+             ft.Button("show", on_click=show), ft.Button("copy", on_click=copy), ft.Button("paste", on_click=paste))
 
 ft.run(main)
 """
@@ -110,6 +120,11 @@ class WindowSteps(windowed.Windowed, E2E):
     def testACallThatTheStepsAnswerOpensNoDialog(self):
         self.steps(Variant("3", "ffi"), 'wait text="nothing" 60s\nclick text="save"\nanswer save_file "/tmp/x"\n'
                                         'expect text="saved /tmp/x"\n')
+
+    def testTheClipboardIsTheStepsAndTheDesktops(self):
+        self.steps(Variant("1", "uds"), 'wait text="nothing" 60s\nclick text="copy"\nexpect clipboard "copied"\n'
+                   'expect text="copied it" 10s\nclipboard "from a step"\nclick text="paste"\n'
+                   'expect text="pasted from a step"\n')
 
     def testAStepThatFailsEndsTheWindowAndTheRun(self):
         run = self.steps(Variant("1", "tcp"), 'wait text="nothing" 60s\nclick text="gone" 100ms\n', code=1)

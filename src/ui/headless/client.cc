@@ -147,7 +147,15 @@ Result<Heard> Client::On(wire::InvokeMethod& call) {
   if (control == nullptr) return Heard::kNothing;
   const std::string_view type = wire::ControlType(*control);
   if (takes_call_ && takes_call_(type, call)) return Heard::kTaken;
-  if (beside_) return Heard::kNothing;
+  if (beside_) {
+    // What the app copies goes to the desktop's clipboard as well; what a step has put on ours does
+    // not, so that is what the app pastes.
+    if (type == "Clipboard" && call.name == "set")
+      static_cast<void>(services_.Call(type, call.name, call.args));
+    if (type != "Clipboard" || call.name != "get" || !clipboard()) return Heard::kNothing;
+    Answer(call, services_.Call(type, call.name, call.args));
+    return Heard::kTaken;
+  }
   if (type == "Window") return CallWindow(call);
   if (control == &tree_.page() && call.name == "push_route") {
     const Map* args = call.args.AsMap();
