@@ -31,6 +31,7 @@ constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
 constexpr double kLeastTurns = 0.5;  // seconds of a variant at a workload, with the warm-up
 constexpr auto kInputsTime = 1s;     // before the second look at the memory
+constexpr std::size_t kMostInputs = 50;
 // Of large inputs a round has fewer turns: four, or as many as take a variant a second.
 constexpr double kTurnsTime = 1;
 constexpr int kFewTurns = 4;
@@ -765,19 +766,25 @@ class Runner {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
       if (workload.measure != Measure::kLatency || !workload.page.empty()) continue;
-      // The first shows how many of large ones there may be.
+      // The first start shows how many there may be; all others have as many, since an app may keep
+      // something of each.
       const std::string first =
           workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
       const Clock::time_point begin = Clock::now();
       Result<std::vector<std::uint64_t>> samples =
           instance.Do(first + "\n", kBlockDeadline, workload.all_answer);
-      const Clock::duration took = Clock::now() - begin;
-      if (samples && !workload.once) {
-        const auto more =
-            static_cast<std::size_t>(kInputsTime / std::max<Clock::duration>(took, 1us));
-        samples = instance.Do(Repeated(workload.unit, std::clamp<std::size_t>(more, 1, 50)),
-                              kBlockDeadline, workload.all_answer);
+      std::size_t done = 1;
+      const auto enough = [&] {
+        return inputs_ > 0 ? done >= inputs_
+                           : done >= kMostInputs || Clock::now() - begin >= kInputsTime;
+      };
+      while (samples && !workload.once && !enough()) {
+        const std::size_t next = std::min(done, (inputs_ > 0 ? inputs_ : kMostInputs) - done);
+        samples =
+            instance.Do(Repeated(workload.unit, next) + "\n", kBlockDeadline, workload.all_answer);
+        done += next;
       }
+      if (samples && !workload.once) inputs_ = done;
       if (!samples) {
         Fail(variant, samples.error());
         return false;
@@ -923,13 +930,14 @@ class Runner {
     Clock::duration spent{0}, measured{0};
     std::size_t done = 0;
     while (done < workload.warm_up && spent < kWarmUpTime) {
-      // The first one alone shows how many there may be.
+      // The first one alone shows how many there may be; but at most twice as many, since a page
+      // that they have made restless has to be waited for from then on.
       const std::size_t next =
           done == 0 || !workload.before.empty()
               ? 1
               : std::clamp<std::size_t>(
                     static_cast<std::size_t>((kWarmUpTime - spent) / (spent / done)), 1,
-                    workload.warm_up - done);
+                    std::min(done, workload.warm_up - done));
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return 0;
       const Clock::time_point unit = Clock::now();
       if (!DoUnits(live, workload, next)) return 0;
@@ -1053,6 +1061,7 @@ class Runner {
   double round_at_ = 0;       // when the round began, in seconds
   double next_round_ = 0;     // seconds that the next one will take
   bool time_said_ = false;
+  std::size_t inputs_ = 0;      // before the second look at the memory; 0: not known yet
   double a_page_ = 0;           // seconds that starting all variants takes, at most
   Clock::duration longest_{0};  // unit of this workload in a warm-up
   bool first_ = false;          // IsFirst() of the workload at work

@@ -185,9 +185,9 @@ def judge_equal(run):
         return "says why not", False
     if run.found:
         return "; ".join(f"{row} {verdict}" for row, verdict in run.found), True
-    if not run.measured:
-        return ("says why not", False) if why_not(run) else ("says nothing", True)
-    return run.interval("ratio") and run.row[1]["verdict"] or "too few rounds", False
+    if run.interval("ratio"):
+        return run.row[1]["verdict"], False
+    return ("says why not", False) if why_not(run) else ("says nothing", True)
 
 
 def judge_planted(run, truth_ns):
