@@ -93,8 +93,8 @@ class DesktopInstance final : public Instance {
   }
   void Join() override { run_.Join(0); }
 
-  Result<std::vector<std::uint64_t>> Do(const std::string& text,
-                                        std::chrono::nanoseconds) override {
+  Result<std::vector<std::uint64_t>> Do(const std::string& text, std::chrono::nanoseconds,
+                                        bool) override {
     const Result<std::vector<DisplayStep>> steps = ParseDisplaySteps(text);
     if (!steps) return steps.error();
     std::vector<std::uint64_t> samples;

@@ -107,9 +107,10 @@ class HeadlessInstance final : public Instance {
   // Flet's Python does not end with its client; the client is the last that was started.
   void Join() override { run_.Join(variant_.kind == Variant::Kind::kFlet ? 1 : 0); }
 
-  Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                        std::chrono::nanoseconds time) override {
-    const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) + "\n";
+  Result<std::vector<std::uint64_t>> Do(const std::string& steps, std::chrono::nanoseconds time,
+                                        bool all_answer) override {
+    const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) +
+                             (all_answer ? " all-answer\n" : "\n");
     if (Result<> ok = Write(text); !ok) return ok.error();
     Result<nlohmann::json> answer = ReadLine(Clock::now() + time, "the end of a block");
     if (!answer) return answer.error();
@@ -122,6 +123,7 @@ class HeadlessInstance final : public Instance {
     disturbance_.between = answer->value("between", std::size_t{0});
     disturbance_.unclear = answer->value("unclear", std::size_t{0});
     disturbance_.restless = answer->value("restless", std::vector<std::string>());
+    disturbance_.unanswered = answer->value("unanswered", std::string());
     return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
   }
 
@@ -162,14 +164,16 @@ class HeadlessInstance final : public Instance {
     ChildOptions options;
     options.executable = "/bin/sh";
     options.arguments = {"-c", what};
-    AddFresh(options);
+    AddEnvironment(options);
     if (Result<> ok = shell.Launch(std::move(options)); !ok) return ok;
     const Result<> end = shell.Wait(-1, Clock::now() + kPrepareTime, "its end");
     if (!end && (shell.exit_code() != -1 || end.error().code == Errc::kClosed)) return end.error();
     return {};
   }
 
-  void AddFresh(ChildOptions& options) const {
+  // An app, or a command before it, may want to know which variant it is.
+  void AddEnvironment(ChildOptions& options) const {
+    options.environment.emplace_back("COMPARE_VARIANT", variant_.name);
     if (fresh_ == nullptr) return;
     const auto more = fresh_->Environment();
     options.environment.insert(options.environment.end(), more.begin(), more.end());
@@ -192,13 +196,13 @@ class HeadlessInstance final : public Instance {
                              "--python",  plan.python, "--python-home", plan.python_home,
                              "--steps",   socket_path_};
         AddApp(plan, page_, "--", options.arguments);
-        AddFresh(options);
+        AddEnvironment(options);
         return run_.Launch(std::move(options));
       }
     }
     ChildOptions options =
         StageCommand(plan, variant_, page_, "headless", report_file_, {"--steps", socket_path_});
-    AddFresh(options);
+    AddEnvironment(options);
     return run_.Launch(std::move(options));
   }
 
@@ -209,7 +213,7 @@ class HeadlessInstance final : public Instance {
     const char* display = std::getenv("DISPLAY");
     python.environment = {{"DISPLAY", display == nullptr ? ":0" : display},
                           {"FLET_PLATFORM", "linux"}};
-    AddFresh(python);
+    AddEnvironment(python);
     std::string url = folder + "/f" + std::to_string(number);
     if (variant_.transport == "uds") {
       python.environment.insert(python.environment.end(),

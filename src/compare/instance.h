@@ -25,6 +25,7 @@ struct Disturbance {
   std::size_t between = 0;              // patches that answer no input
   std::size_t unclear = 0;              // inputs whose answer nobody can tell, so without a figure
   std::vector<std::string> restless{};  // inputs after which the page changes more than once
+  std::string unanswered{};             // the input that has ended the steps
 };
 
 class Instance {
@@ -35,9 +36,11 @@ class Instance {
   // From the app's answer to the registration until its first frame has come; 0: nobody knows.
   [[nodiscard]] virtual std::chrono::nanoseconds first_frame() const = 0;
   // Runs steps; the latencies of their inputs in nanoseconds. kLimit if they take longer than
-  // `time`; the instance is of no more use then.
+  // `time`; the instance is of no more use then. `all_answer`: an input that nobody answers ends
+  // them, without a failure; not at a display.
   [[nodiscard]] virtual Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                                              std::chrono::nanoseconds time) = 0;
+                                                              std::chrono::nanoseconds time,
+                                                              bool all_answer) = 0;
   // Of the last Do(); none at a display.
   [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
   // The number that a control shows, named by a finder as in steps; not at a display.

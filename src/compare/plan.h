@@ -65,6 +65,8 @@ struct Workload {
   std::size_t block = 0;
   int turns = 12;     // blocks of each variant in a round
   bool once = false;  // the unit is a whole script: a fresh instance each time, nothing dropped
+  // Its inputs, a line each, have been seen to be answered; one that is no more is left out.
+  bool all_answer = false;
 };
 
 // Whether its inputs are done by instances that take turns.

@@ -60,8 +60,8 @@ std::optional<Interval> Exp(const std::optional<Interval>& of_logs) {
 }
 
 std::optional<Interval> RatioAt(const Series& series, const Series& baseline, double percent,
-                                std::uint64_t enough, std::uint64_t seed) {
-  return Exp(MedianInterval(Values(LogRatios(series, baseline, percent, enough)), seed));
+                                std::uint64_t enough, std::uint64_t seed, std::size_t of) {
+  return Exp(MedianInterval(Values(LogRatios(series, baseline, percent, enough)), seed, of));
 }
 
 // One block for each round: a tail needs more values than a short block has.
@@ -149,13 +149,14 @@ Comparison WorkloadResult::Compare(std::size_t i, std::uint64_t seed) const {
                        return static_cast<double>(a.ValueAt(50)) -
                               static_cast<double>(b.ValueAt(50));
                      })),
-      seed);
+      seed, verdicts);
   if (ByDifference(workload.measure)) {
     comparison.verdict = JudgeDifference(comparison.difference, DifferenceMargin(workload.measure));
     return comparison;
   }
-  comparison.ratio = RatioAt(series[i], baseline, 50, 1, seed);
-  comparison.ratio_p99 = RatioAt(WholeRounds(series[i]), WholeRounds(baseline), 99, kForP99, seed);
+  comparison.ratio = RatioAt(series[i], baseline, 50, 1, seed, verdicts);
+  comparison.ratio_p99 =
+      RatioAt(WholeRounds(series[i]), WholeRounds(baseline), 99, kForP99, seed, verdicts);
   comparison.verdict = Judge(comparison.ratio);
   comparison.verdict_p99 = Judge(comparison.ratio_p99);
   return comparison;

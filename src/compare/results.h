@@ -47,6 +47,8 @@ struct WorkloadResult {
   std::size_t between = 0, unclear = 0;
   std::set<std::string> restless{};
   std::vector<Series> series;  // in the order of the variants
+  // How many verdicts the run gives: each interval holds together with all the others.
+  std::size_t verdicts = 1;
   [[nodiscard]] bool HasBlocks() const;
   // Of series[i] to series[0]; compare it with itself and nothing is known.
   [[nodiscard]] Comparison Compare(std::size_t i, std::uint64_t seed) const;

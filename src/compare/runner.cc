@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <random>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "common/config/version.h"
@@ -30,6 +31,7 @@ constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
 constexpr double kLeastTurns = 0.5;  // seconds of a variant at a workload, with the warm-up
 constexpr auto kInputsTime = 1s;     // before the second look at the memory
+constexpr std::size_t kMostInputs = 50;
 // Of large inputs a round has fewer turns: four, or as many as take a variant a second.
 constexpr double kTurnsTime = 1;
 constexpr int kFewTurns = 4;
@@ -41,6 +43,15 @@ constexpr std::size_t kOfAKind = 2;
 constexpr double kSearchTime = 10;
 constexpr double kSearchPart = 0.2;
 constexpr std::size_t kMostLeftOut = 50;  // of kinds that are told
+constexpr std::size_t kMostTries = 4;     // clicks on each of them
+// How long the page is looked at for what it does by itself. Where that may be more than so much of
+// the first patches after an input, these say nothing of the input; less does not move a median.
+constexpr auto kWatchTime = 1s;
+constexpr double kMostByItself = 0.25;
+// How often an input that was answered may be without an answer.
+constexpr int kMostUnanswered = 2;
+constexpr const char* kNeverQuiet =
+    "the page is never quiet for 50 ms, so nobody can tell which patch answers an input";
 
 std::string Repeated(const std::string& steps, std::size_t times) {
   if (times > 1 && steps.find('\n') == std::string::npos)
@@ -98,16 +109,32 @@ class Runner {
       } else if (clicks.error().code == Errc::kUsage) {
         return clicks.error();
       } else if (clicks.error().code != Errc::kClosed) {
+        // Nothing was found out, and there is nothing else to be found out.
+        if (workloads.empty() && results_.clicks.empty()) return clicks.error();
         results_.warnings.push_back(clicks.error().Line());
       }
       if (plan_.dry_run) return std::move(results_);
     }
     if (Result<> ok = DecideOnCopies(); !ok) return ok.error();
     for (Workload& workload : workloads) AddWorkload(std::move(workload));
+    workloads_known_ = true;
+    // One of each row and one of its tail, if it has one.
+    std::size_t verdicts = 0;
+    for (const WorkloadResult& result : results_.workloads) {
+      verdicts += (InTurns(result.workload) || result.workload.once ? 2 : 1) *
+                  (results_.variants.size() - 1);
+    }
+    for (WorkloadResult& result : results_.workloads) result.verdicts = verdicts;
     while (!Over()) {
       Round();
-      if (results_.rounds == 1) FitTheRest();
+      next_round_ = UsedOfRound();
+      if (results_.rounds == 1) {
+        FitTheRest();
+        LeaveOutTheUnclear();
+      }
+      FitTurns();
     }
+    SayWhyTooFew();
     std::erase_if(results_.workloads,
                   [this](const WorkloadResult& workload) { return IsLeftOut(workload.workload); });
     results_.seconds = Seconds();
@@ -143,11 +170,15 @@ class Runner {
     if (!results_.stopped_by.empty()) return true;
     pollfd fd{interrupt_, POLLIN, 0};
     const double seconds = Seconds();
-    const double a_round = results_.rounds == 0 ? 0 : (seconds - first_round_at_) / results_.rounds;
+    const double a_round =
+        results_.rounds == 0 ? 0
+                             : std::min(next_round_, (seconds - first_round_at_) / results_.rounds);
     if (::poll(&fd, 1, 0) > 0) {
       results_.stopped_by = "interrupt";
     } else if (Left() == 0 || BaselineIsGone() ||
                (Left() < 2 && results_.variants.size() > 1 && results_.rounds > 0)) {
+      results_.stopped_by = "failure";
+    } else if (NothingIsLeft()) {
       results_.stopped_by = "failure";
     } else if (static_cast<std::size_t>(results_.rounds) >= plan_.max_rounds) {
       results_.stopped_by = "rounds";
@@ -157,6 +188,13 @@ class Runner {
       results_.stopped_by = "precision";
     }
     return !results_.stopped_by.empty();
+  }
+
+  // Of what could be measured.
+  bool NothingIsLeft() const {
+    return workloads_known_ &&
+           std::all_of(results_.workloads.begin(), results_.workloads.end(),
+                       [this](const WorkloadResult& result) { return IsLeftOut(result.workload); });
   }
 
   bool NarrowEnough() const {
@@ -259,11 +297,47 @@ class Runner {
   double UsedOfRound() const { return Seconds() - round_at_; }
 
   void LeaveOut(const Workload& workload) {
-    results_.left_out.push_back(
-        {workload.name, "a verdict wants " + std::to_string(kMinRounds) +
-                            " rounds, and with what is measured those would not fit into --time " +
-                            ShownTime(plan_.time.count()) +
-                            "; give more time, or name fewer workloads or variants"});
+    LeaveOut(workload, "a verdict wants " + std::to_string(kMinRounds) +
+                           " rounds, and with what is measured those would not fit into --time " +
+                           ShownTime(plan_.time.count()) +
+                           "; give more time, or name fewer workloads or variants");
+  }
+  void LeaveOut(const Workload& workload, const std::string& why) {
+    results_.left_out.push_back({workload.name, why});
+  }
+
+  // An input that once was answered has no answer any more. Inputs to which that happens again and
+  // again are not done any more; what was measured with them goes too, since the mixture was
+  // another one.
+  void Unanswered(WorkloadResult& result, const std::string& input) {
+    if (++unanswered_[input] < kMostUnanswered) return;
+    Workload& workload = result.workload;
+    const std::string why = "from some click on nothing changes within 1 s";
+    std::string unit;
+    std::istringstream lines(workload.unit);
+    for (std::string line; std::getline(lines, line);) {
+      if (line != input) unit += (unit.empty() ? "" : "\n") + line;
+    }
+    for (ClickChoice& choice : results_.clicks) {
+      if (choice.control.ends_with("(" + input.substr(input.find(' ') + 1) + ")")) choice.why = why;
+    }
+    if (unit.empty()) return LeaveOut(workload, why);
+    workload.unit = unit;
+    for (Series& series : result.series) series.blocks.clear();
+  }
+
+  // Where nobody can tell any answer, there is nothing to compare.
+  void LeaveOutTheUnclear() {
+    for (const WorkloadResult& result : results_.workloads) {
+      const bool nothing =
+          std::any_of(result.series.begin(), result.series.end(), [](const Series& series) {
+            return !series.blocks.empty() &&
+                   std::all_of(series.blocks.begin(), series.blocks.end(),
+                               [](const compare::Block& one) { return one.values.count() == 0; });
+          });
+      if (nothing && result.unclear > 0 && !IsLeftOut(result.workload))
+        LeaveOut(result.workload, kNeverQuiet);
+    }
   }
 
   void LeaveOutPage(const std::string& page) {
@@ -277,14 +351,40 @@ class Runner {
 
   // After the first round what the others will take is known.
   void FitTheRest() {
-    const double needed = budget_.Needed(UsedOfRound(), first_round_at_);
     if (plan_.max_rounds < kMinRounds ||
         first_round_at_ + UsedOfRound() * static_cast<double>(kMinRounds) <= plan_.time.count())
       return;
+    SayTheTime(budget_.Needed(UsedOfRound(), first_round_at_));
+  }
+
+  void SayTheTime(double needed) {
+    if (std::exchange(time_said_, true)) return;
     results_.warnings.push_back("six rounds, without which there is no verdict, take " +
                                 ShownTime(needed) + " here, and --time is " +
                                 ShownTime(plan_.time.count()) +
                                 ": give more time, or name fewer variants or workloads");
+  }
+
+  // Where later rounds take longer than the first, they have fewer turns, so that there are six.
+  void FitTurns() {
+    const double missing = static_cast<double>(kMinRounds) - results_.rounds;
+    if (results_.rounds == 0 || missing <= 0 || plan_.max_rounds < kMinRounds) return;
+    const double share = (plan_.time.count() - Seconds()) / (missing * next_round_);
+    if (share >= 1 || share <= 0) return;
+    for (WorkloadResult& result : results_.workloads) {
+      int& turns = result.workload.turns;
+      if (InTurns(result.workload))
+        turns = std::max(1, static_cast<int>(static_cast<double>(turns) * share));
+    }
+    next_round_ *= share;
+  }
+
+  void SayWhyTooFew() {
+    if (results_.stopped_by != "time" || static_cast<std::size_t>(results_.rounds) >= kMinRounds ||
+        plan_.max_rounds < kMinRounds)
+      return;
+    const double a_round = (Seconds() - first_round_at_) / std::max(1, results_.rounds);
+    SayTheTime(budget_.Needed(a_round, first_round_at_));
   }
 
   // Each once: what cannot start is known before anything is measured, files are in the page cache,
@@ -460,13 +560,20 @@ class Runner {
   Result<Workload> FindClicks() {
     Tell("looking for what can be clicked");
     const Icons icons(plan_.flet_package);
-    const std::size_t variant = Shuffled().front();
+    constexpr std::size_t variant = 0;
     Result<std::unique_ptr<Instance>> started = Start(variant);
     if (!started) return started.error();
     std::unique_ptr<Instance> instance = std::move(*started);
+    // What main() adds behind the first frame is of the first page too.
+    Tell("looking at what the page does by itself");
+    if (!Rest(kRestTime)) return MakeError(Errc::kClosed, "interrupted");
+    if (const auto rest = instance->Do("sleep 1s\n", kBlockDeadline, false); !rest)
+      return rest.error();
+    const double by_itself = static_cast<double>(instance->disturbance().between) /
+                             std::chrono::duration<double>(kWatchTime).count();
     Result<std::vector<Clickable>> chosen = ChooseClicks(*instance, icons);
     if (!chosen) return chosen.error();
-    Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}};
+    Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}, .all_answer = true};
     std::vector<ClickChoice> clicks;
     if (plan_.dry_run) {
       for (const Clickable& control : *chosen) clicks.push_back({Named(control, icons), {}});
@@ -488,13 +595,18 @@ class Runner {
         instance = std::move(*started);
       }
       const std::string step = "click " + control.finder;
-      std::size_t answers = 0;
-      // The second click only if the first has an answer, for which a second is waited.
-      for (std::size_t click = 0; click < 2 && answers == click && why.empty(); ++click) {
+      std::vector<double> answers;  // seconds
+      // The next click only if the last has an answer, for which a second is waited.
+      for (std::size_t click = 0; click < kMostTries && answers.size() < 2 && why.empty();
+           ++click) {
         Tell("trying " + Named(control, icons));
-        const auto samples = instance->Do(step + "\n", kBlockDeadline);
+        const auto samples = instance->Do(step + "\n", kBlockDeadline, true);
         if (samples) {
-          answers += samples->size() + instance->disturbance().unclear;
+          for (const std::uint64_t ns : *samples) answers.push_back(static_cast<double>(ns) / 1e9);
+          if (!instance->disturbance().unanswered.empty()) {
+            why = std::string(click == 0 ? "a click on it" : "its second click") +
+                  " changes nothing within 1 s";
+          }
         } else if (samples.error().code == Errc::kClosed) {
           return samples.error();
         } else {
@@ -502,8 +614,11 @@ class Runner {
           instance.reset();
         }
       }
-      if (why.empty() && answers < 2) {
-        why = answers == 0 ? "a click on it changes nothing" : "its second click changes nothing";
+      if (why.empty() && answers.size() < 2) why = kNeverQuiet;
+      if (why.empty() && by_itself * Median(answers) > kMostByItself) {
+        why = "the page changes by itself " + std::to_string(std::lround(by_itself)) +
+              " times a second and the answer to a click takes " +
+              Shown(Median(answers) * 1e9, "ns") + ", so nobody can tell which patch it is";
       }
       if (why.empty()) {
         workload.unit += (workload.unit.empty() ? "" : "\n") + step;
@@ -651,18 +766,25 @@ class Runner {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
       if (workload.measure != Measure::kLatency || !workload.page.empty()) continue;
-      // The first shows how many of large ones there may be.
+      // The first start shows how many there may be; all others have as many, since an app may keep
+      // something of each.
       const std::string first =
           workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
       const Clock::time_point begin = Clock::now();
-      Result<std::vector<std::uint64_t>> samples = instance.Do(first + "\n", kBlockDeadline);
-      const Clock::duration took = Clock::now() - begin;
-      if (samples && !workload.once) {
-        const auto more =
-            static_cast<std::size_t>(kInputsTime / std::max<Clock::duration>(took, 1us));
-        samples = instance.Do(Repeated(workload.unit, std::clamp<std::size_t>(more, 1, 50)),
-                              kBlockDeadline);
+      Result<std::vector<std::uint64_t>> samples =
+          instance.Do(first + "\n", kBlockDeadline, workload.all_answer);
+      std::size_t done = 1;
+      const auto enough = [&] {
+        return inputs_ > 0 ? done >= inputs_
+                           : done >= kMostInputs || Clock::now() - begin >= kInputsTime;
+      };
+      while (samples && !workload.once && !enough()) {
+        const std::size_t next = std::min(done, (inputs_ > 0 ? inputs_ : kMostInputs) - done);
+        samples =
+            instance.Do(Repeated(workload.unit, next) + "\n", kBlockDeadline, workload.all_answer);
+        done += next;
       }
+      if (samples && !workload.once) inputs_ = done;
       if (!samples) {
         Fail(variant, samples.error());
         return false;
@@ -761,6 +883,7 @@ class Runner {
       workload.block =
           std::clamp<std::size_t>(static_cast<std::size_t>(kBlockTime / longest_), 1, kMaxBlock);
     }
+    if (IsLeftOut(workload)) return;
     a_unit *= static_cast<double>(std::max<std::size_t>(1, workload.block));
     if (PastRound(a_unit) && !first_) return LeaveOut(workload);
     const bool learning = Learning();
@@ -774,6 +897,7 @@ class Runner {
         if (const auto samples = DoBlock(live, workload))
           Record(index, live.variant, turn, *samples);
         if (too_long_) return GiveUp(workload);
+        if (IsLeftOut(workload)) return;
       }
       if (!learning || turn != 0) continue;
       const double a_turn = Seconds() - began;
@@ -806,16 +930,17 @@ class Runner {
     Clock::duration spent{0}, measured{0};
     std::size_t done = 0;
     while (done < workload.warm_up && spent < kWarmUpTime) {
-      // The first one alone shows how many there may be.
+      // The first one alone shows how many there may be; but at most twice as many, since a page
+      // that they have made restless has to be waited for from then on.
       const std::size_t next =
           done == 0 || !workload.before.empty()
               ? 1
               : std::clamp<std::size_t>(
                     static_cast<std::size_t>((kWarmUpTime - spent) / (spent / done)), 1,
-                    workload.warm_up - done);
+                    std::min(done, workload.warm_up - done));
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return 0;
       const Clock::time_point unit = Clock::now();
-      if (!Do(live, Repeated(workload.unit, next))) return 0;
+      if (!DoUnits(live, workload, next)) return 0;
       measured += Clock::now() - unit;
       done += next;
       spent = Clock::now() - begin;
@@ -824,6 +949,20 @@ class Runner {
     longest_ = std::max(longest_, measured / static_cast<int>(done));
     return std::chrono::duration<double>(spent).count() / static_cast<double>(done);
   }
+
+  std::optional<std::vector<std::uint64_t>> DoUnits(Live& live, const Workload& workload,
+                                                    std::size_t times) {
+    auto samples =
+        Do(live, Repeated(workload.unit, std::max<std::size_t>(1, times)), workload.all_answer);
+    if (!samples || !workload.all_answer) return samples;
+    const std::string unanswered = live.instance->disturbance().unanswered;
+    if (unanswered.empty()) return samples;
+    for (WorkloadResult& result : results_.workloads) {
+      if (result.workload.name == workload.name) Unanswered(result, unanswered);
+    }
+    return std::nullopt;
+  }
+
   const std::string& Name(const Live& live) const {
     return results_.variants[live.variant].variant.name;
   }
@@ -842,7 +981,7 @@ class Runner {
   // The samples of one block; nothing if it failed.
   std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload) {
     if (workload.before.empty() && workload.measure == Measure::kLatency) {
-      auto samples = Do(live, Repeated(workload.unit, workload.block));
+      auto samples = DoUnits(live, workload, workload.block);
       if (samples) Note(workload, *live.instance);
       return samples;
     }
@@ -882,10 +1021,11 @@ class Runner {
 
   // Nothing if it failed: then the instance has gone, and its variant with it, unless it only took
   // too long for this run.
-  std::optional<std::vector<std::uint64_t>> Do(Live& live, const std::string& steps) {
+  std::optional<std::vector<std::uint64_t>> Do(Live& live, const std::string& steps,
+                                               bool all_answer = false) {
     if (live.instance == nullptr || !results_.stopped_by.empty()) return std::nullopt;
     const Clock::duration patience = Patience();
-    Result<std::vector<std::uint64_t>> samples = live.instance->Do(steps, patience);
+    Result<std::vector<std::uint64_t>> samples = live.instance->Do(steps, patience, all_answer);
     if (samples) return std::move(*samples);
     too_long_ = samples.error().code == Errc::kLimit && patience < kBlockDeadline;
     if (too_long_) {
@@ -907,16 +1047,21 @@ class Runner {
   Clock::time_point begin_;
   double first_round_at_ = 0;
   bool in_round_ = false;
+  bool workloads_known_ = false;
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
   std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
+  std::map<std::string, int> unanswered_;                             // inputs of found clicks
   std::vector<Live> instances_;  // of this round; they go before the loop
   Budget budget_{0, 1};
-  bool tried_again_ = false;    // the baseline
-  bool round_lost_ = false;     // it has failed in this round, and gets another one
-  double starts_ = 0;           // seconds that starting and ending each variant once has taken
-  double an_alone_ = 0;         // seconds of an Alone(), at most
-  double round_at_ = 0;         // when the round began, in seconds
+  bool tried_again_ = false;  // the baseline
+  bool round_lost_ = false;   // it has failed in this round, and gets another one
+  double starts_ = 0;         // seconds that starting and ending each variant once has taken
+  double an_alone_ = 0;       // seconds of an Alone(), at most
+  double round_at_ = 0;       // when the round began, in seconds
+  double next_round_ = 0;     // seconds that the next one will take
+  bool time_said_ = false;
+  std::size_t inputs_ = 0;      // before the second look at the memory; 0: not known yet
   double a_page_ = 0;           // seconds that starting all variants takes, at most
   Clock::duration longest_{0};  // unit of this workload in a warm-up
   bool first_ = false;          // IsFirst() of the workload at work

@@ -25,17 +25,46 @@ double DrawMedian(const std::vector<double>& values, std::vector<double>& drawn,
 }
 
 // How many values from each end the exact interval leaves out.
-std::size_t LeftOut(std::size_t n) {
+std::size_t LeftOut(std::size_t n, double tail) {
   double term = std::pow(0.5, static_cast<double>(n));  // P(exactly k of n below the median)
   double sum = 0;
   std::size_t k = 0;
   while (k < n / 2) {
     sum += term;
-    if (sum > kTail) break;
+    if (sum > tail) break;
     term *= static_cast<double>(n - k) / static_cast<double>(k + 1);
     ++k;
   }
   return k == 0 ? 0 : k - 1;
+}
+
+// How likely Student's t is more than `value`: with t = sqrt(degrees) * tan(angle) the density is a
+// power of the cosine.
+double StudentTail(double value, double degrees) {
+  constexpr int kParts = 200;  // Simpson's
+  const double from = std::atan(value / std::sqrt(degrees));
+  const double part = (std::acos(0.0) - from) / kParts;
+  double sum = 0;
+  for (int i = 0; i <= kParts; ++i) {
+    const double weight = i == 0 || i == kParts ? 1 : i % 2 == 1 ? 4 : 2;
+    sum += weight * std::pow(std::max(0.0, std::cos(from + part * i)), degrees - 1);
+  }
+  const double scale =
+      std::exp(std::lgamma((degrees + 1) / 2) - std::lgamma(degrees / 2)) / std::sqrt(M_PI);
+  return scale * sum * part / 3;
+}
+
+std::pair<double, double> StudentEnds(const std::vector<double>& values, double tail) {
+  const auto n = static_cast<double>(values.size());
+  double mean = 0, squares = 0, low = 0, high = 1000;
+  for (const double value : values) mean += value / n;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  while (high - low > 1e-3) {
+    const double middle = (low + high) / 2;
+    (StudentTail(middle, n - 1) > tail ? low : high) = middle;
+  }
+  const double reach = high * std::sqrt(squares / (n - 1) / n);
+  return {mean - reach, mean + reach};
 }
 
 std::pair<double, double> Ends(std::vector<double>& drawn, double tail) {
@@ -55,18 +84,26 @@ double Median(std::vector<double> values) {
   return MedianOfSorted(values);
 }
 
-std::optional<Interval> MedianInterval(const std::vector<double>& values, std::uint64_t seed) {
+std::optional<Interval> MedianInterval(const std::vector<double>& values, std::uint64_t seed,
+                                       std::size_t of) {
   if (values.size() < kMinRounds) return std::nullopt;
+  const double tail = kTail / static_cast<double>(std::max<std::size_t>(1, of));
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());
   std::mt19937_64 random(seed);
   std::vector<double> medians(kDraws);
   std::vector<double> scratch;
   for (double& median : medians) median = DrawMedian(sorted, scratch, random);
-  const auto [low, high] = Ends(medians, kTail);
-  const std::size_t out = LeftOut(sorted.size());
-  return Interval{MedianOfSorted(sorted), std::min(low, sorted[out]),
-                  std::max(high, sorted[sorted.size() - 1 - out])};
+  const auto [low, high] = Ends(medians, tail);
+  const std::size_t out = LeftOut(sorted.size(), tail);
+  Interval interval{MedianOfSorted(sorted), std::min(low, sorted[out]),
+                    std::max(high, sorted[sorted.size() - 1 - out])};
+  if (of > 1) {
+    const auto [student_low, student_high] = StudentEnds(sorted, tail);
+    interval.low = std::min(interval.low, student_low);
+    interval.high = std::max(interval.high, student_high);
+  }
+  return interval;
 }
 
 std::optional<Interval> RatioOfGroups(const std::vector<double>& above,

@@ -26,8 +26,11 @@ struct Interval {
 // The median of values that were drawn independently, with its 95 % interval: bootstrapped, and
 // never narrower than the exact one between two of the values (by the binomial distribution), since
 // a bootstrap of a handful of values is too narrow. Nothing if there are fewer than kMinRounds.
+// `of`: so many intervals are to hold all at once with 95 % (Bonferroni). For that the exact one
+// would want more values, up to a dozen; so it is never narrower than Student's, which has no such
+// limit, either.
 [[nodiscard]] std::optional<Interval> MedianInterval(const std::vector<double>& values,
-                                                     std::uint64_t seed);
+                                                     std::uint64_t seed, std::size_t of = 1);
 
 // The ratio of the medians of two independent groups, with a bootstrap 95 % interval, widened for
 // their size. Nothing if one has fewer than kMinRounds, or the second's median is 0.

@@ -178,9 +178,13 @@ std::vector<std::string> Notes(const Results& results) {
   for (const VariantState& state : results.variants) {
     if (!state.problem.empty()) notes.push_back("left out: " + state.problem);
   }
-  std::string names;
-  for (const LeftOut& out : results.left_out) names += (names.empty() ? "" : ", ") + out.workload;
-  if (!names.empty()) notes.push_back("not measured: " + names + ": " + results.left_out[0].why);
+  std::vector<std::pair<std::string, std::string>> left_out;  // why, names
+  for (const LeftOut& out : results.left_out) {
+    if (left_out.empty() || left_out.back().first != out.why) left_out.push_back({out.why, {}});
+    std::string& names = left_out.back().second;
+    names += (names.empty() ? "" : ", ") + out.workload;
+  }
+  for (const auto& [why, names] : left_out) notes.push_back("not measured: " + names + ": " + why);
   for (const WorkloadResult& workload : results.workloads) {
     if (workload.between == 0 && workload.unclear == 0) continue;
     std::string note = workload.workload.name +

@@ -34,8 +34,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       live = std::make_unique<LiveSteps>(
           loop, std::move(options.live_steps),
           LiveSteps::Calls{
-              .run = [this](Steps steps,
-                            std::chrono::nanoseconds delay) { RunLive(std::move(steps), delay); },
+              .run =
+                  [this](Steps steps, std::chrono::nanoseconds delay, bool all_answer) {
+                    waits_for_steps = false;
+                    runner->RunMore(std::move(steps), delay, all_answer);
+                  },
               .clickables =
                   [this](const std::optional<Finder>& finder) {
                     return headless::Clickables(client.tree(), finder, kMostClickables);
@@ -196,11 +199,6 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   // Nothing is to be done now that the end of the app could leave undone.
   bool Idle() const { return !runner || (live && waits_for_steps); }
-
-  void RunLive(Steps steps, std::chrono::nanoseconds delay) {
-    waits_for_steps = false;
-    runner->RunMore(std::move(steps), delay);
-  }
 
   void StepsEnded(int exit_code) {
     if (live) {

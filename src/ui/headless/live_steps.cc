@@ -114,7 +114,8 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
     Result<Steps> steps = ParseSteps(std::exchange(text, {}));
     if (!steps) return HangUp(steps.error());
     busy = true;
-    calls.run(std::move(*steps), std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns)));
+    calls.run(std::move(*steps), std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns)),
+              line.ends_with(" all-answer"));
   }
 
   void Write(const nlohmann::json& message) {
@@ -179,7 +180,8 @@ void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samp
                 {"samples_ns", samples_ns},
                 {"between", restless.between},
                 {"unclear", restless.unclear},
-                {"restless", restless.inputs}});
+                {"restless", restless.inputs},
+                {"unanswered", restless.unanswered}});
 }
 
 }  // namespace fletbridge::headless

@@ -3,11 +3,14 @@
 // back:
 //
 //   -> steps, one a line
-//   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long
-//   <- {"exit":0,"samples_ns":[…],"between":0,"unclear":0,"restless":["click key=a"]}
+//   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long; with
+//                                  ` all-answer` at its end an input without an answer ends them
+//   <- {"exit":0,"samples_ns":[…],"between":0,"unclear":0,"restless":["click key=a"],
+//       "unanswered":"click key=b"}
 //                                  their latencies; exit is 1 if a step failed, after which we end.
 //                                  Then patches that nobody waited for, inputs whose answer nobody
-//                                  can tell, and the inputs after which the page was not quiet
+//                                  can tell, the inputs after which the page was not quiet, and
+//                                  the one that has ended them
 //   -> clickables                  or clickables FINDER: what a click there would hit
 //   <- {"clickables":[{"finder":"type=Button index=0","type":"Button","key":"","words":["OK"],
 //                      "icons":[65]},…]}
@@ -45,7 +48,7 @@ namespace fletbridge::headless {
 class LiveSteps {
  public:
   struct Calls {
-    std::function<void(Steps steps, std::chrono::nanoseconds delay)> run;
+    std::function<void(Steps steps, std::chrono::nanoseconds delay, bool all_answer)> run;
     std::function<std::vector<Clickable>(const std::optional<Finder>& finder)> clickables;
     std::function<std::optional<std::string>(const Finder& finder)> read;
     std::function<void(const Error& why)> hung_up;  // once; an empty error when it just closed

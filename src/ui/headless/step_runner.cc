@@ -132,9 +132,11 @@ void StepRunner::Take(Steps&& steps) {
   answers_left_.clear();
 }
 
-void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
+void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay, bool all_answer) {
   Take(std::move(steps));
   delay_ = delay;
+  all_answer_ = all_answer;
+  unanswered_.clear();
   answers_.Clear();
   state_ = State::kReady;
   Advance();
@@ -189,7 +191,8 @@ Answers::Taken StepRunner::Answered(Clock::time_point at) {
 }
 
 StepRunner::Restless StepRunner::restless() const {
-  return {answers_.between(), answers_.unclear(), {restless_.begin(), restless_.end()}};
+  return {
+      answers_.between(), answers_.unclear(), {restless_.begin(), restless_.end()}, unanswered_};
 }
 
 // Whether the input has to wait, until the page is quiet: an answer can be told then alone. A page
@@ -666,6 +669,10 @@ void StepRunner::OnTimer() {
                   Shown(current().time));
     case State::kAnswer:
       answers_.GiveUp();
+      if (all_answer_) {
+        unanswered_ = InputName(current());
+        at_ = steps_.size();
+      }
       StepDone();
       return Advance();
     case State::kSleeping:

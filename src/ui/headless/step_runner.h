@@ -45,7 +45,8 @@ class StepRunner {
 
   // More steps, once those before are done: `finish` has been called with 0. Samples begin anew.
   // Before each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
-  void RunMore(Steps steps, std::chrono::nanoseconds delay);
+  // `all_answer`: an input that nobody answers ends them, without a failure.
+  void RunMore(Steps steps, std::chrono::nanoseconds delay, bool all_answer);
 
   // How long main() may take until it has drawn something; nothing: as long as it likes. What it is
   // `held_up` by a person is not counted. Before OnRegistered().
@@ -75,6 +76,7 @@ class StepRunner {
     std::size_t between = 0;            // patches that nobody waited for
     std::uint64_t unclear = 0;          // inputs whose answer cannot be told
     std::vector<std::string> inputs{};  // after which they came
+    std::string unanswered{};           // the input that has ended the steps
   };
 
   [[nodiscard]] LatencySamples latencies() const { return answers_.samples(); }
@@ -187,6 +189,8 @@ class StepRunner {
   std::optional<Clock::time_point> settles_since_;
   int settles_in_vain_ = 0;
   std::chrono::nanoseconds delay_{0};
+  bool all_answer_ = false;
+  std::string unanswered_;
 };
 
 }  // namespace fletbridge::headless

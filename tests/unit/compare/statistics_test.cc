@@ -120,6 +120,48 @@ TEST(Comparison, FindsAndSizesADelayOfAHundredMicroseconds) {
   EXPECT_GE(right, 90);
 }
 
+// A table of three variants beside the baseline has some twenty verdicts.
+TEST(MedianInterval, OfManyHoldsForAllOfThemAtOnce) {
+  constexpr std::size_t kVerdicts = 20;
+  std::normal_distribution<double> noise(0, 0.08);
+  std::student_t_distribution<double> heavy(3);
+  constexpr int kTables = 50;
+  for (const std::size_t n : {6u, 12u}) {
+    Random random(n * 1000 + 17);
+    int alone = 0, together = 0;
+    for (int table = 0; table < kTables; ++table) {
+      bool alone_missed = false, missed = false;
+      for (std::size_t row = 0; row < kVerdicts; ++row) {
+        std::vector<double> values(n);
+        for (double& value : values) value = row % 2 == 0 ? noise(random) : 0.08 * heavy(random);
+        const auto misses = [&](std::size_t of) {
+          const auto interval = MedianInterval(values, row, of);
+          return !interval || interval->low > 0 || interval->high < 0;
+        };
+        alone_missed = alone_missed || misses(1);
+        missed = missed || misses(kVerdicts);
+      }
+      alone += alone_missed;
+      together += missed;
+    }
+    EXPECT_GE(alone, kTables / 4)
+        << n << " rounds";  // what each promises for itself is not for the table
+    EXPECT_LE(together, kTables * 8 / 100) << n << " rounds";
+  }
+}
+
+TEST(MedianInterval, OfManyStillFindsALargeDifferenceInSixRounds) {
+  std::normal_distribution<double> noise(std::log(1.25), 0.04);
+  Random random(3);
+  int found = 0;
+  for (int run = 0; run < 100; ++run) {
+    std::vector<double> values(6);
+    for (double& value : values) value = noise(random);
+    found += MedianInterval(values, 1, 20)->low > 0;
+  }
+  EXPECT_GE(found, 95);
+}
+
 TEST(RatioOfGroups, CoversTheTruthOfTwoRunsApart) {
   std::lognormal_distribution<double> noise(0, 0.05);
   for (const std::size_t n : {6u, 8u, 12u, 25u}) {

@@ -40,7 +40,11 @@ class LiveStepsTest : public testing::Test {
     steps_ = std::make_unique<LiveSteps>(
         loop_, path_,
         LiveSteps::Calls{
-            .run = [this](const Steps&, std::chrono::nanoseconds delay) { runs_.push_back(delay); },
+            .run =
+                [this](const Steps&, std::chrono::nanoseconds delay, bool all_answer) {
+                  runs_.push_back(delay);
+                  all_answer_ = all_answer;
+                },
             .clickables =
                 [this](const std::optional<Finder>&) {
                   ++asked_;
@@ -88,6 +92,7 @@ class LiveStepsTest : public testing::Test {
   EventLoop loop_;
   std::unique_ptr<LiveSteps> steps_;  // on the loop
   std::vector<std::chrono::nanoseconds> runs_;
+  bool all_answer_ = false;
   std::size_t asked_ = 0;
   std::promise<Error> hung_up_;
   UniqueFd driver_;
@@ -114,6 +119,27 @@ TEST_F(LiveStepsTest, HangsUpOnWhoDoesNotWaitForTheResult) {
   EXPECT_THAT(WhyHungUp(), HasSubstr("sent more while the last were being done"));
   ASSERT_EQ(runs_.size(), 1u);
   EXPECT_LE(runs_[0], 1s);  // for which the loop spins
+}
+
+TEST_F(LiveStepsTest, TellsWhichInputHasEndedStepsThatAreAllToBeAnswered) {
+  Start();
+  OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now(), {}); });
+  Write("click key=a\nrun delay=5 all-answer\nread key=number\n");
+  OnLoop([this] { steps_->TellResult(0, {}, {.unanswered = "click key=a"}); });
+  std::string answers;
+  while (answers.find("42") == std::string::npos ||
+         answers.find("\"unanswered\":\"click key=a\"") == std::string::npos) {
+    pollfd ready{driver_.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&ready, 1, 20'000), 1) << answers;
+    char part[256];
+    const ssize_t n = ::read(driver_.get(), part, sizeof part);
+    ASSERT_GT(n, 0);
+    answers.append(part, static_cast<std::size_t>(n));
+  }
+  OnLoop([this] {
+    EXPECT_TRUE(all_answer_);
+    EXPECT_EQ(runs_, std::vector<std::chrono::nanoseconds>{5ns});
+  });
 }
 
 TEST_F(LiveStepsTest, TellsTheTextOfAControl) {
