@@ -146,8 +146,15 @@ class Writer {
   }
 
  private:
-  void Line(const std::string& line) { out_ += line + "\n"; }
-  void Note(const std::string& text) { Line("# " + recording::Printable(text)); }
+  void Line(const std::string& line) {
+    // Steps have no escape for these, and a terminal might heed them.
+    const bool plain = std::none_of(line.begin(), line.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+    if (!plain) return Note("has characters that no step can say: " + line);
+    out_ += line + "\n";
+  }
+  void Note(const std::string& text) { out_ += "# " + recording::Printable(text) + "\n"; }
 
   void FromApp(std::int64_t action, const Map& body) {
     if (session_.tree() != nullptr) EndMovement();
