@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "common/recording/json.h"
 #include "common/recording/session_tree.h"
@@ -26,6 +27,8 @@ using wire::ControlType;
 using wire::Map;
 using wire::Value;
 
+// What leaves one control and enters another is told at once.
+constexpr std::uint64_t kMovement_ns = 20'000'000;
 // What the headless client answers by itself as any other client does.
 constexpr std::array<std::string_view, 6> kOwnAnswers = {
     "launch_url", "can_launch_url", "push_route", "get_device_info", "close", "destroy"};
@@ -123,6 +126,7 @@ class Writer {
       Result<Value> message = wire::Decode(entry.payload);
       const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
       if (!parts) continue;
+      at_ns_ = entry.at_ns;
       masked_ = (entry.flags & recording::kMasked) != 0;
       if (entry.direction == Direction::kToUi) {
         FromApp(parts->action, *parts->body);
@@ -136,15 +140,24 @@ class Writer {
   }
 
   std::string Take() {
+    if (session_.tree() != nullptr) EndMovement();
     EndGesture();
     return std::move(out_);
   }
 
  private:
-  void Line(const std::string& line) { out_ += line + "\n"; }
-  void Note(const std::string& text) { Line("# " + recording::Printable(text)); }
+  void Line(const std::string& line) {
+    // Steps have no escape for these, and a terminal might heed them.
+    const bool plain = std::none_of(line.begin(), line.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+    if (!plain) return Note("has characters that no step can say: " + line);
+    out_ += line + "\n";
+  }
+  void Note(const std::string& text) { out_ += "# " + recording::Printable(text) + "\n"; }
 
   void FromApp(std::int64_t action, const Map& body) {
+    if (session_.tree() != nullptr) EndMovement();
     if (action == recording::kCrash) {
       const std::string message = TextIn(body, "message");
       EndGesture();
@@ -169,6 +182,7 @@ class Writer {
     if (action == recording::kEvent) {
       Event(*control, event, In(body, "data"));
     } else if (const Map* props = recording::MapIn(body, "props"); props != nullptr) {
+      EndMovement();
       Props(*control, *props);
     }
   }
@@ -198,6 +212,9 @@ class Writer {
 
   void Event(Map& control, const std::string& name, const Value* data) {
     const Map* map = data == nullptr ? nullptr : data->AsMap();
+    if (const std::optional<bool> over = IsOver(control, name, data); over)
+      return Pointed(control, *over);
+    EndMovement();
     if (&control == &session_.tree()->page()) return PageEvent(name, map);
     if (ControlType(control) == "Window") {
       if (map != nullptr && TextIn(*map, "type") == "close") Line("close");
@@ -215,12 +232,6 @@ class Writer {
     } else if (name == "long_press" ||
                (name == "long_press_start" && !headless::Handles(control, "long_press"))) {
       Do("long_press", control);
-    } else if (name == "hover") {
-      Hovered(control, data);
-    } else if (name == "enter") {
-      Do("hover", control);
-    } else if (name == "exit") {
-      Line("leave");
     } else if (name == "select" && ControlType(control) == "Chip") {
       Do("click", control);
     } else if (name == "data_channel_open") {
@@ -243,15 +254,46 @@ class Writer {
     if (pushed_.erase(route) == 0) Line("route " + Quoted(route));
   }
 
-  void Hovered(Map& control, const Value* data) {
-    if (ControlType(control) == "GestureDetector") {
-      if (!headless::Handles(control, "enter")) Do("hover", control);
-      return;
-    }
+  // Whether the pointer is over the control now; nothing if the event does not say it.
+  static std::optional<bool> IsOver(const Map& control, const std::string& name,
+                                    const Value* data) {
+    if (name == "enter" || name == "exit") return name == "enter";
+    if (name != "hover") return std::nullopt;
+    if (ControlType(control) == "GestureDetector") return true;  // it moves there
     const Map* tab = data == nullptr ? nullptr : data->AsMap();
     const Value* enters = tab == nullptr ? data : In(*tab, "hovering");
-    if (enters == nullptr || !enters->is_true()) return Line("leave");
-    Do("hover", control);
+    return enters != nullptr && enters->is_true();
+  }
+
+  void Pointed(const Map& control, bool is_over) {
+    // A damaged recording may say any times.
+    const auto since = static_cast<std::uint64_t>(at_ns_) - static_cast<std::uint64_t>(pointed_ns_);
+    if (since > kMovement_ns) EndMovement();
+    pointed_ns_ = at_ns_;
+    const std::int64_t id = wire::ControlId(control);
+    const auto known = std::find(over_.begin(), over_.end(), id);
+    if (is_over == (known != over_.end())) return;
+    pointer_moved_ = true;
+    if (!is_over) {
+      over_.erase(known);
+      return;
+    }
+    // Of some it is not told when the pointer leaves them.
+    std::erase_if(over_, [this](std::int64_t other) {
+      const Map* left = session_.tree()->Find(other);
+      return left == nullptr ||
+             (ControlType(*left) == "GestureDetector" && !headless::Handles(*left, "exit"));
+    });
+    over_.push_back(id);
+  }
+
+  // Of all that a movement leaves and enters, one step: the innermost control where it ends.
+  void EndMovement() {
+    if (!std::exchange(pointer_moved_, false) || over_ == told_over_) return;
+    told_over_ = over_;
+    if (over_.empty()) return Line("leave");
+    if (const Map* control = session_.tree()->Find(over_.back()); control != nullptr)
+      Do("hover", *control);
   }
 
   void Panned(Map& control, const std::string& name, const Map* data) {
@@ -462,6 +504,12 @@ class Writer {
     std::size_t moves = 0;
   };
   std::optional<Gesture> gesture_;
+  std::vector<std::int64_t>
+      over_;  // what the pointer is over, the innermost last; and as told last
+  std::vector<std::int64_t> told_over_;
+  bool pointer_moved_ = false;
+  std::int64_t pointed_ns_ = 0;
+  std::int64_t at_ns_ = 0;  // of the message
 };
 
 }  // namespace

@@ -52,7 +52,9 @@ Result<> CheckSettings(const Settings& settings) {
                    Named(settings, "ui") + "; use --ui desktop, or --mode auto");
     }
   }
-  if (!settings.text("metrics").empty() && settings.text("rollout").empty()) {
+  // In a file or in the environment it may be meant for other apps as well: then it is only said.
+  if (settings.Get("metrics").source == SettingSource::kCommandLine &&
+      settings.text("rollout").empty()) {
     return Usage(Named(settings, "metrics") +
                  " counts the starts of a rollout, and there is none; set one with --rollout "
                  "ADDRESS, or leave it out");

@@ -643,7 +643,7 @@ class Walk::Rest {
       PyObject* old = old_classes.value(i);
       const Ref value = Value(name);
       if (value.get() != old) walk_.kept_.push_back(Ref::Share(old));
-      if (PyType_Check(value.get()) != 0 || !IsDataclass(value.get())) {
+      if (!IsDataclass(value.get())) {
         Check(PyDict_DelItem(classes.get(), name));
       } else if (Item(classes.get(), name) != value.get()) {
         Check(PyDict_SetItem(classes.get(), name, value.get()));

@@ -306,6 +306,16 @@ class OfARecording(Base):
             'click type=ListTile', 'type key="name" "Ann"', 'submit key="name"', 'check text="agree" true',
             'click text="B"', 'hover text="send"', 'leave', 'long_press type=Container text="card"', 'resize 640 480'])
 
+    def testWhatATerminalMightHeedIsNoStep(self):
+        record = self.box.home / "escape.rec"
+        app = LIST.replace('"send"', '"\\x1b[31msend"')
+        self.ends(app, 'click type=Button\nclick text="row"\n', variant=Variant("1", "uds"),
+                  options=["--record", record])
+        self.assertEqual(self.made(record).splitlines()[1:], ["click type=Button", "click type=ListTile"])
+        self.ends(LIST, 'type key=name "a\x1bb"\n', variant=Variant("1", "uds"), options=["--record", record])
+        self.assertEqual(self.made(record).splitlines()[1:],
+                         [r'# has characters that no step can say: type key="name" "a\x1bb"'])
+
     def testWhatTheAppRaisedIsExpected(self):
         record = self.box.home / "raised.rec"
         app = NOTES.replace("async def fail(e):", "async def fail(e):\n        raise KeyError('lost')")

@@ -373,6 +373,13 @@ std::optional<std::size_t> Distance(std::string_view wanted, std::string_view fo
   return std::nullopt;
 }
 
+// Steps have no escapes for the others.
+bool CanBeWritten(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  });
+}
+
 Value PageValue(const ControlTree& tree) {
   // Borrowed: the tree owns the page, and the value dies before this call's caller returns.
   return Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &tree.page()));
@@ -491,6 +498,7 @@ std::optional<Finder> FinderFor(const ControlTree& tree, const Map& control) {
     const std::string* text = Text(inside == nullptr ? control : *inside,
                                    inside == nullptr ? name : std::string_view("value"));
     if (text == nullptr || text->empty() || (name == "value" && !candidates.empty())) continue;
+    if (!CanBeWritten(*text)) continue;
     if (inside == nullptr) candidates.emplace_back().text = *text;
     Finder& both = candidates.emplace_back();
     both.type = type;

@@ -129,6 +129,11 @@ TEST_F(RolloutCommandTest, MetricsWithoutARolloutAreRefused) {
   EXPECT_EQ(Main({"run", "--metrics", "m.prom", "app.py"}), 2);
   EXPECT_THAT(made_up.err.str(), AllOf(HasSubstr("(from --metrics) counts the starts of a rollout"),
                                        HasSubstr("set one with --rollout")));
+  made_up.tools.environment.emplace_back("FLETBRIDGE_METRICS", "m.prom");
+  EXPECT_EQ(Main({"run", "app.py"}), 42) << "it may be meant for other apps";
+  EXPECT_THAT(made_up.err.str(),
+              AllOf(HasSubstr("no metrics are written to "),
+                    HasSubstr("(from FLETBRIDGE_METRICS): there is no rollout")));
 }
 
 TEST_F(RolloutCommandTest, MetricsThatCannotBeWrittenAreSaid) {
