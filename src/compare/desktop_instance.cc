@@ -93,20 +93,26 @@ class DesktopInstance final : public Instance {
   }
   void Join() override { run_.Join(0); }
 
-  Result<std::vector<std::uint64_t>> Do(const std::string& text,
-                                        std::chrono::nanoseconds) override {
+  Result<std::vector<std::uint64_t>> Do(const std::string& text, std::chrono::nanoseconds,
+                                        bool names) override {
     const Result<std::vector<DisplayStep>> steps = ParseDisplaySteps(text);
     if (!steps) return steps.error();
     std::vector<std::uint64_t> samples;
+    disturbance_ = {};
+    std::uint32_t number = 0;
     for (const DisplayStep& step : *steps) {
+      ++number;
       const Result<std::uint64_t> sample = step.x < 0 ? Sleep(step) : Click(step);
       if (!sample) return sample.error();
-      if (step.watch) samples.push_back(*sample);
+      if (!step.watch) continue;
+      samples.push_back(*sample);
+      disturbance_.of.push_back(number);
+      if (names) disturbance_.inputs.push_back({number, step.source, 0, {}});
     }
     return samples;
   }
 
-  const Disturbance& disturbance() const override { return none_; }
+  const Disturbance& disturbance() const override { return disturbance_; }
 
   Result<std::uint64_t> Read(const std::string& finder) override {
     return Failure("nobody can read " + finder + " at a display");
@@ -288,7 +294,7 @@ class DesktopInstance final : public Instance {
   Place& place_;
   std::unique_ptr<Display> display_;  // goes after the processes; what is left of them ends with it
   AppRun run_;
-  const Disturbance none_;
+  Disturbance disturbance_;
   Clock::time_point begin_;
   std::chrono::nanoseconds start_up_{0};
 };

@@ -42,6 +42,12 @@ std::string WhyNotPackaged(const Plan& plan) {
   return "there is no such libdart_bridge.so; name flet-dev's with FLETBRIDGE_ORIGINAL, build ours";
 }
 
+Clickable ClickableIn(const nlohmann::json& one) {
+  return {one.value("finder", ""), one.value("type", ""), one.value("key", ""),
+          one.value("words", std::vector<std::string>()),
+          one.value("icons", std::vector<std::int64_t>())};
+}
+
 class HeadlessInstance final : public Instance {
  public:
   HeadlessInstance(const Surroundings& around, const Variant& variant, std::string page, int number)
@@ -107,9 +113,10 @@ class HeadlessInstance final : public Instance {
   // Flet's Python does not end with its client; the client is the last that was started.
   void Join() override { run_.Join(variant_.kind == Variant::Kind::kFlet ? 1 : 0); }
 
-  Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                        std::chrono::nanoseconds time) override {
-    const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) + "\n";
+  Result<std::vector<std::uint64_t>> Do(const std::string& steps, std::chrono::nanoseconds time,
+                                        bool names) override {
+    const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) +
+                             (names ? " names\n" : "\n");
     if (Result<> ok = Write(text); !ok) return ok.error();
     Result<nlohmann::json> answer = ReadLine(Clock::now() + time, "the end of a block");
     if (!answer) return answer.error();
@@ -122,6 +129,12 @@ class HeadlessInstance final : public Instance {
     disturbance_.between = answer->value("between", std::size_t{0});
     disturbance_.unclear = answer->value("unclear", std::size_t{0});
     disturbance_.restless = answer->value("restless", std::vector<std::string>());
+    disturbance_.of = answer->value("of", std::vector<std::uint32_t>());
+    disturbance_.inputs.clear();
+    for (const nlohmann::json& one : answer->value("inputs", nlohmann::json::array())) {
+      disturbance_.inputs.push_back({one.value("of", std::uint32_t{0}), one.value("name", ""),
+                                     one.value("line", 0), ClickableIn(one)});
+    }
     return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
   }
 
@@ -146,11 +159,7 @@ class HeadlessInstance final : public Instance {
     Result<nlohmann::json> answer = ReadLine(Clock::now() + 10s, "a list of its controls");
     if (!answer) return answer.error();
     std::vector<Clickable> all;
-    for (const nlohmann::json& one : (*answer)["clickables"]) {
-      all.push_back({one.value("finder", ""), one.value("type", ""), one.value("key", ""),
-                     one.value("words", std::vector<std::string>()),
-                     one.value("icons", std::vector<std::int64_t>())});
-    }
+    for (const nlohmann::json& one : (*answer)["clickables"]) all.push_back(ClickableIn(one));
     return all;
   }
 

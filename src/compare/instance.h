@@ -25,6 +25,15 @@ struct Disturbance {
   std::size_t between = 0;              // patches that answer no input
   std::size_t unclear = 0;              // inputs whose answer nobody can tell, so without a figure
   std::vector<std::string> restless{};  // inputs after which the page changes more than once
+  // Which of the steps, from 1, each figure is of; of another length than the figures: unknown.
+  std::vector<std::uint32_t> of{};
+  struct Input {
+    std::uint32_t of = 0;  // the step's number
+    std::string written;
+    int line = 0;
+    Clickable control;  // of no type: it has none
+  };
+  std::vector<Input> inputs{};  // where they were to be named
 };
 
 class Instance {
@@ -35,9 +44,10 @@ class Instance {
   // From the app's answer to the registration until its first frame has come; 0: nobody knows.
   [[nodiscard]] virtual std::chrono::nanoseconds first_frame() const = 0;
   // Runs steps; the latencies of their inputs in nanoseconds. kLimit if they take longer than
-  // `time`; the instance is of no more use then.
+  // `time`; the instance is of no more use then. `names`: disturbance() is to name the inputs.
   [[nodiscard]] virtual Result<std::vector<std::uint64_t>> Do(const std::string& steps,
-                                                              std::chrono::nanoseconds time) = 0;
+                                                              std::chrono::nanoseconds time,
+                                                              bool names = false) = 0;
   // Of the last Do(); none at a display.
   [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
   // The number that a control shows, named by a finder as in steps; not at a display.

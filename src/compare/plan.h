@@ -63,8 +63,9 @@ struct Workload {
   std::string read{};  // kPace: finder of the text with the figure, after a unit
   std::size_t warm_up = 20;
   std::size_t block = 0;
-  int turns = 12;     // blocks of each variant in a round
-  bool once = false;  // the unit is a whole script: a fresh instance each time, nothing dropped
+  int turns = 12;      // blocks of each variant in a round
+  bool once = false;   // the unit is a whole script: a fresh instance each time, nothing dropped
+  bool apart = false;  // each line of the unit is an input with figures of its own
 };
 
 // Whether its inputs are done by instances that take turns.

@@ -41,6 +41,7 @@ constexpr std::size_t kOfAKind = 2;
 constexpr double kSearchTime = 10;
 constexpr double kSearchPart = 0.2;
 constexpr std::size_t kMostLeftOut = 50;  // of kinds that are told
+constexpr std::size_t kMostParts = 100;   // inputs of a script with figures of their own
 
 std::string Repeated(const std::string& steps, std::size_t times) {
   if (times > 1 && steps.find('\n') == std::string::npos)
@@ -62,7 +63,11 @@ std::string Now() {
 class Runner {
  public:
   Runner(const Plan& plan, int interrupt, const std::function<void(const Progress&)>& tell)
-      : plan_(plan), interrupt_(interrupt), tell_(tell), random_(plan.seed) {
+      : plan_(plan),
+        interrupt_(interrupt),
+        tell_(tell),
+        random_(plan.seed),
+        icons_(plan.flet_package) {
     results_.version = Version();
     results_.ui = plan.client.empty() ? "headless" : "desktop";
     results_.app = plan.module.empty() ? plan.app : "-m " + plan.module;
@@ -134,6 +139,12 @@ class Runner {
     WorkloadResult result;
     for (const VariantState& state : results_.variants)
       result.series.push_back({state.variant.name, {}});
+    if (workload.apart) {
+      for (Part part : clicked_) {
+        part.series = result.series;
+        result.parts.push_back(std::move(part));
+      }
+    }
     result.workload = std::move(workload);
     results_.workloads.push_back(std::move(result));
   }
@@ -459,14 +470,14 @@ class Runner {
   // ever. Bounded in number and in time.
   Result<Workload> FindClicks() {
     Tell("looking for what can be clicked");
-    const Icons icons(plan_.flet_package);
+    const Icons& icons = icons_;
     const std::size_t variant = Shuffled().front();
     Result<std::unique_ptr<Instance>> started = Start(variant);
     if (!started) return started.error();
     std::unique_ptr<Instance> instance = std::move(*started);
     Result<std::vector<Clickable>> chosen = ChooseClicks(*instance, icons);
     if (!chosen) return chosen.error();
-    Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}};
+    Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}, .apart = true};
     std::vector<ClickChoice> clicks;
     if (plan_.dry_run) {
       for (const Clickable& control : *chosen) clicks.push_back({Named(control, icons), {}});
@@ -507,6 +518,7 @@ class Runner {
       }
       if (why.empty()) {
         workload.unit += (workload.unit.empty() ? "" : "\n") + step;
+        clicked_.push_back({Named(control, icons), step});
         ++found;
       }
       clicks.push_back({Named(control, icons), why});
@@ -531,6 +543,48 @@ class Runner {
     Block block{results_.rounds, turn, Seconds(), {}};
     for (const std::uint64_t value : values) block.values.Record(value);
     results_.workloads[workload].series[variant].blocks.push_back(std::move(block));
+  }
+
+  // The figures of a Do() that this instance has done last, also by the inputs that they are of.
+  void Record(std::size_t index, std::size_t variant, int turn,
+              const std::vector<std::uint64_t>& values, const Instance& instance) {
+    Record(index, variant, turn, values);
+    WorkloadResult& result = results_.workloads[index];
+    const Disturbance& told = instance.disturbance();
+    if (result.workload.once) NameParts(result, told);
+    if (result.parts.empty() || told.of.size() != values.size()) return;
+    std::map<std::size_t, Histogram> apart;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (const auto part = PartOf(result, told.of[i])) apart[*part].Record(values[i]);
+    }
+    for (auto& [part, histogram] : apart)
+      result.parts[part].series[variant].blocks.push_back(
+          {results_.rounds, turn, Seconds(), std::move(histogram)});
+  }
+
+  // Each input of a script, when it is seen for the first time.
+  void NameParts(WorkloadResult& result, const Disturbance& told) {
+    for (const Disturbance::Input& input : told.inputs) {
+      if (step_parts_.contains(input.of) || result.parts.size() >= kMostParts) continue;
+      if (std::find(told.of.begin(), told.of.end(), input.of) == told.of.end()) continue;
+      step_parts_[input.of] = result.parts.size();
+      std::string name = input.written;
+      if (!input.control.type.empty()) {
+        Clickable control = input.control;
+        control.finder = "line " + std::to_string(input.line);
+        name = name.substr(0, name.find(' ')) + " " + Named(control, icons_);
+      }
+      Part part{name, input.written};
+      for (const Series& series : result.series) part.series.push_back({series.variant, {}});
+      result.parts.push_back(std::move(part));
+    }
+  }
+
+  std::optional<std::size_t> PartOf(const WorkloadResult& result, std::uint32_t number) const {
+    if (!result.workload.once) return (number - 1) % result.parts.size();
+    const auto part = step_parts_.find(number);
+    if (part == step_parts_.end()) return std::nullopt;
+    return part->second;
   }
 
   bool Wants(Measure measure) const { return Find(measure) != results_.workloads.size(); }
@@ -580,15 +634,19 @@ class Runner {
     ++results_.rounds;
   }
 
+  void ForgetRound(std::vector<Series>& all) const {
+    for (Series& series : all) {
+      std::erase_if(series.blocks,
+                    [this](const compare::Block& block) { return block.round == results_.rounds; });
+    }
+  }
+
   // Without the baseline nothing of a round can be used.
   void ForgetRound() {
     round_lost_ = false;
     for (WorkloadResult& result : results_.workloads) {
-      for (Series& series : result.series) {
-        std::erase_if(series.blocks, [this](const compare::Block& block) {
-          return block.round == results_.rounds;
-        });
-      }
+      ForgetRound(result.series);
+      for (Part& part : result.parts) ForgetRound(part.series);
     }
   }
 
@@ -655,7 +713,8 @@ class Runner {
       const std::string first =
           workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
       const Clock::time_point begin = Clock::now();
-      Result<std::vector<std::uint64_t>> samples = instance.Do(first + "\n", kBlockDeadline);
+      Result<std::vector<std::uint64_t>> samples =
+          instance.Do(first + "\n", kBlockDeadline, workload.once);
       const Clock::duration took = Clock::now() - begin;
       if (samples && !workload.once) {
         const auto more =
@@ -668,7 +727,7 @@ class Runner {
         return false;
       }
       if (workload.once) Note(workload, instance);
-      if (workload.once) Record(i, variant, 0, *samples);
+      if (workload.once) Record(i, variant, 0, *samples, instance);
       return true;
     }
     return true;
@@ -772,7 +831,7 @@ class Runner {
         if (OutOfTime()) return;
         Tell(workload.name + ", " + Name(live));
         if (const auto samples = DoBlock(live, workload))
-          Record(index, live.variant, turn, *samples);
+          Record(index, live.variant, turn, *samples, *live.instance);
         if (too_long_) return GiveUp(workload);
       }
       if (!learning || turn != 0) continue;
@@ -834,8 +893,10 @@ class Runner {
       if (result.workload.name != workload.name) continue;
       result.between += disturbance.between;
       result.unclear += disturbance.unclear;
-      if (disturbance.between + disturbance.unclear > 0)
-        result.restless.insert(disturbance.restless.begin(), disturbance.restless.end());
+      if (disturbance.between + disturbance.unclear == 0) continue;
+      result.restless.insert(disturbance.restless.begin(), disturbance.restless.end());
+      for (Part& part : result.parts)
+        part.restless = part.restless || result.restless.contains(part.written);
     }
   }
 
@@ -909,6 +970,9 @@ class Runner {
   bool in_round_ = false;
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
+  const Icons icons_;
+  std::vector<Part> clicked_;                        // of the workload `clicks`, without figures
+  std::map<std::uint32_t, std::size_t> step_parts_;  // the step's number -> of its workload's parts
   std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
   std::vector<Live> instances_;  // of this round; they go before the loop
   Budget budget_{0, 1};

@@ -25,13 +25,13 @@ double DrawMedian(const std::vector<double>& values, std::vector<double>& drawn,
 }
 
 // How many values from each end the exact interval leaves out.
-std::size_t LeftOut(std::size_t n) {
+std::size_t LeftOut(std::size_t n, double tail) {
   double term = std::pow(0.5, static_cast<double>(n));  // P(exactly k of n below the median)
   double sum = 0;
   std::size_t k = 0;
   while (k < n / 2) {
     sum += term;
-    if (sum > kTail) break;
+    if (sum > tail) break;
     term *= static_cast<double>(n - k) / static_cast<double>(k + 1);
     ++k;
   }
@@ -55,16 +55,23 @@ double Median(std::vector<double> values) {
   return MedianOfSorted(values);
 }
 
-std::optional<Interval> MedianInterval(const std::vector<double>& values, std::uint64_t seed) {
-  if (values.size() < kMinRounds) return std::nullopt;
+std::size_t RoundsFor(std::size_t of) {
+  const double tail = kTail / static_cast<double>(std::max<std::size_t>(1, of));
+  return static_cast<std::size_t>(std::ceil(std::log2(1 / tail)));
+}
+
+std::optional<Interval> MedianInterval(const std::vector<double>& values, std::uint64_t seed,
+                                       std::size_t of) {
+  if (values.size() < RoundsFor(of)) return std::nullopt;
+  const double tail = kTail / static_cast<double>(std::max<std::size_t>(1, of));
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());
   std::mt19937_64 random(seed);
   std::vector<double> medians(kDraws);
   std::vector<double> scratch;
   for (double& median : medians) median = DrawMedian(sorted, scratch, random);
-  const auto [low, high] = Ends(medians, kTail);
-  const std::size_t out = LeftOut(sorted.size());
+  const auto [low, high] = Ends(medians, tail);
+  const std::size_t out = LeftOut(sorted.size(), tail);
   return Interval{MedianOfSorted(sorted), std::min(low, sorted[out]),
                   std::max(high, sorted[sorted.size() - 1 - out])};
 }

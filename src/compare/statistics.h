@@ -26,8 +26,12 @@ struct Interval {
 // The median of values that were drawn independently, with its 95 % interval: bootstrapped, and
 // never narrower than the exact one between two of the values (by the binomial distribution), since
 // a bootstrap of a handful of values is too narrow. Nothing if there are fewer than kMinRounds.
+// `of`: so many intervals are to hold at the same time with 95 %, so each is wider (Bonferroni) and
+// wants more values.
 [[nodiscard]] std::optional<Interval> MedianInterval(const std::vector<double>& values,
-                                                     std::uint64_t seed);
+                                                     std::uint64_t seed, std::size_t of = 1);
+// How many values such an interval wants; kMinRounds for one.
+[[nodiscard]] std::size_t RoundsFor(std::size_t of);
 
 // The ratio of the medians of two independent groups, with a bootstrap 95 % interval, widened for
 // their size. Nothing if one has fewer than kMinRounds, or the second's median is 0.

@@ -33,18 +33,18 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       options.steps.emplace();
       live = std::make_unique<LiveSteps>(
           loop, std::move(options.live_steps),
-          LiveSteps::Calls{
-              .run = [this](Steps steps,
-                            std::chrono::nanoseconds delay) { RunLive(std::move(steps), delay); },
-              .clickables =
-                  [this](const std::optional<Finder>& finder) {
-                    return headless::Clickables(client.tree(), finder, kMostClickables);
-                  },
-              .read =
-                  [this](const Finder& finder) {
-                    return headless::ReadText(client.tree(), finder);
-                  },
-              .hung_up = [this](const Error& why) { End(why, why.code ? 70 : 0); }});
+          LiveSteps::Calls{.run = [this](Steps steps, std::chrono::nanoseconds delay,
+                                         bool names) { RunLive(std::move(steps), delay, names); },
+                           .clickables =
+                               [this](const std::optional<Finder>& finder) {
+                                 return headless::Clickables(client.tree(), finder,
+                                                             kMostClickables);
+                               },
+                           .read =
+                               [this](const Finder& finder) {
+                                 return headless::ReadText(client.tree(), finder);
+                               },
+                           .hung_up = [this](const Error& why) { End(why, why.code ? 70 : 0); }});
     }
     if (options.steps) {
       runner = std::make_unique<StepRunner>(
@@ -67,6 +67,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void Begin() {
     begun = true;
+    connected_at = StepRunner::Clock::now();
     if (gone_early) return AppGone(*gone_early);
     Tell({UiState::kReady, {}, 0});
     Tell({UiState::kConnected, {}, 0});
@@ -192,9 +193,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // Nothing is to be done now that the end of the app could leave undone.
   bool Idle() const { return !runner || (live && waits_for_steps); }
 
-  void RunLive(Steps steps, std::chrono::nanoseconds delay) {
+  void RunLive(Steps steps, std::chrono::nanoseconds delay, bool names) {
     waits_for_steps = false;
-    runner->RunMore(std::move(steps), delay);
+    runner->RunMore(std::move(steps), delay, names);
   }
 
   void StepsEnded(int exit_code) {
@@ -202,9 +203,10 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       if (!first_frame_told) {
         if (!drawn) return End(app_gone, exit_code);  // it has ended, or takes too long
         first_frame_told = true;
-        live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at);
+        live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at,
+                             connected_at);
       } else {
-        live->TellResult(exit_code, runner->latencies(), runner->restless());
+        live->TellResult(exit_code, *runner);
       }
       waits_for_steps = exit_code == 0;
       if (waits_for_steps) return;
@@ -258,7 +260,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;
   bool drawn = false;
-  StepRunner::Clock::time_point registered_at, first_patch_at;
+  StepRunner::Clock::time_point connected_at, registered_at, first_patch_at;
   bool ended = false;
   Error app_gone;  // given by Close()
 

@@ -19,6 +19,7 @@ namespace {
 // A driver is trusted no further than that it cannot fill our memory.
 constexpr std::size_t kMaxLine = 1 << 20;
 constexpr std::size_t kMaxText = 1 << 20;                 // of the steps before one `run`
+constexpr std::size_t kMostInputs = 1000;                 // that are named
 constexpr std::size_t kMostAnswers = 16;                  // that wait to be read
 constexpr std::int64_t kLongestDelay_ns = 1'000'000'000;  // the loop spins for so long
 
@@ -110,11 +111,17 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
                               "whoever gives the steps sent more while the last were being done"));
     }
     std::int64_t delay = 0;
-    std::from_chars(line.data() + kRun.size(), line.data() + line.size(), delay);
+    const auto [end, error] =
+        std::from_chars(line.data() + kRun.size(), line.data() + line.size(), delay);
+    const bool names =
+        error == std::errc() &&
+        std::string_view(end, static_cast<std::size_t>(line.data() + line.size() - end)) ==
+            " names";
     Result<Steps> steps = ParseSteps(std::exchange(text, {}));
     if (!steps) return HangUp(steps.error());
     busy = true;
-    calls.run(std::move(*steps), std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns)));
+    calls.run(std::move(*steps), std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns)),
+              names);
   }
 
   void Write(const nlohmann::json& message) {
@@ -164,22 +171,38 @@ LiveSteps::~LiveSteps() {
 void LiveSteps::Start() { impl_->Start(); }
 
 void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at,
-                               std::chrono::nanoseconds made_in) {
+                               std::chrono::nanoseconds made_in,
+                               std::chrono::steady_clock::time_point connected) {
   if (impl_->stopped) return;
   impl_->busy = false;
   impl_->Write({{"first_frame_ns", at.time_since_epoch() / std::chrono::nanoseconds(1)},
-                {"made_in_ns", made_in.count()}});
+                {"made_in_ns", made_in.count()},
+                {"connected_ns", connected.time_since_epoch() / std::chrono::nanoseconds(1)}});
 }
 
-void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
-                           const StepRunner::Restless& restless) {
+void LiveSteps::TellResult(int exit_code, const StepRunner& runner) {
   if (impl_->stopped) return;
   impl_->busy = false;
+  nlohmann::json inputs = nlohmann::json::array();
+  for (const auto& [number, input] : runner.inputs()) {
+    if (inputs.size() == kMostInputs) break;
+    inputs.push_back({{"of", number},
+                      {"name", input.name},
+                      {"line", input.line},
+                      {"type", input.control.type},
+                      {"key", input.control.key},
+                      {"words", input.control.words},
+                      {"icons", input.control.icons}});
+  }
+  const StepRunner::Restless restless = runner.restless();
+  const std::vector<std::uint64_t> samples_ns = runner.latencies();
   impl_->Write({{"exit", exit_code},
                 {"samples_ns", samples_ns},
+                {"of", runner.latencies_of()},
                 {"between", restless.between},
                 {"unclear", restless.unclear},
-                {"restless", restless.inputs}});
+                {"restless", restless.inputs},
+                {"inputs", std::move(inputs)}});
 }
 
 }  // namespace fletbridge::headless

@@ -3,9 +3,13 @@
 // back:
 //
 //   -> steps, one a line
-//   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long
-//   <- {"exit":0,"samples_ns":[…],"between":0,"unclear":0,"restless":["click key=a"]}
-//                                  their latencies; exit is 1 if a step failed, after which we end.
+//   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long; with
+//                                  ` names` at its end the answer names the inputs
+//   <- {"exit":0,"samples_ns":[…],"of":[…],"between":0,"unclear":0,"restless":["click key=a"],
+//       "inputs":[{"of":1,"name":"click key=a","line":1,"type":"Button","key":"a","words":["OK"],
+//                  "icons":[65]}]}
+//                                  their latencies, and which step, from 1, each is of; exit is 1
+//                                  if a step failed, after which we end.
 //                                  Then patches that nobody waited for, inputs whose answer nobody
 //                                  can tell, and the inputs after which the page was not quiet
 //   -> clickables                  or clickables FINDER: what a click there would hit
@@ -18,9 +22,10 @@
 // result of the one before. Whoever does otherwise is hung up on. While many answers wait to be
 // read, no more lines are.
 //
-// The first line back is {"first_frame_ns":…,"made_in_ns":…}: when the first frame was drawn, on
-// the steady clock, which all processes share; and how long the app took from its answer to our
-// registration until the frame's patch had come. When the driver hangs up the window is closed.
+// The first line back is {"first_frame_ns":…,"made_in_ns":…,"connected_ns":…}: when the first frame
+// was drawn, on the steady clock, which all processes share; how long the app took from its answer
+// to our registration until the frame's patch had come; and when there was an app to register at.
+// When the driver hangs up the window is closed.
 //
 // Threads: the loop's. Destroy it there, or when the loop has ended.
 #pragma once
@@ -45,7 +50,7 @@ namespace fletbridge::headless {
 class LiveSteps {
  public:
   struct Calls {
-    std::function<void(Steps steps, std::chrono::nanoseconds delay)> run;
+    std::function<void(Steps steps, std::chrono::nanoseconds delay, bool names)> run;
     std::function<std::vector<Clickable>(const std::optional<Finder>& finder)> clickables;
     std::function<std::optional<std::string>(const Finder& finder)> read;
     std::function<void(const Error& why)> hung_up;  // once; an empty error when it just closed
@@ -56,9 +61,9 @@ class LiveSteps {
   // Connects and reads; waits for nothing.
   void Start();
   // `made_in`: from the app's answer to our registration until the frame's patch had come.
-  void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in);
-  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
-                  const StepRunner::Restless& restless);
+  void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in,
+                      std::chrono::steady_clock::time_point connected);
+  void TellResult(int exit_code, const StepRunner& runner);
 
  private:
   struct Impl;

@@ -120,9 +120,11 @@ void StepRunner::Take(Steps&& steps) {
   rounds_left_ = steps_.empty() ? 1 : steps_[0].repeat;
 }
 
-void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
+void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay, bool names) {
   Take(std::move(steps));
   delay_ = delay;
+  names_ = names;
+  inputs_.clear();
   answers_.Clear();
   state_ = State::kReady;
   Advance();
@@ -362,6 +364,7 @@ bool StepRunner::MakeQuery(const Step& step) {
 void StepRunner::BeginInput(const Step& step) {
   answered_ = false;
   if (step.kind == StepKind::kResize || step.kind == StepKind::kRoute) {
+    if (names_) inputs_.try_emplace(number(), Input{InputName(step), step.line, {}});
     sent_at_ = Clock::now();
     const Map& page = client_.tree().page();
     if (step.kind == StepKind::kResize) {
@@ -379,11 +382,12 @@ void StepRunner::BeginInput(const Step& step) {
 void StepRunner::TryInput(const Step& step) {
   Map* target = Choose(step);
   if (target == nullptr) return;
+  if (names_) inputs_.try_emplace(number(), Input{InputName(step), step.line, Described(*target)});
   sent_at_ = Clock::now();
   Delay();
   if (step.kind == StepKind::kChannel) return OpenChannel(*target);
   if (step.kind == StepKind::kDrag) {
-    if (step.rate == 0) answers_.Input(sent_at_);
+    if (step.rate == 0) answers_.Input(sent_at_, number());
     due_.clear();
     drag_target_ = wire::ControlId(*target);
     drag_part_ = 0;
@@ -427,7 +431,7 @@ Map* StepRunner::Choose(const Step& step) {
 void StepRunner::Sent(const Step& step, bool may_answer) {
   if (state_ == State::kDone) return;
   if (!may_answer) return StepDone();
-  if (step.kind != StepKind::kDrag) answers_.Input(sent_at_);
+  if (step.kind != StepKind::kDrag) answers_.Input(sent_at_, number());
   Wait(State::kAnswer, step.time);
 }
 
@@ -464,7 +468,7 @@ void StepRunner::OnTimedAnswer(Clock::time_point at) {
 
 void StepRunner::Measured(Clock::time_point from, Clock::time_point to) {
   const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(to - from);
-  answers_.Add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())));
+  answers_.Add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())), number());
 }
 
 void StepRunner::OpenChannel(const Map& target) {

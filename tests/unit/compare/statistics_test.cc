@@ -151,5 +151,17 @@ TEST(Judge, TakesADifferenceWhereTheBaselineMayBeZero) {
   EXPECT_EQ(JudgeDifference(Interval{0.5, 0.1, 3}, 1), Verdict::kNoDifferenceShown);
 }
 
+TEST(MedianInterval, ThatIsToHoldTogetherWithOthersIsWiderAndWantsMoreValues) {
+  EXPECT_EQ(RoundsFor(1), kMinRounds);
+  EXPECT_EQ(RoundsFor(2), 7u);
+  EXPECT_EQ(RoundsFor(8), 9u);
+  const std::vector<double> values = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  EXPECT_FALSE(MedianInterval({1, 2, 3, 4, 5, 6}, 1, 2));
+  const auto alone = MedianInterval(values, 1), together = MedianInterval(values, 1, 8);
+  ASSERT_TRUE(alone && together);
+  EXPECT_LT(together->low, alone->low);
+  EXPECT_GT(together->high, alone->high);
+}
+
 }  // namespace
 }  // namespace fletbridge::compare
