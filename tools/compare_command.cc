@@ -67,11 +67,12 @@ Result<> ChooseVariants(const CompareOptions& options, compare::Plan& plan) {
   return {};
 }
 
-// `idle` and `memory` stand for two each.
+// `idle` and `memory` stand for several each; what measures frames is in the steps.
 bool IsNamed(const compare::Workload& workload, const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return workload.name == name || workload.group == name ||
-           (name == "memory" && workload.name == "memory-after") ||
+           (name == "memory" && workload.name.starts_with("memory-")) ||
+           (workload.once && (name == "frames" || name == "late-frames")) ||
            (name == "idle" && (workload.name == "idle-cpu" || workload.name == "wake-ups"));
   });
 }
@@ -96,6 +97,13 @@ Result<> ChooseWorkloads(const CompareOptions& options, const std::string& steps
   } else {
     plan.find_clicks =
         names.empty() || std::find(names.begin(), names.end(), "clicks") != names.end();
+  }
+  if (const auto at_display = compare::ParseDisplaySteps(steps);
+      desktop && at_display &&
+      std::any_of(at_display->begin(), at_display->end(),
+                  [](const compare::DisplayStep& step) { return step.frames; })) {
+    for (compare::Workload& workload : compare::FrameWorkloads())
+      known.push_back(std::move(workload));
   }
   for (const compare::Workload& workload : compare::AnyAppWorkloads(desktop)) {
     // The same thing twice needs no start-up and no memory, unless that is what is asked about.
@@ -459,11 +467,6 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (options.in_place) plan.fresh = compare::Plan::Fresh::kNever;
   plan.prepare = options.prepare;
   if (!built_in) plan.app_folder = app_folder;
-  if (desktop && (options.fresh || !options.prepare.empty())) {
-    return PrintError(tools, MakeError(Errc::kUsage,
-                                       "--fresh-copy and --prepare are for --ui headless: at a "
-                                       "display the app runs where it is"));
-  }
   if (const Result<> good = ReadClicks(options, plan); !good)
     return PrintError(tools, good.error());
   plan.seed = options.seed != 0 ? options.seed : std::random_device()();

@@ -120,7 +120,7 @@ Against CompareWithOld(const Json& now, const Json& old, double threshold) {
       continue;
     }
     // Near 0 a ratio says nothing.
-    if (name == "idle-cpu" || name == "wake-ups") continue;
+    if (name == "idle-cpu" || name == "wake-ups" || name == "late-frames") continue;
     const Json* base = Named(workload.at("results"), "variant", baseline);
     const Json* old_base = Named(before->at("results"), "variant", baseline);
     for (const Json& series : workload.at("results")) {

@@ -10,6 +10,8 @@ namespace {
 // Inputs of which the slowest takes no longer than so many times what the quickest takes, in the
 // baseline, are one distribution; of others a percentile is that of the mixture.
 constexpr double kAlike = 2;
+// Fewer blocks of an input say nothing of that.
+constexpr std::size_t kForAlike = 3;
 
 // The 99th percentile of a round means something from so many values on.
 constexpr std::uint64_t kForP99 = 100;
@@ -118,7 +120,7 @@ bool WorkloadResult::pooled() const {
     std::vector<double> medians;
     for (const Block& block : part.series[0].blocks)
       medians.push_back(static_cast<double>(block.values.ValueAt(50)));
-    if (medians.empty()) continue;
+    if (medians.size() < kForAlike) continue;
     const double median = Median(std::move(medians));
     least = least == 0 ? median : std::min(least, median);
     most = std::max(most, median);

@@ -1,7 +1,6 @@
 #include <charconv>
 #include <cstring>
-#include <fcntl.h>
-#include <filesystem>
+#include <optional>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "src/compare/app_run.h"
+#include "src/compare/first_open.h"
+#include "src/compare/fresh_start.h"
 #include "src/compare/instance.h"
 
 namespace fletbridge::compare {
@@ -16,25 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = AppRun::Clock;
-
-namespace fs = std::filesystem;
-
-constexpr auto kPrepareTime = 60s;
-
-// The current folder, for as long as it lives.
-class InFolder {
- public:
-  explicit InFolder(const fs::path& folder) : before_(::open(".", O_PATH | O_CLOEXEC)) {
-    std::error_code ignored;
-    fs::current_path(folder, ignored);
-  }
-  ~InFolder() { static_cast<void>(!::fchdir(before_.get())); }
-  InFolder(const InFolder&) = delete;
-  InFolder& operator=(const InFolder&) = delete;
-
- private:
-  const UniqueFd before_;
-};
 
 std::string WhyNotPackaged(const Plan& plan) {
   if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
@@ -59,7 +41,6 @@ class HeadlessInstance final : public Instance {
              around.interrupt) {}
 
   ~HeadlessInstance() override {
-    if (fresh_ != nullptr && fresh_->Written()) freshness_->written = true;
     ::unlink(socket_path_.c_str());
     ::unlink(report_file_.c_str());
   }
@@ -67,23 +48,23 @@ class HeadlessInstance final : public Instance {
   Result<> Start(const Surroundings& around, int number) {
     if (Result<> ok = Listen(); !ok) return ok;
     const std::string& folder = around.folder;
-    Plan plan = around.plan;
-    std::error_code gone;
-    const fs::path here = fs::current_path(gone);
-    if (around.freshness.on && page_.empty()) {
-      fresh_ = FreshCopy::Make(plan.app_folder, folder + "/c" + std::to_string(number));
-      around.freshness.too_large = fresh_ == nullptr;
-      freshness_ = &around.freshness;
+    if (page_.empty()) {
+      if (Result<> ok = fresh_.Begin(around, variant_.name, number); !ok) return ok;
     }
-    if (fresh_ != nullptr) plan.app = fresh_->Placed(plan.app);
-    // A child starts where we are.
-    const InFolder there(fresh_ == nullptr ? here : fs::path(fresh_->Placed(here.string())));
-    if (page_.empty() && !plan.prepare.empty()) {
-      if (Result<> ok = Prepare(around, plan.prepare, number); !ok) return ok;
-    }
+    const Plan plan = fresh_.Placed(around.plan);
+    const FreshStart::Here here(fresh_);
+    // Flet itself tells nothing of its start: that Python reads the app is seen from outside.
+    const bool looks =
+        variant_.kind == Variant::Kind::kFlet && page_.empty() && plan.module.empty();
+    FirstOpen opened(looks ? plan.app : "");
     const Clock::time_point begin = Clock::now();
     if (Result<> ok = LaunchAll(plan, folder, number); !ok) return ok;
     const Clock::time_point deadline = begin + kFirstFrameTime;
+    if (opened.fd() >= 0) {
+      if (Result<bool> ok = run_.Readable(opened.fd(), deadline, "its first frame"); !ok)
+        return ok.error();
+      python_ready_ = Clock::now() - begin;
+    }
     if (Result<> ok = run_.Wait(listener_.get(), deadline, "its first frame"); !ok) return ok;
     line_fd_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     Result<nlohmann::json> line = ReadLine(deadline, "its first frame");
@@ -94,6 +75,28 @@ class HeadlessInstance final : public Instance {
                 begin.time_since_epoch();
     first_frame_ = std::chrono::nanoseconds((*line)["made_in_ns"].get<std::int64_t>());
     return {};
+  }
+
+  std::vector<std::pair<std::string, std::chrono::nanoseconds>> Phases() const override {
+    if (variant_.kind == Variant::Kind::kPackaged) return {};
+    // The clock of our process, which is the client alone beside Flet itself, starts later.
+    const auto drawn = ReachedIn(report_file_, "first_frame");
+    std::optional<std::chrono::nanoseconds> listening = ReachedIn(report_file_, "app_listening");
+    if (!drawn || !listening || *drawn > start_up_) return {};
+    const std::chrono::nanoseconds registered = start_up_ - first_frame_;
+    const std::chrono::nanoseconds later = start_up_ - *drawn;
+    *listening += later;
+    if (*listening > registered) return {};
+    std::optional<std::chrono::nanoseconds> python = python_ready_;
+    if (const auto at = ReachedIn(report_file_, "python_ready")) python = *at + later;
+    std::vector<std::pair<std::string, std::chrono::nanoseconds>> phases;
+    if (python && *python <= *listening) {
+      phases.emplace_back(kInterpreter, *python);
+      phases.emplace_back(kImports, *listening - *python);
+    }
+    phases.emplace_back(kRegistration, registered - *listening);
+    phases.emplace_back(kFirstFrame, first_frame_);
+    return phases;
   }
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
@@ -164,26 +167,6 @@ class HeadlessInstance final : public Instance {
   }
 
  private:
-  // The shell's command has to end well.
-  Result<> Prepare(const Surroundings& around, const std::string& what, int number) {
-    AppRun shell(around.loop, variant_.name + ", --prepare",
-                 around.folder + "/q" + std::to_string(number), around.interrupt);
-    ChildOptions options;
-    options.executable = "/bin/sh";
-    options.arguments = {"-c", what};
-    AddFresh(options);
-    if (Result<> ok = shell.Launch(std::move(options)); !ok) return ok;
-    const Result<> end = shell.Wait(-1, Clock::now() + kPrepareTime, "its end");
-    if (!end && (shell.exit_code() != -1 || end.error().code == Errc::kClosed)) return end.error();
-    return {};
-  }
-
-  void AddFresh(ChildOptions& options) const {
-    if (fresh_ == nullptr) return;
-    const auto more = fresh_->Environment();
-    options.environment.insert(options.environment.end(), more.begin(), more.end());
-  }
-
   Result<> LaunchAll(const Plan& plan, const std::string& folder, int number) {
     switch (variant_.kind) {
       case Variant::Kind::kStage:
@@ -201,13 +184,13 @@ class HeadlessInstance final : public Instance {
                              "--python",  plan.python, "--python-home", plan.python_home,
                              "--steps",   socket_path_};
         AddApp(plan, page_, "--", options.arguments);
-        AddFresh(options);
+        fresh_.AddTo(options);
         return run_.Launch(std::move(options));
       }
     }
     ChildOptions options =
         StageCommand(plan, variant_, page_, "headless", report_file_, {"--steps", socket_path_});
-    AddFresh(options);
+    fresh_.AddTo(options);
     return run_.Launch(std::move(options));
   }
 
@@ -218,7 +201,7 @@ class HeadlessInstance final : public Instance {
     const char* display = std::getenv("DISPLAY");
     python.environment = {{"DISPLAY", display == nullptr ? ":0" : display},
                           {"FLET_PLATFORM", "linux"}};
-    AddFresh(python);
+    fresh_.AddTo(python);
     std::string url = folder + "/f" + std::to_string(number);
     if (variant_.transport == "uds") {
       python.environment.insert(python.environment.end(),
@@ -234,7 +217,7 @@ class HeadlessInstance final : public Instance {
     client.arguments = {url, folder + "/p" + std::to_string(number)};
     client.environment = {{"FLETBRIDGE_UI", "headless"},
                           {"FLETBRIDGE_STEPS", socket_path_},
-                          {"FLETBRIDGE_REPORT", ""}};
+                          {"FLETBRIDGE_REPORT", report_file_}};
     return run_.Launch(std::move(client));
   }
 
@@ -296,13 +279,13 @@ class HeadlessInstance final : public Instance {
   const std::string page_;
   const std::string socket_path_, report_file_;
   UniqueFd listener_;
-  std::unique_ptr<FreshCopy> fresh_;  // goes after the processes
-  Freshness* freshness_ = nullptr;
+  FreshStart fresh_;  // goes after the processes
   AppRun run_;
   UniqueFd line_fd_;  // goes before the processes, which then end by themselves
   std::string input_;
   Disturbance disturbance_;
   std::chrono::nanoseconds start_up_{0}, first_frame_{0};
+  std::optional<std::chrono::nanoseconds> python_ready_;  // of Flet itself
 };
 
 class Headless final : public Starter {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/event_loop.h"
@@ -34,6 +35,8 @@ struct Disturbance {
     Clickable control;  // of no type: it has none
   };
   std::vector<Input> inputs{};  // where they were to be named
+  // At a display: from one drawn frame to the next, in nanoseconds, where steps measure frames.
+  std::vector<std::uint64_t> frames{};
 };
 
 class Instance {
@@ -59,6 +62,9 @@ class Instance {
   // An error if one of them has ended, which none does by itself; kPeerMisbehaved if the app
   // raised.
   [[nodiscard]] virtual Result<> Check() = 0;
+  // After Join(): the phases of its start that are known, by the names in plan.h.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::chrono::nanoseconds>> Phases()
+      const = 0;
   // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
   [[nodiscard]] virtual std::string Hosting() const = 0;
   virtual void Close() = 0;  // the window closes; returns at once

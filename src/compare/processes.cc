@@ -56,6 +56,24 @@ std::uint64_t PssBytes(const std::vector<pid_t>& pids) {
   return kib * 1024;
 }
 
+std::uint64_t PeakBytes(const std::vector<pid_t>& pids) {
+  std::uint64_t kib = 0;
+  for (const pid_t pid : pids) kib += Field("/proc/" + std::to_string(pid) + "/status", "VmHWM:");
+  return kib * 1024;
+}
+
+std::uint64_t CpuOf(const std::vector<pid_t>& pids) {
+  std::uint64_t all = 0;
+  for (const pid_t pid : pids) {
+    for (const std::string& task : TasksOf(pid)) {
+      std::uint64_t ns = 0;
+      std::ifstream(task + "/schedstat") >> ns;
+      all += ns;
+    }
+  }
+  return all;
+}
+
 Usage UsedBy(const std::vector<pid_t>& pids) {
   Usage usage;
   for (const pid_t pid : pids) {

@@ -183,7 +183,8 @@ std::string Shown(double value, std::string_view unit) {
 std::string Said(const Comparison& comparison, Measure measure) {
   const char* unit = UnitOf(measure);
   const bool time = measure == Measure::kLatency || measure == Measure::kStartUp ||
-                    measure == Measure::kFirstFrame || measure == Measure::kPace;
+                    measure == Measure::kFirstFrame || measure == Measure::kPace ||
+                    measure == Measure::kFrameTime;
   const bool less = comparison.verdict == Verdict::kFaster;
   const std::string size =
       comparison.difference ? Shown(std::abs(comparison.difference->estimate), unit) : "";

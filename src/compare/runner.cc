@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <random>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "common/config/version.h"
@@ -51,6 +52,13 @@ std::string Repeated(const std::string& steps, std::size_t times) {
   return text;
 }
 
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
 std::string Now() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
@@ -88,8 +96,7 @@ class Runner {
     const Machine machine;
     begin_ = Clock::now();
     // At first in copies, which show whether the app writes.
-    freshness_.on =
-        plan_.client.empty() && !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
+    freshness_.on = !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
     TryVariants();
     if (Left() == 0 || BaselineIsGone()) return first_problem_;
     if (!plan_.dry_run) {
@@ -108,13 +115,31 @@ class Runner {
       if (plan_.dry_run) return std::move(results_);
     }
     if (Result<> ok = DecideOnCopies(); !ok) return ok.error();
-    for (Workload& workload : workloads) AddWorkload(std::move(workload));
+    const bool inputs = std::any_of(workloads.begin(), workloads.end(), [](const Workload& w) {
+      return w.measure == Measure::kLatency && w.before.empty();
+    });
+    for (Workload& workload : workloads) {
+      if (inputs || workload.measure != Measure::kInputCpu) AddWorkload(std::move(workload));
+    }
     while (!Over()) {
       Round();
       if (results_.rounds == 1) FitTheRest();
     }
     std::erase_if(results_.workloads,
                   [this](const WorkloadResult& workload) { return IsLeftOut(workload.workload); });
+    // Steps that only move something have no answers.
+    std::erase_if(results_.workloads, [](const WorkloadResult& workload) {
+      return workload.workload.once && workload.HasBlocks() &&
+             std::all_of(workload.series.begin(), workload.series.end(),
+                         [](const Series& series) { return series.All().count() == 0; }) &&
+             workload.unclear == 0;
+    });
+    for (WorkloadResult& workload : results_.workloads) {
+      std::erase_if(workload.parts, [](const Part& part) {
+        return std::all_of(part.series.begin(), part.series.end(),
+                           [](const Series& series) { return series.blocks.empty(); });
+      });
+    }
     results_.seconds = Seconds();
     instances_.clear();
     results_.machine_json = machine.Finish(results_.warnings);
@@ -139,6 +164,10 @@ class Runner {
     WorkloadResult result;
     for (const VariantState& state : results_.variants)
       result.series.push_back({state.variant.name, {}});
+    for (const std::string& phase : workload.phases) {
+      result.parts.push_back({phase, {}});
+      result.parts.back().series = result.series;
+    }
     if (workload.apart) {
       for (Part part : clicked_) {
         part.series = result.series;
@@ -581,7 +610,15 @@ class Runner {
   }
 
   std::optional<std::size_t> PartOf(const WorkloadResult& result, std::uint32_t number) const {
-    if (!result.workload.once) return (number - 1) % result.parts.size();
+    if (!result.workload.once) {
+      // A block repeats the lines of the unit.
+      const std::vector<std::string> lines = Lines(result.workload.unit);
+      const std::string& line = lines[(number - 1) % lines.size()];
+      for (std::size_t i = 0; i < result.parts.size(); ++i) {
+        if (result.parts[i].written == line) return i;
+      }
+      return std::nullopt;
+    }
     const auto part = step_parts_.find(number);
     if (part == step_parts_.end()) return std::nullopt;
     return part->second;
@@ -654,7 +691,9 @@ class Runner {
   void Alone(std::size_t variant) {
     const bool memory = Wants(Measure::kMemoryStart) || Wants(Measure::kMemoryEnd);
     const bool idle = Wants(Measure::kIdleCpu) || Wants(Measure::kWakeUps);
-    if (!memory && !idle && !Wants(Measure::kStartUp) && Once() == nullptr) return;
+    if (!memory && !idle && !Wants(Measure::kStartUp) && !Wants(Measure::kMemoryPeak) &&
+        Once() == nullptr)
+      return;
     Tell(results_.variants[variant].variant.name + ", start-up, idleness and memory");
     Result<std::unique_ptr<Instance>> started = Start(variant);
     if (!started) return Fail(variant, started.error());
@@ -670,8 +709,22 @@ class Runner {
       RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
       if (!Runs(instance, variant)) return;
     }
+    RecordIf(Measure::kMemoryPeak, variant, PeakBytes(instance.processes()));
     instance.Close();
     instance.Join();
+    RecordPhases(variant, instance);
+  }
+
+  void RecordPhases(std::size_t variant, const Instance& instance) {
+    if (!Wants(Measure::kStartUp)) return;
+    for (const auto& [name, time] : instance.Phases()) {
+      for (Part& part : results_.workloads[Find(Measure::kStartUp)].parts) {
+        if (part.name != name) continue;
+        Histogram value;
+        value.Record(static_cast<std::uint64_t>(time.count()));
+        part.series[variant].blocks.push_back({results_.rounds, 0, Seconds(), std::move(value)});
+      }
+    }
   }
 
   // An app that has raised or ended has no figures.
@@ -712,10 +765,12 @@ class Runner {
       // The first shows how many of large ones there may be.
       const std::string first =
           workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
+      const std::uint64_t cpu = CpuBefore(workload, instance);
       const Clock::time_point begin = Clock::now();
       Result<std::vector<std::uint64_t>> samples =
           instance.Do(first + "\n", kBlockDeadline, workload.once);
       const Clock::duration took = Clock::now() - begin;
+      if (samples && workload.once) RecordCpu(cpu, variant, 0, samples->size(), instance);
       if (samples && !workload.once) {
         const auto more =
             static_cast<std::size_t>(kInputsTime / std::max<Clock::duration>(took, 1us));
@@ -726,11 +781,23 @@ class Runner {
         Fail(variant, samples.error());
         return false;
       }
+      if (workload.once) RecordFrames(variant, instance.disturbance().frames);
       if (workload.once) Note(workload, instance);
       if (workload.once) Record(i, variant, 0, *samples, instance);
       return true;
     }
     return true;
+  }
+
+  void RecordFrames(std::size_t variant, const std::vector<std::uint64_t>& frames) {
+    std::uint64_t all = 0, late = 0;
+    for (const std::uint64_t frame : frames) {
+      all += frame;
+      late += frame >= static_cast<std::uint64_t>(std::chrono::nanoseconds(kLate).count());
+    }
+    if (all == 0) return;
+    if (Wants(Measure::kFrameTime)) Record(Find(Measure::kFrameTime), variant, 0, frames);
+    RecordIf(Measure::kLateFrames, variant, late * 1'000'000'000 / all);
   }
 
   // One instance of each variant at one page, which take turns at its workloads.
@@ -830,7 +897,7 @@ class Runner {
         if (live.instance == nullptr) continue;
         if (OutOfTime()) return;
         Tell(workload.name + ", " + Name(live));
-        if (const auto samples = DoBlock(live, workload))
+        if (const auto samples = DoBlock(live, workload, turn))
           Record(index, live.variant, turn, *samples, *live.instance);
         if (too_long_) return GiveUp(workload);
       }
@@ -900,10 +967,33 @@ class Runner {
     }
   }
 
+  // Processor time until now, if that of this workload's inputs is asked for; else 0.
+  std::uint64_t CpuBefore(const Workload& workload, const Instance& instance) const {
+    if (!Wants(Measure::kInputCpu)) return 0;
+    const auto first = std::find_if(
+        results_.workloads.begin(), results_.workloads.end(), [](const WorkloadResult& result) {
+          return result.workload.measure == Measure::kLatency && result.workload.before.empty();
+        });
+    if (first == results_.workloads.end() || first->workload.name != workload.name) return 0;
+    return CpuOf(instance.processes());
+  }
+
+  void RecordCpu(std::uint64_t before, std::size_t variant, int turn, std::size_t samples,
+                 const Instance& instance) {
+    const std::size_t inputs = samples + instance.disturbance().unclear;
+    if (before == 0 || inputs == 0) return;
+    const std::uint64_t after = CpuOf(instance.processes());
+    if (after > before)
+      Record(Find(Measure::kInputCpu), variant, turn, {(after - before) / inputs});
+  }
+
   // The samples of one block; nothing if it failed.
-  std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload) {
+  std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload,
+                                                    int turn) {
     if (workload.before.empty() && workload.measure == Measure::kLatency) {
+      const std::uint64_t cpu = CpuBefore(workload, *live.instance);
       auto samples = Do(live, Repeated(workload.unit, workload.block));
+      if (samples) RecordCpu(cpu, live.variant, turn, samples->size(), *live.instance);
       if (samples) Note(workload, *live.instance);
       return samples;
     }

@@ -81,6 +81,17 @@ std::string Clause(const WorkloadResult& result, const Comparison& comparison, b
       return decided ? size.substr(0, size.find(' ')) + (less ? " fewer" : " more") +
                            " wake-ups a second when idle"
                      : "";
+    case Measure::kInputCpu:
+      return decided ? Percent(comparison.ratio->estimate) + (less ? " less" : " more") +
+                           " processor time for each input"
+                     : "";
+    case Measure::kLateFrames:
+      return decided ? size.substr(0, size.find(' ')) + (less ? " fewer" : " more") +
+                           " late frames a second"
+                     : "";
+    case Measure::kFrameTime:
+    case Measure::kMemoryPeak:
+      return {};
     default:
       return OfInputs(result.workload.name, comparison);
   }

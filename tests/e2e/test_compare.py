@@ -176,7 +176,7 @@ class CompareApps(Comparing, E2E):
         self.assertTrue(results["complete"])
         self.assertEqual(results["stopped_by"], "rounds")
         self.assertEqual([w["name"] for w in results["workloads"]],
-                         ["clicks", "start-up", "memory", "memory-after", "idle-cpu", "wake-ups"])
+                         ["clicks", "start-up", "memory", "memory-after", "memory-peak", "idle-cpu", "wake-ups", "cpu-per-input"])
         for variant in ("1:uds", "3"):
             clicks = self.series(results, "clicks", variant)
             self.assertGreaterEqual(clicks["count"], 6)
@@ -187,12 +187,44 @@ class CompareApps(Comparing, E2E):
             self.assertGreater(clicks["p50"], 50_000)
             self.assertGreater(self.series(results, "start-up", variant)["p50"], 50_000_000)
             self.assertGreater(self.series(results, "memory", variant)["p50"], 10 << 20)
+            # Shared pages count in each process.
+            self.assertGreater(self.series(results, "memory-peak", variant)["p50"],
+                               self.series(results, "memory-after", variant)["p50"])
+            cpu = self.series(results, "cpu-per-input", variant)
+            self.assertEqual(cpu["count"], 12)  # one for each block
+            self.assertGreater(cpu["p50"], 50_000)
         self.assertTrue(any(v["hosting"] for v in results["variants"]), results["variants"])
         self.assertTrue(results["machine"]["processors"])
         self.assertIn("2 controls in turn", run.text[0])
         self.assertIn("too few rounds to say", run.text[0])
         self.assertEqual(run.err, b"", run.shown())  # no progress where there is no terminal
         self.assertIn("| 1:uds |", Path(f"{out}.md").read_text())
+
+    def testTellsThePhasesOfAStart(self):
+        out = self.box.name("out")
+        stages = ("1:uds", "2:tcp", "3", "flet:uds", "flet:tcp")
+        self.finished("--stages", ",".join(stages), "--workload", "start-up", "--rounds", "1", "--json", out, COUNTER)
+        start_up = self.results(out)["workloads"][0]
+        self.assertEqual([part["name"] for part in start_up["parts"]],
+                         ["interpreter", "imports, until the app listens", "registration", "first frame"])
+        for index, stage in enumerate(stages):
+            with self.subTest(stage):
+                phases = [part["results"][index]["p50"] for part in start_up["parts"]]
+                whole = self.series(self.results(out), "start-up", stage)["p50"]
+                self.assertLess(abs(sum(phases) / whole - 1), 0.01, phases)
+                # Python needs some milliseconds to start, and more for Flet.
+                self.assertGreater(phases[0], 3e6)
+                self.assertGreater(phases[1], phases[0] / 2)
+
+    def testCountsTheProcessorTimeOfAnInputInAllProcesses(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", UNEQUAL.replace("time.sleep(0.03)", "end = time.thread_time() + 0.01\n"
+                                                       "        while time.thread_time() < end: pass"))
+        self.finished("--stages", "1:uds,3", "--workload", "clicks,cpu-per-input", "--click", "icon=REFRESH", "--rounds", "1",
+                      "--json", out, app)
+        for variant in ("1:uds", "3"):
+            self.assertGreater(self.series(self.results(out), "cpu-per-input", variant)["p50"], 10e6)
+            self.assertLess(self.series(self.results(out), "cpu-per-input", variant)["p50"], 20e6)
 
     def testFindsADelay(self):
         out = self.box.name("out")

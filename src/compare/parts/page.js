@@ -106,7 +106,10 @@
   // Ratios with their intervals, the more to the left the better.
   function forest(parent, title, entries) {
     const known = entries.filter((e) => e.ratio);
-    if (!known.length) return;
+    if (!known.length) {
+      add(parent, "p", "There are too few rounds for intervals.", "soft");
+      return;
+    }
     const bound = (v) => Math.min(20, Math.max(0.05, v));
     const low = bound(Math.min(0.9, ...known.map((e) => e.ratio.low))), high = bound(Math.max(1.1, ...known.map((e) => e.ratio.high)));
     const axis = axisOf(low, high, "ratio", 6);
@@ -315,7 +318,10 @@
       const of = (part, index) => part.name + (part.restless ? " *" : "");
       const rows = parts.flatMap((part) => part.results.map((series, index) => ({ names: [of(part), series.variant], series, index })));
       const start = parts.every((part) => part.written === null);
-      if (start) phases(section, workload);
+      // In a window they are times since the start, and overlap.
+      if (start && results.ui === "desktop")
+        boxes(section, "Since the start", parts.flatMap((part) => part.results.map((series, index) => ({ group: part.name, name: series.variant, series, index }))), workload.unit);
+      else if (start) phases(section, workload);
       else forest(section, "Each input by itself; intervals that hold for all of them at once", parts.flatMap((part) => part.results.map((series, index) => ({
         group: of(part), name: series.variant, ratio: series.ratio, verdict: series.verdict, index }))));
       const more = add(section, "details");

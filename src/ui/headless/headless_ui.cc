@@ -67,7 +67,6 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
 
   void Begin() {
     begun = true;
-    connected_at = StepRunner::Clock::now();
     if (gone_early) return AppGone(*gone_early);
     Tell({UiState::kReady, {}, 0});
     Tell({UiState::kConnected, {}, 0});
@@ -203,8 +202,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       if (!first_frame_told) {
         if (!drawn) return End(app_gone, exit_code);  // it has ended, or takes too long
         first_frame_told = true;
-        live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at,
-                             connected_at);
+        live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at);
       } else {
         live->TellResult(exit_code, *runner);
       }
@@ -260,7 +258,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;
   bool drawn = false;
-  StepRunner::Clock::time_point connected_at, registered_at, first_patch_at;
+  StepRunner::Clock::time_point registered_at, first_patch_at;
   bool ended = false;
   Error app_gone;  // given by Close()
 

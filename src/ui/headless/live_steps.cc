@@ -171,13 +171,11 @@ LiveSteps::~LiveSteps() {
 void LiveSteps::Start() { impl_->Start(); }
 
 void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at,
-                               std::chrono::nanoseconds made_in,
-                               std::chrono::steady_clock::time_point connected) {
+                               std::chrono::nanoseconds made_in) {
   if (impl_->stopped) return;
   impl_->busy = false;
   impl_->Write({{"first_frame_ns", at.time_since_epoch() / std::chrono::nanoseconds(1)},
-                {"made_in_ns", made_in.count()},
-                {"connected_ns", connected.time_since_epoch() / std::chrono::nanoseconds(1)}});
+                {"made_in_ns", made_in.count()}});
 }
 
 void LiveSteps::TellResult(int exit_code, const StepRunner& runner) {

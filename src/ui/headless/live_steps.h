@@ -22,10 +22,9 @@
 // result of the one before. Whoever does otherwise is hung up on. While many answers wait to be
 // read, no more lines are.
 //
-// The first line back is {"first_frame_ns":…,"made_in_ns":…,"connected_ns":…}: when the first frame
-// was drawn, on the steady clock, which all processes share; how long the app took from its answer
-// to our registration until the frame's patch had come; and when there was an app to register at.
-// When the driver hangs up the window is closed.
+// The first line back is {"first_frame_ns":…,"made_in_ns":…}: when the first frame was drawn, on
+// the steady clock, which all processes share; and how long the app took from its answer to our
+// registration until the frame's patch had come. When the driver hangs up the window is closed.
 //
 // Threads: the loop's. Destroy it there, or when the loop has ended.
 #pragma once
@@ -61,8 +60,7 @@ class LiveSteps {
   // Connects and reads; waits for nothing.
   void Start();
   // `made_in`: from the app's answer to our registration until the frame's patch had come.
-  void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in,
-                      std::chrono::steady_clock::time_point connected);
+  void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in);
   void TellResult(int exit_code, const StepRunner& runner);
 
  private:

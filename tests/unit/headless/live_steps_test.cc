@@ -110,7 +110,7 @@ TEST_F(LiveStepsTest, HangsUpOnStepsThatNeverBegin) {
 
 TEST_F(LiveStepsTest, HangsUpOnWhoDoesNotWaitForTheResult) {
   Start();
-  OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now(), {}, {}); });
+  OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now(), {}); });
   Write("close\nrun delay=9999999999999\nclose\nrun delay=0\n");
   EXPECT_THAT(WhyHungUp(), HasSubstr("sent more while the last were being done"));
   ASSERT_EQ(runs_.size(), 1u);
