@@ -538,6 +538,16 @@ class CompareFailures(Comparing, E2E):
         self.assertGreater(self.series(results, "clicks", "3")["count"], 0)
         self.assertIn("PARTIAL", run.text[0])
 
+    def testAFullDiskCostsNoResults(self):
+        run = self.finished("--stages", "1:uds,3", "--workload", "clicks", "--rounds", "1", "--json", "/dev/full",
+                            COUNTER, code=70)
+        self.assertIn("clicks: ", run.text[0])
+        kept = Path(re.search(r"No space left.*it was kept in (\S+)", self.one_line(run))[1])
+        self.assertEqual(self.results(kept)["rounds"], 1)
+        kept.unlink()
+
+
+class CompareInterrupted(Comparing, E2E):
     def testCtrlCAtAnyMomentEndsAtOnceAndWhatThereIsIsMarked(self):
         for wait in (0.05, 0.3, 1, 2, 4):
             with self.subTest(wait):
@@ -563,14 +573,6 @@ class CompareFailures(Comparing, E2E):
         run.wait_line("first start of 1:uds", 1.5 * PATIENCE)
         run.type(b"\x03")
         self.assertEqual(run.wait(20), 130, run.shown())
-
-    def testAFullDiskCostsNoResults(self):
-        run = self.finished("--stages", "1:uds,3", "--workload", "clicks", "--rounds", "1", "--json", "/dev/full",
-                            COUNTER, code=70)
-        self.assertIn("clicks: ", run.text[0])
-        kept = Path(re.search(r"No space left.*it was kept in (\S+)", self.one_line(run))[1])
-        self.assertEqual(self.results(kept)["rounds"], 1)
-        kept.unlink()
 
 
 class CompareChecks(Comparing, E2E):

@@ -91,6 +91,8 @@ class CompareDesktop(AtDisplay):
         self.one_line(self.finished("--against", out, COUNTER, code=2), "measured with --ui desktop")
 
 
+
+class CompareDesktopFrames(AtDisplay):
     def testMeasuresTheFramesOfAnAnimationAndOfAScroll(self):
         out = self.box.name("out")
         app = self.box.write("app.py", MOVES)
@@ -110,6 +112,8 @@ class CompareDesktop(AtDisplay):
         self.assertEqual([part["name"] for part in phases], ["until Python runs", "until the app listens",
                                                              "until the window is shown", "until the engine has drawn"])
 
+
+class CompareDesktopCopies(AtDisplay):
     def testStartsAnAppThatKeepsAFileFromAFreshCopyEachTime(self):
         # It shows how often it was started: a screen that is another one each time is refused.
         app = self.box.write("app.py", KEEPS)
