@@ -31,6 +31,7 @@ constexpr auto kRestTimeAtDisplay = 2s;
 constexpr std::size_t kMaxBlock = 1000;
 constexpr double kLeastTurns = 0.5;  // seconds of a variant at a workload, with the warm-up
 constexpr auto kInputsTime = 1s;     // before the second look at the memory
+constexpr std::size_t kMostInputs = 50;
 // Of large inputs a round has fewer turns: four, or as many as take a variant a second.
 constexpr double kTurnsTime = 1;
 constexpr int kFewTurns = 4;
@@ -771,11 +772,17 @@ class Runner {
           instance.Do(first + "\n", kBlockDeadline, workload.once);
       const Clock::duration took = Clock::now() - begin;
       if (samples && workload.once) RecordCpu(cpu, variant, 0, samples->size(), instance);
-      if (samples && !workload.once) {
-        const auto more =
-            static_cast<std::size_t>(kInputsTime / std::max<Clock::duration>(took, 1us));
-        samples = instance.Do(Repeated(workload.unit, std::clamp<std::size_t>(more, 1, 50)),
-                              kBlockDeadline);
+      // Twice as many as before at most: the page may want a rest from some input on.
+      std::size_t done = 1;
+      for (Clock::duration spent = took;
+           samples && !workload.once && done < kMostInputs && spent < kInputsTime;
+           spent = Clock::now() - begin) {
+        const auto fit = static_cast<std::size_t>((kInputsTime - spent) /
+                                                  std::max<Clock::duration>(spent / done, 1us));
+        const std::size_t next =
+            std::clamp<std::size_t>(fit, 1, std::min(done, kMostInputs - done));
+        samples = instance.Do(Repeated(workload.unit, next), kBlockDeadline);
+        done += next;
       }
       if (!samples) {
         Fail(variant, samples.error());
@@ -938,7 +945,7 @@ class Runner {
               ? 1
               : std::clamp<std::size_t>(
                     static_cast<std::size_t>((kWarmUpTime - spent) / (spent / done)), 1,
-                    workload.warm_up - done);
+                    std::min(done, workload.warm_up - done));
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return 0;
       const Clock::time_point unit = Clock::now();
       if (!Do(live, Repeated(workload.unit, next))) return 0;

@@ -472,6 +472,16 @@ class CompareTime(Comparing, E2E):
         self.assertRegex(run.text[0], r"\Asix rounds, without which there is no verdict, take .* and --time is 20 s")
 
 
+    def testAnExampleWhoseButtonStartsWorkHasRoundsInTheDefaultTime(self):
+        out = self.box.name("out")
+        # Of its buttons one starts half a second of work, which the other has to wait for.
+        began = time.monotonic()
+        self.finished("--stages", "1:uds,3", "--time", "40", "--json", out, EXAMPLES / "background/main.py")
+        self.assertLess(time.monotonic() - began, 50 * PATIENCE)
+        self.assertGreaterEqual(self.results(out)["rounds"], 1)
+        self.assertGreater(self.series(self.results(out), "clicks", "3")["count"], 0)
+
+
 class CompareFailures(Comparing, E2E):
     def testAVariantThatCrashesInTheMiddleIsToldAndTheOthersGoOn(self):
         out = self.box.name("out")
