@@ -375,8 +375,8 @@ std::vector<Workload> AnyAppWorkloads(bool at_display) {
        .title = "memory of all processes after inputs (PSS)",
        .measure = Measure::kMemoryEnd},
       {.name = "memory-peak",
-       .title = "the most memory that each process has had resident until then, added up; what "
-                "processes share counts in each",
+       .title = "the most memory until then: PSS, and by how much each process once had more "
+                "resident",
        .measure = Measure::kMemoryPeak},
       {.name = "idle-cpu",
        .title = "processor time in a second in which nobody touches the app",

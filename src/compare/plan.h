@@ -38,7 +38,7 @@ enum class Measure {
   kPace,        // ns that a computing thread of the app takes for a piece of its work
   kMemoryStart,  // bytes, PSS of all processes, after the first frame
   kMemoryEnd,    // the same after inputs
-  kMemoryPeak,   // bytes, the most that each process has had resident, added up
+  kMemoryPeak,   // bytes, PSS and what each process once had more resident
   kFrameTime,    // ns from one drawn frame to the next, at a display, while steps measure them
   kLateFrames,   // frames a second that come later than kLate behind the one before
   kInputCpu,     // ns of processor time of all processes for each input

@@ -58,7 +58,12 @@ std::uint64_t PssBytes(const std::vector<pid_t>& pids) {
 
 std::uint64_t PeakBytes(const std::vector<pid_t>& pids) {
   std::uint64_t kib = 0;
-  for (const pid_t pid : pids) kib += Field("/proc/" + std::to_string(pid) + "/status", "VmHWM:");
+  for (const pid_t pid : pids) {
+    const std::string folder = "/proc/" + std::to_string(pid);
+    const std::uint64_t resident = Field(folder + "/smaps_rollup", "Rss:");
+    const std::uint64_t most = Field(folder + "/status", "VmHWM:");
+    kib += Field(folder + "/smaps_rollup", "Pss:") + (most > resident ? most - resident : 0);
+  }
   return kib * 1024;
 }
 

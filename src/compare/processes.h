@@ -18,7 +18,7 @@ struct Usage {
 [[nodiscard]] std::uint64_t PssBytes(const std::vector<pid_t>& pids);
 [[nodiscard]] Usage UsedBy(const std::vector<pid_t>& pids);
 [[nodiscard]] std::uint64_t CpuOf(const std::vector<pid_t>& pids);  // ns
-// The most that each has had resident, added up: what they share counts in each.
+// PSS, and by how much each has had more resident at some time, which is memory of its own mostly.
 [[nodiscard]] std::uint64_t PeakBytes(const std::vector<pid_t>& pids);
 
 }  // namespace fletbridge::compare
