@@ -9,7 +9,7 @@ namespace {
 
 // Inputs of which the slowest takes no longer than so many times what the quickest takes, in the
 // baseline, are one distribution; of others a percentile is that of the mixture.
-constexpr double kAlike = 2;
+constexpr double kAlike = 3;
 // Fewer blocks of an input say nothing of that.
 constexpr std::size_t kForAlike = 3;
 

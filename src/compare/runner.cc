@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <random>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "common/config/version.h"
@@ -15,6 +14,7 @@
 #include "src/compare/budget.h"
 #include "src/compare/instance.h"
 #include "src/compare/machine.h"
+#include "src/compare/recorder.h"
 #include "src/compare/table.h"
 
 namespace fletbridge::compare {
@@ -43,7 +43,6 @@ constexpr std::size_t kOfAKind = 2;
 constexpr double kSearchTime = 10;
 constexpr double kSearchPart = 0.2;
 constexpr std::size_t kMostLeftOut = 50;  // of kinds that are told
-constexpr std::size_t kMostParts = 100;   // inputs of a script with figures of their own
 
 std::string Repeated(const std::string& steps, std::size_t times) {
   if (times > 1 && steps.find('\n') == std::string::npos)
@@ -51,13 +50,6 @@ std::string Repeated(const std::string& steps, std::size_t times) {
   std::string text;
   for (std::size_t i = 0; i < times; ++i) text += steps + "\n";
   return text;
-}
-
-std::vector<std::string> Lines(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 std::string Now() {
@@ -96,6 +88,7 @@ class Runner {
         Surroundings{loop_, plan_, folder_.path(), interrupt_, freshness_});
     const Machine machine;
     begin_ = Clock::now();
+    record_.Begin(begin_);
     // At first in copies, which show whether the app writes.
     freshness_.on = !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
     TryVariants();
@@ -120,7 +113,8 @@ class Runner {
       return w.measure == Measure::kLatency && w.before.empty();
     });
     for (Workload& workload : workloads) {
-      if (inputs || workload.measure != Measure::kInputCpu) AddWorkload(std::move(workload));
+      if (inputs || workload.measure != Measure::kInputCpu)
+        record_.AddWorkload(std::move(workload), clicked_);
     }
     while (!Over()) {
       Round();
@@ -128,19 +122,7 @@ class Runner {
     }
     std::erase_if(results_.workloads,
                   [this](const WorkloadResult& workload) { return IsLeftOut(workload.workload); });
-    // Steps that only move something have no answers.
-    std::erase_if(results_.workloads, [](const WorkloadResult& workload) {
-      return workload.workload.once && workload.HasBlocks() &&
-             std::all_of(workload.series.begin(), workload.series.end(),
-                         [](const Series& series) { return series.All().count() == 0; }) &&
-             workload.unclear == 0;
-    });
-    for (WorkloadResult& workload : results_.workloads) {
-      std::erase_if(workload.parts, [](const Part& part) {
-        return std::all_of(part.series.begin(), part.series.end(),
-                           [](const Series& series) { return series.blocks.empty(); });
-      });
-    }
+    record_.Finish();
     results_.seconds = Seconds();
     instances_.clear();
     results_.machine_json = machine.Finish(results_.warnings);
@@ -159,24 +141,6 @@ class Runner {
     return static_cast<std::size_t>(
         std::count_if(results_.variants.begin(), results_.variants.end(),
                       [](const VariantState& state) { return state.problem.empty(); }));
-  }
-
-  void AddWorkload(Workload&& workload) {
-    WorkloadResult result;
-    for (const VariantState& state : results_.variants)
-      result.series.push_back({state.variant.name, {}});
-    for (const std::string& phase : workload.phases) {
-      result.parts.push_back({phase, {}});
-      result.parts.back().series = result.series;
-    }
-    if (workload.apart) {
-      for (Part part : clicked_) {
-        part.series = result.series;
-        result.parts.push_back(std::move(part));
-      }
-    }
-    result.workload = std::move(workload);
-    results_.workloads.push_back(std::move(result));
   }
 
   // Whether the run is to end here; says why in the results.
@@ -568,73 +532,6 @@ class Runner {
     return workload;
   }
 
-  void Record(std::size_t workload, std::size_t variant, int turn,
-              const std::vector<std::uint64_t>& values) {
-    Block block{results_.rounds, turn, Seconds(), {}};
-    for (const std::uint64_t value : values) block.values.Record(value);
-    results_.workloads[workload].series[variant].blocks.push_back(std::move(block));
-  }
-
-  // The figures of a Do() that this instance has done last, also by the inputs that they are of.
-  void Record(std::size_t index, std::size_t variant, int turn,
-              const std::vector<std::uint64_t>& values, const Instance& instance) {
-    Record(index, variant, turn, values);
-    WorkloadResult& result = results_.workloads[index];
-    const Disturbance& told = instance.disturbance();
-    if (result.workload.once) NameParts(result, told);
-    if (result.parts.empty() || told.of.size() != values.size()) return;
-    std::map<std::size_t, Histogram> apart;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (const auto part = PartOf(result, told.of[i])) apart[*part].Record(values[i]);
-    }
-    for (auto& [part, histogram] : apart)
-      result.parts[part].series[variant].blocks.push_back(
-          {results_.rounds, turn, Seconds(), std::move(histogram)});
-  }
-
-  // Each input of a script, when it is seen for the first time.
-  void NameParts(WorkloadResult& result, const Disturbance& told) {
-    for (const Disturbance::Input& input : told.inputs) {
-      if (step_parts_.contains(input.of) || result.parts.size() >= kMostParts) continue;
-      if (std::find(told.of.begin(), told.of.end(), input.of) == told.of.end()) continue;
-      step_parts_[input.of] = result.parts.size();
-      std::string name = input.written;
-      if (!input.control.type.empty()) {
-        Clickable control = input.control;
-        control.finder = "line " + std::to_string(input.line);
-        name = name.substr(0, name.find(' ')) + " " + Named(control, icons_);
-      }
-      Part part{name, input.written};
-      for (const Series& series : result.series) part.series.push_back({series.variant, {}});
-      result.parts.push_back(std::move(part));
-    }
-  }
-
-  std::optional<std::size_t> PartOf(const WorkloadResult& result, std::uint32_t number) const {
-    if (!result.workload.once) {
-      // A block repeats the lines of the unit.
-      const std::vector<std::string> lines = Lines(result.workload.unit);
-      const std::string& line = lines[(number - 1) % lines.size()];
-      for (std::size_t i = 0; i < result.parts.size(); ++i) {
-        if (result.parts[i].written == line) return i;
-      }
-      return std::nullopt;
-    }
-    const auto part = step_parts_.find(number);
-    if (part == step_parts_.end()) return std::nullopt;
-    return part->second;
-  }
-
-  bool Wants(Measure measure) const { return Find(measure) != results_.workloads.size(); }
-  std::size_t Find(Measure measure) const {
-    std::size_t i = 0;
-    while (i < results_.workloads.size() && results_.workloads[i].workload.measure != measure) ++i;
-    return i;
-  }
-  void RecordIf(Measure measure, std::size_t variant, std::uint64_t value) {
-    if (Wants(measure)) Record(Find(measure), variant, 0, {value});
-  }
-
   const Workload* Once() const {
     for (const WorkloadResult& workload : results_.workloads) {
       if (workload.workload.once) return &workload.workload;
@@ -672,60 +569,39 @@ class Runner {
     ++results_.rounds;
   }
 
-  void ForgetRound(std::vector<Series>& all) const {
-    for (Series& series : all) {
-      std::erase_if(series.blocks,
-                    [this](const compare::Block& block) { return block.round == results_.rounds; });
-    }
-  }
-
   // Without the baseline nothing of a round can be used.
   void ForgetRound() {
     round_lost_ = false;
-    for (WorkloadResult& result : results_.workloads) {
-      ForgetRound(result.series);
-      for (Part& part : result.parts) ForgetRound(part.series);
-    }
+    record_.ForgetRound();
   }
 
   // What is measured with no other variant alive: PSS divides pages that are shared.
   void Alone(std::size_t variant) {
-    const bool memory = Wants(Measure::kMemoryStart) || Wants(Measure::kMemoryEnd);
-    const bool idle = Wants(Measure::kIdleCpu) || Wants(Measure::kWakeUps);
-    if (!memory && !idle && !Wants(Measure::kStartUp) && !Wants(Measure::kMemoryPeak) &&
-        Once() == nullptr)
+    const bool memory = record_.Wants(Measure::kMemoryStart) || record_.Wants(Measure::kMemoryEnd);
+    const bool idle = record_.Wants(Measure::kIdleCpu) || record_.Wants(Measure::kWakeUps);
+    if (!memory && !idle && !record_.Wants(Measure::kStartUp) &&
+        !record_.Wants(Measure::kMemoryPeak) && Once() == nullptr)
       return;
     Tell(results_.variants[variant].variant.name + ", start-up, idleness and memory");
     Result<std::unique_ptr<Instance>> started = Start(variant);
     if (!started) return Fail(variant, started.error());
     Instance& instance = **started;
-    RecordIf(Measure::kStartUp, variant, static_cast<std::uint64_t>(instance.start_up().count()));
+    record_.RecordIf(Measure::kStartUp, variant,
+                     static_cast<std::uint64_t>(instance.start_up().count()));
     const bool display = !plan_.client.empty();
     if ((memory || idle) && !Rest(display ? kRestTimeAtDisplay : kRestTime)) return;
-    if (memory) RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
+    if (memory) record_.RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
     if (idle && !Idle(instance, variant)) return;
     if (!Runs(instance, variant) || !Inputs(instance, variant)) return;
-    if (Wants(Measure::kMemoryEnd)) {
+    if (record_.Wants(Measure::kMemoryEnd)) {
       if (display && !Rest(kRestTimeAtDisplay)) return;
-      RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+      record_.RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
       if (!Runs(instance, variant)) return;
     }
-    RecordIf(Measure::kMemoryPeak, variant, PeakBytes(instance.processes()));
+    record_.RecordIf(Measure::kMemoryPeak, variant, PeakBytes(instance.processes()));
     instance.Close();
     instance.Join();
-    RecordPhases(variant, instance);
-  }
-
-  void RecordPhases(std::size_t variant, const Instance& instance) {
-    if (!Wants(Measure::kStartUp)) return;
-    for (const auto& [name, time] : instance.Phases()) {
-      for (Part& part : results_.workloads[Find(Measure::kStartUp)].parts) {
-        if (part.name != name) continue;
-        Histogram value;
-        value.Record(static_cast<std::uint64_t>(time.count()));
-        part.series[variant].blocks.push_back({results_.rounds, 0, Seconds(), std::move(value)});
-      }
-    }
+    record_.RecordPhases(variant, instance);
   }
 
   // An app that has raised or ended has no figures.
@@ -753,8 +629,8 @@ class Runner {
     const auto a_second = [&](std::uint64_t from, std::uint64_t to) {
       return static_cast<std::uint64_t>(static_cast<double>(to > from ? to - from : 0) / seconds);
     };
-    RecordIf(Measure::kIdleCpu, variant, a_second(before.cpu_ns, after.cpu_ns));
-    RecordIf(Measure::kWakeUps, variant, a_second(before.wake_ups, after.wake_ups));
+    record_.RecordIf(Measure::kIdleCpu, variant, a_second(before.cpu_ns, after.cpu_ns));
+    record_.RecordIf(Measure::kWakeUps, variant, a_second(before.wake_ups, after.wake_ups));
     return true;
   }
 
@@ -766,12 +642,12 @@ class Runner {
       // The first shows how many of large ones there may be.
       const std::string first =
           workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
-      const std::uint64_t cpu = CpuBefore(workload, instance);
+      const std::uint64_t cpu = record_.CpuBefore(workload, instance);
       const Clock::time_point begin = Clock::now();
       Result<std::vector<std::uint64_t>> samples =
           instance.Do(first + "\n", kBlockDeadline, workload.once);
       const Clock::duration took = Clock::now() - begin;
-      if (samples && workload.once) RecordCpu(cpu, variant, 0, samples->size(), instance);
+      if (samples && workload.once) record_.RecordCpu(cpu, variant, 0, samples->size(), instance);
       // Twice as many as before at most: the page may want a rest from some input on.
       std::size_t done = 1;
       for (Clock::duration spent = took;
@@ -788,23 +664,12 @@ class Runner {
         Fail(variant, samples.error());
         return false;
       }
-      if (workload.once) RecordFrames(variant, instance.disturbance().frames);
-      if (workload.once) Note(workload, instance);
-      if (workload.once) Record(i, variant, 0, *samples, instance);
+      if (workload.once) record_.RecordFrames(variant, instance.disturbance().frames);
+      if (workload.once) record_.Note(workload, instance);
+      if (workload.once) record_.Record(i, variant, 0, *samples, instance);
       return true;
     }
     return true;
-  }
-
-  void RecordFrames(std::size_t variant, const std::vector<std::uint64_t>& frames) {
-    std::uint64_t all = 0, late = 0;
-    for (const std::uint64_t frame : frames) {
-      all += frame;
-      late += frame >= static_cast<std::uint64_t>(std::chrono::nanoseconds(kLate).count());
-    }
-    if (all == 0) return;
-    if (Wants(Measure::kFrameTime)) Record(Find(Measure::kFrameTime), variant, 0, frames);
-    RecordIf(Measure::kLateFrames, variant, late * 1'000'000'000 / all);
   }
 
   // One instance of each variant at one page, which take turns at its workloads.
@@ -849,8 +714,8 @@ class Runner {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
       if (workload.measure == Measure::kFirstFrame && workload.page == page)
-        Record(i, live.variant, 0,
-               {static_cast<std::uint64_t>(live.instance->first_frame().count())});
+        record_.Record(i, live.variant, 0,
+                       {static_cast<std::uint64_t>(live.instance->first_frame().count())});
     }
   }
 
@@ -905,7 +770,7 @@ class Runner {
         if (OutOfTime()) return;
         Tell(workload.name + ", " + Name(live));
         if (const auto samples = DoBlock(live, workload, turn))
-          Record(index, live.variant, turn, *samples, *live.instance);
+          record_.Record(index, live.variant, turn, *samples, *live.instance);
         if (too_long_) return GiveUp(workload);
       }
       if (!learning || turn != 0) continue;
@@ -961,47 +826,17 @@ class Runner {
     return results_.variants[live.variant].variant.name;
   }
 
-  void Note(const Workload& workload, const Instance& instance) {
-    const Disturbance& disturbance = instance.disturbance();
-    for (WorkloadResult& result : results_.workloads) {
-      if (result.workload.name != workload.name) continue;
-      result.between += disturbance.between;
-      result.unclear += disturbance.unclear;
-      if (disturbance.between + disturbance.unclear == 0) continue;
-      result.restless.insert(disturbance.restless.begin(), disturbance.restless.end());
-      for (Part& part : result.parts)
-        part.restless = part.restless || result.restless.contains(part.written);
-    }
-  }
-
-  // Processor time until now, if that of this workload's inputs is asked for; else 0.
-  std::uint64_t CpuBefore(const Workload& workload, const Instance& instance) const {
-    if (!Wants(Measure::kInputCpu)) return 0;
-    const auto first = std::find_if(
-        results_.workloads.begin(), results_.workloads.end(), [](const WorkloadResult& result) {
-          return result.workload.measure == Measure::kLatency && result.workload.before.empty();
-        });
-    if (first == results_.workloads.end() || first->workload.name != workload.name) return 0;
-    return CpuOf(instance.processes());
-  }
-
-  void RecordCpu(std::uint64_t before, std::size_t variant, int turn, std::size_t samples,
-                 const Instance& instance) {
-    const std::size_t inputs = samples + instance.disturbance().unclear;
-    if (before == 0 || inputs == 0) return;
-    const std::uint64_t after = CpuOf(instance.processes());
-    if (after > before)
-      Record(Find(Measure::kInputCpu), variant, turn, {(after - before) / inputs});
-  }
-
   // The samples of one block; nothing if it failed.
   std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload,
                                                     int turn) {
     if (workload.before.empty() && workload.measure == Measure::kLatency) {
-      const std::uint64_t cpu = CpuBefore(workload, *live.instance);
-      auto samples = Do(live, Repeated(workload.unit, workload.block));
-      if (samples) RecordCpu(cpu, live.variant, turn, samples->size(), *live.instance);
-      if (samples) Note(workload, *live.instance);
+      const std::uint64_t cpu = record_.CpuBefore(workload, *live.instance);
+      std::string unit;
+      for (const std::string& line : LinesInTurn(workload.unit, workload.apart ? turn : 0))
+        unit += (unit.empty() ? "" : "\n") + line;
+      auto samples = Do(live, Repeated(unit, workload.block));
+      if (samples) record_.RecordCpu(cpu, live.variant, turn, samples->size(), *live.instance);
+      if (samples) record_.Note(workload, *live.instance);
       return samples;
     }
     std::vector<std::uint64_t> all;
@@ -1009,7 +844,7 @@ class Runner {
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return std::nullopt;
       const auto samples = Do(live, workload.unit + "\n");
       if (!samples) return std::nullopt;
-      Note(workload, *live.instance);
+      record_.Note(workload, *live.instance);
       if (workload.measure == Measure::kLatency) {
         all.insert(all.end(), samples->begin(), samples->end());
         continue;
@@ -1068,8 +903,8 @@ class Runner {
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
   const Icons icons_;
-  std::vector<Part> clicked_;                        // of the workload `clicks`, without figures
-  std::map<std::uint32_t, std::size_t> step_parts_;  // the step's number -> of its workload's parts
+  std::vector<Part> clicked_;  // of the workload `clicks`, without figures
+  Recorder record_{results_, icons_};
   std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
   std::vector<Live> instances_;  // of this round; they go before the loop
   Budget budget_{0, 1};

@@ -64,11 +64,12 @@
     }
     const from = Math.log(low) - 0.1, to = Math.log(high) + 0.1;
     let ticks = [];
+    const digits = high / low < 10 ? [1, 1.5, 2, 3, 5, 7] : [1, 2, 5];
     for (let exponent = Math.floor(Math.log10(low)); exponent <= Math.ceil(Math.log10(high)); ++exponent)
-      for (const digit of [1, 2, 5]) ticks.push(digit * 10 ** exponent);
+      for (const digit of digits) ticks.push(digit * 10 ** exponent);
     const inside = (v) => Math.log(v) >= from && Math.log(v) <= to;
     ticks = ticks.filter(inside);
-    if (ticks.length > wide + 1) ticks = ticks.filter((v) => /^1e/.test(v.toExponential()));
+    if (ticks.length > wide + 2) ticks = ticks.filter((v) => /^1e/.test(v.toExponential()));
     return { at: (v) => 100 * (Math.log(Math.max(v, Number.MIN_VALUE)) - from) / (to - from), ticks, unit };
   }
 
