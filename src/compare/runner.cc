@@ -705,6 +705,7 @@ class Runner {
       if (!IsLeftOut(results_.workloads[workload].workload)) TakeTurns(workload);
       if (round_lost_ || BaselineIsGone()) break;
     }
+    DropTheLost();
     for (Live& live : instances_) live.instance->Close();
     for (Live& live : instances_) live.instance->Join();
     instances_.clear();

@@ -586,6 +586,16 @@ class CompareInterrupted(Comparing, E2E):
                 self.assertNotIn(",yes\r\n", Path(f"{out}.csv").read_text())
                 self.assertIn("not saved as cut-off: they are partial", run.text[0])
 
+    def testCtrlCInTheMiddleOfATurnLeavesItsReport(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", UNEQUAL.replace("0.03", "0.7"))
+        run = self.compare("--stages", "1:uds,3", "--workload", "clicks", "--click", "icon=REFRESH", "--json", out, app, tty=True)
+        # The first of the turn; the other one has not had its block yet.
+        run.wait_line(r"round 1: clicks, (1:uds|3)(?!, warm-up)", 60)
+        run.type(b"\x03")
+        self.assertEqual(run.wait(20), 130, run.shown())
+        self.assertEqual(self.results(out)["stopped_by"], "interrupt")
+
     def testShowsProgressFromTheFirstSecond(self):
         run = self.compare("--stages", "1:uds,3", COUNTER, tty=True)
         run.wait_line("first start of 1:uds", 1.5 * PATIENCE)
