@@ -1,6 +1,8 @@
 #include <charconv>
+#include <csignal>
 #include <cstring>
 #include <optional>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -35,12 +37,20 @@ class HeadlessInstance final : public Instance {
   HeadlessInstance(const Surroundings& around, const Variant& variant, std::string page, int number)
       : variant_(variant),
         page_(std::move(page)),
+        interrupt_(around.interrupt),
         socket_path_(around.folder + "/s" + std::to_string(number)),
         report_file_(around.folder + "/r" + std::to_string(number)),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
              around.interrupt) {}
 
   ~HeadlessInstance() override {
+    // The run is over: what still starts is asked to end, so that it cleans up behind itself.
+    pollfd over{interrupt_, POLLIN, 0};
+    if (::poll(&over, 1, 0) > 0) {
+      HeadlessInstance::Close();
+      run_.Signal(SIGTERM);
+      HeadlessInstance::Join();
+    }
     ::unlink(socket_path_.c_str());
     ::unlink(report_file_.c_str());
   }
@@ -277,6 +287,7 @@ class HeadlessInstance final : public Instance {
 
   const Variant variant_;
   const std::string page_;
+  const int interrupt_;
   const std::string socket_path_, report_file_;
   UniqueFd listener_;
   FreshStart fresh_;  // goes after the processes
