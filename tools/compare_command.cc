@@ -12,7 +12,9 @@
 
 #include "common/base/cause.h"
 #include "common/measure/run_report.h"
+#include "common/rollout/state_folder.h"
 #include "src/compare/against.h"
+#include "src/compare/csv.h"
 #include "src/compare/display_steps.h"
 #include "src/compare/interrupt.h"
 #include "src/compare/page.h"
@@ -21,154 +23,19 @@
 #include "src/ui/headless/screen.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
+#include "tools/compare_baseline.h"
+#include "tools/compare_options.h"
+#include "tools/rollout_choice.h"
 
 namespace fletbridge {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFooter =
-    "VARIANT: 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); flet:uds, "
-    "flet:tcp: Flet\n"
-    "alone, with our headless client; original:ffi, bridge:ffi: as `flet build` packages it, on "
-    "flet-dev's\n"
-    "libdart_bridge.so or on ours. Our stages run without accelerators, but for "
-    "2:uds+accelerators.\n"
-    "--ui desktop measures windows from outside, at a display of its own, flet:… with Flet's own "
-    "client. Its\n"
-    "steps are `click at X,Y watch X,Y,WIDTH,HEIGHT`: until something changes there.\n"
-    "Exit code 0; 1 if a threshold was passed or a self-test found a difference; 2 for wrong "
-    "usage; 70 if a\n"
-    "variant failed or a report could not be written: what was measured is still shown; 130 after "
-    "Ctrl-C.\n"
-    "\n"
-    "Examples:\n"
-    "  fletbridge compare app.py --html report.html        what can be clicked on its first page\n"
-    "  fletbridge compare app.py --dry-run                 what would be clicked\n"
-    "  fletbridge compare app.py --click key=next --stages flet:uds,3\n"
-    "  fletbridge compare --workload click,draw            a built-in app\n"
-    "  fletbridge compare --workload rows,js-framework --stages flet:uds,3,3+accelerators\n"
-    "  fletbridge compare app.py --ui desktop --stages flet:uds,1:uds,2:uds\n"
-    "  fletbridge compare --self-test                      a stage with itself\n";
-
-constexpr const char* kDefaultStages = "1:uds,1:tcp,2:uds,3";
 // A round of four variants takes most of a minute there, and there must be six for an interval.
 constexpr std::chrono::duration<double> kTimeAtDisplay{420};
 // Many workloads, of which some take a second an input.
 constexpr std::chrono::duration<double> kTimeOfBuiltIn{600};
-
-struct Options {
-  std::string stages, baseline, workload, json, html, markdown, against;
-  double seconds = 0;
-  double precision = 1;
-  double threshold = 5;
-  std::uint64_t seed = 0;
-  std::size_t rounds = 0;
-  std::vector<int> cpus;
-  std::vector<std::string> clicks, not_clicks;
-  bool self_test = false;
-  bool dry_run = false;
-  bool fresh = false, in_place = false;
-  std::string prepare;
-};
-
-void AddOptions(CLI::App& command, Options& options) {
-  command
-      .add_option("--stages", options.stages,
-                  std::string("What to compare (default ") + kDefaultStages + ")")
-      ->option_text("VARIANT,…")
-      ->group("What");
-  command
-      .add_option("--baseline", options.baseline,
-                  "What the others are compared with (default: the first)")
-      ->option_text("VARIANT")
-      ->group("What");
-  command
-      .add_option(
-          "--workload", options.workload,
-          "Measure these alone: start-up, memory, idle of any app; without SCRIPT also the "
-          "built-in apps': those of the groups transport (the default), rows and js-framework, "
-          "such as click, rows-1000 or js-swap; another name lists them all")
-      ->option_text("NAME,…")
-      ->group("What");
-  command
-      .add_option("--click", options.clicks,
-                  "Click this, and only what is named so, whatever it says; may be repeated")
-      ->option_text("FINDER")
-      ->allow_extra_args(false)
-      ->group("What");
-  command
-      .add_option("--not", options.not_clicks,
-                  "Never click this; may be repeated. What says that it deletes, sends, buys, "
-                  "orders or logs out is never clicked")
-      ->option_text("FINDER")
-      ->allow_extra_args(false)
-      ->group("What");
-  command
-      .add_flag("--dry-run", options.dry_run,
-                "Tell what would be clicked and what would not, and why; click nothing")
-      ->group("What");
-  command
-      .add_flag("--self-test", options.self_test,
-                "Compare the first variant with itself; a difference is a failure")
-      ->group("What");
-  command
-      .add_option("--time", options.seconds,
-                  "Measure for at most so many seconds (default 90; with --ui desktop 420, for "
-                  "the built-in apps 600)")
-      ->option_text("SECONDS")
-      ->check(CLI::Range(0.1, 86400.0))
-      ->group("How");
-  command
-      .add_option("--precision", options.precision,
-                  "End when all ratios are known within so many per cent (default 1)")
-      ->option_text("PERCENT")
-      ->check(CLI::Range(0.01, 100.0))
-      ->group("How");
-  command.add_option("--rounds", options.rounds, "End after so many rounds")
-      ->option_text("N")
-      ->check(CLI::Range(1, 100000))
-      ->group("How");
-  command
-      .add_option("--seed", options.seed, "Repeat an order of the variants (default: a new one)")
-      ->option_text("N")
-      ->group("How");
-  command.add_option("--cpus", options.cpus, "Pin everything to these processors")
-      ->option_text("N,…")
-      ->delimiter(',')
-      ->group("How");
-  command
-      .add_flag(
-          "--fresh-copy,!--no-fresh-copy",
-          [&options](std::int64_t value) { (value > 0 ? options.fresh : options.in_place) = true; },
-          "Start the app from a new copy of its folder each time, with a HOME of its own "
-          "(default: if it is seen to write there, and is no larger than 64 MiB)")
-      ->group("How");
-  command
-      .add_option("--prepare", options.prepare,
-                  "A shell's command before each start, in the app's folder if that is copied")
-      ->option_text("CMD")
-      ->group("How");
-  command.add_option("--json", options.json, "Write all figures with their histograms")
-      ->option_text("FILE")
-      ->group("Results");
-  command.add_option("--html", options.html, "Write a page with plots, in one file")
-      ->option_text("FILE")
-      ->group("Results");
-  command.add_option("--markdown", options.markdown, "Write tables for a pull request")
-      ->option_text("FILE")
-      ->group("Results");
-  command
-      .add_option("--against", options.against, "Tell what has become slower since an older --json")
-      ->option_text("OLD.json")
-      ->group("Results");
-  command
-      .add_option("--threshold", options.threshold,
-                  "With --against: more than so many per cent is a failure (default 5)")
-      ->option_text("PERCENT")
-      ->check(CLI::Range(0.0, 1000.0))
-      ->group("Results");
-}
 
 std::vector<std::string> Names(const std::string& list) {
   std::vector<std::string> names;
@@ -181,7 +48,7 @@ std::vector<std::string> Names(const std::string& list) {
   return names;
 }
 
-Result<> ChooseVariants(const Options& options, compare::Plan& plan) {
+Result<> ChooseVariants(const CompareOptions& options, compare::Plan& plan) {
   Result<std::vector<compare::Variant>> variants =
       compare::ParseVariants(options.stages.empty() ? kDefaultStages : options.stages);
   if (!variants) return variants.error();
@@ -200,17 +67,18 @@ Result<> ChooseVariants(const Options& options, compare::Plan& plan) {
   return {};
 }
 
-// `idle` and `memory` stand for two each.
+// `idle` and `memory` stand for several each; what measures frames is in the steps.
 bool IsNamed(const compare::Workload& workload, const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return workload.name == name || workload.group == name ||
-           (name == "memory" && workload.name == "memory-after") ||
+           (name == "memory" && workload.name.starts_with("memory-")) ||
+           (workload.once && (name == "frames" || name == "late-frames")) ||
            (name == "idle" && (workload.name == "idle-cpu" || workload.name == "wake-ups"));
   });
 }
 
 // `desktop`: at the display, where nothing but the screen is known of the app.
-Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool built_in,
+Result<> ChooseWorkloads(const CompareOptions& options, const std::string& steps, bool built_in,
                          bool desktop, compare::Plan& plan) {
   const std::vector<std::string> names = Names(options.workload);
   std::vector<compare::Workload> known;
@@ -229,6 +97,13 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
   } else {
     plan.find_clicks =
         names.empty() || std::find(names.begin(), names.end(), "clicks") != names.end();
+  }
+  if (const auto at_display = compare::ParseDisplaySteps(steps);
+      desktop && at_display &&
+      std::any_of(at_display->begin(), at_display->end(),
+                  [](const compare::DisplayStep& step) { return step.frames; })) {
+    for (compare::Workload& workload : compare::FrameWorkloads())
+      known.push_back(std::move(workload));
   }
   for (const compare::Workload& workload : compare::AnyAppWorkloads(desktop)) {
     // The same thing twice needs no start-up and no memory, unless that is what is asked about.
@@ -264,7 +139,7 @@ Result<> ChooseWorkloads(const Options& options, const std::string& steps, bool 
 }
 
 // Finders, and a plan in which there is something to click.
-Result<> ReadClicks(const Options& options, compare::Plan& plan) {
+Result<> ReadClicks(const CompareOptions& options, compare::Plan& plan) {
   if (!plan.find_clicks &&
       (options.dry_run || !options.clicks.empty() || !options.not_clicks.empty())) {
     return MakeError(
@@ -422,23 +297,62 @@ int WriteOrKeep(const Toolbox& tools, const std::string& path, const std::string
   return kExitFailure;
 }
 
-int WriteReports(const Toolbox& tools, const Options& options, const compare::Results& results,
-                 const std::string& parts) {
+std::string JsonText(const compare::Results& results) {
+  return compare::ToJson(results).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
+         "\n";
+}
+
+// Only whole results are a measure for later ones.
+bool SaveBaseline(const Toolbox& tools, const NamedBaselines& baselines, const std::string& name,
+                  const compare::Results& results) {
+  if (!results.complete()) {
+    PrintMessage(tools,
+                 "the results were not saved as " + name + ": they are partial; measure again");
+    return false;
+  }
+  if (const Result<> saved = baselines.Save(name, JsonText(results)); !saved) {
+    PrintMessage(tools, saved.error().Line());
+    return false;
+  }
+  tools.out << "\nsaved as " << name << "; compare with it: --against " << name << "\n"
+            << std::flush;
+  return true;
+}
+
+// The command line for a shell.
+std::string AsTyped(const std::vector<std::string>& args) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+  std::string line = "fletbridge compare";
+  for (const std::string& arg : args) {
+    if (!arg.empty() && arg.find_first_not_of(kPlain) == std::string::npos) {
+      line += " " + arg;
+      continue;
+    }
+    line += " '";
+    for (const char c : arg) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += "'";
+  }
+  return line;
+}
+
+int WriteReports(const Toolbox& tools, const CompareOptions& options,
+                 const compare::Results& results, const std::string& parts) {
   int failed = 0;
   if (!options.json.empty()) {
-    const std::string text =
-        compare::ToJson(results).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
-    failed = std::max(failed, WriteOrKeep(tools, options.json, text + "\n"));
+    failed = std::max(failed, WriteOrKeep(tools, options.json, JsonText(results)));
   }
   if (!options.markdown.empty())
     failed = std::max(failed, WriteOrKeep(tools, options.markdown, compare::MarkdownText(results)));
+  if (!options.csv.empty())
+    failed = std::max(failed, WriteOrKeep(tools, options.csv, compare::CsvText(results)));
   if (options.html.empty()) return failed;
   const Result<std::string> page = compare::PageHtml(results, parts);
   if (!page) return PrintError(tools, page.error());
   return std::max(failed, WriteOrKeep(tools, options.html, *page));
 }
 
-int ExitCode(const compare::Results& results, const Options& options, int signal) {
+int ExitCode(const compare::Results& results, const CompareOptions& options, int signal) {
   if (signal != 0) return 128 + signal;
   // Our failure, or the app's.
   if (std::any_of(results.variants.begin(), results.variants.end(),
@@ -463,8 +377,8 @@ int ExitCode(const compare::Results& results, const Options& options, int signal
 int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Measures an app on several stages against one another.", "compare");
   command.formatter(HelpShape("fletbridge compare [options] [SCRIPT [ARGS…] | -m MODULE [ARGS…]]"));
-  command.footer(std::string(kFooter));
-  Options options;
+  command.footer(CompareFooter());
+  CompareOptions options;
   TextPairs typed;
   AddSettings(command, typed, {"python", "steps", "ui", "flet-client", "config", "log-level"});
   AddOptions(command, options);
@@ -489,14 +403,26 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
                                        "--ui desktop, not with --ui " +
                                            ui));
   }
-  for (const std::string& path : {options.json, options.html, options.markdown}) {
+  for (const std::string& path : {options.json, options.html, options.markdown, options.csv}) {
     if (path.empty()) continue;
     if (const Result<> good = CheckReportPath(path); !good) return PrintError(tools, good.error());
   }
 
+  std::error_code no_path;
+  const NamedBaselines baselines(
+      StateFolder(EnvironmentOf(tools, "XDG_STATE_HOME"), EnvironmentOf(tools, "HOME")),
+      !split->module.empty()  ? "-m " + split->module
+      : split->script.empty() ? std::string("built-in")
+                              : fs::weakly_canonical(app.path, no_path).string());
+  if (!options.save.empty()) {
+    if (const Result<std::string> file = baselines.FileOf(options.save); !file)
+      return PrintError(tools, file.error());
+  }
   Result<nlohmann::json> old = nlohmann::json();
   if (!options.against.empty()) {
-    old = compare::ReadResults(options.against);
+    const Result<std::string> file = baselines.Find(options.against);
+    if (!file) return PrintError(tools, file.error());
+    old = compare::ReadResults(*file);
     if (!old) return PrintError(tools, old.error());
     if (const std::string before = old->value("ui", "headless");
         before != (desktop ? "desktop" : "headless")) {
@@ -541,11 +467,6 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   if (options.in_place) plan.fresh = compare::Plan::Fresh::kNever;
   plan.prepare = options.prepare;
   if (!built_in) plan.app_folder = app_folder;
-  if (desktop && (options.fresh || !options.prepare.empty())) {
-    return PrintError(tools, MakeError(Errc::kUsage,
-                                       "--fresh-copy and --prepare are for --ui headless: at a "
-                                       "display the app runs where it is"));
-  }
   if (const Result<> good = ReadClicks(options, plan); !good)
     return PrintError(tools, good.error());
   plan.seed = options.seed != 0 ? options.seed : std::random_device()();
@@ -568,8 +489,9 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     tools.out << compare::ClicksText(results->clicks) << std::flush;
     return 0;
   }
+  results->command = AsTyped(args);
   tools.out << compare::TableText(*results) << std::flush;
-  const int failed = WriteReports(tools, options, *results, plan.parts);
+  int failed = WriteReports(tools, options, *results, plan.parts);
   int code = ExitCode(*results, options, interrupt.signal());
   if (!options.against.empty()) {
     const compare::Against against =
@@ -577,6 +499,8 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     tools.out << compare::AgainstText(against, options.against) << std::flush;
     if (code == 0 && against.past_threshold()) code = 1;
   }
+  if (!options.save.empty() && !SaveBaseline(tools, baselines, options.save, *results))
+    failed = kExitFailure;
   return failed != 0 && code <= 1 ? failed : code;
 }
 

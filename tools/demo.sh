@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Shows fletbridge at work: the counter of examples/ on every stage and transport, clicked 500 times
-# on each, and a table of what was measured; where there is a display, also in a window for a moment on
-# each stage. Sets up and builds first where that is needed. Needs no display. `--clicks N`, `--rounds N`
-# and `--window SECONDS` change the amount.
+# Shows fletbridge at work: a page of 1,000 rows on Flet alone and on stage 3, then the counter of
+# examples/ on every stage and transport, clicked 500 times on each, and tables of what was measured; where
+# there is a display, also in a window for a moment on each stage. Sets up and builds first where that is
+# needed. Needs no display. `--rows SECONDS`, `--clicks N`, `--rounds N` and `--window SECONDS` change the
+# amount.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

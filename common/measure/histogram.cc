@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 
 namespace fletbridge {
 namespace {
@@ -38,9 +39,15 @@ std::uint64_t HighestAt(std::size_t index) {
 
 void Histogram::Record(std::uint64_t value, std::uint64_t count) {
   if (count == 0) return;
-  const std::size_t index = IndexOf(value);
-  if (index >= counts_.size()) counts_.resize(index + 1);
-  counts_[index] += count;
+  const auto index = static_cast<std::uint32_t>(IndexOf(value));
+  const auto at = std::lower_bound(
+      counts_.begin(), counts_.end(), index,
+      [](const auto& bucket, std::uint32_t wanted) { return bucket.first < wanted; });
+  if (at != counts_.end() && at->first == index) {
+    at->second += count;
+  } else {
+    counts_.insert(at, {index, count});
+  }
   min_ = count_ == 0 ? value : std::min(min_, value);
   max_ = std::max(max_, value);
   count_ += count;
@@ -48,8 +55,19 @@ void Histogram::Record(std::uint64_t value, std::uint64_t count) {
 
 void Histogram::Add(const Histogram& other) {
   if (other.count_ == 0) return;
-  if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
-  for (std::size_t i = 0; i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
+  decltype(counts_) both;
+  both.reserve(counts_.size() + other.counts_.size());
+  std::merge(counts_.begin(), counts_.end(), other.counts_.begin(), other.counts_.end(),
+             std::back_inserter(both),
+             [](const auto& a, const auto& b) { return a.first < b.first; });
+  counts_.clear();
+  for (const auto& [index, count] : both) {
+    if (!counts_.empty() && counts_.back().first == index) {
+      counts_.back().second += count;
+    } else {
+      counts_.emplace_back(index, count);
+    }
+  }
   min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
   max_ = std::max(max_, other.max_);
   count_ += other.count_;
@@ -61,18 +79,16 @@ std::uint64_t Histogram::ValueAt(double percent) const {
   const double wanted = std::ceil(percent / 100 * static_cast<double>(count_) - 1e-6);
   const auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
   std::uint64_t seen = 0;
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    seen += counts_[i];
-    if (seen >= rank) return std::clamp(HighestAt(i), min_, max_);
+  for (const auto& [index, count] : counts_) {
+    seen += count;
+    if (seen >= rank) return std::clamp(HighestAt(index), min_, max_);
   }
   return max_;
 }
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> Histogram::Buckets() const {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets;
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] != 0) buckets.emplace_back(LowestAt(i), counts_[i]);
-  }
+  for (const auto& [index, count] : counts_) buckets.emplace_back(LowestAt(index), count);
   return buckets;
 }
 

@@ -1,7 +1,7 @@
 // Room: common/measure. A histogram in the layout of HdrHistogram with three significant digits:
-// values keep a relative error below 0.1 % whatever their size, and adding a value costs no
-// allocation once the largest has been seen. For `fletbridge compare`, whose samples come in blocks
-// and are merged.
+// values keep a relative error below 0.1 % whatever their size. Buckets without values take no
+// memory: for `fletbridge compare`, which keeps thousands of blocks of some values each, and merges
+// them.
 //
 // A value; not for two threads.
 #pragma once
@@ -29,7 +29,7 @@ class Histogram {
   [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> Buckets() const;
 
  private:
-  std::vector<std::uint64_t> counts_;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> counts_;  // number of a bucket, ascending
   std::uint64_t count_ = 0;
   std::uint64_t min_ = 0;
   std::uint64_t max_ = 0;

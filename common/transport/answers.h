@@ -36,7 +36,8 @@ class Answers {
   // Inputs in a row without a rest that are still believed one by one.
   static constexpr std::size_t kMostInARow = 256;
 
-  void Input(Clock::time_point at) {
+  // `of`: whose answer it is, for inputs(); 0 where nobody asks.
+  void Input(Clock::time_point at, std::uint32_t of = 0) {
     if (waits_ && at - *waits_ <= kOneAction) return;
     if (waits_ && at - *waits_ < kLongest) {
       samples_.Unclear(2);
@@ -54,6 +55,7 @@ class Answers {
     if (at < quiet_from_) return samples_.Unclear(1);
     if (at - last_patch_ >= kQuiet || row_.size() >= kMostInARow) Believe();
     waits_ = at;
+    waits_of_ = of;
   }
 
   enum class Taken {
@@ -65,7 +67,8 @@ class Answers {
     const bool rested = at - last_patch_ >= kQuiet;
     last_patch_ = at;
     if (waits_ && at - *waits_ >= kFastest) {
-      row_.push_back(static_cast<std::uint64_t>(std::chrono::nanoseconds(at - *waits_).count()));
+      row_.push_back(
+          {static_cast<std::uint64_t>(std::chrono::nanoseconds(at - *waits_).count()), waits_of_});
       waits_.reset();
       return Taken::kAnswer;
     }
@@ -85,7 +88,7 @@ class Answers {
   }
 
   // Of what is measured in another way.
-  void Add(std::uint64_t nanoseconds) { samples_.push_back(nanoseconds); }
+  void Add(std::uint64_t nanoseconds, std::uint32_t of = 0) { Keep({nanoseconds, of}); }
   // The last input has no answer.
   void GiveUp() { waits_.reset(); }
   // Whatever comes now has nothing to do with what came before: another session.
@@ -97,6 +100,7 @@ class Answers {
   }
   void Clear() {
     samples_.clear();
+    inputs_.clear();
     row_.clear();
     between_ = 0;
   }
@@ -109,19 +113,38 @@ class Answers {
   [[nodiscard]] std::uint64_t unclear() const noexcept { return samples_.unclear(); }
   [[nodiscard]] LatencySamples samples() const {
     LatencySamples all = samples_;
-    for (const std::uint64_t sample : row_) all.push_back(sample);
+    for (const Sample& sample : row_) all.push_back(sample.nanoseconds);
+    return all;
+  }
+  // Whose answers they are, one by one, where each was told.
+  [[nodiscard]] std::vector<std::uint32_t> inputs() const {
+    std::vector<std::uint32_t> all = inputs_;
+    for (const Sample& sample : row_) {
+      if (sample.of != 0) all.push_back(sample.of);
+    }
     return all;
   }
 
  private:
+  struct Sample {
+    std::uint64_t nanoseconds;
+    std::uint32_t of;
+  };
+
+  void Keep(const Sample& sample) {
+    samples_.push_back(sample.nanoseconds);
+    if (sample.of != 0 && inputs_.size() < LatencySamples::kMost) inputs_.push_back(sample.of);
+  }
   void Believe() {
-    for (const std::uint64_t sample : row_) samples_.push_back(sample);
+    for (const Sample& sample : row_) Keep(sample);
     row_.clear();
   }
 
   LatencySamples samples_;
-  std::vector<std::uint64_t> row_;  // of inputs without a rest between them; not believed yet
+  std::vector<std::uint32_t> inputs_;
+  std::vector<Sample> row_;  // of inputs without a rest between them; not believed yet
   std::optional<Clock::time_point> waits_;
+  std::uint32_t waits_of_ = 0;
   std::optional<Clock::time_point> tangled_;  // inputs whose answers cannot be told apart
   Clock::time_point quiet_from_{};
   Clock::time_point last_patch_{};

@@ -48,6 +48,23 @@ std::vector<double> Rounds(const Json& series, const Json* baseline) {
   return figures;
 }
 
+// The workloads; in place of one with several inputs, these: together they may be a mixture.
+std::vector<Json> Figures(const Json& results) {
+  std::vector<Json> figures;
+  for (const Json& workload : results.at("workloads")) {
+    const std::string name = workload.at("name");
+    const Json parts = workload.value("parts", Json::array());
+    const bool apart = parts.size() > 1 && !workload.value("pooled", true);
+    if (!apart) figures.push_back({{"name", name}, {"results", workload.at("results")}});
+    for (const Json& part : parts) {
+      if (apart)
+        figures.push_back({{"name", name + ", " + part.at("name").get<std::string>()},
+                           {"results", part.at("results")}});
+    }
+  }
+  return figures;
+}
+
 bool SameMachine(const Json& now, const Json& old) {
   const Json a = now.value("machine", Json::object()), b = old.value("machine", Json::object());
   return a.value("processor", Json()) == b.value("processor", Json()) &&
@@ -69,12 +86,23 @@ Result<Json> ReadResults(const std::string& path) {
                                        "; name a file that compare --json has written");
   };
   if (!in.is_open()) return wrong("there is no such file");
-  if (json.is_discarded() || !json.is_object() ||
-      json.value("schema", std::string()) != "fletbridge-compare")
+  if (json.is_discarded() || !json.is_object() || !json.contains("schema") ||
+      json["schema"] != "fletbridge-compare")
     return wrong("it holds no results");
-  if (json.value("schema_version", 0) != kSchemaVersion)
-    return wrong("its schema version is " + std::to_string(json.value("schema_version", 0)) +
-                 ", not " + std::to_string(kSchemaVersion));
+  if (!json.contains("schema_version") || json["schema_version"] != kSchemaVersion)
+    return wrong("its schema version is not " + std::to_string(kSchemaVersion));
+  // All that is read of it later.
+  try {
+    static_cast<void>(json.at("baseline"));
+    for (const Json& figures : Figures(json)) {
+      for (const Json& series : figures.at("results")) {
+        static_cast<void>(series.at("variant").get<std::string>());
+        static_cast<void>(Medians(series));
+      }
+    }
+  } catch (const Json::exception&) {
+    return wrong("its results are not as they should be");
+  }
   return json;
 }
 
@@ -83,15 +111,16 @@ Against CompareWithOld(const Json& now, const Json& old, double threshold) {
   const std::string baseline = now.at("baseline");
   const bool same_baseline = old.value("baseline", std::string()) == baseline;
   const bool same_machine = SameMachine(now, old);
-  for (const Json& workload : now.at("workloads")) {
+  const Json all_before = Figures(old);
+  for (const Json& workload : Figures(now)) {
     const std::string name = workload.at("name");
-    const Json* before = Named(old.at("workloads"), "name", name);
+    const Json* before = Named(all_before, "name", name);
     if (before == nullptr) {
       against.left_out.push_back(name + ": not in the older results");
       continue;
     }
     // Near 0 a ratio says nothing.
-    if (name == "idle-cpu" || name == "wake-ups") continue;
+    if (name == "idle-cpu" || name == "wake-ups" || name == "late-frames") continue;
     const Json* base = Named(workload.at("results"), "variant", baseline);
     const Json* old_base = Named(before->at("results"), "variant", baseline);
     for (const Json& series : workload.at("results")) {
@@ -126,9 +155,8 @@ std::string AgainstText(const Against& against, const std::string& old_name) {
   std::string text = "\nSince " + old_name + ":\n";
   char line[160];
   for (const Change& change : against.changes) {
-    std::snprintf(line, sizeof line, "%-14s %-16s", change.workload.c_str(),
-                  change.variant.c_str());
-    text += line;
+    const std::string what = change.workload + "  " + change.variant;
+    text += what + std::string(what.size() < 31 ? 31 - what.size() : 1, ' ');
     if (change.ratio) {
       std::snprintf(line, sizeof line, " %.3f [%.3f, %.3f]  %s", change.ratio->estimate,
                     change.ratio->low, change.ratio->high, VerdictName(change.verdict));

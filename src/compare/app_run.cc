@@ -216,6 +216,17 @@ ChildOptions PythonCommand(const Plan& plan, const std::string& page) {
   return options;
 }
 
+std::optional<std::chrono::nanoseconds> ReachedIn(const std::string& report_file,
+                                                  const char* milestone) {
+  std::ifstream in(report_file);
+  const nlohmann::json report = nlohmann::json::parse(in, nullptr, false);
+  if (!report.is_object() || !report.contains("timeline_ms") || !report["timeline_ms"].is_object())
+    return std::nullopt;
+  const nlohmann::json at = report["timeline_ms"].value(milestone, nlohmann::json());
+  if (!at.is_number()) return std::nullopt;
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(at.get<double>() * 1e6));
+}
+
 std::string HostingIn(const std::string& report_file) {
   std::ifstream in(report_file);
   const nlohmann::json report = nlohmann::json::parse(in, nullptr, false);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -67,6 +68,10 @@ void AddApp(const Plan& plan, const std::string& page, const char* before_argume
 // A port that nobody has just now; whoever takes it first in between makes the start fail, and say
 // so. 0: there is none.
 [[nodiscard]] int FreePort();
+// When a milestone of a run was reached, after its begin, as its report has it; nothing where it
+// has none.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> ReachedIn(const std::string& report,
+                                                                const char* milestone);
 // How Python was hosted, as a run's report has it; empty where it has none.
 [[nodiscard]] std::string HostingIn(const std::string& report);
 

@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "src/compare/app_run.h"
 #include "src/compare/display_steps.h"
+#include "src/compare/first_open.h"
+#include "src/compare/fresh_start.h"
 #include "src/compare/instance.h"
 
 namespace fletbridge::compare {
@@ -25,6 +29,9 @@ constexpr auto kStays = 300ms;
 // After an input, and before the next: nothing was drawn for so long.
 constexpr auto kQuiet = 100ms;
 constexpr auto kQuietTime = 10s;
+// A frame may be drawn in several parts. Without one for so long there was nothing to draw.
+constexpr auto kOneFrame = 4ms;
+constexpr auto kNothingMoves = 1s;
 // Fewer is an empty window on an empty screen.
 constexpr std::size_t kFewestColours = 3;
 
@@ -60,15 +67,25 @@ class DesktopInstance final : public Instance {
     fs::remove(report_file_, ignored);
   }
 
-  Result<> Start(EventLoop& loop, const Plan& plan) {
+  Result<> Start(const Surroundings& around, int number) {
+    if (Result<> ok = fresh_.Begin(around, variant_.name, number); !ok) return ok;
+    const Plan plan = fresh_.Placed(around.plan);
+    const FreshStart::Here here(fresh_);
     Result<ChildOptions> command = Command(plan);
     if (!command) return command.error();
-    Result<std::unique_ptr<Display>> display = Display::Start(loop, screen_folder_);
+    Result<std::unique_ptr<Display>> display = Display::Start(around.loop, screen_folder_);
     if (!display) return display.error();
     display_ = std::move(*display);
     command->environment.emplace_back("DISPLAY", display_->name());
+    const FirstOpen opened(variant_.kind == Variant::Kind::kFlet && plan.module.empty() ? plan.app
+                                                                                        : "");
     begin_ = Clock::now();
     if (Result<> ok = run_.Launch(std::move(*command)); !ok) return ok;
+    if (opened.fd() >= 0) {
+      const Result<bool> ready = run_.Readable(opened.fd(), begin_ + kFirstFrameTime, "its window");
+      if (!ready) return ready.error();
+      python_ready_ = Clock::now() - begin_;
+    }
     const Result<Clock::time_point> shown = place_.settled.empty() ? Learn() : Recognize();
     if (!shown) return shown.error();
     start_up_ = *shown - begin_;
@@ -84,6 +101,18 @@ class DesktopInstance final : public Instance {
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
 
+  // As our run has told of itself; Flet's own tells nothing.
+  std::vector<std::pair<std::string, std::chrono::nanoseconds>> Phases() const override {
+    std::vector<std::pair<std::string, std::chrono::nanoseconds>> phases;
+    if (python_ready_) phases.emplace_back(kUntilPython, *python_ready_);
+    for (const auto& [phase, milestone] :
+         {std::pair(kUntilPython, "python_ready"), std::pair(kUntilListening, "app_listening"),
+          std::pair(kUntilShown, "window_shown"), std::pair(kUntilDrawn, "frame_drawn")}) {
+      if (const auto at = ReachedIn(report_file_, milestone)) phases.emplace_back(phase, *at);
+    }
+    return phases;
+  }
+
   // Flet's Python heeds no SIGTERM, but ends with its client, once it has one.
   void Close() override {
     if (variant_.kind != Variant::Kind::kFlet) return run_.Signal(SIGTERM);
@@ -94,19 +123,25 @@ class DesktopInstance final : public Instance {
   void Join() override { run_.Join(0); }
 
   Result<std::vector<std::uint64_t>> Do(const std::string& text, std::chrono::nanoseconds,
-                                        bool) override {
+                                        DoOptions) override {
     const Result<std::vector<DisplayStep>> steps = ParseDisplaySteps(text);
     if (!steps) return steps.error();
     std::vector<std::uint64_t> samples;
+    disturbance_ = {};
+    std::uint32_t number = 0;
     for (const DisplayStep& step : *steps) {
+      ++number;
       const Result<std::uint64_t> sample = step.x < 0 ? Sleep(step) : Click(step);
       if (!sample) return sample.error();
-      if (step.watch) samples.push_back(*sample);
+      if (!step.watch) continue;
+      samples.push_back(*sample);
+      disturbance_.of.push_back(number);
+      if (names) disturbance_.inputs.push_back({number, step.source, 0, {}});
     }
     return samples;
   }
 
-  const Disturbance& disturbance() const override { return none_; }
+  const Disturbance& disturbance() const override { return disturbance_; }
 
   Result<std::uint64_t> Read(const std::string& finder) override {
     return Failure("nobody can read " + finder + " at a display");
@@ -147,8 +182,11 @@ class DesktopInstance final : public Instance {
       case Variant::Kind::kPackaged:
         return Failure("it is measured with --ui headless alone");
     }
-    for (const char* kind : {"CACHE", "CONFIG", "DATA", "STATE"})
+    for (const char* kind : {"CONFIG", "DATA", "STATE"})
       options.environment.emplace_back("XDG_" + std::string(kind) + "_HOME", place_.folder);
+    fresh_.AddTo(options);
+    // Shaders are compiled once.
+    options.environment.emplace_back("XDG_CACHE_HOME", place_.folder);
     options.environment.insert(options.environment.end(), {{"GDK_BACKEND", "x11"},
                                                            {"LIBGL_ALWAYS_SOFTWARE", "1"},
                                                            {"MESA_SHADER_CACHE_DISABLE", "false"},
@@ -261,6 +299,11 @@ class DesktopInstance final : public Instance {
       const Result<bool> over = run_.Readable(-1, pressed + variant_.delay, "the end of a step");
       if (!over) return over.error();
     }
+    if (step.frames) {
+      if (step.scroll == 0) display_->Press();
+      if (Result<> ok = Frames(step); !ok) return ok.error();
+      return std::uint64_t{0};
+    }
     display_->Press();
     Clock::time_point seen = pressed;
     while (step.watch) {
@@ -283,14 +326,41 @@ class DesktopInstance final : public Instance {
     return static_cast<std::uint64_t>((seen - pressed).count());
   }
 
+  // Until the step's time is over; turns the wheel evenly meanwhile.
+  Result<> Frames(const DisplayStep& step) {
+    const Clock::time_point begin = Clock::now(), end = begin + step.time;
+    const int turns = std::abs(step.scroll);
+    std::optional<Clock::time_point> last;
+    int turned = 0;
+    while (Clock::now() < end) {
+      const Clock::time_point due = turned < turns ? begin + step.time * turned / turns : end;
+      if (turned < turns && due <= Clock::now()) {
+        display_->Wheel(step.scroll > 0);
+        ++turned;
+        continue;
+      }
+      const Result<bool> drawn = Drawing(Display::kScreen, due, "the end of a step");
+      if (!drawn) return drawn.error();
+      if (!*drawn) continue;
+      const Clock::time_point now = Clock::now();
+      if (last && now - *last < kOneFrame) continue;
+      if (last && now - *last < kNothingMoves)
+        disturbance_.frames.push_back(static_cast<std::uint64_t>((now - *last).count()));
+      last = now;
+    }
+    return {};
+  }
+
   const Variant variant_;
   const std::string report_file_, screen_folder_;
   Place& place_;
+  FreshStart fresh_;                  // goes after the processes
   std::unique_ptr<Display> display_;  // goes after the processes; what is left of them ends with it
   AppRun run_;
-  const Disturbance none_;
+  Disturbance disturbance_;
   Clock::time_point begin_;
   std::chrono::nanoseconds start_up_{0};
+  std::optional<std::chrono::nanoseconds> python_ready_;  // of Flet itself
 };
 
 class Desktop final : public Starter {
@@ -304,9 +374,10 @@ class Desktop final : public Starter {
       std::error_code error;
       fs::create_directories(place.folder, error);
     }
-    auto instance = std::make_unique<DesktopInstance>(around_, variant, ++started_, place);
+    const int number = ++started_;
+    auto instance = std::make_unique<DesktopInstance>(around_, variant, number, place);
     // Whatever happens, the destructor ends what was started.
-    if (Result<> ok = instance->Start(around_.loop, around_.plan); !ok) return ok.error();
+    if (Result<> ok = instance->Start(around_, number); !ok) return ok.error();
     return std::unique_ptr<Instance>(std::move(instance));
   }
 

@@ -180,6 +180,13 @@ struct Display::Impl {
     return pixels + static_cast<std::size_t>(y) * stride + static_cast<std::size_t>(x) * 4;
   }
 
+  void Button(std::uint8_t number) const {
+    for (const std::uint8_t what :
+         {std::uint8_t{XCB_BUTTON_PRESS}, std::uint8_t{XCB_BUTTON_RELEASE}})
+      xcb_test_fake_input(connection, what, number, XCB_CURRENT_TIME, XCB_NONE, 0, 0, 0);
+    xcb_flush(connection);
+  }
+
   EventLoop& loop;
   const std::string folder;
   std::promise<void> over;
@@ -246,11 +253,8 @@ void Display::Move(int x, int y) {
   xcb_flush(impl_->connection);
 }
 
-void Display::Press() {
-  for (const std::uint8_t what : {std::uint8_t{XCB_BUTTON_PRESS}, std::uint8_t{XCB_BUTTON_RELEASE}})
-    xcb_test_fake_input(impl_->connection, what, 1, XCB_CURRENT_TIME, XCB_NONE, 0, 0, 0);
-  xcb_flush(impl_->connection);
-}
+void Display::Press() { impl_->Button(1); }
+void Display::Wheel(bool down) { impl_->Button(down ? 5 : 4); }
 
 bool Display::HasWindowAtPointer() {
   const Reply<xcb_query_pointer_reply_t> reply(xcb_query_pointer_reply(

@@ -40,6 +40,7 @@ class Display {
   [[nodiscard]] bool Looks(const Box& box, const Picture& picture) const;
   void Move(int x, int y);  // the pointer
   void Press();             // and release, where the pointer is
+  void Wheel(bool down);    // by one step
   [[nodiscard]] bool HasWindowAtPointer();
 
  private:

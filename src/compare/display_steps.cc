@@ -45,15 +45,29 @@ bool OnScreen(const Box& box) {
 // What is wrong with it; empty if nothing is.
 std::string Read(const std::vector<std::string>& words, DisplayStep& step) {
   static const std::string kForms =
-      "expected `click at X,Y watch X,Y,WIDTH,HEIGHT [5s]`, `click at X,Y`, `sleep 200ms` or "
-      "`repeat N STEP`";
+      "expected `click at X,Y watch X,Y,WIDTH,HEIGHT [5s]`, `click at X,Y`, `click at X,Y frames "
+      "2s`, `scroll at X,Y by N frames 2s`, `sleep 200ms` or `repeat N STEP`";
   if (words.size() == 2 && words[0] == "sleep") return ReadTime(words[1], step.time) ? "" : kForms;
-  if (words.size() < 3 || words[0] != "click" || words[1] != "at" ||
+  const bool scroll = words[0] == "scroll";
+  if (words.size() < 3 || (words[0] != "click" && !scroll) || words[1] != "at" ||
       !ReadNumbers(words[2], {&step.x, &step.y}))
     return kForms;
   Box watch;
   std::size_t next = 3;
-  if (words.size() > 3 && words[3] == "watch") {
+  if (scroll) {
+    const bool up = words.size() > 4 && words[4].starts_with('-');
+    if (words.size() != 7 || words[3] != "by" ||
+        !ReadNumbers(std::string_view(words[4]).substr(up ? 1 : 0), {&step.scroll}) ||
+        step.scroll < 1 || step.scroll > kMostRepeats || words[5] != "frames")
+      return kForms;
+    if (up) step.scroll = -step.scroll;
+    next = 5;
+  }
+  if (words.size() > next && words[next] == "frames") {
+    if (words.size() == next + 1 || !ReadTime(words[next + 1], step.time)) return kForms;
+    step.frames = true;
+    next += 2;
+  } else if (words.size() > 3 && words[3] == "watch") {
     if (words.size() == 4 ||
         !ReadNumbers(words[4], {&watch.x, &watch.y, &watch.width, &watch.height}))
       return kForms;

@@ -1,7 +1,8 @@
 #include <charconv>
+#include <csignal>
 #include <cstring>
-#include <fcntl.h>
-#include <filesystem>
+#include <optional>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "src/compare/app_run.h"
+#include "src/compare/first_open.h"
+#include "src/compare/fresh_start.h"
 #include "src/compare/instance.h"
 
 namespace fletbridge::compare {
@@ -17,29 +20,16 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = AppRun::Clock;
 
-namespace fs = std::filesystem;
-
-constexpr auto kPrepareTime = 60s;
-
-// The current folder, for as long as it lives.
-class InFolder {
- public:
-  explicit InFolder(const fs::path& folder) : before_(::open(".", O_PATH | O_CLOEXEC)) {
-    std::error_code ignored;
-    fs::current_path(folder, ignored);
-  }
-  ~InFolder() { static_cast<void>(!::fchdir(before_.get())); }
-  InFolder(const InFolder&) = delete;
-  InFolder& operator=(const InFolder&) = delete;
-
- private:
-  const UniqueFd before_;
-};
-
 std::string WhyNotPackaged(const Plan& plan) {
   if (plan.packaged_host.empty()) return "fletbridge-packaged-host is not installed; build it";
   if (!plan.module.empty()) return "it runs scripts only; name the script in place of -m";
   return "there is no such libdart_bridge.so; name flet-dev's with FLETBRIDGE_ORIGINAL, build ours";
+}
+
+Clickable ClickableIn(const nlohmann::json& one) {
+  return {one.value("finder", ""), one.value("type", ""), one.value("key", ""),
+          one.value("words", std::vector<std::string>()),
+          one.value("icons", std::vector<std::int64_t>())};
 }
 
 class HeadlessInstance final : public Instance {
@@ -47,13 +37,20 @@ class HeadlessInstance final : public Instance {
   HeadlessInstance(const Surroundings& around, const Variant& variant, std::string page, int number)
       : variant_(variant),
         page_(std::move(page)),
+        interrupt_(around.interrupt),
         socket_path_(around.folder + "/s" + std::to_string(number)),
         report_file_(around.folder + "/r" + std::to_string(number)),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
              around.interrupt) {}
 
   ~HeadlessInstance() override {
-    if (fresh_ != nullptr && fresh_->Written()) freshness_->written = true;
+    // The run is over: what still starts is asked to end, so that it cleans up behind itself.
+    pollfd over{interrupt_, POLLIN, 0};
+    if (::poll(&over, 1, 0) > 0) {
+      HeadlessInstance::Close();
+      run_.Signal(SIGTERM);
+      HeadlessInstance::Join();
+    }
     ::unlink(socket_path_.c_str());
     ::unlink(report_file_.c_str());
   }
@@ -61,23 +58,23 @@ class HeadlessInstance final : public Instance {
   Result<> Start(const Surroundings& around, int number) {
     if (Result<> ok = Listen(); !ok) return ok;
     const std::string& folder = around.folder;
-    Plan plan = around.plan;
-    std::error_code gone;
-    const fs::path here = fs::current_path(gone);
-    if (around.freshness.on && page_.empty()) {
-      fresh_ = FreshCopy::Make(plan.app_folder, folder + "/c" + std::to_string(number));
-      around.freshness.too_large = fresh_ == nullptr;
-      freshness_ = &around.freshness;
+    if (page_.empty()) {
+      if (Result<> ok = fresh_.Begin(around, variant_.name, number); !ok) return ok;
     }
-    if (fresh_ != nullptr) plan.app = fresh_->Placed(plan.app);
-    // A child starts where we are.
-    const InFolder there(fresh_ == nullptr ? here : fs::path(fresh_->Placed(here.string())));
-    if (page_.empty() && !plan.prepare.empty()) {
-      if (Result<> ok = Prepare(around, plan.prepare, number); !ok) return ok;
-    }
+    const Plan plan = fresh_.Placed(around.plan);
+    const FreshStart::Here here(fresh_);
+    // Flet itself tells nothing of its start: that Python reads the app is seen from outside.
+    const bool looks =
+        variant_.kind == Variant::Kind::kFlet && page_.empty() && plan.module.empty();
+    FirstOpen opened(looks ? plan.app : "");
     const Clock::time_point begin = Clock::now();
     if (Result<> ok = LaunchAll(plan, folder, number); !ok) return ok;
     const Clock::time_point deadline = begin + kFirstFrameTime;
+    if (opened.fd() >= 0) {
+      if (Result<bool> ok = run_.Readable(opened.fd(), deadline, "its first frame"); !ok)
+        return ok.error();
+      python_ready_ = Clock::now() - begin;
+    }
     if (Result<> ok = run_.Wait(listener_.get(), deadline, "its first frame"); !ok) return ok;
     line_fd_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     Result<nlohmann::json> line = ReadLine(deadline, "its first frame");
@@ -88,6 +85,28 @@ class HeadlessInstance final : public Instance {
                 begin.time_since_epoch();
     first_frame_ = std::chrono::nanoseconds((*line)["made_in_ns"].get<std::int64_t>());
     return {};
+  }
+
+  std::vector<std::pair<std::string, std::chrono::nanoseconds>> Phases() const override {
+    if (variant_.kind == Variant::Kind::kPackaged) return {};
+    // The clock of our process, which is the client alone beside Flet itself, starts later.
+    const auto drawn = ReachedIn(report_file_, "first_frame");
+    std::optional<std::chrono::nanoseconds> listening = ReachedIn(report_file_, "app_listening");
+    if (!drawn || !listening || *drawn > start_up_) return {};
+    const std::chrono::nanoseconds registered = start_up_ - first_frame_;
+    const std::chrono::nanoseconds later = start_up_ - *drawn;
+    *listening += later;
+    if (*listening > registered) return {};
+    std::optional<std::chrono::nanoseconds> python = python_ready_;
+    if (const auto at = ReachedIn(report_file_, "python_ready")) python = *at + later;
+    std::vector<std::pair<std::string, std::chrono::nanoseconds>> phases;
+    if (python && *python <= *listening) {
+      phases.emplace_back(kInterpreter, *python);
+      phases.emplace_back(kImports, *listening - *python);
+    }
+    phases.emplace_back(kRegistration, registered - *listening);
+    phases.emplace_back(kFirstFrame, first_frame_);
+    return phases;
   }
 
   std::chrono::nanoseconds start_up() const override { return start_up_; }
@@ -108,9 +127,10 @@ class HeadlessInstance final : public Instance {
   void Join() override { run_.Join(variant_.kind == Variant::Kind::kFlet ? 1 : 0); }
 
   Result<std::vector<std::uint64_t>> Do(const std::string& steps, std::chrono::nanoseconds time,
-                                        bool all_answer) override {
+                                        DoOptions how) override {
     const std::string text = steps + "\nrun delay=" + std::to_string(variant_.delay.count()) +
-                             (all_answer ? " all-answer\n" : "\n");
+                             (how.names ? " names" : "") + (how.all_answer ? " all-answer" : "") +
+                             "\n";
     if (Result<> ok = Write(text); !ok) return ok.error();
     Result<nlohmann::json> answer = ReadLine(Clock::now() + time, "the end of a block");
     if (!answer) return answer.error();
@@ -124,6 +144,12 @@ class HeadlessInstance final : public Instance {
     disturbance_.unclear = answer->value("unclear", std::size_t{0});
     disturbance_.restless = answer->value("restless", std::vector<std::string>());
     disturbance_.unanswered = answer->value("unanswered", std::string());
+    disturbance_.of = answer->value("of", std::vector<std::uint32_t>());
+    disturbance_.inputs.clear();
+    for (const nlohmann::json& one : answer->value("inputs", nlohmann::json::array())) {
+      disturbance_.inputs.push_back({one.value("of", std::uint32_t{0}), one.value("name", ""),
+                                     one.value("line", 0), ClickableIn(one)});
+    }
     return (*answer)["samples_ns"].get<std::vector<std::uint64_t>>();
   }
 
@@ -148,37 +174,11 @@ class HeadlessInstance final : public Instance {
     Result<nlohmann::json> answer = ReadLine(Clock::now() + 10s, "a list of its controls");
     if (!answer) return answer.error();
     std::vector<Clickable> all;
-    for (const nlohmann::json& one : (*answer)["clickables"]) {
-      all.push_back({one.value("finder", ""), one.value("type", ""), one.value("key", ""),
-                     one.value("words", std::vector<std::string>()),
-                     one.value("icons", std::vector<std::int64_t>())});
-    }
+    for (const nlohmann::json& one : (*answer)["clickables"]) all.push_back(ClickableIn(one));
     return all;
   }
 
  private:
-  // The shell's command has to end well.
-  Result<> Prepare(const Surroundings& around, const std::string& what, int number) {
-    AppRun shell(around.loop, variant_.name + ", --prepare",
-                 around.folder + "/q" + std::to_string(number), around.interrupt);
-    ChildOptions options;
-    options.executable = "/bin/sh";
-    options.arguments = {"-c", what};
-    AddEnvironment(options);
-    if (Result<> ok = shell.Launch(std::move(options)); !ok) return ok;
-    const Result<> end = shell.Wait(-1, Clock::now() + kPrepareTime, "its end");
-    if (!end && (shell.exit_code() != -1 || end.error().code == Errc::kClosed)) return end.error();
-    return {};
-  }
-
-  // An app, or a command before it, may want to know which variant it is.
-  void AddEnvironment(ChildOptions& options) const {
-    options.environment.emplace_back("COMPARE_VARIANT", variant_.name);
-    if (fresh_ == nullptr) return;
-    const auto more = fresh_->Environment();
-    options.environment.insert(options.environment.end(), more.begin(), more.end());
-  }
-
   Result<> LaunchAll(const Plan& plan, const std::string& folder, int number) {
     switch (variant_.kind) {
       case Variant::Kind::kStage:
@@ -196,13 +196,13 @@ class HeadlessInstance final : public Instance {
                              "--python",  plan.python, "--python-home", plan.python_home,
                              "--steps",   socket_path_};
         AddApp(plan, page_, "--", options.arguments);
-        AddEnvironment(options);
+        fresh_.AddTo(options);
         return run_.Launch(std::move(options));
       }
     }
     ChildOptions options =
         StageCommand(plan, variant_, page_, "headless", report_file_, {"--steps", socket_path_});
-    AddEnvironment(options);
+    fresh_.AddTo(options);
     return run_.Launch(std::move(options));
   }
 
@@ -213,7 +213,7 @@ class HeadlessInstance final : public Instance {
     const char* display = std::getenv("DISPLAY");
     python.environment = {{"DISPLAY", display == nullptr ? ":0" : display},
                           {"FLET_PLATFORM", "linux"}};
-    AddEnvironment(python);
+    fresh_.AddTo(python);
     std::string url = folder + "/f" + std::to_string(number);
     if (variant_.transport == "uds") {
       python.environment.insert(python.environment.end(),
@@ -229,7 +229,7 @@ class HeadlessInstance final : public Instance {
     client.arguments = {url, folder + "/p" + std::to_string(number)};
     client.environment = {{"FLETBRIDGE_UI", "headless"},
                           {"FLETBRIDGE_STEPS", socket_path_},
-                          {"FLETBRIDGE_REPORT", ""}};
+                          {"FLETBRIDGE_REPORT", report_file_}};
     return run_.Launch(std::move(client));
   }
 
@@ -289,15 +289,16 @@ class HeadlessInstance final : public Instance {
 
   const Variant variant_;
   const std::string page_;
+  const int interrupt_;
   const std::string socket_path_, report_file_;
   UniqueFd listener_;
-  std::unique_ptr<FreshCopy> fresh_;  // goes after the processes
-  Freshness* freshness_ = nullptr;
+  FreshStart fresh_;  // goes after the processes
   AppRun run_;
   UniqueFd line_fd_;  // goes before the processes, which then end by themselves
   std::string input_;
   Disturbance disturbance_;
   std::chrono::nanoseconds start_up_{0}, first_frame_{0};
+  std::optional<std::chrono::nanoseconds> python_ready_;  // of Flet itself
 };
 
 class Headless final : public Starter {

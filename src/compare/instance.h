@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/event_loop.h"
@@ -26,6 +27,23 @@ struct Disturbance {
   std::size_t unclear = 0;              // inputs whose answer nobody can tell, so without a figure
   std::vector<std::string> restless{};  // inputs after which the page changes more than once
   std::string unanswered{};             // the input that has ended the steps
+  // Which of the steps, from 1, each figure is of; of another length than the figures: unknown.
+  std::vector<std::uint32_t> of{};
+  struct Input {
+    std::uint32_t of = 0;  // the step's number
+    std::string written;
+    int line = 0;
+    Clickable control;  // of no type: it has none
+  };
+  std::vector<Input> inputs{};  // where they were to be named
+  // At a display: from one drawn frame to the next, in nanoseconds, where steps measure frames.
+  std::vector<std::uint64_t> frames{};
+};
+
+// Under the headless client.
+struct DoOptions {
+  bool names = false;       // disturbance() is to name the inputs
+  bool all_answer = false;  // an input that nobody answers ends the steps, without a failure
 };
 
 class Instance {
@@ -36,11 +54,10 @@ class Instance {
   // From the app's answer to the registration until its first frame has come; 0: nobody knows.
   [[nodiscard]] virtual std::chrono::nanoseconds first_frame() const = 0;
   // Runs steps; the latencies of their inputs in nanoseconds. kLimit if they take longer than
-  // `time`; the instance is of no more use then. `all_answer`: an input that nobody answers ends
-  // them, without a failure; not at a display.
+  // `time`; the instance is of no more use then.
   [[nodiscard]] virtual Result<std::vector<std::uint64_t>> Do(const std::string& steps,
                                                               std::chrono::nanoseconds time,
-                                                              bool all_answer) = 0;
+                                                              DoOptions how) = 0;
   // Of the last Do(); none at a display.
   [[nodiscard]] virtual const Disturbance& disturbance() const = 0;
   // The number that a control shows, named by a finder as in steps; not at a display.
@@ -52,6 +69,9 @@ class Instance {
   // An error if one of them has ended, which none does by itself; kPeerMisbehaved if the app
   // raised.
   [[nodiscard]] virtual Result<> Check() = 0;
+  // After Join(): the phases of its start that are known, by the names in plan.h.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::chrono::nanoseconds>> Phases()
+      const = 0;
   // After Join(): how Python was hosted, as the run's report has it; empty where it has none.
   [[nodiscard]] virtual std::string Hosting() const = 0;
   virtual void Close() = 0;  // the window closes; returns at once

@@ -305,8 +305,10 @@ const char* UnitOf(Measure measure) {
   switch (measure) {
     case Measure::kMemoryStart:
     case Measure::kMemoryEnd:
+    case Measure::kMemoryPeak:
       return "bytes";
     case Measure::kWakeUps:
+    case Measure::kLateFrames:
       return "1/s";
     default:
       return "ns";
@@ -314,7 +316,8 @@ const char* UnitOf(Measure measure) {
 }
 
 bool ByDifference(Measure measure) {
-  return measure == Measure::kIdleCpu || measure == Measure::kWakeUps;
+  return measure == Measure::kIdleCpu || measure == Measure::kWakeUps ||
+         measure == Measure::kLateFrames;
 }
 
 bool InTurns(const Workload& workload) {
@@ -342,12 +345,28 @@ std::vector<std::string> BuiltInGroups() {
   return groups;
 }
 
+std::vector<Workload> FrameWorkloads() {
+  return {
+      {.name = "frames",
+       .title = "from one drawn frame to the next, while the steps measure them; 16.7 ms where "
+                "the engine keeps up",
+       .measure = Measure::kFrameTime},
+      {.name = "late-frames",
+       .title = "frames a second that come 25 ms or more behind the one before, while the steps "
+                "measure them",
+       .measure = Measure::kLateFrames}};
+}
+
 std::vector<Workload> AnyAppWorkloads(bool at_display) {
   return {
       {.name = "start-up",
        .title = at_display ? "start of the first process until the app is on the screen as it stays"
                            : "start of the first process until the first frame",
-       .measure = Measure::kStartUp},
+       .measure = Measure::kStartUp,
+       .phases =
+           at_display
+               ? std::vector<std::string>{kUntilPython, kUntilListening, kUntilShown, kUntilDrawn}
+               : std::vector<std::string>{kInterpreter, kImports, kRegistration, kFirstFrame}},
       {.name = "memory",
        .title = at_display ? "memory of all processes once the app is on the screen (PSS)"
                            : "memory of all processes after the first frame (PSS)",
@@ -355,12 +374,19 @@ std::vector<Workload> AnyAppWorkloads(bool at_display) {
       {.name = "memory-after",
        .title = "memory of all processes after inputs (PSS)",
        .measure = Measure::kMemoryEnd},
+      {.name = "memory-peak",
+       .title = "the most memory until then: PSS, and by how much each process once had more "
+                "resident",
+       .measure = Measure::kMemoryPeak},
       {.name = "idle-cpu",
        .title = "processor time in a second in which nobody touches the app",
        .measure = Measure::kIdleCpu},
       {.name = "wake-ups",
        .title = "wake-ups in a second in which nobody touches the app",
        .measure = Measure::kWakeUps},
+      {.name = "cpu-per-input",
+       .title = "processor time of all processes for each input of the first workload that has any",
+       .measure = Measure::kInputCpu},
   };
 }
 

@@ -38,6 +38,10 @@ enum class Measure {
   kPace,        // ns that a computing thread of the app takes for a piece of its work
   kMemoryStart,  // bytes, PSS of all processes, after the first frame
   kMemoryEnd,    // the same after inputs
+  kMemoryPeak,   // bytes, PSS and what each process once had more resident
+  kFrameTime,    // ns from one drawn frame to the next, at a display, while steps measure them
+  kLateFrames,   // frames a second that come later than kLate behind the one before
+  kInputCpu,     // ns of processor time of all processes for each input
   kIdleCpu,      // ns of processor time in a second, nobody touching the app
   kWakeUps,      // how often a thread left the processor by itself, in such a second
 };
@@ -67,7 +71,20 @@ struct Workload {
   bool once = false;  // the unit is a whole script: a fresh instance each time, nothing dropped
   // Its inputs, a line each, have been seen to be answered; one that is no more is left out.
   bool all_answer = false;
+  std::vector<std::string> phases{};  // kStartUp: what it may consist of, in this order
+  bool apart = false;                 // each line of the unit is an input with figures of its own
 };
+
+// Phases of a start; under the headless client they follow one another.
+inline constexpr const char* kInterpreter = "interpreter";
+inline constexpr const char* kImports = "imports, until the app listens";
+inline constexpr const char* kRegistration = "registration";
+inline constexpr const char* kFirstFrame = "first frame";
+// In a window Python and the engine start side by side.
+inline constexpr const char* kUntilPython = "until Python runs";
+inline constexpr const char* kUntilListening = "until the app listens";
+inline constexpr const char* kUntilShown = "until the window is shown";
+inline constexpr const char* kUntilDrawn = "until the engine has drawn";
 
 // Whether its inputs are done by instances that take turns.
 [[nodiscard]] bool InTurns(const Workload& workload);
@@ -75,6 +92,8 @@ struct Workload {
 // Short, so that what a machine does for a second or two hits all variants alike.
 inline constexpr std::chrono::milliseconds kBlockTime{30};
 inline constexpr std::chrono::milliseconds kIdleTime{500};
+// An engine draws 60 frames a second; half a frame's time more is seen.
+inline constexpr std::chrono::milliseconds kLate{25};
 // A warm-up of large inputs ends after so long.
 inline constexpr std::chrono::milliseconds kWarmUpTime{500};
 
@@ -83,6 +102,8 @@ inline constexpr std::chrono::milliseconds kWarmUpTime{500};
 [[nodiscard]] const std::vector<Workload>& BuiltInWorkloads();
 // Their groups; the first one is measured where none is named.
 [[nodiscard]] std::vector<std::string> BuiltInGroups();
+// Of steps for a display that measure frames.
+[[nodiscard]] std::vector<Workload> FrameWorkloads();
 // Start-up, memory and idleness: of any app.
 [[nodiscard]] std::vector<Workload> AnyAppWorkloads(bool at_display);
 

@@ -56,6 +56,29 @@ std::uint64_t PssBytes(const std::vector<pid_t>& pids) {
   return kib * 1024;
 }
 
+std::uint64_t PeakBytes(const std::vector<pid_t>& pids) {
+  std::uint64_t kib = 0;
+  for (const pid_t pid : pids) {
+    const std::string folder = "/proc/" + std::to_string(pid);
+    const std::uint64_t resident = Field(folder + "/smaps_rollup", "Rss:");
+    const std::uint64_t most = Field(folder + "/status", "VmHWM:");
+    kib += Field(folder + "/smaps_rollup", "Pss:") + (most > resident ? most - resident : 0);
+  }
+  return kib * 1024;
+}
+
+std::uint64_t CpuOf(const std::vector<pid_t>& pids) {
+  std::uint64_t all = 0;
+  for (const pid_t pid : pids) {
+    for (const std::string& task : TasksOf(pid)) {
+      std::uint64_t ns = 0;
+      std::ifstream(task + "/schedstat") >> ns;
+      all += ns;
+    }
+  }
+  return all;
+}
+
 Usage UsedBy(const std::vector<pid_t>& pids) {
   Usage usage;
   for (const pid_t pid : pids) {

@@ -17,5 +17,8 @@ struct Usage {
 [[nodiscard]] std::vector<pid_t> FamilyOf(const std::vector<pid_t>& roots);
 [[nodiscard]] std::uint64_t PssBytes(const std::vector<pid_t>& pids);
 [[nodiscard]] Usage UsedBy(const std::vector<pid_t>& pids);
+[[nodiscard]] std::uint64_t CpuOf(const std::vector<pid_t>& pids);  // ns
+// PSS, and by how much each has had more resident at some time, which is memory of its own mostly.
+[[nodiscard]] std::uint64_t PeakBytes(const std::vector<pid_t>& pids);
 
 }  // namespace fletbridge::compare

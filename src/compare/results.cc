@@ -3,79 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
 
 #include <nlohmann/json.hpp>
+
+#include "src/compare/summary.h"
 
 namespace fletbridge::compare {
 namespace {
 
 using Json = nlohmann::json;
-
-// The 99th percentile of a round means something from so many values on.
-constexpr std::uint64_t kForP99 = 100;
-
-// How far apart idle apps are to be called different: a millisecond of processor time, or a
-// wake-up, a second.
-double DifferenceMargin(Measure measure) { return measure == Measure::kIdleCpu ? 1e6 : 1; }
-
-// Round -> of its turns, the median of f(this block, the baseline's block of the same turn).
-template <class F>
-std::map<int, double> ByRound(const Series& series, const Series& baseline, F&& f) {
-  std::map<std::pair<int, int>, const Block*> partners;
-  for (const Block& block : baseline.blocks) partners[{block.round, block.turn}] = &block;
-  std::map<int, std::vector<double>> rounds;
-  for (const Block& block : series.blocks) {
-    const auto partner = partners.find({block.round, block.turn});
-    if (partner == partners.end()) continue;
-    if (const std::optional<double> value = f(block.values, partner->second->values))
-      rounds[block.round].push_back(*value);
-  }
-  std::map<int, double> medians;
-  for (auto& [round, values] : rounds) medians[round] = Median(std::move(values));
-  return medians;
-}
-
-std::vector<double> Values(const std::map<int, double>& rounds) {
-  std::vector<double> values;
-  for (const auto& [round, value] : rounds) values.push_back(value);
-  return values;
-}
-
-std::map<int, double> LogRatios(const Series& series, const Series& baseline, double percent,
-                                std::uint64_t enough) {
-  return ByRound(series, baseline,
-                 [&](const Histogram& a, const Histogram& b) -> std::optional<double> {
-                   if (a.count() < enough || b.count() < enough) return std::nullopt;
-                   const auto above = static_cast<double>(a.ValueAt(percent));
-                   const auto below = static_cast<double>(b.ValueAt(percent));
-                   if (above <= 0 || below <= 0) return std::nullopt;
-                   return std::log(above / below);
-                 });
-}
-
-std::optional<Interval> Exp(const std::optional<Interval>& of_logs) {
-  if (!of_logs) return std::nullopt;
-  return Interval{std::exp(of_logs->estimate), std::exp(of_logs->low), std::exp(of_logs->high)};
-}
-
-std::optional<Interval> RatioAt(const Series& series, const Series& baseline, double percent,
-                                std::uint64_t enough, std::uint64_t seed, std::size_t of) {
-  return Exp(MedianInterval(Values(LogRatios(series, baseline, percent, enough)), seed, of));
-}
-
-// One block for each round: a tail needs more values than a short block has.
-Series WholeRounds(const Series& series) {
-  std::map<int, Block> rounds;
-  for (const Block& block : series.blocks) {
-    Block& whole = rounds[block.round];
-    whole.round = block.round;
-    whole.values.Add(block.values);
-  }
-  Series merged{series.variant, {}};
-  for (auto& [round, block] : rounds) merged.blocks.push_back(std::move(block));
-  return merged;
-}
 
 Json IntervalJson(const std::optional<Interval>& interval) {
   if (!interval) return nullptr;
@@ -88,8 +24,10 @@ Json HistogramJson(const Histogram& histogram) {
   return buckets;
 }
 
-Json SeriesJson(const WorkloadResult& workload, std::size_t i, std::uint64_t seed) {
-  const Series& series = workload.series[i];
+Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+// `pooled`: whether one distribution describes the values.
+Json SeriesJson(const Series& series, bool pooled) {
   const Histogram all = series.All();
   Json blocks = Json::array();
   for (const Block& block : series.blocks) {
@@ -108,20 +46,37 @@ Json SeriesJson(const WorkloadResult& workload, std::size_t i, std::uint64_t see
                                       {"p99", 99},
                                       {"p99_9", 99.9},
                                       {"max", 100}}) {
-    json[name] = all.count() == 0 ? Json() : Json(all.ValueAt(percent));
+    json[name] = all.count() == 0 || !pooled ? Json() : Json(all.ValueAt(percent));
   }
-  if (i == 0) return json;
-  const Comparison comparison = workload.Compare(i, seed);
-  json["ratio"] = IntervalJson(comparison.ratio);
-  json["ratio_p99"] = IntervalJson(comparison.ratio_p99);
-  json["difference"] = IntervalJson(comparison.difference);
-  json["verdict"] = VerdictName(comparison.verdict);
-  json["verdict_p99"] = VerdictName(comparison.verdict_p99);
-  json["text"] = Said(comparison, workload.workload.measure);
   return json;
 }
 
-Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
+void AddComparison(const Comparison& comparison, Measure measure, Json& to) {
+  to["ratio"] = IntervalJson(comparison.ratio);
+  to["ratio_p99"] = IntervalJson(comparison.ratio_p99);
+  to["difference"] = IntervalJson(comparison.difference);
+  to["verdict"] = VerdictName(comparison.verdict);
+  to["verdict_p99"] = VerdictName(comparison.verdict_p99);
+  to["text"] = Said(comparison, measure);
+}
+
+Json PartsJson(const WorkloadResult& workload, std::uint64_t seed) {
+  Json parts = Json::array();
+  for (const Part& part : workload.parts) {
+    Json series = Json::array();
+    for (std::size_t i = 0; i < part.series.size(); ++i) {
+      series.push_back(SeriesJson(part.series[i], true));
+      if (i > 0)
+        AddComparison(workload.ComparePart(part, i, seed), workload.workload.measure,
+                      series.back());
+    }
+    parts.push_back({{"name", part.name},
+                     {"written", TextOrNull(part.written)},
+                     {"restless", part.restless},
+                     {"results", std::move(series)}});
+  }
+  return parts;
+}
 
 std::string Format(const char* format, double value) {
   char buffer[64];
@@ -139,51 +94,9 @@ Histogram Series::All() const {
   return all;
 }
 
-Comparison WorkloadResult::Compare(std::size_t i, std::uint64_t seed) const {
-  Comparison comparison;
-  const Series& baseline = series[0];
-  comparison.difference = MedianInterval(
-      Values(ByRound(series[i], baseline,
-                     [](const Histogram& a, const Histogram& b) -> std::optional<double> {
-                       if (a.count() == 0 || b.count() == 0) return std::nullopt;
-                       return static_cast<double>(a.ValueAt(50)) -
-                              static_cast<double>(b.ValueAt(50));
-                     })),
-      seed, verdicts);
-  if (ByDifference(workload.measure)) {
-    comparison.verdict = JudgeDifference(comparison.difference, DifferenceMargin(workload.measure));
-    return comparison;
-  }
-  comparison.ratio = RatioAt(series[i], baseline, 50, 1, seed, verdicts);
-  comparison.ratio_p99 =
-      RatioAt(WholeRounds(series[i]), WholeRounds(baseline), 99, kForP99, seed, verdicts);
-  comparison.verdict = Judge(comparison.ratio);
-  comparison.verdict_p99 = Judge(comparison.ratio_p99);
-  return comparison;
-}
-
 bool WorkloadResult::HasBlocks() const {
   return std::any_of(series.begin(), series.end(),
                      [](const Series& one) { return !one.blocks.empty(); });
-}
-
-std::optional<Interval> Results::GroupRatio(const std::string& group, std::size_t i) const {
-  // Round -> the sum of its logarithms, and of how many workloads.
-  std::map<int, std::pair<double, std::size_t>> sums;
-  std::size_t members = 0;
-  for (const WorkloadResult& workload : workloads) {
-    if (workload.workload.group != group || ByDifference(workload.workload.measure)) continue;
-    ++members;
-    for (const auto& [round, log] : LogRatios(workload.series[i], workload.series[0], 50, 1)) {
-      sums[round].first += log;
-      ++sums[round].second;
-    }
-  }
-  std::vector<double> means;
-  for (const auto& [round, sum] : sums) {
-    if (sum.second == members) means.push_back(sum.first / static_cast<double>(members));
-  }
-  return Exp(MedianInterval(means, seed));
 }
 
 bool Results::complete() const {
@@ -204,8 +117,11 @@ Json ToJson(const Results& results) {
   Json workloads = Json::array();
   for (const WorkloadResult& workload : results.workloads) {
     Json series = Json::array();
-    for (std::size_t i = 0; i < workload.series.size(); ++i)
-      series.push_back(SeriesJson(workload, i, results.seed));
+    for (std::size_t i = 0; i < workload.series.size(); ++i) {
+      series.push_back(SeriesJson(workload.series[i], workload.pooled()));
+      if (i > 0)
+        AddComparison(workload.Compare(i, results.seed), workload.workload.measure, series.back());
+    }
     workloads.push_back({{"name", workload.workload.name},
                          {"group", TextOrNull(workload.workload.group)},
                          {"patches_between", workload.between},
@@ -213,7 +129,9 @@ Json ToJson(const Results& results) {
                          {"restless", workload.restless},
                          {"title", workload.workload.title},
                          {"unit", UnitOf(workload.workload.measure)},
-                         {"results", series}});
+                         {"pooled", workload.pooled()},
+                         {"results", series},
+                         {"parts", PartsJson(workload, results.seed)}});
   }
   Json clicks = Json::array();
   for (const ClickChoice& choice : results.clicks)
@@ -225,6 +143,9 @@ Json ToJson(const Results& results) {
           {"schema_version", kSchemaVersion},
           {"version", results.version},
           {"app", results.app},
+          {"command", TextOrNull(results.command)},
+          {"summary", Summary(results)},
+          {"advice", Advice(results)},
           {"ui", results.ui},
           {"started", results.started},
           {"seconds", results.seconds},
@@ -262,7 +183,8 @@ std::string Shown(double value, std::string_view unit) {
 std::string Said(const Comparison& comparison, Measure measure) {
   const char* unit = UnitOf(measure);
   const bool time = measure == Measure::kLatency || measure == Measure::kStartUp ||
-                    measure == Measure::kFirstFrame || measure == Measure::kPace;
+                    measure == Measure::kFirstFrame || measure == Measure::kPace ||
+                    measure == Measure::kFrameTime;
   const bool less = comparison.verdict == Verdict::kFaster;
   const std::string size =
       comparison.difference ? Shown(std::abs(comparison.difference->estimate), unit) : "";

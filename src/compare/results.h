@@ -40,6 +40,14 @@ struct Series {
   [[nodiscard]] Histogram All() const;
 };
 
+// One of the inputs of a workload, or a phase of a start.
+struct Part {
+  std::string name;              // for people: `Button "Add" (type=Button index=0)`
+  std::string written;           // the step; empty: a phase
+  bool restless = false;         // the page changes more than once after it
+  std::vector<Series> series{};  // in the order of the variants
+};
+
 struct WorkloadResult {
   Workload workload;
   // In the measured blocks of all variants: patches that answer no input, inputs without a figure
@@ -49,9 +57,15 @@ struct WorkloadResult {
   std::vector<Series> series;  // in the order of the variants
   // How many verdicts the run gives: each interval holds together with all the others.
   std::size_t verdicts = 1;
+  std::vector<Part> parts{};  // whose values together are those of `series`
   [[nodiscard]] bool HasBlocks() const;
-  // Of series[i] to series[0]; compare it with itself and nothing is known.
+  // Whether one distribution describes its values: its inputs take about as long as one another.
+  [[nodiscard]] bool pooled() const;
+  // Of series[i] to series[0]; compare it with itself and nothing is known. Of several inputs the
+  // ratio is the geometric mean of theirs, and the difference the mean, round by round.
   [[nodiscard]] Comparison Compare(std::size_t i, std::uint64_t seed) const;
+  // The same of one of `parts`. Its interval holds for all of them at once.
+  [[nodiscard]] Comparison ComparePart(const Part& part, std::size_t i, std::uint64_t seed) const;
 };
 
 struct VariantState {
@@ -75,6 +89,7 @@ struct ClickChoice {
 
 struct Results {
   std::string version, app, started;
+  std::string command{};        // that measured them, for a shell
   std::string ui = "headless";  // or "desktop": at the display
   double seconds = 0;
   int rounds = 0;

@@ -15,6 +15,7 @@
 #include "src/compare/budget.h"
 #include "src/compare/instance.h"
 #include "src/compare/machine.h"
+#include "src/compare/recorder.h"
 #include "src/compare/table.h"
 
 namespace fletbridge::compare {
@@ -73,7 +74,11 @@ std::string Now() {
 class Runner {
  public:
   Runner(const Plan& plan, int interrupt, const std::function<void(const Progress&)>& tell)
-      : plan_(plan), interrupt_(interrupt), tell_(tell), random_(plan.seed) {
+      : plan_(plan),
+        interrupt_(interrupt),
+        tell_(tell),
+        random_(plan.seed),
+        icons_(plan.flet_package) {
     results_.version = Version();
     results_.ui = plan.client.empty() ? "headless" : "desktop";
     results_.app = plan.module.empty() ? plan.app : "-m " + plan.module;
@@ -93,9 +98,9 @@ class Runner {
         Surroundings{loop_, plan_, folder_.path(), interrupt_, freshness_});
     const Machine machine;
     begin_ = Clock::now();
+    record_.Begin(begin_);
     // At first in copies, which show whether the app writes.
-    freshness_.on =
-        plan_.client.empty() && !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
+    freshness_.on = !plan_.app_folder.empty() && plan_.fresh != Plan::Fresh::kNever;
     TryVariants();
     if (Left() == 0 || BaselineIsGone()) return first_problem_;
     if (!plan_.dry_run) {
@@ -116,15 +121,15 @@ class Runner {
       if (plan_.dry_run) return std::move(results_);
     }
     if (Result<> ok = DecideOnCopies(); !ok) return ok.error();
-    for (Workload& workload : workloads) AddWorkload(std::move(workload));
-    workloads_known_ = true;
-    // One of each row and one of its tail, if it has one.
-    std::size_t verdicts = 0;
-    for (const WorkloadResult& result : results_.workloads) {
-      verdicts += (InTurns(result.workload) || result.workload.once ? 2 : 1) *
-                  (results_.variants.size() - 1);
+    const bool inputs = std::any_of(workloads.begin(), workloads.end(), [](const Workload& w) {
+      return w.measure == Measure::kLatency && w.before.empty();
+    });
+    for (Workload& workload : workloads) {
+      if (inputs || workload.measure != Measure::kInputCpu)
+        record_.AddWorkload(std::move(workload), clicked_);
     }
-    for (WorkloadResult& result : results_.workloads) result.verdicts = verdicts;
+    workloads_known_ = true;
+    record_.CountVerdicts();
     while (!Over()) {
       Round();
       next_round_ = UsedOfRound();
@@ -137,6 +142,7 @@ class Runner {
     SayWhyTooFew();
     std::erase_if(results_.workloads,
                   [this](const WorkloadResult& workload) { return IsLeftOut(workload.workload); });
+    record_.Finish();
     results_.seconds = Seconds();
     instances_.clear();
     results_.machine_json = machine.Finish(results_.warnings);
@@ -155,14 +161,6 @@ class Runner {
     return static_cast<std::size_t>(
         std::count_if(results_.variants.begin(), results_.variants.end(),
                       [](const VariantState& state) { return state.problem.empty(); }));
-  }
-
-  void AddWorkload(Workload&& workload) {
-    WorkloadResult result;
-    for (const VariantState& state : results_.variants)
-      result.series.push_back({state.variant.name, {}});
-    result.workload = std::move(workload);
-    results_.workloads.push_back(std::move(result));
   }
 
   // Whether the run is to end here; says why in the results.
@@ -324,6 +322,10 @@ class Runner {
     if (unit.empty()) return LeaveOut(workload, why);
     workload.unit = unit;
     for (Series& series : result.series) series.blocks.clear();
+    std::erase_if(result.parts, [&](const Part& part) { return part.written == input; });
+    for (Part& part : result.parts) {
+      for (Series& series : part.series) series.blocks.clear();
+    }
   }
 
   // Where nobody can tell any answer, there is nothing to compare.
@@ -559,7 +561,7 @@ class Runner {
   // ever. Bounded in number and in time.
   Result<Workload> FindClicks() {
     Tell("looking for what can be clicked");
-    const Icons icons(plan_.flet_package);
+    const Icons& icons = icons_;
     constexpr std::size_t variant = 0;
     Result<std::unique_ptr<Instance>> started = Start(variant);
     if (!started) return started.error();
@@ -567,13 +569,18 @@ class Runner {
     // What main() adds behind the first frame is of the first page too.
     Tell("looking at what the page does by itself");
     if (!Rest(kRestTime)) return MakeError(Errc::kClosed, "interrupted");
-    if (const auto rest = instance->Do("sleep 1s\n", kBlockDeadline, false); !rest)
+    if (const auto rest = instance->Do("sleep 1s\n", kBlockDeadline, {}); !rest)
       return rest.error();
     const double by_itself = static_cast<double>(instance->disturbance().between) /
                              std::chrono::duration<double>(kWatchTime).count();
     Result<std::vector<Clickable>> chosen = ChooseClicks(*instance, icons);
     if (!chosen) return chosen.error();
-    Workload workload{.name = "clicks", .title = {}, .prepare = {}, .unit = {}, .all_answer = true};
+    Workload workload{.name = "clicks",
+                      .title = {},
+                      .prepare = {},
+                      .unit = {},
+                      .all_answer = true,
+                      .apart = true};
     std::vector<ClickChoice> clicks;
     if (plan_.dry_run) {
       for (const Clickable& control : *chosen) clicks.push_back({Named(control, icons), {}});
@@ -600,7 +607,7 @@ class Runner {
       for (std::size_t click = 0; click < kMostTries && answers.size() < 2 && why.empty();
            ++click) {
         Tell("trying " + Named(control, icons));
-        const auto samples = instance->Do(step + "\n", kBlockDeadline, true);
+        const auto samples = instance->Do(step + "\n", kBlockDeadline, {.all_answer = true});
         if (samples) {
           for (const std::uint64_t ns : *samples) answers.push_back(static_cast<double>(ns) / 1e9);
           if (!instance->disturbance().unanswered.empty()) {
@@ -622,6 +629,7 @@ class Runner {
       }
       if (why.empty()) {
         workload.unit += (workload.unit.empty() ? "" : "\n") + step;
+        clicked_.push_back({Named(control, icons), step});
         ++found;
       }
       clicks.push_back({Named(control, icons), why});
@@ -639,23 +647,6 @@ class Runner {
         (found == 1 ? "the one control" : std::to_string(found) + " controls in turn") +
         " of the first page";
     return workload;
-  }
-
-  void Record(std::size_t workload, std::size_t variant, int turn,
-              const std::vector<std::uint64_t>& values) {
-    Block block{results_.rounds, turn, Seconds(), {}};
-    for (const std::uint64_t value : values) block.values.Record(value);
-    results_.workloads[workload].series[variant].blocks.push_back(std::move(block));
-  }
-
-  bool Wants(Measure measure) const { return Find(measure) != results_.workloads.size(); }
-  std::size_t Find(Measure measure) const {
-    std::size_t i = 0;
-    while (i < results_.workloads.size() && results_.workloads[i].workload.measure != measure) ++i;
-    return i;
-  }
-  void RecordIf(Measure measure, std::size_t variant, std::uint64_t value) {
-    if (Wants(measure)) Record(Find(measure), variant, 0, {value});
   }
 
   const Workload* Once() const {
@@ -698,37 +689,36 @@ class Runner {
   // Without the baseline nothing of a round can be used.
   void ForgetRound() {
     round_lost_ = false;
-    for (WorkloadResult& result : results_.workloads) {
-      for (Series& series : result.series) {
-        std::erase_if(series.blocks, [this](const compare::Block& block) {
-          return block.round == results_.rounds;
-        });
-      }
-    }
+    record_.ForgetRound();
   }
 
   // What is measured with no other variant alive: PSS divides pages that are shared.
   void Alone(std::size_t variant) {
-    const bool memory = Wants(Measure::kMemoryStart) || Wants(Measure::kMemoryEnd);
-    const bool idle = Wants(Measure::kIdleCpu) || Wants(Measure::kWakeUps);
-    if (!memory && !idle && !Wants(Measure::kStartUp) && Once() == nullptr) return;
+    const bool memory = record_.Wants(Measure::kMemoryStart) || record_.Wants(Measure::kMemoryEnd);
+    const bool idle = record_.Wants(Measure::kIdleCpu) || record_.Wants(Measure::kWakeUps);
+    if (!memory && !idle && !record_.Wants(Measure::kStartUp) &&
+        !record_.Wants(Measure::kMemoryPeak) && Once() == nullptr)
+      return;
     Tell(results_.variants[variant].variant.name + ", start-up, idleness and memory");
     Result<std::unique_ptr<Instance>> started = Start(variant);
     if (!started) return Fail(variant, started.error());
     Instance& instance = **started;
-    RecordIf(Measure::kStartUp, variant, static_cast<std::uint64_t>(instance.start_up().count()));
+    record_.RecordIf(Measure::kStartUp, variant,
+                     static_cast<std::uint64_t>(instance.start_up().count()));
     const bool display = !plan_.client.empty();
     if ((memory || idle) && !Rest(display ? kRestTimeAtDisplay : kRestTime)) return;
-    if (memory) RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
+    if (memory) record_.RecordIf(Measure::kMemoryStart, variant, PssBytes(instance.processes()));
     if (idle && !Idle(instance, variant)) return;
     if (!Runs(instance, variant) || !Inputs(instance, variant)) return;
-    if (Wants(Measure::kMemoryEnd)) {
+    if (record_.Wants(Measure::kMemoryEnd)) {
       if (display && !Rest(kRestTimeAtDisplay)) return;
-      RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
+      record_.RecordIf(Measure::kMemoryEnd, variant, PssBytes(instance.processes()));
       if (!Runs(instance, variant)) return;
     }
+    record_.RecordIf(Measure::kMemoryPeak, variant, PeakBytes(instance.processes()));
     instance.Close();
     instance.Join();
+    record_.RecordPhases(variant, instance);
   }
 
   // An app that has raised or ended has no figures.
@@ -756,8 +746,8 @@ class Runner {
     const auto a_second = [&](std::uint64_t from, std::uint64_t to) {
       return static_cast<std::uint64_t>(static_cast<double>(to > from ? to - from : 0) / seconds);
     };
-    RecordIf(Measure::kIdleCpu, variant, a_second(before.cpu_ns, after.cpu_ns));
-    RecordIf(Measure::kWakeUps, variant, a_second(before.wake_ups, after.wake_ups));
+    record_.RecordIf(Measure::kIdleCpu, variant, a_second(before.cpu_ns, after.cpu_ns));
+    record_.RecordIf(Measure::kWakeUps, variant, a_second(before.wake_ups, after.wake_ups));
     return true;
   }
 
@@ -770,9 +760,12 @@ class Runner {
       // something of each.
       const std::string first =
           workload.once ? workload.unit : workload.prepare + "\n" + workload.unit;
+      const std::uint64_t cpu = record_.CpuBefore(workload, instance);
       const Clock::time_point begin = Clock::now();
       Result<std::vector<std::uint64_t>> samples =
-          instance.Do(first + "\n", kBlockDeadline, workload.all_answer);
+          instance.Do(first + "\n", kBlockDeadline,
+                      {.names = workload.once, .all_answer = workload.all_answer});
+      if (samples && workload.once) record_.RecordCpu(cpu, variant, 0, samples->size(), instance);
       std::size_t done = 1;
       const auto enough = [&] {
         return inputs_ > 0 ? done >= inputs_
@@ -780,8 +773,8 @@ class Runner {
       };
       while (samples && !workload.once && !enough()) {
         const std::size_t next = std::min(done, (inputs_ > 0 ? inputs_ : kMostInputs) - done);
-        samples =
-            instance.Do(Repeated(workload.unit, next) + "\n", kBlockDeadline, workload.all_answer);
+        samples = instance.Do(Repeated(workload.unit, next) + "\n", kBlockDeadline,
+                              {.all_answer = workload.all_answer});
         done += next;
       }
       if (samples && !workload.once) inputs_ = done;
@@ -789,8 +782,9 @@ class Runner {
         Fail(variant, samples.error());
         return false;
       }
-      if (workload.once) Note(workload, instance);
-      if (workload.once) Record(i, variant, 0, *samples);
+      if (workload.once) record_.RecordFrames(variant, instance.disturbance().frames);
+      if (workload.once) record_.Note(workload, instance);
+      if (workload.once) record_.Record(i, variant, 0, *samples, instance);
       return true;
     }
     return true;
@@ -829,6 +823,7 @@ class Runner {
       if (!IsLeftOut(results_.workloads[workload].workload)) TakeTurns(workload);
       if (round_lost_ || BaselineIsGone()) break;
     }
+    DropTheLost();
     for (Live& live : instances_) live.instance->Close();
     for (Live& live : instances_) live.instance->Join();
     instances_.clear();
@@ -838,8 +833,8 @@ class Runner {
     for (std::size_t i = 0; i < results_.workloads.size(); ++i) {
       const Workload& workload = results_.workloads[i].workload;
       if (workload.measure == Measure::kFirstFrame && workload.page == page)
-        Record(i, live.variant, 0,
-               {static_cast<std::uint64_t>(live.instance->first_frame().count())});
+        record_.Record(i, live.variant, 0,
+                       {static_cast<std::uint64_t>(live.instance->first_frame().count())});
     }
   }
 
@@ -894,8 +889,8 @@ class Runner {
         if (live.instance == nullptr) continue;
         if (OutOfTime()) return;
         Tell(workload.name + ", " + Name(live));
-        if (const auto samples = DoBlock(live, workload))
-          Record(index, live.variant, turn, *samples);
+        if (const auto samples = DoBlock(live, workload, turn))
+          record_.Record(index, live.variant, turn, *samples, *live.instance);
         if (too_long_) return GiveUp(workload);
         if (IsLeftOut(workload)) return;
       }
@@ -940,7 +935,7 @@ class Runner {
                     std::min(done, workload.warm_up - done));
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return 0;
       const Clock::time_point unit = Clock::now();
-      if (!DoUnits(live, workload, next)) return 0;
+      if (!DoUnits(live, workload, workload.unit, next)) return 0;
       measured += Clock::now() - unit;
       done += next;
       spent = Clock::now() - begin;
@@ -950,10 +945,10 @@ class Runner {
     return std::chrono::duration<double>(spent).count() / static_cast<double>(done);
   }
 
+  // `unit`: that of the workload, its lines in any order.
   std::optional<std::vector<std::uint64_t>> DoUnits(Live& live, const Workload& workload,
-                                                    std::size_t times) {
-    auto samples =
-        Do(live, Repeated(workload.unit, std::max<std::size_t>(1, times)), workload.all_answer);
+                                                    const std::string& unit, std::size_t times) {
+    auto samples = Do(live, Repeated(unit, std::max<std::size_t>(1, times)), workload.all_answer);
     if (!samples || !workload.all_answer) return samples;
     const std::string unanswered = live.instance->disturbance().unanswered;
     if (unanswered.empty()) return samples;
@@ -967,22 +962,17 @@ class Runner {
     return results_.variants[live.variant].variant.name;
   }
 
-  void Note(const Workload& workload, const Instance& instance) {
-    const Disturbance& disturbance = instance.disturbance();
-    for (WorkloadResult& result : results_.workloads) {
-      if (result.workload.name != workload.name) continue;
-      result.between += disturbance.between;
-      result.unclear += disturbance.unclear;
-      if (disturbance.between + disturbance.unclear > 0)
-        result.restless.insert(disturbance.restless.begin(), disturbance.restless.end());
-    }
-  }
-
   // The samples of one block; nothing if it failed.
-  std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload) {
+  std::optional<std::vector<std::uint64_t>> DoBlock(Live& live, const Workload& workload,
+                                                    int turn) {
     if (workload.before.empty() && workload.measure == Measure::kLatency) {
-      auto samples = DoUnits(live, workload, workload.block);
-      if (samples) Note(workload, *live.instance);
+      const std::uint64_t cpu = record_.CpuBefore(workload, *live.instance);
+      std::string unit;
+      for (const std::string& line : LinesInTurn(workload.unit, workload.apart ? turn : 0))
+        unit += (unit.empty() ? "" : "\n") + line;
+      auto samples = DoUnits(live, workload, unit, workload.block);
+      if (samples) record_.RecordCpu(cpu, live.variant, turn, samples->size(), *live.instance);
+      if (samples) record_.Note(workload, *live.instance);
       return samples;
     }
     std::vector<std::uint64_t> all;
@@ -990,7 +980,7 @@ class Runner {
       if (!workload.before.empty() && !Do(live, workload.before + "\n")) return std::nullopt;
       const auto samples = Do(live, workload.unit + "\n");
       if (!samples) return std::nullopt;
-      Note(workload, *live.instance);
+      record_.Note(workload, *live.instance);
       if (workload.measure == Measure::kLatency) {
         all.insert(all.end(), samples->begin(), samples->end());
         continue;
@@ -1025,7 +1015,8 @@ class Runner {
                                                bool all_answer = false) {
     if (live.instance == nullptr || !results_.stopped_by.empty()) return std::nullopt;
     const Clock::duration patience = Patience();
-    Result<std::vector<std::uint64_t>> samples = live.instance->Do(steps, patience, all_answer);
+    Result<std::vector<std::uint64_t>> samples =
+        live.instance->Do(steps, patience, {.all_answer = all_answer});
     if (samples) return std::move(*samples);
     too_long_ = samples.error().code == Errc::kLimit && patience < kBlockDeadline;
     if (too_long_) {
@@ -1050,6 +1041,9 @@ class Runner {
   bool workloads_known_ = false;
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
+  const Icons icons_;
+  std::vector<Part> clicked_;  // of the workload `clicks`, without figures
+  Recorder record_{results_, icons_};
   std::vector<std::pair<std::string, std::string>> left_out_clicks_;  // kind, reason
   std::map<std::string, int> unanswered_;                             // inputs of found clicks
   std::vector<Live> instances_;  // of this round; they go before the loop

@@ -5,15 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "src/compare/forest.h"
+#include "src/compare/summary.h"
+
 namespace fletbridge::compare {
 namespace {
 
 using Row = std::vector<std::string>;
-
-std::size_t Columns(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 std::string Ratio(const std::optional<Interval>& ratio) {
   if (!ratio) return "-";
@@ -41,8 +39,9 @@ Row SeriesRow(const WorkloadResult& workload, std::size_t i, std::uint64_t seed)
     // A percentile that only the largest few values make is the maximum under another name.
     const bool known = percent == 50 || percent == 100 ||
                        static_cast<double>(all.count()) * (100 - percent) / 100 >= 1;
-    row.push_back(
-        all.count() == 0 || !known ? "-" : Shown(static_cast<double>(all.ValueAt(percent)), unit));
+    row.push_back(all.count() == 0 || !known || !workload.pooled()
+                      ? "-"
+                      : Shown(static_cast<double>(all.ValueAt(percent)), unit));
   }
   if (i == 0) {
     row.insert(row.end(), {"1", "(baseline)"});
@@ -64,17 +63,20 @@ std::vector<Row> Rows(const WorkloadResult& workload, const Results& results) {
   return rows;
 }
 
-std::string Aligned(const std::vector<Row>& rows) {
+// The last two columns are words, or all are.
+enum class Columns { kFigures, kCells };
+
+std::string Aligned(const std::vector<Row>& rows, Columns columns = Columns::kFigures) {
   std::vector<std::size_t> widths(rows[0].size());
   for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Columns(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
   }
   std::string text;
   for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - Columns(row[i]), ' ');
-      const bool left = i == 0 || i + 2 >= row.size();
+      const std::string space(widths[i] - Width(row[i]), ' ');
+      const bool left = columns == Columns::kCells || i == 0 || i + 2 >= row.size();
       line += (i == 0 ? "" : "  ") + (left ? row[i] + space : space + row[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
@@ -129,6 +131,44 @@ std::string ShortRatio(const std::optional<Interval>& ratio) {
   return text;
 }
 
+// "791 µs", "752 µs, 0.95 [0.92, 0.97] faster": a median, and its ratio to the baseline's.
+std::string Cell(const Series& series, const Comparison& comparison, const char* unit) {
+  const Histogram all = series.All();
+  if (all.count() == 0) return "-";
+  std::string cell = Shown(static_cast<double>(all.ValueAt(50)), unit);
+  if (const std::string ratio = ShortRatio(comparison.ratio); !ratio.empty()) cell += ", " + ratio;
+  if (comparison.verdict == Verdict::kFaster || comparison.verdict == Verdict::kSlower)
+    cell += std::string(" ") + VerdictName(comparison.verdict);
+  return cell;
+}
+
+// One line for each input of a workload: the medians, and the ratios to the baseline.
+std::vector<Row> Parts(const WorkloadResult& workload, std::uint64_t seed) {
+  std::vector<Row> rows = {{""}};
+  for (const Series& series : workload.series) rows[0].push_back(series.variant);
+  for (const Part& part : workload.parts) {
+    Row row{part.name + (part.restless ? " *" : "")};
+    for (std::size_t i = 0; i < part.series.size(); ++i) {
+      row.push_back(Cell(part.series[i],
+                         i == 0 ? Comparison() : workload.ComparePart(part, i, seed),
+                         UnitOf(workload.workload.measure)));
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string PartsTitle(const WorkloadResult& workload, const Results& results) {
+  const bool restless = std::any_of(workload.parts.begin(), workload.parts.end(),
+                                    [](const Part& part) { return part.restless; });
+  return "each by itself: p50, and its ratio to that of " + results.variants[0].variant.name +
+         " [95 %, as all intervals of the run at once]" +
+         (restless ? "; * the page changes more than once after it" : "") +
+         (workload.pooled() ? ""
+                            : "; they take too unequal a time for percentiles of all together, "
+                              "whose ratio is the geometric mean of theirs");
+}
+
 // One line a workload: the medians, and the ratios to the baseline.
 std::vector<Row> Overview(const Results& results) {
   std::vector<Row> rows = {{""}};
@@ -149,12 +189,10 @@ std::vector<Row> Overview(const Results& results) {
     group = result.workload.group;
     Row row{result.workload.name};
     for (std::size_t i = 0; i < result.series.size(); ++i) {
-      const Histogram all = result.series[i].All();
-      std::string cell = all.count() == 0 ? "-"
-                                          : Shown(static_cast<double>(all.ValueAt(50)),
-                                                  UnitOf(result.workload.measure));
-      const std::string ratio = i == 0 ? "" : ShortRatio(result.Compare(i, results.seed).ratio);
-      row.push_back(ratio.empty() ? cell : cell + ", " + ratio);
+      const Comparison comparison = i == 0 ? Comparison() : result.Compare(i, results.seed);
+      row.push_back(result.pooled()
+                        ? Cell(result.series[i], comparison, UnitOf(result.workload.measure))
+                        : ShortRatio(comparison.ratio));
     }
     rows.push_back(std::move(row));
   }
@@ -168,13 +206,42 @@ std::string OverviewTitle(const Results& results) {
   return "p50, and its ratio to that of " + results.variants[0].variant.name + " [95 %]";
 }
 
+std::string Lines(const std::vector<std::string>& lines, const std::string& before) {
+  std::string text;
+  for (const std::string& line : lines) text += before + line + "\n";
+  return text;
+}
+
+// Above all else, so that nobody takes them for whole.
+std::string Partial(const Results& results, const std::string& before) {
+  if (results.complete()) return {};
+  return before + "THESE RESULTS ARE PARTIAL: " +
+         (results.stopped_by == "interrupt" ? "the run was ended by an interrupt"
+          : results.stopped_by == "failure" ? "the run was ended by a failure"
+                                            : "a variant was lost") +
+         "\n\n";
+}
+
+// Each ratio with its interval, drawn.
+std::string AtAGlance(const Results& results) {
+  std::vector<ForestLine> lines;
+  for (const WorkloadResult& workload : results.workloads) {
+    for (std::size_t i = 1; i < workload.series.size(); ++i) {
+      const Comparison comparison = workload.Compare(i, results.seed);
+      if (!comparison.ratio) continue;
+      lines.push_back({workload.workload.name, workload.series[i].variant, *comparison.ratio,
+                       comparison.verdict == Verdict::kNoDifferenceShown
+                           ? ""
+                           : VerdictName(comparison.verdict)});
+    }
+  }
+  if (lines.empty()) return {};
+  return "\nratios of p50 to that of " + results.variants[0].variant.name +
+         " [95 %]; more to the left is better\n" + ForestText(lines);
+}
+
 std::vector<std::string> Notes(const Results& results) {
   std::vector<std::string> notes;
-  if (!results.complete())
-    notes.push_back("THESE RESULTS ARE PARTIAL: the run was ended by " +
-                    (results.stopped_by == "interrupt" ? std::string("an interrupt")
-                                                       : std::string("a failure")) +
-                    " or lost a variant");
   for (const VariantState& state : results.variants) {
     if (!state.problem.empty()) notes.push_back("left out: " + state.problem);
   }
@@ -212,31 +279,44 @@ std::string ClicksText(const std::vector<ClickChoice>& clicks) {
 }
 
 std::string TableText(const Results& results) {
-  std::string text = results.app + AtDisplay(results) + "\n";
+  std::string text = results.app + AtDisplay(results) + "\n\n" + Partial(results, "") +
+                     Lines(Summary(results), "") + AtAGlance(results);
   for (const WorkloadResult& workload : results.workloads) {
     text += "\n" + workload.workload.name + ": " + workload.workload.title + "\n" +
             Aligned(Rows(workload, results));
+    if (!workload.parts.empty()) {
+      text += PartsTitle(workload, results) + "\n" +
+              Aligned(Parts(workload, results.seed), Columns::kCells);
+    }
   }
   if (WantsOverview(results))
-    text += "\n" + OverviewTitle(results) + "\n" + Aligned(Overview(results));
+    text += "\n" + OverviewTitle(results) + "\n" + Aligned(Overview(results), Columns::kCells);
   if (!results.clicks.empty()) text += "\n" + ClicksText(results.clicks);
   text += "\n" + Environment(results) + "\n";
-  for (const std::string& note : Notes(results)) text += "note: " + note + "\n";
+  if (!results.command.empty()) text += "made by: " + results.command + "\n";
+  text += Lines(Notes(results), "note: ") + Lines(Advice(results), "better with ");
   return text;
 }
 
 std::string MarkdownText(const Results& results) {
   std::string text = "**" + results.app + "**" + AtDisplay(results) + ", compared by fletbridge " +
-                     results.version + "\n";
+                     results.version + "\n\n" + Partial(results, "> ");
+  for (const std::string& sentence : Summary(results)) text += "- " + sentence + "\n";
+  if (const std::string glance = AtAGlance(results); !glance.empty())
+    text += "\n```" + glance + "```\n";
   if (WantsOverview(results))
     text += "\n" + OverviewTitle(results) + "\n\n" + Piped(Overview(results));
   for (const WorkloadResult& workload : results.workloads) {
     text += "\n**" + workload.workload.name + "**: " + workload.workload.title + "\n\n" +
             Piped(Rows(workload, results));
+    if (!workload.parts.empty())
+      text += "\n" + PartsTitle(workload, results) + "\n\n" + Piped(Parts(workload, results.seed));
   }
   if (!results.clicks.empty()) text += "\n```\n" + ClicksText(results.clicks) + "```\n";
   text += "\n" + Environment(results) + "\n";
+  if (!results.command.empty()) text += "\n```\n" + results.command + "\n```\n";
   for (const std::string& note : Notes(results)) text += "\n> " + note + "\n";
+  for (const std::string& advice : Advice(results)) text += "\n> better with " + advice + "\n";
   return text;
 }
 

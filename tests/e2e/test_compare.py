@@ -1,6 +1,7 @@
 """`fletbridge compare`: real runs of real apps, as short as they can be, and what it does when something
 goes wrong in the middle."""
 
+import csv
 import json
 import re
 import time
@@ -50,6 +51,27 @@ def main(page):
         phase.value = ""
 
     page.add(number, ft.Button("+", key="plus", on_click=plus), phase, ft.Button("work", key="work", on_click=work))
+
+ft.run(main)
+"""
+
+
+# A button that answers at once, and one that takes its time.
+UNEQUAL = """
+import time
+import flet as ft
+
+def main(page):
+    number = ft.Text("0")
+
+    def plus(e):
+        number.value = str(int(number.value) + 1)
+
+    def think(e):
+        time.sleep(0.03)
+        plus(e)
+
+    page.add(number, ft.Button("Next", tooltip="one more", on_click=plus), ft.IconButton(ft.Icons.REFRESH, on_click=think))
 
 ft.run(main)
 """
@@ -154,7 +176,7 @@ class CompareApps(Comparing, E2E):
         self.assertTrue(results["complete"])
         self.assertEqual(results["stopped_by"], "rounds")
         self.assertEqual([w["name"] for w in results["workloads"]],
-                         ["clicks", "start-up", "memory", "memory-after", "idle-cpu", "wake-ups"])
+                         ["clicks", "start-up", "memory", "memory-after", "memory-peak", "idle-cpu", "wake-ups", "cpu-per-input"])
         for variant in ("1:uds", "3"):
             clicks = self.series(results, "clicks", variant)
             self.assertGreaterEqual(clicks["count"], 6)
@@ -165,12 +187,52 @@ class CompareApps(Comparing, E2E):
             self.assertGreater(clicks["p50"], 50_000)
             self.assertGreater(self.series(results, "start-up", variant)["p50"], 50_000_000)
             self.assertGreater(self.series(results, "memory", variant)["p50"], 10 << 20)
+            self.assertGreater(self.series(results, "memory-peak", variant)["p50"],
+                               self.series(results, "memory-after", variant)["p50"] * 0.98)
+            cpu = self.series(results, "cpu-per-input", variant)
+            self.assertEqual(cpu["count"], 12)  # one for each block
+            self.assertGreater(cpu["p50"], 50_000)
         self.assertTrue(any(v["hosting"] for v in results["variants"]), results["variants"])
         self.assertTrue(results["machine"]["processors"])
         self.assertIn("2 controls in turn", run.text[0])
         self.assertIn("too few rounds to say", run.text[0])
         self.assertEqual(run.err, b"", run.shown())  # no progress where there is no terminal
         self.assertIn("| 1:uds |", Path(f"{out}.md").read_text())
+
+    def testTellsThePhasesOfAStart(self):
+        out = self.box.name("out")
+        stages = ("1:uds", "2:tcp", "3", "flet:uds", "flet:tcp")
+        self.finished("--stages", ",".join(stages), "--workload", "start-up", "--rounds", "1", "--json", out, COUNTER)
+        start_up = self.results(out)["workloads"][0]
+        self.assertEqual([part["name"] for part in start_up["parts"]],
+                         ["interpreter", "imports, until the app listens", "registration", "first frame"])
+        for index, stage in enumerate(stages):
+            with self.subTest(stage):
+                phases = [part["results"][index]["p50"] for part in start_up["parts"]]
+                whole = self.series(self.results(out), "start-up", stage)["p50"]
+                self.assertLess(abs(sum(phases) / whole - 1), 0.01, phases)
+                # Python needs some milliseconds to start, and more for Flet.
+                self.assertGreater(phases[0], 3e6)
+                self.assertGreater(phases[1], phases[0] / 2)
+
+    def testCountsTheProcessorTimeOfAnInputInAllProcesses(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", UNEQUAL.replace("time.sleep(0.03)", "end = time.thread_time() + 0.01\n"
+                                                       "        while time.thread_time() < end: pass"))
+        self.finished("--stages", "1:uds,3", "--workload", "clicks,cpu-per-input", "--click", "icon=REFRESH", "--rounds", "1",
+                      "--json", out, app)
+        for variant in ("1:uds", "3"):
+            self.assertGreater(self.series(self.results(out), "cpu-per-input", variant)["p50"], 10e6)
+            self.assertLess(self.series(self.results(out), "cpu-per-input", variant)["p50"], 20e6)
+
+    def testKnowsTheMemoryThatWasGivenBack(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", UNEQUAL.replace("time.sleep(0.03)", "len(bytes(b'x' * (60 << 20)))"))
+        self.finished("--stages", "1:uds,3", "--workload", "clicks,memory", "--click", "icon=REFRESH", "--rounds", "1",
+                      "--json", out, app)
+        for variant in ("1:uds", "3"):
+            after, peak = (self.series(self.results(out), name, variant)["p50"] for name in ("memory-after", "memory-peak"))
+            self.assertGreater(peak, after + (50 << 20))
 
     def testFindsADelay(self):
         out = self.box.name("out")
@@ -187,6 +249,40 @@ class CompareApps(Comparing, E2E):
                       "--steps", EXAMPLES / "counter/steps.txt", COUNTER)
         for variant in ("flet:uds", "1:tcp"):
             self.assertEqual(self.series(self.results(out), "steps", variant)["count"], 7)
+
+
+class CompareParts(Comparing, E2E):
+    def testEachControlHasFiguresOfItsOwnUnderANameThatAPersonKnows(self):
+        out = self.box.name("out")
+        run = self.finished("--stages", "1:uds,3", "--workload", "clicks", "--rounds", "1", "--json", out, "--markdown", f"{out}.md",
+                            "--csv", f"{out}.csv", self.box.write("app.py", UNEQUAL))
+        clicks = self.results(out)["workloads"][0]
+        quick, slow = clicks["parts"]
+        self.assertEqual([part["name"] for part in clicks["parts"]],
+                         ['Button "Next" (type=Button index=0)', "IconButton REFRESH (type=IconButton index=0)"])
+        for index, variant in enumerate(("1:uds", "3")):
+            self.assertLess(quick["results"][index]["p50"], 20e6)
+            self.assertGreater(slow["results"][index]["p50"], 30e6)
+            whole = self.series(self.results(out), "clicks", variant)
+            self.assertEqual(sum(part["results"][index]["count"] for part in clicks["parts"]), whole["count"])
+            self.assertIsNone(whole["p50"])  # of the mixture it says nothing
+        self.assertFalse(clicks["pooled"])
+        for text in (run.text[0], Path(f"{out}.md").read_text()):
+            self.assertRegex(text, r"(?m)^\|? ?IconButton REFRESH \(type=IconButton index=0\) .* ms")
+        rows = list(csv.reader(Path(f"{out}.csv").read_text().splitlines()))
+        self.assertEqual(len(rows), 1 + 2 + 4)
+        self.assertEqual(rows[-1][2:4], ["IconButton REFRESH (type=IconButton index=0)", "3"])
+
+    def testEachStepHasFiguresOfItsOwn(self):
+        out = self.box.name("out")
+        steps = self.box.name("steps")
+        steps.write_text('# a comment\nexpect text="0"\nrepeat 3 click text="+"\nclick type=Button index=0\nexpect text="2"\n')
+        self.finished("--stages", "1:uds,flet:uds", "--workload", "steps", "--rounds", "2", "--json", out, "--steps", steps, COUNTER)
+        plus, minus = self.results(out)["workloads"][0]["parts"]
+        self.assertEqual((plus["name"], plus["written"]), ('click Button "+" (line 3)', 'click text="+"'))
+        self.assertEqual(minus["name"], 'click Button "-" (line 4)')
+        for variant in (0, 1):
+            self.assertEqual((plus["results"][variant]["count"], minus["results"][variant]["count"]), (6, 2))
 
 
 class CompareAnswers(Comparing, E2E):
@@ -384,6 +480,16 @@ class CompareTime(Comparing, E2E):
         self.assertRegex(run.text[0], r"\Asix rounds, without which there is no verdict, take .* and --time is 20 s")
 
 
+    def testAnExampleWhoseButtonStartsWorkHasRoundsInTheDefaultTime(self):
+        out = self.box.name("out")
+        # Of its buttons one starts half a second of work, which the other has to wait for.
+        began = time.monotonic()
+        self.finished("--stages", "1:uds,3", "--time", "40", "--json", out, EXAMPLES / "background/main.py")
+        self.assertLess(time.monotonic() - began, 50 * PATIENCE)
+        self.assertGreaterEqual(self.results(out)["rounds"], 1)
+        self.assertGreater(self.series(self.results(out), "clicks", "3")["count"], 0)
+
+
 class CompareFailures(Comparing, E2E):
     def testAVariantThatCrashesInTheMiddleIsToldAndTheOthersGoOn(self):
         out = self.box.name("out")
@@ -459,14 +565,64 @@ class CompareFailures(Comparing, E2E):
         kept.unlink()
 
 
+class CompareInterrupted(Comparing, E2E):
+    def testCtrlCAtAnyMomentEndsAtOnceAndWhatThereIsIsMarked(self):
+        for wait in (0.05, 0.3, 1, 2, 4):
+            with self.subTest(wait):
+                out = self.box.name("out")
+                run = self.compare("--stages", "1:uds,3", "--json", out, "--html", f"{out}.html", "--markdown", f"{out}.md",
+                                   "--csv", f"{out}.csv", "--save", "cut-off", COUNTER, tty=True)
+                time.sleep(wait)
+                began = time.monotonic()
+                run.type(b"\x03")
+                self.assertEqual(run.wait(20), 130, run.shown())
+                self.assertLess(time.monotonic() - began, 8 * PATIENCE)
+                if not out.exists():
+                    self.assertLess(wait, 1)  # before anything was started
+                    continue
+                self.assertFalse(self.results(out)["complete"])
+                for text in (run.text[0], Path(f"{out}.md").read_text()):
+                    self.assertIn("THESE RESULTS ARE PARTIAL: the run was ended by an interrupt", text)
+                self.assertNotIn(",yes\r\n", Path(f"{out}.csv").read_text())
+                self.assertIn("not saved as cut-off: they are partial", run.text[0])
+
+    def testCtrlCInTheMiddleOfATurnLeavesItsReport(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", UNEQUAL.replace("0.03", "0.7"))
+        run = self.compare("--stages", "1:uds,3", "--workload", "clicks", "--click", "icon=REFRESH", "--json", out, app, tty=True)
+        # The first of the turn; the other one has not had its block yet.
+        run.wait_line(r"round 1: clicks, (1:uds|3)(?!, warm-up)", 60)
+        run.type(b"\x03")
+        self.assertEqual(run.wait(20), 130, run.shown())
+        self.assertEqual(self.results(out)["stopped_by"], "interrupt")
+
+    def testShowsProgressFromTheFirstSecond(self):
+        run = self.compare("--stages", "1:uds,3", COUNTER, tty=True)
+        run.wait_line("first start of 1:uds", 1.5 * PATIENCE)
+        run.type(b"\x03")
+        self.assertEqual(run.wait(20), 130, run.shown())
+
+
 class CompareChecks(Comparing, E2E):
     def testComparesWithOlderResults(self):
         out = self.box.name("out")
         self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--json", out, COUNTER)
         run = self.finished("--stages", "1:uds", "--workload", "clicks", "--rounds", "1", "--against", out, COUNTER)
         self.assertIn(f"Since {out}", run.text[0])
+        self.assertIn("made by: fletbridge compare --python", run.text[0])
         run = self.finished("--against", COUNTER, COUNTER, code=2)
         self.one_line(run, "cannot compare with .*it holds no results")
+
+    def testComparesWithResultsThatWereSavedUnderAName(self):
+        one = ["--stages", "1:uds", "--workload", "clicks", "--rounds", "1"]
+        self.one_line(self.finished(*one, "--against", "before", COUNTER, code=2), "no baseline of that name.*--save before")
+        self.assertIn("saved as before; compare with it: --against before",
+                      self.finished(*one, "--save", "before", COUNTER).text[0])
+        self.assertIn("Since before:", self.finished(*one, "--against", "before", COUNTER).text[0])
+        self.one_line(self.finished(*one, "--save", "../before", COUNTER, code=2), "'../before' is no name for a baseline")
+        # Of another app there is none.
+        other = self.box.write("other.py", COUNTER.read_text())
+        self.one_line(self.finished(*one, "--against", "before", other, code=2), "no baseline of that name")
 
     def testRefusesWhatCannotBe(self):
         for arguments, why in ((["--stages", "4", COUNTER], "no variant '4'"),
@@ -483,23 +639,34 @@ class ComparePage(E2E):
     def testARealBrowserShowsItWithoutErrorsOrRequests(self):
         page = self.box.name("page").with_suffix(".html")
         run = self.box.launch([BIN / "fletbridge", "compare", "--python", PYTHON, "--stages", "1:uds,3", "--workload",
-                               "clicks,start-up", "--rounds", "2", "--html", page, COUNTER])
+                               "clicks,start-up", "--rounds", "7", "--html", page, COUNTER])
         self.assertEqual(run.wait(100), 0, run.shown())
         browser = Browser(self.box.home / "browser", 60 * PATIENCE)
         self.addCleanup(browser.close)
         for dark, back in ((False, "rgb(255, 255, 255)"), (True, "rgb(22, 24, 26)")):
             browser.open(page, dark)
-            self.assertEqual(browser.evaluate("document.body.dataset.plots"), "5")
+            self.assertEqual(browser.evaluate("document.body.dataset.plots"), "3")
             # Each plot has drawn something of each variant, with a size.
             self.assertEqual(browser.evaluate(
                 "[...document.querySelectorAll('.plot')].filter(p => p.querySelector('.main-svg') && "
-                "p.querySelectorAll('.scatterlayer .trace, .barlayer .trace').length >= 2 && "
-                "p.getBoundingClientRect().height > 200).length"), 5)
+                "p.querySelectorAll('.scatterlayer .trace').length >= 2 && "
+                "p.getBoundingClientRect().height > 200).length"), 3)
+            # An interval for each ratio, of each control too; a box for each variant of each workload.
+            self.assertEqual(browser.evaluate("document.querySelectorAll('.forest .track .dot').length"), 4)
+            self.assertEqual(browser.evaluate("document.querySelectorAll('.boxes .track .box').length"), 4)
+            self.assertIn("Stage 3, against stage 1 over uds: ", browser.evaluate("document.querySelector('.lead').innerText"))
+            self.assertIn("fletbridge compare --python", browser.evaluate("document.querySelector('code').innerText"))
             self.assertEqual(browser.evaluate("getComputedStyle(document.body).backgroundColor"), back)
             self.assertIn("start-up", browser.evaluate("document.body.innerText"))
+        # On a narrow screen nothing lies beyond its edge, and each figure has its name beside it.
+        browser.call("Emulation.setDeviceMetricsOverride", width=420, height=900, deviceScaleFactor=1, mobile=True)
+        browser.open(page)
+        self.assertLessEqual(browser.evaluate("document.documentElement.scrollWidth"), 420)
+        self.assertEqual(browser.evaluate("getComputedStyle(document.querySelector('td')).display"), "block")
+        self.assertIn("p50", browser.evaluate("getComputedStyle(document.querySelectorAll('td')[2], '::before').content"))
         self.assertGreater(len(browser.pdf(self.box.home / "page.pdf")), 10_000)
         self.assertEqual(browser.errors, [])
-        self.assertEqual([url for url in browser.requests if not url.startswith("data:")], [f"file://{page}"] * 2)
+        self.assertEqual([url for url in browser.requests if not url.startswith("data:")], [f"file://{page}"] * 3)
 
 
 if __name__ == "__main__":

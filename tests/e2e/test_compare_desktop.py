@@ -6,7 +6,7 @@ import time
 import unittest
 
 from harness import E2E, EXAMPLES, PATIENCE, PYTHON_OF_2, wait_gone
-from test_compare import Comparing
+from test_compare import KEEPS, Comparing
 from windowed import CLIENT, why_no_window
 
 COUNTER = EXAMPLES / "counter/main.py"
@@ -26,6 +26,25 @@ def main(page):
     page.add(ft.Stack([shown, ft.Button("press", left=0, top=0, width=300, height=80, on_click=pressed)],
                       width=500, height=300))
     {then}
+
+ft.run(main)
+"""
+
+
+# A box that moves for a while when the button is pressed, and a list.
+MOVES = """
+import flet as ft
+
+def main(page):
+    page.padding = 0
+    box = ft.Container(width=50, height=50, bgcolor="blue", left=0, top=0, animate_position=1500)
+
+    def move(e):
+        box.left = 500
+        page.update()
+
+    page.add(ft.Button("move", width=200, height=60, on_click=move), ft.Stack([box], height=60),
+             ft.ListView([ft.Text(f"row {i}") for i in range(500)], expand=True))
 
 ft.run(main)
 """
@@ -70,6 +89,40 @@ class CompareDesktop(AtDisplay):
             self.assertIn(f"\n{variant} ", run.text[0])
         self.assertIn("measured at the display", run.text[0])
         self.one_line(self.finished("--against", out, COUNTER, code=2), "measured with --ui desktop")
+
+
+
+class CompareDesktopFrames(AtDisplay):
+    def testMeasuresTheFramesOfAnAnimationAndOfAScroll(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", MOVES)
+        steps = self.steps("click at 100,30 frames 1s\nscroll at 300,300 by 30 frames 1s\n")
+        self.desktop("--stages", "1:uds,2:uds", "--workload", "frames,late-frames,start-up", "--rounds", "1", "--steps", steps,
+                     "--json", out, app)
+        results = self.results(out)
+        for variant in ("1:uds", "2:uds"):
+            frames = self.series(results, "frames", variant)
+            # The engine draws 60 a second at best, here by software.
+            self.assertGreater(frames["count"], 10)
+            self.assertGreater(frames["p50"], 8e6)
+            self.assertLess(frames["p50"], 200e6 * PATIENCE)
+            self.assertEqual(self.series(results, "late-frames", variant)["count"], 1)
+            self.assertGreater(self.series(results, "start-up", variant)["p50"], 100_000_000)
+        phases = next(w for w in results["workloads"] if w["name"] == "start-up")["parts"]
+        self.assertEqual([part["name"] for part in phases], ["until Python runs", "until the app listens",
+                                                             "until the window is shown", "until the engine has drawn"])
+
+
+class CompareDesktopCopies(AtDisplay):
+    def testStartsAnAppThatKeepsAFileFromAFreshCopyEachTime(self):
+        # It shows how often it was started: a screen that is another one each time is refused.
+        app = self.box.write("app.py", KEEPS)
+        run = self.desktop("--stages", "1:uds,2:uds", "--workload", "start-up", "--rounds", "1", app)
+        self.assertIn("each start had a fresh copy of", run.text[0])
+        self.assertEqual([file.name for file in self.box.app.iterdir() if file.suffix == ".txt"], [])
+        # What writes nothing runs where it is.
+        run = self.desktop("--stages", "1:uds", "--workload", "start-up", "--rounds", "1", "--prepare", "true", COUNTER)
+        self.assertNotIn("fresh copy", run.text[0])
 
 
 class CompareDesktopFailures(AtDisplay):

@@ -34,11 +34,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       live = std::make_unique<LiveSteps>(
           loop, std::move(options.live_steps),
           LiveSteps::Calls{
-              .run =
-                  [this](Steps steps, std::chrono::nanoseconds delay, bool all_answer) {
-                    waits_for_steps = false;
-                    runner->RunMore(std::move(steps), delay, all_answer);
-                  },
+              .run = [this](Steps steps, LiveRun how) { RunLive(std::move(steps), how); },
               .clickables =
                   [this](const std::optional<Finder>& finder) {
                     return headless::Clickables(client.tree(), finder, kMostClickables);
@@ -200,6 +196,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // Nothing is to be done now that the end of the app could leave undone.
   bool Idle() const { return !runner || (live && waits_for_steps); }
 
+  void RunLive(Steps steps, LiveRun how) {
+    waits_for_steps = false;
+    runner->RunMore(std::move(steps), how);
+  }
+
   void StepsEnded(int exit_code) {
     if (live) {
       if (!first_frame_told) {
@@ -207,7 +208,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         first_frame_told = true;
         live->TellFirstFrame(StepRunner::Clock::now(), first_patch_at - registered_at);
       } else {
-        live->TellResult(exit_code, runner->latencies(), runner->restless());
+        live->TellResult(exit_code, *runner);
       }
       waits_for_steps = exit_code == 0;
       if (waits_for_steps) return;

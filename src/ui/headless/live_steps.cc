@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
+#include <sstream>
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
@@ -19,6 +20,7 @@ namespace {
 // A driver is trusted no further than that it cannot fill our memory.
 constexpr std::size_t kMaxLine = 1 << 20;
 constexpr std::size_t kMaxText = 1 << 20;                 // of the steps before one `run`
+constexpr std::size_t kMostInputs = 1000;                 // that are named
 constexpr std::size_t kMostAnswers = 16;                  // that wait to be read
 constexpr std::int64_t kLongestDelay_ns = 1'000'000'000;  // the loop spins for so long
 
@@ -110,12 +112,21 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
                               "whoever gives the steps sent more while the last were being done"));
     }
     std::int64_t delay = 0;
-    std::from_chars(line.data() + kRun.size(), line.data() + line.size(), delay);
+    const auto [end, error] =
+        std::from_chars(line.data() + kRun.size(), line.data() + line.size(), delay);
+    // Behind the number, each a word.
+    std::istringstream words(error == std::errc() ? std::string(end, line.data() + line.size())
+                                                  : std::string());
+    LiveRun how;
+    for (std::string word; words >> word;) {
+      how.names = how.names || word == "names";
+      how.all_answer = how.all_answer || word == "all-answer";
+    }
+    how.delay = std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns));
     Result<Steps> steps = ParseSteps(std::exchange(text, {}));
     if (!steps) return HangUp(steps.error());
     busy = true;
-    calls.run(std::move(*steps), std::chrono::nanoseconds(std::min(delay, kLongestDelay_ns)),
-              line.ends_with(" all-answer"));
+    calls.run(std::move(*steps), how);
   }
 
   void Write(const nlohmann::json& message) {
@@ -172,16 +183,30 @@ void LiveSteps::TellFirstFrame(std::chrono::steady_clock::time_point at,
                 {"made_in_ns", made_in.count()}});
 }
 
-void LiveSteps::TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
-                           const StepRunner::Restless& restless) {
+void LiveSteps::TellResult(int exit_code, const StepRunner& runner) {
   if (impl_->stopped) return;
   impl_->busy = false;
+  nlohmann::json inputs = nlohmann::json::array();
+  for (const auto& [number, input] : runner.inputs()) {
+    if (inputs.size() == kMostInputs) break;
+    inputs.push_back({{"of", number},
+                      {"name", input.name},
+                      {"line", input.line},
+                      {"type", input.control.type},
+                      {"key", input.control.key},
+                      {"words", input.control.words},
+                      {"icons", input.control.icons}});
+  }
+  const StepRunner::Restless restless = runner.restless();
+  const std::vector<std::uint64_t> samples_ns = runner.latencies();
   impl_->Write({{"exit", exit_code},
                 {"samples_ns", samples_ns},
+                {"of", runner.latencies_of()},
                 {"between", restless.between},
                 {"unclear", restless.unclear},
                 {"restless", restless.inputs},
-                {"unanswered", restless.unanswered}});
+                {"unanswered", restless.unanswered},
+                {"inputs", std::move(inputs)}});
 }
 
 }  // namespace fletbridge::headless

@@ -4,10 +4,14 @@
 //
 //   -> steps, one a line
 //   -> run delay=NANOSECONDS       do them; before each input is sent, spin for so long; with
+//                                  ` names` behind it the answer names the inputs; with
 //                                  ` all-answer` at its end an input without an answer ends them
-//   <- {"exit":0,"samples_ns":[…],"between":0,"unclear":0,"restless":["click key=a"],
-//       "unanswered":"click key=b"}
-//                                  their latencies; exit is 1 if a step failed, after which we end.
+//   <- {"exit":0,"samples_ns":[…],"of":[…],"between":0,"unclear":0,"restless":["click key=a"],
+//       "unanswered":"click key=b",
+//       "inputs":[{"of":1,"name":"click key=a","line":1,"type":"Button","key":"a","words":["OK"],
+//                  "icons":[65]}]}
+//                                  their latencies, and which step, from 1, each is of; exit is 1
+//                                  if a step failed, after which we end.
 //                                  Then patches that nobody waited for, inputs whose answer nobody
 //                                  can tell, the inputs after which the page was not quiet, and
 //                                  the one that has ended them
@@ -48,7 +52,7 @@ namespace fletbridge::headless {
 class LiveSteps {
  public:
   struct Calls {
-    std::function<void(Steps steps, std::chrono::nanoseconds delay, bool all_answer)> run;
+    std::function<void(Steps steps, LiveRun how)> run;
     std::function<std::vector<Clickable>(const std::optional<Finder>& finder)> clickables;
     std::function<std::optional<std::string>(const Finder& finder)> read;
     std::function<void(const Error& why)> hung_up;  // once; an empty error when it just closed
@@ -60,8 +64,7 @@ class LiveSteps {
   void Start();
   // `made_in`: from the app's answer to our registration until the frame's patch had come.
   void TellFirstFrame(std::chrono::steady_clock::time_point at, std::chrono::nanoseconds made_in);
-  void TellResult(int exit_code, const std::vector<std::uint64_t>& samples_ns,
-                  const StepRunner::Restless& restless);
+  void TellResult(int exit_code, const StepRunner& runner);
 
  private:
   struct Impl;

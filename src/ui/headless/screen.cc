@@ -451,6 +451,12 @@ Map* Enclosing(Map& control, std::string_view type) {
   return nullptr;
 }
 
+Clickable Described(const Map& control) {
+  Clickable one{{}, std::string(ControlType(control)), KeyOf(control)};
+  Describe(control, one);
+  return one;
+}
+
 std::vector<Clickable> Clickables(const ControlTree& tree, const std::optional<Finder>& finder,
                                   std::size_t limit) {
   std::set<const Map*> wanted;
@@ -468,8 +474,8 @@ std::vector<Clickable> Clickables(const ControlTree& tree, const std::optional<F
     const std::size_t index = of_type[type]++;
     if (Handles(control, "click") && IsEnabled(control) && !IsFolded(control) &&
         (!finder || wanted.contains(&control))) {
-      Clickable one{"type=" + type + " index=" + std::to_string(index), type, KeyOf(control)};
-      Describe(control, one);
+      Clickable one = Described(control);
+      one.finder = "type=" + type + " index=" + std::to_string(index);
       found.push_back(std::move(one));
     }
     return found.size() < limit;

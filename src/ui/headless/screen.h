@@ -60,6 +60,8 @@ struct Clickable {
   std::vector<std::string> words{};  // that are read on it, its tooltip too; some of many
   std::vector<std::int64_t> icons{};
 };
+// What a person reads on a control; its finder is empty.
+[[nodiscard]] Clickable Described(const wire::Map& control);
 // At most `limit`. With `finder`, whose icon is ignored, those alone that a click on what matches
 // would hit.
 [[nodiscard]] std::vector<Clickable> Clickables(const wire::ControlTree& tree,

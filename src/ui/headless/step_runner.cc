@@ -132,11 +132,13 @@ void StepRunner::Take(Steps&& steps) {
   answers_left_.clear();
 }
 
-void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay, bool all_answer) {
+void StepRunner::RunMore(Steps steps, LiveRun how) {
   Take(std::move(steps));
-  delay_ = delay;
-  all_answer_ = all_answer;
+  delay_ = how.delay;
+  names_ = how.names;
+  all_answer_ = how.all_answer;
   unanswered_.clear();
+  inputs_.clear();
   answers_.Clear();
   state_ = State::kReady;
   Advance();
@@ -455,6 +457,7 @@ void StepRunner::BeginInput(const Step& step) {
     return Sent(step, Hover(client_, nullptr));
   }
   if (step.kind == StepKind::kResize || step.kind == StepKind::kRoute) {
+    if (names_) inputs_.try_emplace(number(), Input{InputName(step), step.line, {}});
     sent_at_ = Clock::now();
     const Map& page = client_.tree().page();
     if (step.kind == StepKind::kResize) {
@@ -472,11 +475,12 @@ void StepRunner::BeginInput(const Step& step) {
 void StepRunner::TryInput(const Step& step) {
   Map* target = Choose(step);
   if (target == nullptr) return;
+  if (names_) inputs_.try_emplace(number(), Input{InputName(step), step.line, Described(*target)});
   sent_at_ = Clock::now();
   Delay();
   if (step.kind == StepKind::kChannel) return OpenChannel(*target);
   if (step.kind == StepKind::kDrag) {
-    if (step.rate == 0) answers_.Input(sent_at_);
+    if (step.rate == 0) answers_.Input(sent_at_, number());
     due_.clear();
     drag_target_ = wire::ControlId(*target);
     drag_part_ = 0;
@@ -520,7 +524,7 @@ Map* StepRunner::Choose(const Step& step) {
 void StepRunner::Sent(const Step& step, bool may_answer) {
   if (state_ == State::kDone) return;
   if (!may_answer) return StepDone();
-  if (step.kind != StepKind::kDrag) answers_.Input(sent_at_);
+  if (step.kind != StepKind::kDrag) answers_.Input(sent_at_, number());
   Wait(State::kAnswer, step.time);
 }
 
@@ -557,7 +561,7 @@ void StepRunner::OnTimedAnswer(Clock::time_point at) {
 
 void StepRunner::Measured(Clock::time_point from, Clock::time_point to) {
   const auto time = std::chrono::duration_cast<std::chrono::nanoseconds>(to - from);
-  answers_.Add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())));
+  answers_.Add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.count())), number());
 }
 
 void StepRunner::OpenChannel(const Map& target) {

@@ -26,6 +26,14 @@ class EventLoop;
 
 namespace fletbridge::headless {
 
+// How steps that come while the app runs are done.
+struct LiveRun {
+  // Before each input is sent the loop spins for so long: for whoever wants a known delay to find.
+  std::chrono::nanoseconds delay{};
+  bool names = false;       // which control each input has hit is remembered
+  bool all_answer = false;  // an input that nobody answers ends them, without a failure
+};
+
 class StepRunner {
  public:
   using Clock = std::chrono::steady_clock;
@@ -44,9 +52,7 @@ class StepRunner {
   StepRunner& operator=(const StepRunner&) = delete;
 
   // More steps, once those before are done: `finish` has been called with 0. Samples begin anew.
-  // Before each input is sent the loop spins for `delay`: for whoever wants a known delay to find.
-  // `all_answer`: an input that nobody answers ends them, without a failure.
-  void RunMore(Steps steps, std::chrono::nanoseconds delay, bool all_answer);
+  void RunMore(Steps steps, LiveRun how);
 
   // How long main() may take until it has drawn something; nothing: as long as it likes. What it is
   // `held_up` by a person is not counted. Before OnRegistered().
@@ -79,7 +85,17 @@ class StepRunner {
     std::string unanswered{};           // the input that has ended the steps
   };
 
+  // An input of the steps that came last, by its first time.
+  struct Input {
+    std::string name;   // as it is written, without its repetitions
+    int line = 0;       // of the steps
+    Clickable control;  // that it hit; of no type: it has none
+  };
+
   [[nodiscard]] LatencySamples latencies() const { return answers_.samples(); }
+  // With steps that come while the app runs: which of them, from 1, each latency is of.
+  [[nodiscard]] std::vector<std::uint32_t> latencies_of() const { return answers_.inputs(); }
+  [[nodiscard]] const std::map<std::size_t, Input>& inputs() const { return inputs_; }
   [[nodiscard]] Restless restless() const;
 
  private:
@@ -139,6 +155,9 @@ class StepRunner {
   void Finish(int exit_code);
   [[nodiscard]] const Step& current() const { return steps_[at_]; }
   [[nodiscard]] std::string Named(std::size_t step) const;
+  [[nodiscard]] std::uint32_t number() const {
+    return settles_ ? static_cast<std::uint32_t>(at_ + 1) : 0;
+  }
 
   Client& client_;
   std::vector<Step> steps_;
@@ -184,8 +203,10 @@ class StepRunner {
   // Crashes that have come and are expected by a later step: how many, by step.
   std::map<std::size_t, std::size_t> crashes_;
   Answers answers_;
-  std::string last_input_;          // as it is named to people; empty: there was none
-  std::set<std::string> restless_;  // inputs after which the page changed more than once
+  std::string last_input_;               // as it is named to people; empty: there was none
+  std::set<std::string> restless_;       // inputs after which the page changed more than once
+  std::map<std::size_t, Input> inputs_;  // by the number of the step, from 1
+  bool names_ = false;
   std::optional<Clock::time_point> settles_since_;
   int settles_in_vain_ = 0;
   std::chrono::nanoseconds delay_{0};

@@ -30,11 +30,27 @@ TEST(ParseDisplaySteps, ReadsClicksThatAreWatchedAndThoseThatAreNot) {
   }
 }
 
+TEST(ParseDisplaySteps, ReadsWhatMeasuresFrames) {
+  const auto steps = ParseDisplaySteps(
+      "click at 10,20 frames 2s\nscroll at 640,360 by 60 frames 500ms\nscroll at 1,2 by -3 frames "
+      "1s\n");
+  ASSERT_TRUE(steps) << steps.error().Line();
+  EXPECT_TRUE((*steps)[0].frames);
+  EXPECT_EQ((*steps)[0].time, 2s);
+  EXPECT_EQ((*steps)[0].scroll, 0);
+  EXPECT_TRUE((*steps)[1].frames);
+  EXPECT_EQ((*steps)[1].scroll, 60);
+  EXPECT_EQ((*steps)[1].time, 500ms);
+  EXPECT_EQ((*steps)[2].scroll, -3);
+}
+
 TEST(ParseDisplaySteps, NamesTheLineThatIsWrong) {
   for (const char* wrong :
        {"click text=\"+\"", "click at 10", "click at 10,20,30", "click at -1,2",
         "click at 1,2 watch", "click at 1,2 watch 1,2,3", "click at 1,2 watch 1,2,3,4 5",
-        "click at 1,2 5s", "sleep", "sleep 1h", "type key=name \"Ann\""}) {
+        "click at 1,2 5s", "click at 1,2 frames", "click at 1,2 frames 2", "scroll at 1,2",
+        "scroll at 1,2 by 5", "scroll at 1,2 by 0 frames 1s", "scroll at 1,2 by x frames 1s",
+        "sleep", "sleep 1h", "type key=name \"Ann\""}) {
     const auto steps = ParseDisplaySteps("click at 1,2\n" + std::string(wrong) + "\n");
     ASSERT_FALSE(steps) << wrong;
     EXPECT_EQ(steps.error().code, Errc::kUsage);

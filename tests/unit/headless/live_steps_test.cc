@@ -41,9 +41,9 @@ class LiveStepsTest : public testing::Test {
         loop_, path_,
         LiveSteps::Calls{
             .run =
-                [this](const Steps&, std::chrono::nanoseconds delay, bool all_answer) {
-                  runs_.push_back(delay);
-                  all_answer_ = all_answer;
+                [this](const Steps&, const LiveRun& how) {
+                  runs_.push_back(how.delay);
+                  all_answer_ = how.all_answer;
                 },
             .clickables =
                 [this](const std::optional<Finder>&) {

@@ -60,6 +60,15 @@ TEST(Histogram, OfTwoHalvesIsThatOfTheWhole) {
   EXPECT_EQ(first.max(), whole.max());
 }
 
+TEST(Histogram, CountsAValueThatComesInAnyOrderAndMayBeAddedToItself) {
+  Histogram histogram;
+  for (const std::uint64_t value : {9'000'000u, 5u, 70'000u, 5u}) histogram.Record(value);
+  histogram.Add(histogram);
+  EXPECT_EQ(histogram.count(), 8u);
+  EXPECT_EQ(histogram.Buckets().size(), 3u);
+  EXPECT_EQ(histogram.Buckets()[0], (std::pair<std::uint64_t, std::uint64_t>{5, 4}));
+}
+
 TEST(Histogram, SaysNothingOfNothing) {
   const Histogram histogram;
   EXPECT_EQ(histogram.ValueAt(50), 0u);

@@ -37,6 +37,24 @@ TEST_F(AnswersTest, CountInputsThatFollowOneAnother) {
   EXPECT_EQ(answers_.between(), 0u);
 }
 
+TEST_F(AnswersTest, TellWhoseEachIs) {
+  const auto input = [&](std::chrono::milliseconds at, std::uint32_t of) {
+    answers_.Input(Answers::Clock::time_point(10s + at), of);
+  };
+  input(0ms, 1);
+  Patch(1ms);
+  input(2ms, 2);
+  Patch(3ms);
+  input(4ms, 1);
+  Patch(5ms);
+  EXPECT_THAT(answers_.inputs(), ElementsAre(1, 2, 1));
+  Patch(6ms);  // too many: of these only the first counts
+  EXPECT_THAT(answers_.inputs(), ElementsAre(1));
+  EXPECT_THAT(Microseconds(), ElementsAre(1000));
+  answers_.Clear();
+  EXPECT_THAT(answers_.inputs(), IsEmpty());
+}
+
 TEST_F(AnswersTest, AreNoneOfThePatchesThatAHandlerGoesOnSending) {
   // The first button's handler sends ten; the second is pressed among them.
   Input(0ms);
