@@ -1,4 +1,4 @@
-"""A splash screen: the app ends by itself a second after it has come.
+"""A splash screen: the app ends by itself half a second after it has come.
 
 Truth: none, because the app ended.
 """
@@ -18,7 +18,7 @@ def main(page: ft.Page):
         number.value = str(int(number.value) + 1)
 
     page.add(ft.Text("Loading"), number, ft.Button("Skip a picture", on_click=plus))
-    timer = threading.Timer(1, os._exit, [0])
+    timer = threading.Timer(0.6, os._exit, [0])
     timer.daemon = True
     timer.start()
 
