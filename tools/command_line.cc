@@ -223,7 +223,11 @@ std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
     command.parse(
         std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
   } catch (const CLI::CallForHelp&) {
-    tools.out << command.help();
+    std::string help = command.help();
+    // CLI11 leaves two empty lines between groups.
+    for (std::size_t at = 0; (at = help.find("\n\n\n", at)) != std::string::npos;)
+      help.erase(at, 1);
+    tools.out << help;
     return 0;
   } catch (const CLI::RequiredError& error) {
     std::string usage = "fletbridge " + command.get_name();

@@ -37,7 +37,7 @@ std::string OnPath(const Toolbox& tools, const std::string& program) {
 }
 
 // Where there is something to look at; what is there may still be broken.
-std::vector<InterpreterFinding> Candidates(const Toolbox& tools) {
+std::vector<InterpreterFinding> Candidates(const Toolbox& tools, const std::string& folder) {
   std::vector<InterpreterFinding> found;
   const auto add = [&](std::string source, const std::string& path, std::string obstacle = {}) {
     InterpreterFinding finding;
@@ -53,7 +53,7 @@ std::vector<InterpreterFinding> Candidates(const Toolbox& tools) {
             ? ""
             : "there is no such program; run `deactivate`, or make the environment again");
   }
-  const std::string beside = (fs::path(tools.cwd) / ".venv" / "bin" / "python").string();
+  const std::string beside = (fs::path(folder) / ".venv" / "bin" / "python").string();
   if (IsProgram(beside)) add(".venv", beside);
   if (const std::string python = OnPath(tools, "python3"); !python.empty())
     add("python3 on PATH", python);
@@ -172,21 +172,23 @@ StageFinding JudgeStage(const Diagnosis& diagnosis, std::size_t stage) {
 }  // namespace
 
 bool Diagnosis::ok() const {
+  if (app && !app->obstacle.empty()) return false;
   return std::any_of(stages.begin(), stages.end(),
                      [](const StageFinding& stage) { return stage.obstacle.empty(); });
 }
 
 Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::string& source,
-                   const std::string& hosting, const std::string& flet_client) {
+                   const std::string& hosting, const std::string& flet_client,
+                   const std::string& folder) {
   Diagnosis diagnosis;
   diagnosis.hosting_asked = hosting;
   std::vector<InterpreterFinding> candidates;
   if (python.empty()) {
-    candidates = Candidates(tools);
+    candidates = Candidates(tools, folder);
   } else {
     InterpreterFinding asked;
     asked.source = source;
-    const Result<std::string> found = tools.parts.find_interpreter(python, tools.cwd);
+    const Result<std::string> found = tools.parts.find_interpreter(python, folder);
     asked.path = found ? *found : python;
     if (!found) asked.obstacle = found.error().Line();
     candidates.push_back(std::move(asked));
@@ -203,16 +205,22 @@ Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::s
     if (!known) diagnosis.interpreters.push_back(std::move(candidate));
   }
   ExamineMachine(tools, diagnosis);
-  for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
-  std::string flet_package;
-  for (const InterpreterFinding& finding : diagnosis.interpreters) {
-    if (!finding.obstacle.empty()) continue;
-    flet_package = finding.probed->flet_package;
-    diagnosis.window_generation = finding.generation;
-    break;
+  InterpreterFinding* taken = nullptr;  // by a run
+  for (InterpreterFinding& finding : diagnosis.interpreters) {
+    if (taken == nullptr && finding.obstacle.empty()) taken = &finding;
   }
-  diagnosis.window =
-      tools.parts.look_for_window(flet_client, flet_package, diagnosis.window_generation);
+  if (taken != nullptr) diagnosis.window_generation = taken->generation;
+  diagnosis.window = tools.parts.look_for_window(
+      flet_client, taken == nullptr ? std::string() : taken->probed->flet_package,
+      diagnosis.window_generation);
+  if (diagnosis.needs_window() && !diagnosis.window.ok()) {
+    for (std::string& obstacle : taken->stage_obstacles) {
+      if (obstacle.empty())
+        obstacle =
+            "Flet " + taken->probed->flet_version + " runs in a window alone, and there is none";
+    }
+  }
+  for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
   return diagnosis;
 }
 

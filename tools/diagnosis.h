@@ -33,6 +33,14 @@ struct StageFinding {
   std::string obstacle;            // why it does not work, and what to do
 };
 
+// What `fletbridge run` would make of the app that was named.
+struct AppFinding {
+  std::string path;      // the script, or the module's name
+  std::string obstacle;  // why a run would be refused; else
+  StartPlan plan;
+  std::string ui;
+};
+
 struct Diagnosis {
   std::vector<InterpreterFinding> interpreters;  // in the order in which `run` looks for one
   std::array<StageFinding, kStages.size()> stages;
@@ -41,18 +49,22 @@ struct Diagnosis {
   std::string runtime_obstacle;  // why there is none
   std::size_t socket_bytes = 0;  // of a socket's path below it
   std::string xdg_runtime_dir, xdg_obstacle;
-  WindowFinding window;       // for the interpreter that a run takes
-  int window_generation = 0;  // of that one's Flet
+  WindowFinding window;           // for the interpreter that a run takes
+  int window_generation = 0;      // of that one's Flet
+  std::optional<AppFinding> app;  // if one was named
 
-  [[nodiscard]] bool ok() const;  // at least one stage works
+  // At least one stage works, and the app that was named would run.
+  [[nodiscard]] bool ok() const;
+  // An app with this Flet runs in a window or not at all.
+  [[nodiscard]] bool needs_window() const { return window_generation == 1; }
 };
 
 // Asks each interpreter (deadline 20 s each). `python` is what was asked for, and then the only one
 // that is looked at; empty to look at all. `source` says by whom it was asked for. `hosting` and
-// `flet_client` are the settings of these names.
+// `flet_client` are the settings of these names, `folder` is the app's.
 [[nodiscard]] Diagnosis Diagnose(const Toolbox& tools, const std::string& python,
                                  const std::string& source, const std::string& hosting,
-                                 const std::string& flet_client);
+                                 const std::string& flet_client, const std::string& folder);
 
 [[nodiscard]] std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8);
 [[nodiscard]] std::string DiagnosisJson(const Diagnosis& diagnosis);

@@ -102,8 +102,10 @@ std::vector<Line> AcceleratorLines(const InterpreterFinding& finding) {
   return lines;
 }
 
-std::string WindowTitle(const WindowFinding& window) {
+std::string WindowTitle(const Diagnosis& diagnosis) {
+  const WindowFinding& window = diagnosis.window;
   if (window.ok()) return "Window: a run opens one";
+  if (diagnosis.needs_window()) return "Window: none, and an app with this Flet has no other UI";
   return window.passed_over ? "Window: none, a run is headless"
                             : "Window: none, and a run is refused; --ui headless needs none";
 }
@@ -122,29 +124,64 @@ std::vector<Line> WindowLines(const Diagnosis& diagnosis) {
       client += ", translated for the app's " + std::to_string(diagnosis.window_generation);
   }
   client += window.pinned ? ", pinned" : ", not pinned";
-  return {line("display", window.display_obstacle,
-               window.display + (window.toolkit_obstacle.empty() ? " answers" : "")),
-          line("GTK 3", window.toolkit_obstacle, "works"),
-          line("Flet client", window.client_obstacle, client)};
+  std::vector<Line> lines = {
+      line("display", window.display_obstacle,
+           window.display + (window.toolkit_obstacle.empty() ? " answers" : "")),
+      line("GTK 3", window.toolkit_obstacle, "works"),
+      line("Flet client", window.client_obstacle, client)};
+  if (window.client_obstacle.empty()) {
+    const std::string& why = window.dialogs_obstacle;
+    lines.push_back({why.empty() ? Mark::kGood : Mark::kNote, "file dialogs",
+                     why.empty() ? "can open" : "cannot open: " + why});
+  }
+  return lines;
 }
 
-Json WindowJson(const WindowFinding& window) {
-  return {{"ok", window.ok()},
-          {"headless_instead", !window.ok() && window.passed_over},
-          {"display",
-           {{"ok", window.display_obstacle.empty()},
-            {"name", OrNull(window.display)},
-            {"reason", OrNull(window.display_obstacle)}}},
-          {"gtk",
-           {{"ok", window.toolkit_obstacle.empty()}, {"reason", OrNull(window.toolkit_obstacle)}}},
-          {"client",
-           {{"ok", window.client_obstacle.empty()},
-            {"path", OrNull(window.client)},
-            {"source", OrNull(window.source)},
-            {"version", OrNull(window.version)},
-            {"generation", window.generation == 0 ? Json() : Json(window.generation)},
-            {"pinned", window.pinned},
-            {"reason", OrNull(window.client_obstacle)}}}};
+std::vector<Line> AppLines(const AppFinding& app) {
+  if (!app.obstacle.empty()) return {{Mark::kBad, "a run", "would be refused: " + app.obstacle}};
+  const StartPlan& plan = app.plan;
+  std::string text = "on stage " + plan.stage + " (" + plan.transport +
+                     (plan.hosting.empty() ? "" : ", hosting " + plan.hosting) + "), " + app.ui;
+  if (!plan.why.empty()) text += ": " + plan.why;
+  return {{Mark::kGood, "a run", text}};
+}
+
+Json AppJson(const std::optional<AppFinding>& app) {
+  if (!app) return {};
+  const bool ok = app->obstacle.empty();
+  return {{"path", app->path},
+          {"ok", ok},
+          {"reason", OrNull(app->obstacle)},
+          {"stage", OrNull(app->plan.stage)},
+          {"transport", OrNull(app->plan.transport)},
+          {"hosting", OrNull(app->plan.hosting)},
+          {"ui", OrNull(app->ui)},
+          {"why", OrNull(app->plan.why)}};
+}
+
+Json WindowJson(const Diagnosis& diagnosis) {
+  const WindowFinding& window = diagnosis.window;
+  const bool has_client = window.client_obstacle.empty();
+  return {
+      {"ok", window.ok()},
+      {"headless_instead", !window.ok() && window.passed_over && !diagnosis.needs_window()},
+      {"display",
+       {{"ok", window.display_obstacle.empty()},
+        {"name", OrNull(window.display)},
+        {"reason", OrNull(window.display_obstacle)}}},
+      {"gtk",
+       {{"ok", window.toolkit_obstacle.empty()}, {"reason", OrNull(window.toolkit_obstacle)}}},
+      {"client",
+       {{"ok", window.client_obstacle.empty()},
+        {"path", OrNull(window.client)},
+        {"source", OrNull(window.source)},
+        {"version", OrNull(window.version)},
+        {"generation", window.generation == 0 ? Json() : Json(window.generation)},
+        {"pinned", window.pinned},
+        {"reason", OrNull(window.client_obstacle)}}},
+      {"file_dialogs",
+       {{"ok", has_client && window.dialogs_obstacle.empty()},
+        {"reason", has_client ? OrNull(window.dialogs_obstacle) : Json("there is no client")}}}};
 }
 
 Json HostingJson(const std::optional<Hosting>& hosting) {
@@ -238,8 +275,11 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
             "\n";
     text += Block("Accelerators: " + finding->path, AcceleratorLines(*finding), utf8) + "\n";
   }
-  return text + Block(WindowTitle(diagnosis.window), WindowLines(diagnosis), utf8) + "\n" +
-         Block("Stages", stages, utf8);
+  text += Block(WindowTitle(diagnosis), WindowLines(diagnosis), utf8) + "\n" +
+          Block("Stages", stages, utf8);
+  if (diagnosis.app)
+    text += "\n" + Block("App: " + diagnosis.app->path, AppLines(*diagnosis.app), utf8);
+  return text;
 }
 
 std::string DiagnosisJson(const Diagnosis& diagnosis) {
@@ -274,7 +314,8 @@ std::string DiagnosisJson(const Diagnosis& diagnosis) {
           {"path", OrNull(diagnosis.xdg_runtime_dir)},
           {"reason", OrNull(diagnosis.xdg_obstacle)}}},
         {"display", OrNull(diagnosis.window.display)}}},
-      {"window", WindowJson(diagnosis.window)},
+      {"window", WindowJson(diagnosis)},
+      {"app", AppJson(diagnosis.app)},
   };
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

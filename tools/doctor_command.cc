@@ -1,42 +1,82 @@
-// Room: tools. `fletbridge doctor`: asks, prints, and tells by its exit code whether any stage
-// works.
+// Room: tools. `fletbridge doctor [SCRIPT]`: asks, prints, and tells by its exit code whether any
+// stage works, and whether the app would run.
+#include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/diagnosis.h"
+#include "tools/request.h"
+#include "tools/rollout_choice.h"
 
 namespace fletbridge {
 namespace {
 
 constexpr std::string_view kFooter =
-    "Exit code 0 if at least one stage works, else 1.\n"
+    "With an app: also what a run of it would be, with the settings of its folder and its own\n"
+    "interpreter. Exit code 0 if at least one stage works and the app would run, else 1.\n"
     "\n"
     "Examples:\n"
     "  fletbridge doctor                       every interpreter that `run` might take\n"
+    "  fletbridge doctor shop/main.py          what a run of this app would be\n"
     "  fletbridge doctor --python .venv        this one alone\n"
     "  fletbridge doctor --json                for programs\n";
+
+AppFinding LookAtApp(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
+                     Settings& settings, const WindowFinding& window) {
+  AppFinding finding;
+  finding.path = split.module.empty() ? app.path : "-m " + split.module;
+  const auto refused = [&](const Error& why) {
+    finding.obstacle = why.Line();
+    return finding;
+  };
+  if (const Result<> found = CheckApp(split, app, tools.cwd); !found) return refused(found.error());
+  const RolloutChoice rollout = ChooseByRollout(tools, settings, app);
+  if (rollout.asked) TakeRollout(rollout, settings);
+  if (const Result<> good = CheckSettings(settings); !good) return refused(good.error());
+  RunRequest request = RequestFrom(tools, settings);
+  request.script = app.script;
+  request.module = split.module;
+  if (rollout.asked) NoteRollout(tools, settings, app, rollout, request);
+  Result<StartPlan> plan = tools.parts.plan_start(request);
+  if (!plan) return refused(plan.error());
+  finding.plan = std::move(*plan);
+  const std::string ui = settings.text("ui");
+  finding.ui = ui != "auto"                                ? ui
+               : window.ok() && request.steps_file.empty() ? "desktop"
+                                                           : "headless";
+  return finding;
+}
 
 }  // namespace
 
 int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Says what works on this machine, and how to get what does not.", "doctor");
-  command.formatter(HelpShape("fletbridge doctor [options]"));
+  command.formatter(HelpShape("fletbridge doctor [options] [SCRIPT | -m MODULE]"));
   command.footer(std::string(kFooter));
   bool json = false;
   TextPairs typed;
   AddSettings(command, typed, {"python", "hosting", "flet-client", "config"});
   command.add_flag("--json", json, "Print one JSON object")->group("Options");
+  command.add_option("-m,--module")
+      ->option_text("MODULE")
+      ->group("Options")
+      ->description("A module as the app");
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
-  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  const Result<SplitArguments> split = SplitAtApp(command, args);
+  if (!split) return PrintError(tools, split.error());
+  if (const std::optional<int> end = Parse(command, tools, split->ours)) return *end;
 
-  const Result<Settings> settings = MergeSettings({.command_line = typed,
-                                                   .environment = tools.environment,
-                                                   .cwd = tools.cwd,
-                                                   .app_folder = tools.cwd});
+  const AppPlace app = FindApp(*split, tools.cwd);
+  Result<Settings> settings = MergeSettings({.command_line = typed,
+                                             .environment = tools.environment,
+                                             .cwd = tools.cwd,
+                                             .app_folder = app.folder});
   if (!settings) return PrintError(tools, settings.error());
   for (const std::string& warning : settings->warnings())
     PrintMessage(tools, "warning: " + warning);
   const SettingValue& python = settings->Get("python");
-  const Diagnosis diagnosis = Diagnose(tools, python.text, python.where, settings->text("hosting"),
-                                       settings->text("flet-client"));
+  Diagnosis diagnosis = Diagnose(tools, python.text, python.where, settings->text("hosting"),
+                                 settings->text("flet-client"), app.folder);
+  if (!split->script.empty() || !split->module.empty())
+    diagnosis.app = LookAtApp(tools, *split, app, *settings, diagnosis.window);
   tools.out << (json ? DiagnosisJson(diagnosis) : DiagnosisText(diagnosis, tools.utf8_terminal));
   return diagnosis.ok() ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 #include "common/recording/recording.h"
 #include "common/recording/session_tree.h"
 #include "tools/command_line.h"
+#include "tools/recorded_steps.h"
 
 namespace fletbridge {
 namespace {
@@ -27,7 +28,9 @@ constexpr std::string_view kFooter =
     "  fletbridge inspect shop.rec --frames 10..20    these, whole, as JSON, one a line\n"
     "  fletbridge inspect shop.rec --tree             the page as it stands at the end, as JSON\n"
     "  fletbridge inspect shop.rec --tree --frames 1..20\n"
-    "                                                 the page after frame 20\n";
+    "                                                 the page after frame 20\n"
+    "  fletbridge inspect shop.rec --steps > steps.txt\n"
+    "                                                 its input, to be run again and edited\n";
 
 // Frames from the first to the last, both counted.
 struct Range {
@@ -234,12 +237,17 @@ int InspectCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   std::string file;
   std::string frames;
   bool tree = false;
+  bool steps = false;
   AddWord(command, "FILE", file);
   command.add_option("--frames", frames, "Print these frames as JSON, one a line")
       ->option_text("N..M")
       ->group("Options");
   command.add_flag("--tree", tree, "Print the page as it stands after the last frame, as JSON")
       ->group("Options");
+  command.add_flag("--steps", steps, "Print its input as steps, for run --steps")
+      ->group("Options")
+      ->excludes("--tree")
+      ->excludes("--frames");
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   if (const std::optional<int> end = Parse(command, tools, args)) return *end;
 
@@ -251,6 +259,10 @@ int InspectCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   const Result<Recording> recording = Recording::Load(file);
   if (!recording) return PrintError(tools, recording.error());
+  if (steps) {
+    tools.out << StepsOf(*recording, file);
+    return 0;
+  }
   if (tree) {
     const Result<> printed = PrintTree(tools, *recording, range.last);
     return printed ? 0 : PrintError(tools, printed.error());

@@ -43,6 +43,7 @@ Toolbox RealToolbox() {
   std::error_code error;
   return Toolbox{
       .parts = {.run = Run,
+                .plan_start = PlanStart,
                 .run_as_client = RunAsClient,
                 .find_interpreter = FindInterpreter,
                 .probe_interpreter = ProbeInterpreter,

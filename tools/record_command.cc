@@ -7,7 +7,9 @@ namespace {
 constexpr std::string_view kFooter =
     "The same as fletbridge run --record FILE. What is typed into password fields is left out, and "
     "what\n"
-    "--redact names. FILE is written while the app runs and can be read whatever ends it.\n"
+    "--redact names. FILE is written while the app runs and can be read whatever ends it. Exit "
+    "code 1 if\n"
+    "the app raised an exception that no step expects; else as of fletbridge run.\n"
     "\n"
     "Examples:\n"
     "  fletbridge record --to shop.rec app.py\n"

@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFooter =
     "The app, its arguments and its interpreter are those of the recording, unless others are "
     "named.\n"
-    "Exit code 0: the app did the same; 1: it did not, and the first difference is shown; 2: wrong "
-    "usage;\n"
-    "70: a failure of ours; else the app's own.\n"
+    "Exit code 0: the app did the same; 1: it did not, and the first difference is shown, or it "
+    "raised an\n"
+    "exception; 2: wrong usage; 70: a failure of ours; else the app's own.\n"
     "\n"
     "Examples:\n"
     "  fletbridge replay --stage 3 shop.rec\n"
@@ -28,6 +28,7 @@ struct Given {
   std::string app;
   std::string speed = "full";
   std::vector<std::string> masks;
+  std::vector<std::string> expect_crash;
   double wait = 5;
   std::string file;
   recording::Info info;
@@ -56,6 +57,9 @@ Result<> Complete(const Given& given, RunRequest& request) {
   request.replay_file = given.file;
   request.replay_full_speed = given.speed == "full";
   request.replay_masks = given.masks;
+  request.expect_crash = given.info.expect_crash;
+  request.expect_crash.insert(request.expect_crash.end(), given.expect_crash.begin(),
+                              given.expect_crash.end());
   request.replay_wait_ms = static_cast<std::uint64_t>(std::lround(given.wait * 1000));
   std::error_code error;
   if (request.python.empty() && fs::exists(given.info.interpreter, error))
@@ -108,6 +112,13 @@ int ReplayCommand(const Toolbox& tools, const std::vector<std::string>& args) {
                  ->option_text("MASK")
                  ->group("Replay")
                  ->description("Differences that do not count, as of fletbridge diff");
+             command.add_option("--expect-crash", given.expect_crash)
+                 ->allow_extra_args(false)
+                 ->option_text("TEXT")
+                 ->group("Replay")
+                 ->description(
+                     "What the app raises with this text in it is no failure; so is what the "
+                     "recorded steps expect. May be repeated");
              command.add_option("--to")
                  ->expected(1)
                  ->allow_extra_args(false)

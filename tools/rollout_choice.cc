@@ -79,9 +79,17 @@ void TakeRollout(const RolloutChoice& choice, Settings& settings) {
   settings.Offer("fallback", {"true", SettingSource::kRollout, "rollout " + choice.address});
 }
 
-void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& app,
-              const RolloutChoice& choice, RunRequest& request) {
-  if (!choice.installation.kept) return;  // where an id cannot be kept, nothing can
+void NoteRollout(const Toolbox& tools, const Settings& settings, const AppPlace& app,
+                 const RolloutChoice& choice, RunRequest& request) {
+  const SettingSource source = settings.Get("stage").source;
+  const bool killed = source == SettingSource::kKillSwitch;
+  request.rollout = {choice.address, choice.decision.answer.variant, choice.decision.why,
+                     source == SettingSource::kRollout || killed};
+  if (!choice.installation.kept) {  // where an id cannot be kept, nothing can
+    if (!settings.text("metrics").empty())
+      PrintMessage(tools, "no metrics are written: " + choice.installation.problem);
+    return;
+  }
   BookOptions& book = request.book;
   book.folder = StateFolderOf(tools);
   book.app_id = AppId(app.path);
@@ -97,8 +105,7 @@ void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& ap
   book.versions += ", fletbridge " + choice.context.version;
   book.metrics = settings.text("metrics");
   book.backoff_s = static_cast<std::int64_t>(settings.number("rollout-backoff"));
-  const SettingSource source = settings.Get("stage").source;
-  book.may_lower = source <= SettingSource::kRollout || source == SettingSource::kKillSwitch;
+  book.may_lower = source <= SettingSource::kRollout || killed;
 }
 
 }  // namespace fletbridge

@@ -34,8 +34,9 @@ struct RolloutChoice {
 [[nodiscard]] RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings,
                                             const AppPlace& app);
 void TakeRollout(const RolloutChoice& choice, Settings& settings);
-// Has the run note its start, and take a lower stage after failures unless a person has named one.
-void KeepBook(const Toolbox& tools, const Settings& settings, const AppPlace& app,
-              const RolloutChoice& choice, RunRequest& request);
+// Has the run note its start, take a lower stage after failures unless a person has named one, and
+// tell of the rollout in its report.
+void NoteRollout(const Toolbox& tools, const Settings& settings, const AppPlace& app,
+                 const RolloutChoice& choice, RunRequest& request);
 
 }  // namespace fletbridge

@@ -6,7 +6,9 @@
 
 #include "common/base/counted.h"
 #include "common/rollout/start_book.h"
+#include "tools/app_place.h"
 #include "tools/command_line.h"
+#include "tools/request.h"
 #include "tools/rollout_choice.h"
 #include "tools/rollout_file_commands.h"
 
@@ -33,11 +35,37 @@ BreakerPhase PhaseNow(const StageBook& stage) {
   return PhaseOf(stage.breaker, stage.breaker.versions, std::time(nullptr));
 }
 
+// What a start would do now: not all that the flag file gives can be had here, and a stage may
+// rest.
+void PrintPlan(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
+               const RolloutChoice& choice, const Settings& settings) {
+  const auto would_fail = [&](const Error& why) {
+    tools.out << "a start        would be refused: " << why.Line() << "\n";
+  };
+  if (split.script.empty() && split.module.empty()) return;
+  if (const Result<> found = CheckApp(split, app, tools.cwd); !found)
+    return would_fail(found.error());
+  if (const Result<> good = CheckSettings(settings); !good) return would_fail(good.error());
+  RunRequest request = RequestFrom(tools, settings);
+  request.script = app.script;
+  request.module = split.module;
+  NoteRollout(tools, settings, app, choice, request);
+  const Result<StartPlan> plan = tools.parts.plan_start(request);
+  if (!plan) return would_fail(plan.error());
+  tools.out << "a start        stage " << plan->stage << " (" << plan->transport
+            << (plan->hosting.empty() ? "" : ", hosting " + plan->hosting) << ")"
+            << (plan->why.empty() ? "" : ": " + plan->why) << "\n";
+  for (const StageChange& change : plan->changes) {
+    if (change.why != plan->why)
+      tools.out << "               not " << change.from << ": " << change.why << "\n";
+  }
+}
+
 int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Prints which stage this installation gets, and why.", "rollout explain");
   command.formatter(HelpShape("fletbridge rollout explain [options] [SCRIPT | -m MODULE]"));
   TextPairs typed;
-  AddSettings(command, typed, {"rollout", "stage", "transport", "config"});
+  AddSettings(command, typed, {"rollout", "stage", "transport", "python", "config"});
   command.add_option("-m,--module")->option_text("MODULE")->description("A module as the app");
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   const Result<SplitArguments> split = SplitAtApp(command, args);
@@ -70,6 +98,7 @@ int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
             << "installation   " << choice.installation.id
             << (choice.installation.kept ? "" : " (for this run alone)") << "\n"
             << "app            " << choice.context.app << " " << choice.context.app_version << "\n";
+  PrintPlan(tools, *split, app, choice, *settings);
   for (const Book& book : ReadBooks(StateFolderOf(tools))) {
     if (book.id != AppId(app.path)) continue;
     for (const auto& [name, noted] : book.stages) {

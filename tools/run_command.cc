@@ -118,7 +118,11 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
                               std::to_string(rollout.waited.count()) + " ms" +
                               (rollout.note.empty() ? "" : ": " + rollout.note));
   }
-  if (rollout.asked) KeepBook(tools, *settings, app, rollout, request);
+  if (rollout.asked) NoteRollout(tools, *settings, app, rollout, request);
+  if (!rollout.asked && !settings->text("metrics").empty()) {
+    PrintMessage(tools, "no metrics are written to " + settings->text("metrics") + " (from " +
+                            settings->Get("metrics").where + "): there is no rollout");
+  }
   // Flet's own default, for images that the app names by their place in it.
   std::error_code error;
   if (const fs::path beside = fs::path(app.folder) / "assets";

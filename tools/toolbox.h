@@ -25,6 +25,7 @@ inline constexpr int kExitFailure = 70;
 // What a subcommand calls; each as the function of the same meaning in src/host or common.
 struct Parts {
   std::function<int(const RunRequest&)> run;
+  std::function<Result<StartPlan>(const RunRequest&)> plan_start;
   std::function<int(const RunRequest&, const std::string& page_url, const std::string& pid_file)>
       run_as_client;
   std::function<Result<std::string>(const std::string& asked, const std::string& app_dir)>

@@ -92,7 +92,12 @@ void AddOfFletHome(const ClientSearch& search, std::vector<FletClient>& found) {
 }
 
 // What a person can do about it.
-std::string HowToGetOne() {
+std::string HowToGetOne(const ClientSearch& search) {
+  if (search.generation == 1) {
+    return "an app with Flet up to 0.28 is shown by its own client alone: run it once with python, "
+           "which has Flet unpack that into ~/.flet/bin, or name a folder with one by "
+           "--flet-client";
+  }
   return "name a folder with one by --flet-client, or install one that has it: pip install "
          "flet-desktop==0.82.2 into any environment, then fletbridge client add "
          "ENVIRONMENT/lib/python3.X/site-packages/flet_desktop/app/flet-linux-" +
@@ -102,13 +107,14 @@ std::string HowToGetOne() {
 void Judge(const ClientSearch& search, FletClient& client) {
   // What an archive without a name for its version speaks shows once it is unpacked.
   if (!client.obstacle.empty() || (client.folder.empty() && client.generation == 0)) return;
-  if (std::find(search.served.begin(), search.served.end(), client.generation) !=
-      search.served.end())
-    return;
-  client.obstacle = client.generation == 0
-                        ? "it speaks an unknown wire format"
-                        : "it speaks wire generation " + std::to_string(client.generation) +
-                              ", which this app's cannot be translated to";
+  if (client.generation == 0) {
+    client.obstacle = "it speaks an unknown wire format";
+  } else if (client.generation == 1 && search.generation != 1) {
+    client.obstacle = "it speaks JSON, for apps with Flet up to 0.28 alone";
+  } else if (client.generation != 1 && search.generation == 1) {
+    client.obstacle = "it speaks wire generation " + std::to_string(client.generation) +
+                      ", which the JSON of this app's Flet cannot be translated to";
+  }
 }
 
 Result<> CheckPin(const ClientSearch& search, const FletClient& client) {
@@ -203,8 +209,8 @@ Result<FletClient> PickClient(const ClientSearch& search) {
     if (by_name) break;
   }
   if (best == nullptr) {
-    return MakeError(Errc::kSetup,
-                     "no Flet desktop client on this machine" + reasons + "; " + HowToGetOne());
+    return MakeError(Errc::kSetup, "no Flet desktop client on this machine" + reasons + "; " +
+                                       HowToGetOne(search));
   }
   if (!best->folder.empty()) {
     if (Result<> good = CheckPin(search, *best); !good) return good.error();
@@ -221,14 +227,14 @@ Result<FletClient> ChooseClient(const ClientSearch& search) {
     if (!opened) return opened.error();
     if (!opened->obstacle.empty()) {
       return MakeError(Errc::kSetup, "the client of " + chosen.archive + " is not whole: " +
-                                         opened->obstacle + "; " + HowToGetOne());
+                                         opened->obstacle + "; " + HowToGetOne(search));
     }
     if (opened->version.empty()) opened->version = chosen.version;
     chosen = std::move(*opened);
     Judge(search, chosen);
     if (!chosen.obstacle.empty())
       return MakeError(Errc::kSetup, "cannot take the client of " + chosen.archive + ": " +
-                                         chosen.obstacle + "; " + HowToGetOne());
+                                         chosen.obstacle + "; " + HowToGetOne(search));
     if (Result<> good = CheckPin(search, chosen); !good) return good.error();
   }
   return chosen;

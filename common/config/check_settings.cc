@@ -52,10 +52,17 @@ Result<> CheckSettings(const Settings& settings) {
                    Named(settings, "ui") + "; use --ui desktop, or --mode auto");
     }
   }
-  if (!settings.text("steps").empty() && ui != "headless" && ui != "auto") {
+  // In a file or in the environment it may be meant for other apps as well: then it is only said.
+  if (settings.Get("metrics").source == SettingSource::kCommandLine &&
+      settings.text("rollout").empty()) {
+    return Usage(Named(settings, "metrics") +
+                 " counts the starts of a rollout, and there is none; set one with --rollout "
+                 "ADDRESS, or leave it out");
+  }
+  if (!settings.text("steps").empty() && ui != "headless" && ui != "desktop" && ui != "auto") {
     return Usage("steps (from " + settings.Get("steps").where +
-                 ") are for the headless UI, not for " + Named(settings, "ui") +
-                 "; use --ui headless, or leave them out");
+                 ") are for the headless UI and a window, not for " + Named(settings, "ui") +
+                 "; use --ui headless or desktop, or leave them out");
   }
   return {};
 }

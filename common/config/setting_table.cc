@@ -154,7 +154,7 @@ const std::vector<SettingSpec>& Table() {
        .kind = SettingKind::kPath,
        .metavar = "FILE",
        .group = kFiles,
-       .help = "What the headless UI does, one step a line"},
+       .help = "What is done in the headless UI, or beside a window, one step a line"},
       {.name = "report",
        .kind = SettingKind::kPath,
        .metavar = "FILE",

@@ -52,6 +52,14 @@ Json AcceleratorsJson(const RunReport& report) {
           {"differences", report.accelerators.differences}};
 }
 
+Json RolloutJson(const RunReport& report) {
+  if (report.rollout.address.empty()) return Json();
+  return {{"address", report.rollout.address},
+          {"variant", OrNull(report.rollout.variant)},
+          {"why", OrNull(report.rollout.why)},
+          {"chose", report.rollout.chose}};
+}
+
 Error CannotWrite(const std::string& path, const Error& why) {
   const Errc code = why.code == make_error_code(Errc::kUsage) ? Errc::kUsage : Errc::kSetup;
   return MakeError(code,
@@ -103,6 +111,7 @@ std::string ToJson(const RunReport& report) {
         {"hosting_why", OrNull(report.used.hosting_why)},
         {"accelerators", report.used.accelerators},
         {"fallbacks", fallbacks}}},
+      {"rollout", RolloutJson(report)},
       {"accelerators", AcceleratorsJson(report)},
       {"processes", processes},
       {"timeline_ms",

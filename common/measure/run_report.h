@@ -49,6 +49,12 @@ struct RunReport {
     std::vector<std::string> accelerators;   // those that are on
     std::vector<Fallback> fallbacks;
   } used;
+  // What a rollout has said; its address is empty where there is none. `chose`: the stage is its
+  // own.
+  struct Rollout {
+    std::string address, variant, why;
+    bool chose = false;
+  } rollout{};
   // What speeds up Flet's own Python, apart from any transport.
   struct {
     bool verify = false;             // Flet's own code is run as well, and compared

@@ -113,6 +113,7 @@ void ForEachField(I& info, F&& field) {
   field("arguments", info.arguments);
   field("redact", info.redact);
   field("replay_of", info.replay_of);
+  field("expect_crash", info.expect_crash);
 }
 
 std::string Dump(const Json& json) {

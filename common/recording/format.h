@@ -59,8 +59,9 @@ struct Info {
   std::string module;
   std::string folder;  // the working directory
   std::vector<std::string> arguments;
-  std::vector<std::string> redact;  // what was left out, besides passwords
-  std::string replay_of;            // the recording whose input this run was given
+  std::vector<std::string> redact;        // what was left out, besides passwords
+  std::string replay_of;                  // the recording whose input this run was given
+  std::vector<std::string> expect_crash;  // parts of what the app was expected to raise
 };
 
 struct End {

@@ -260,12 +260,16 @@ void Enter(Book& book, const BookOptions& options, const Record& record, const E
     book.last.erase(book.last.begin(), book.last.end() - kLastStarts);
 }
 
-// Enters the starts whose process is gone; returns those that run.
-std::vector<Record> Sweep(Book& book, const BookOptions& options, std::int64_t now, bool& changed) {
+// Enters the starts whose process is gone; returns those that run. `peeks`: on the disk all stays.
+std::vector<Record> Sweep(Book& book, const BookOptions& options, std::int64_t now, bool& changed,
+                          bool peeks = false) {
   std::vector<Record> running;
+  const auto remove = [peeks](const std::string& path) {
+    if (!peeks) ::unlink(path.c_str());
+  };
   for (const std::string& name : Names(AppFolder(options))) {
     // Half a book, of a process that was killed while it held the lock.
-    if (name.starts_with("book.json.")) ::unlink((AppFolder(options) + "/" + name).c_str());
+    if (name.starts_with("book.json.")) remove(AppFolder(options) + "/" + name);
   }
   const std::string folder = AppFolder(options) + "/starts";
   for (const std::string& name : Names(folder)) {
@@ -273,7 +277,7 @@ std::vector<Record> Sweep(Book& book, const BookOptions& options, std::int64_t n
     std::optional<Record> record = ReadRecord(path);
     if (!record) {
       // A start of this moment has not been renamed yet; what is old was left by a full disk.
-      if (IsOld(path)) ::unlink(path.c_str());
+      if (IsOld(path)) remove(path);
       continue;
     }
     const Fate fate = FateOf(*record);
@@ -294,7 +298,7 @@ std::vector<Record> Sweep(Book& book, const BookOptions& options, std::int64_t n
       ended.why = "the machine went down";
     }
     Enter(book, options, *record, ended, now);
-    ::unlink(path.c_str());
+    remove(path);
     changed = true;
   }
   return running;
@@ -321,22 +325,9 @@ std::string Rest(const Breaker& breaker, std::int64_t now) {
   return std::to_string(seconds / 3600) + " h";
 }
 
-}  // namespace
-
-std::string AppId(const std::string& path) {
-  char id[20];
-  std::snprintf(id, sizeof id, "%08x%08x", Murmur3(path, 0), Murmur3(path, 1));
-  return id;
-}
-
-Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
-                           const std::vector<std::string>& ladder, std::int64_t now) {
-  const Result<UniqueFd> lock = Lock(AppFolder(options));
-  if (!lock) return lock.error();
-  Book book = LoadBook(AppFolder(options));
-  bool changed = book.app != options.app;
-  book.app = options.app;
-  const std::vector<Record> running = Sweep(book, options, now, changed);
+Advice AdviceOf(Book& book, const std::vector<Record>& running, const BookOptions& options,
+                const std::string& asked, const std::vector<std::string>& ladder,
+                std::int64_t now) {
   Advice advice{asked, {}, false};
   auto at = std::find(ladder.begin(), ladder.end(), asked);
   while (options.may_lower && at != ladder.end() && at + 1 != ladder.end()) {
@@ -361,11 +352,40 @@ Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
   const StageBook& taken = book.stages[advice.stage];
   advice.doubtful = taken.breaker.failures > 0 ||
                     (!advice.changes.empty() && taken.figures.starts == taken.figures.failures);
+  return advice;
+}
+
+}  // namespace
+
+std::string AppId(const std::string& path) {
+  char id[20];
+  std::snprintf(id, sizeof id, "%08x%08x", Murmur3(path, 0), Murmur3(path, 1));
+  return id;
+}
+
+Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
+                           const std::vector<std::string>& ladder, std::int64_t now) {
+  const Result<UniqueFd> lock = Lock(AppFolder(options));
+  if (!lock) return lock.error();
+  Book book = LoadBook(AppFolder(options));
+  bool changed = book.app != options.app;
+  book.app = options.app;
+  const std::vector<Record> running = Sweep(book, options, now, changed);
+  const Advice advice = AdviceOf(book, running, options, asked, ladder, now);
   if (changed) {
     if (Result<> saved = SaveBook(AppFolder(options), book); !saved) return saved.error();
-    WriteMetricsOf(options, now);
+    // That they cannot be written is said at the end of the start, once.
+    if (!options.metrics.empty()) (void)WriteMetrics(options.folder, options.metrics, now);
   }
   return advice;
+}
+
+Advice PeekStart(const BookOptions& options, const std::string& asked,
+                 const std::vector<std::string>& ladder, std::int64_t now) {
+  Book book = LoadBook(AppFolder(options));
+  bool changed = false;
+  const std::vector<Record> running = Sweep(book, options, now, changed, true);
+  return AdviceOf(book, running, options, asked, ladder, now);
 }
 
 Result<std::string> BeginStart(const BookOptions& options, const std::string& stage,

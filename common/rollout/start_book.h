@@ -67,6 +67,9 @@ struct Advice {
 };
 [[nodiscard]] Result<Advice> AdviseStart(const BookOptions& options, const std::string& asked,
                                          const std::vector<std::string>& ladder, std::int64_t now);
+// The same for who only asks: nothing is booked, made or removed.
+[[nodiscard]] Advice PeekStart(const BookOptions& options, const std::string& asked,
+                               const std::vector<std::string>& ladder, std::int64_t now);
 
 // Leaves the record of a start of this process; returns its path. It stays with the process through
 // execve, since number and start time do. A process that is `watched` dies with its parent, and

@@ -64,6 +64,22 @@ Buffer EncodeMessage(int action, std::initializer_list<Value::Pair> body) {
 
 }  // namespace
 
+std::string CrashText(std::string_view message) {
+  constexpr std::string_view kTraceback = "\nTraceback (most recent call last):\n";
+  const std::size_t at = message.find(kTraceback);
+  if (at == std::string_view::npos || message.starts_with("Exception in effect:"))
+    return std::string(message);
+  return at == 0 ? CrashLine(message) : std::string(message.substr(0, at));
+}
+
+std::string CrashLine(std::string_view message) {
+  const std::string_view first = message.substr(0, message.find('\n'));
+  if (!first.empty()) return std::string(first);
+  while (message.ends_with('\n')) message.remove_suffix(1);
+  const std::size_t last = message.rfind('\n');
+  return std::string(last == std::string_view::npos ? message : message.substr(last + 1));
+}
+
 Result<AppMessage> DecodeAppMessage(std::span<const std::byte> payload,
                                     const DecodeLimits& limits) {
   Result<Value> value = Decode(payload, limits);

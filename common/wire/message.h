@@ -43,6 +43,12 @@ struct PythonOutput {
   std::string text;
   bool is_stderr = false;
 };
+// What is left to tell of its message: Flet's own log has had the traceback, but for that of an
+// effect and for what the app has said by itself.
+[[nodiscard]] std::string CrashText(std::string_view message);
+// One line of it: the exception's text, or its kind where it has none.
+[[nodiscard]] std::string CrashLine(std::string_view message);
+
 using AppMessage =
     std::variant<RegisterAnswer, PatchControl, InvokeMethod, SessionCrashed, PythonOutput>;
 

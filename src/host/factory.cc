@@ -15,6 +15,7 @@
 #include "src/ui/attach/attach_ui.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
+#include "src/ui/headless/window_steps.h"
 #include "src/ui/replay/replay_ui.h"
 
 namespace fletbridge {
@@ -198,36 +199,9 @@ Result<> ReadSteps(RunRequest& request) {
                        CauseAndRemedy(errno != 0 ? errno : EIO, "name a readable file"));
 }
 
-Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
-                                           const std::string& flet_package, Generation app,
-                                           const std::string& page_url) {
-  if (request.shown_by == "desktop") {
-    // Here, while no other thread runs that could read the environment.
-    if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
-    desktop::DesktopOptions window;
-    window.client = request.client_folder;
-    window.client_generation = static_cast<Generation>(request.client_generation);
-    window.app_generation = app;
-    window.page_url = page_url;
-    window.assets = request.assets;
-    window.limits = request.limits;
-    return desktop::MakeDesktopUi(loop, std::move(window));
-  }
-  if (request.shown_by == "replay") {
-    ReplayOptions options;
-    options.file = request.replay_file;
-    options.full_speed = request.replay_full_speed;
-    options.patience = std::chrono::milliseconds(request.replay_wait_ms);
-    options.masks = request.replay_masks;
-    options.limits = request.limits;
-    return MakeReplayUi(loop, std::move(options));
-  }
-  if (request.shown_by == "attach") {
-    Result<SocketAddress> address = ParseSocketAddress(
-        request.attach_address.empty() ? "tcp:127.0.0.1:8550" : request.attach_address);
-    if (!address) return address.error();
-    return attach::MakeAttachUi(loop, request.limits, *address, app);
-  }
+namespace {
+
+Result<HeadlessOptions> StepsOptions(const RunRequest& request, const std::string& flet_package) {
   HeadlessOptions options;
   if (request.first_frame_deadline == 0) options.first_frame.reset();
   if (request.first_frame_deadline > 0)
@@ -242,7 +216,54 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     if (!steps) return MakeError(Errc::kUsage, request.steps_file + ": " + steps.error().Line());
     options.steps = std::move(*steps);
   }
-  return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(options)));
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
+                                           const std::string& flet_package, Generation app,
+                                           const std::string& page_url) {
+  if (request.shown_by == "desktop") {
+    // Here, while no other thread runs that could read the environment.
+    if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
+    desktop::DesktopOptions window;
+    window.client = request.client_folder;
+    window.client_generation = static_cast<Generation>(request.client_generation);
+    window.app_generation = app;
+    window.page_url = page_url;
+    window.assets = request.assets;
+    window.limits = request.limits;
+    Result<std::unique_ptr<UiEndpoint>> shown = desktop::MakeDesktopUi(loop, std::move(window));
+    if (!shown || request.steps_file.empty()) return shown;
+    Result<HeadlessOptions> options = StepsOptions(request, flet_package);
+    if (!options) return options.error();
+    if (!options->steps) {
+      return MakeError(Errc::kUsage,
+                       "steps over a socket are for the headless UI, not for a "
+                       "window; use --ui headless, or a file");
+    }
+    return MakeWindowSteps(loop, std::move(*shown), std::move(*options));
+  }
+  if (request.shown_by == "replay") {
+    ReplayOptions options;
+    options.file = request.replay_file;
+    options.full_speed = request.replay_full_speed;
+    options.patience = std::chrono::milliseconds(request.replay_wait_ms);
+    options.masks = request.replay_masks;
+    options.expect_crash = request.expect_crash;
+    options.limits = request.limits;
+    return MakeReplayUi(loop, std::move(options));
+  }
+  if (request.shown_by == "attach") {
+    Result<SocketAddress> address = ParseSocketAddress(
+        request.attach_address.empty() ? "tcp:127.0.0.1:8550" : request.attach_address);
+    if (!address) return address.error();
+    return attach::MakeAttachUi(loop, request.limits, *address, app);
+  }
+  Result<HeadlessOptions> options = StepsOptions(request, flet_package);
+  if (!options) return options.error();
+  return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(*options)));
 }
 
 Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const RunRequest& request,

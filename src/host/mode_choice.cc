@@ -13,6 +13,7 @@ std::string Obstacle(const RunRequest& request, const ModeFacts& app) {
     return why;
   }
   if (!request.record_file.empty()) return "a recording needs every packet";
+  if (!request.steps_file.empty()) return "steps need every packet";
   if (app.stage == "3") return "stage 3 has no socket";
   if (app.generation == 0) return "it is not known what the app's Flet speaks";
   if (request.client_generation == 0) return "it is not known what the client speaks";

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <sys/utsname.h>
 
+#include "src/ui/headless/steps.h"
+
 namespace fletbridge {
 namespace {
 
@@ -37,6 +39,12 @@ Result<> BeginRecording(const RunRequest& request, SessionParts& parts,
   info.arguments = request.arguments;
   info.redact = request.redact;
   info.replay_of = request.replay_file;
+  info.expect_crash = request.expect_crash;
+  if (const Result<Steps> steps = ParseSteps(request.steps); steps) {
+    for (const Step& step : steps->steps) {
+      if (step.kind == StepKind::kExpectCrash) info.expect_crash.push_back(step.text);
+    }
+  }
   recording::RecorderOptions options;
   options.file = request.record_file;
   options.limit_bytes = request.record_limit;

@@ -108,6 +108,8 @@ RunReport BeginReport(const RunRequest& request) {
   report.requested = {request.stage, request.transport, request.ui, request.hosting,
                       request.accelerators};
   report.used.mode = request.direct ? "direct" : "relayed";
+  report.rollout = {request.rollout.address, request.rollout.variant, request.rollout.why,
+                    request.rollout.chose};
   return report;
 }
 
@@ -180,7 +182,8 @@ int RunHere(Handover& run) {
   spec.single_session = request.shown_by == "headless";
   spec.direct = request.direct;
   spec.takes_socket = TakesSocket(run.python);
-  // A folder of ours comes next. The session reads the signals; a hosted interpreter has its own way.
+  // A folder of ours comes next. The session reads the signals; a hosted interpreter has its own
+  // way.
   if (run.chosen.hostings.empty()) (void)HoldSignals();
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
@@ -221,6 +224,9 @@ int RunHere(Handover& run) {
     NoteNoStart(request, begun.error(), StartOutcome::kNeutral);
     return Fail(begun.error());
   }
+  // The steps and the replay say what is expected.
+  parts.crash_fails =
+      !request.record_file.empty() && request.steps_file.empty() && request.shown_by != "replay";
   NoteSession(parts, request, timeline);
   return RunSession(std::move(parts));
 }
@@ -300,6 +306,21 @@ int Run(const RunRequest& request) {
     chosen = ChooseLowerStage(run.request, run.python, run.chosen, *why);
   }
   return Fail(chosen.error());
+}
+
+Result<StartPlan> PlanStart(const RunRequest& asked) {
+  const Result<Interpreter> python = ChooseInterpreter(asked);
+  if (!python) return python.error();
+  RunRequest request = asked;
+  request.book.versions += ", Flet " + python->flet_version;
+  const Result<ChosenStage> chosen = ChooseGuardedStage(request, *python, true);
+  if (!chosen) return chosen.error();
+  StartPlan plan{chosen->stage, chosen->transport, {}, {}, {}};
+  if (!chosen->hostings.empty()) plan.hosting = HostingName(chosen->hostings.front());
+  if (!chosen->fallbacks.empty()) plan.why = chosen->why;
+  for (const RunReport::Fallback& fallback : chosen->fallbacks)
+    plan.changes.push_back({fallback.from, fallback.to, fallback.why});
+  return plan;
 }
 
 int RunHandedOver(int fd) noexcept try {

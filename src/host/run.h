@@ -14,6 +14,12 @@
 
 namespace fletbridge {
 
+// What a rollout has said of a run; its address is empty where there is none.
+struct RolloutNote {
+  std::string address, variant, why;
+  bool chose = false;  // the stage is the rollout's, not somebody's who named one
+};
+
 // Everything a run depends on, after the settings of all sources were merged and checked.
 struct RunRequest {
   std::string stage = "auto";    // "1", "2", "3" or "auto"
@@ -41,6 +47,7 @@ struct RunRequest {
   bool replay_full_speed = true;
   std::vector<std::string> replay_masks;  // differences that do not count
   std::uint64_t replay_wait_ms = 5000;    // for a frame that does not come
+  std::vector<std::string> expect_crash;  // parts of what the app may raise; beside the steps'
   bool fallback = false;  // a stage asked for by name may be replaced by the next lower one
   bool quiet = false;     // no line that says what runs how
   FlowLimits limits;
@@ -50,6 +57,7 @@ struct RunRequest {
   std::int64_t first_frame_deadline = kByUi;  // headless with steps
   std::int64_t end_deadline = kByUi;          // from the app's heeding to its end
   BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
+  RolloutNote rollout;
 
   // Decided by the host, once.
   bool is_client = false;            // the app has started us, and may be started anew while we run
@@ -65,6 +73,15 @@ struct RunRequest {
 // a failure of ours, 128 + signal after a signal. May end the process by itself when the app runs
 // in it. Prints one line for each error.
 [[nodiscard]] int Run(const RunRequest& request);
+
+// What Run() would do now, as far as it is known before the app is started: asks the interpreter,
+// and leaves no trace.
+struct StartPlan {
+  std::string stage, transport, hosting;
+  std::string why;                   // it is not the stage that was asked for; mostly empty
+  std::vector<StageChange> changes;  // from stage to stage
+};
+[[nodiscard]] Result<StartPlan> PlanStart(const RunRequest& request);
 
 // Goes on with a run that Run() has begun in another program of this process: it has become the
 // interpreter, or our executable with a static one inside. `fd` is what it has inherited. As a

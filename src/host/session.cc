@@ -21,8 +21,9 @@
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
 #include "common/process/last_resort.h"
-#include "common/process/surroundings.h"
 #include "common/process/person.h"
+#include "common/process/surroundings.h"
+#include "common/wire/message.h"
 #include "src/host/relay.h"
 #include "src/host/verdict.h"
 
@@ -84,6 +85,7 @@ class Session final : private LifeOrders {
     explicit AppSide(Session& owner) : session(owner) {}
     void OnPacket(Packet&& packet) override {
       session.Record(recording::Direction::kToUi, packet);
+      if (session.parts_.crash_fails) session.LookForCrash(packet);
       session.to_ui_.Pass(std::move(packet));
     }
     void OnWritable() override { session.to_app_.OnWritable(); }
@@ -124,6 +126,24 @@ class Session final : private LifeOrders {
 
   void Record(recording::Direction direction, const Packet& packet) {
     if (parts_.recorder) parts_.recorder->Take(direction, packet);
+  }
+
+  void LookForCrash(const Packet& packet) {
+    const std::span<const std::byte> payload = packet.payload.span();
+    constexpr std::byte kPair{0x92};
+    constexpr std::byte kCrashed{6};
+    if (!raised_.empty() || packet.type != PacketType::kControl || payload.size() < 2 ||
+        payload[0] != kPair || payload[1] != kCrashed)
+      return;
+    const Result<wire::AppMessage> message = wire::DecodeAppMessage(payload);
+    const auto* crash = message ? std::get_if<wire::SessionCrashed>(&*message) : nullptr;
+    if (crash != nullptr) raised_ = "the app raised: " + wire::CrashLine(crash->message);
+  }
+
+  // An app that raised is no success.
+  Verdict WithCrash(Verdict verdict) const {
+    if (verdict.code != 0 || raised_.empty()) return verdict;
+    return {1, raised_, LogLevel::kError, raised_};
   }
 
   void RecordGenerations() {
@@ -268,7 +288,7 @@ class Session final : private LifeOrders {
   // What the session comes to is written now, since the app's process may end in any way while its
   // interpreter does; on a thread of its own, since a disk may take its time.
   void OnSessionEnded() override {
-    Verdict verdict = JudgeSession(life_);
+    Verdict verdict = WithCrash(JudgeSession(life_));
     verdict.reason += "; the app had not ended yet";
     auto write = std::make_shared<std::packaged_task<void()>>(
         [this, report = Report(verdict), end = EndOf(verdict, 0)] {
@@ -361,7 +381,7 @@ class Session final : private LifeOrders {
       loop_.Stop();
       loop_.Join();
     }
-    const Verdict verdict = Judge(life_, app_code);
+    const Verdict verdict = WithCrash(Judge(life_, app_code));
     if (!verdict.line.empty()) Log(verdict.level, verdict.line);
     if (parts_.accelerators) parts_.accelerators->SayWhatCameOfIt();
     if (end_written_.valid()) end_written_.wait_for(kDiskDeadline);
@@ -393,6 +413,7 @@ class Session final : private LifeOrders {
   Life life_;
   std::array<std::unique_ptr<asio::steady_timer>, kLifeTimers> timers_;
   bool first_frame_ = false;
+  std::string raised_;  // what the app raised first, where that is a failure
   bool writing_end_ = false;
   std::future<void> end_written_;
   asio::posix::stream_descriptor signals_;

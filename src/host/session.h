@@ -39,7 +39,8 @@ struct SessionParts {
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
   std::unique_ptr<recording::Recorder> recorder;     // null: nothing is recorded
-  std::unique_ptr<Accelerators> accelerators;        // null: the app is not ours to speed up
+  bool crash_fails = false;  // what the app raises is the run's failure; else the UI judges it
+  std::unique_ptr<Accelerators> accelerators;  // null: the app is not ours to speed up
   LifePatience patience;
   Timeline* timeline = nullptr;
   std::function<void()> first_frame = [] {};  // on the loop's thread

@@ -9,10 +9,12 @@ namespace fletbridge {
 namespace {
 
 // Said once: a home that cannot be written to is no news at each step.
-void Complain(const Error& why) {
+void Complain(const BookOptions& book, const Error& why) {
   static bool said = false;
   Log(said ? LogLevel::kDebug : LogLevel::kWarning,
-      "this start leaves no record, so a crash will not be seen: " + why.Line());
+      "this start leaves no record, so a crash will not be seen" +
+          std::string(book.metrics.empty() ? "" : " and no metrics are written") + ": " +
+          why.Line());
   said = true;
 }
 
@@ -46,12 +48,15 @@ ChosenStage After(std::vector<RunReport::Fallback> changes, const std::string& w
 
 }  // namespace
 
-Result<ChosenStage> ChooseGuardedStage(const RunRequest& request, const Interpreter& python) {
+Result<ChosenStage> ChooseGuardedStage(const RunRequest& request, const Interpreter& python,
+                                       bool peeks) {
   Result<ChosenStage> chosen = ChooseStage(request, python);
   if (!chosen || !HasBook(request)) return chosen;
-  const Result<Advice> advice = AdviseStart(request.book, chosen->stage, StageNames(), Now());
+  const Result<Advice> advice =
+      peeks ? Result<Advice>(PeekStart(request.book, chosen->stage, StageNames(), Now()))
+            : AdviseStart(request.book, chosen->stage, StageNames(), Now());
   if (!advice) {
-    Complain(advice.error());
+    Complain(request.book, advice.error());
     return chosen;
   }
   if (advice->stage == chosen->stage) {
@@ -90,21 +95,21 @@ void NoteStart(RunRequest& request, const ChosenStage& chosen, bool watched) {
   if (record) {
     request.start_record = *record;
   } else {
-    Complain(record.error());
+    Complain(request.book, record.error());
   }
 }
 
 void BookEnded(const RunRequest& request) {
   const std::string lowest = StageNames().back();
   if (const Result<Advice> swept = AdviseStart(request.book, lowest, {lowest}, Now()); !swept)
-    Complain(swept.error());
+    Complain(request.book, swept.error());
 }
 
 void NoteNoStart(RunRequest& request, const Error& why, StartOutcome outcome) {
   if (request.start_record.empty()) return;
   if (Result<> noted = EndStart(request.book, request.start_record, outcome, why.Line(), {}, Now());
       !noted)
-    Complain(noted.error());
+    Complain(request.book, noted.error());
   request.start_record.clear();
 }
 
@@ -124,7 +129,7 @@ void NoteSession(SessionParts& parts, const RunRequest& request, const Timeline&
       outcome = StartOutcome::kClean;
     }
     if (Result<> noted = EndStart(book, record, outcome, end.reason, end.clicks_ns, Now()); !noted)
-      Complain(noted.error());
+      Complain(book, noted.error());
   };
 }
 

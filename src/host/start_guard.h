@@ -11,9 +11,10 @@
 
 namespace fletbridge {
 
-// ChooseStage(), and lower where the book says that the chosen stage rests.
+// ChooseStage(), and lower where the book says that the chosen stage rests. `peeks`: the book stays
+// as it is.
 [[nodiscard]] Result<ChosenStage> ChooseGuardedStage(const RunRequest& request,
-                                                     const Interpreter& python);
+                                                     const Interpreter& python, bool peeks = false);
 // The next lower stage that works, after `chosen` could not be started in this run.
 [[nodiscard]] Result<ChosenStage> ChooseLowerStage(const RunRequest& request,
                                                    const Interpreter& python,

@@ -6,6 +6,7 @@
 #include "common/clients/client_pins.h"
 #include "common/clients/client_search.h"
 #include "src/ui/desktop/desktop_ui.h"
+#include "src/ui/desktop/file_dialogs.h"
 #include "src/ui/desktop/toolkit.h"
 
 namespace fletbridge {
@@ -32,7 +33,6 @@ Result<> TakeDesktop(RunRequest& request, const std::string& flet_package, int g
                                        "--ui attach");
   }
   ClientSearch search = SearchFor(request.flet_client, flet_package, generation);
-  if (generation == 1) search.served = {1};  // nothing translates to it
   Result<FletClient> client = ChooseClient(search);
   if (!client) return client.error();
   request.shown_by = "desktop";
@@ -85,6 +85,7 @@ WindowFinding LookForWindow(const std::string& flet_client, const std::string& f
   finding.source = client->source;
   finding.version = client->version;
   finding.generation = client->generation;
+  finding.dialogs_obstacle = desktop::WhyNoFileDialogs(client->generation);
   if (Result<std::vector<ClientPin>> pins = ReadPins(search.pins); pins) {
     finding.pinned = std::any_of(pins->begin(), pins->end(), [&](const ClientPin& pin) {
       return pin.folder == client->folder;

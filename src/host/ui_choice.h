@@ -24,6 +24,7 @@ struct WindowFinding {
   std::string source;            // where it was found
   std::string version;           // of the client's Flet; empty: it cannot be told
   int generation = 0;            // that the client speaks
+  std::string dialogs_obstacle;  // why its file dialogs cannot open; says nothing without a client
   bool pinned = false;
   bool passed_over = false;  // if there is none, `auto` runs the app headless; else it refuses
 

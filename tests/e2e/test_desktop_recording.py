@@ -40,6 +40,11 @@ class ARecordedWindow(Drawn):
             self.assertIn("PLUS 2", said[0])
             self.assertIn("the same", said[1])
             self.assertIn("the same", fletbridge("diff", file, again)[0])
+        steps = fletbridge("inspect", file, "--steps")[0]
+        self.assertEqual(steps.count('click text="+"\n'), 2, steps)
+        run = self.box.headless(self.variant, APP, steps=steps, python=self.python, stdin=-1)
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.assertIn("PLUS 2", run.text[0])
 
 
 both_pairs(ARecordedWindow, [Variant("1", "uds"), Variant("3", "ffi")], [Variant("1", "uds"), Variant("2", "uds")])

@@ -43,6 +43,52 @@ class DoctorOfWindows(E2E):
         self.assertEqual(run.wait(30), 2, run.shown())
         self.one_line(run, re.escape(window["client"]["reason"]))
 
+    def testTheFileDialogsOfAClientNeedAPortalOnTheSessionBus(self):
+        dialogs = self.doctor("--flet-client", CLIENT)["file_dialogs"]
+        self.assertIn("there is no session bus", dialogs["reason"])
+        dialogs = self.doctor("--flet-client", CLIENT, DBUS_SESSION_BUS_ADDRESS="unix:path=/no/such")["file_dialogs"]
+        self.assertIn("the session bus at unix:path=/no/such does not answer", dialogs["reason"])
+        runtime = self.box.home / "bus"  # where the bus leaves a folder
+        runtime.mkdir(mode=0o700)
+        run = self.box.launch(["dbus-run-session", "--", BIN / "fletbridge", "doctor", "--python", PYTHON, "--json",
+                               "--flet-client", CLIENT], env={"XDG_RUNTIME_DIR": runtime})
+        self.assertEqual(run.wait(60), 0, run.shown())
+        dialogs = json.loads(run.text[0])["window"]["file_dialogs"]
+        self.assertIn("the session bus has no portal that shows them", dialogs["reason"])
+
+    def testAnAppOfFlet028TakesItsOwnClientAlone(self):
+        old = ROOT / "build/venv/0.28.3/bin/python"
+
+        def client(folder):
+            run = self.box.launch([BIN / "fletbridge", "doctor", "--python", old, "--json", "--flet-client", folder])
+            self.assertEqual(run.wait(60), 1, run.shown())  # there is no display, and it has no other UI
+            found = json.loads(run.text[0])
+            self.assertIn("runs in a window alone", found["stages"][0]["reason"])
+            return found["window"]["client"]
+
+        self.assertTrue(client(ROOT / "build/clients/0.28.3/flet")["ok"])
+        self.assertIn("cannot be translated to", client(CLIENT)["reason"])
+        run = self.box.launch([BIN / "fletbridge", "client", "list", "--python", old, "--flet-client",
+                               ROOT / "build/clients/0.28.3/flet"])
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.assertRegex(run.text[0], r"0\.28\.3 +1 .*\(--flet-client\)\n")
+
+    def testWhatARunOfAnAppWouldBeIsWhatItIs(self):
+        app = self.box.write("shop/main.py", (EXAMPLES / "counter/main.py").read_text())
+        self.box.write("shop/pyproject.toml", '[tool.fletbridge]\nstage = "2"\ntransport = "tcp"\n')
+        run = self.box.launch([BIN / "fletbridge", "doctor", "--python", PYTHON, "--json", app])
+        self.assertEqual(run.wait(60), 0, run.shown())
+        said = json.loads(run.text[0])["app"]
+        run = self.box.run(None, app, steps="close\n")
+        self.assertEqual(run.wait(30), 0, run.shown())
+        used = run.report()["used"]
+        for key in ("stage", "transport", "hosting", "ui"):
+            self.assertEqual(said[key] or "", used[key] or "", key)
+        self.box.write("shop/pyproject.toml", '[tool.fletbridge]\nstage = "3"\ntransport = "tcp"\n')
+        run = self.box.launch([BIN / "fletbridge", "doctor", "--python", PYTHON, app])
+        self.assertEqual(run.wait(60), 1, run.shown())
+        self.assertRegex(run.text[0], r"no a run +would be refused: stage 3 .* has no sockets")
+
     @unittest.skipIf(why_no_window(), why_no_window())
     def testARunOpensTheWindowThatTheDoctorPromises(self):
         with Display() as display:

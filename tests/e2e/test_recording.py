@@ -217,6 +217,46 @@ class Replays(Base):
                 self.assertLess(gap, most)
 
 
+class Raised(Base):
+    """An app that raised is a failure that is said, unless the steps say `expect crash`."""
+
+    def testAReplayInWhichTheAppRaisesAsRecordedIsAFailure(self):
+        app = self.box.write("app.py", BUTTONS)
+        run = self.record(ONE, app, 'click text="fail"\nclose\n', code=1)
+        self.assertIn("asked to fail at 0", run.text[1])
+        self.assertEqual(run.text[1].count("Traceback (most recent call last)"), 1, run.shown())
+        for variant in (ONE, TWO, THREE):
+            run, out = self.replay(variant, code=1)
+            self.assertRegex(run.text[1], "the same, but as in the recording the app raised: asked to fail at 0")
+            self.assertEqual(run.text[1].count("Traceback (most recent call last)"), 1, run.shown())
+            self.assertEqual(self.diff(self.file, out)["differences"], [])
+        self.replay(ONE, "--expect-crash", "another", code=1)
+        self.replay(ONE, "--expect-crash", "asked to fail")
+
+    def testWhatTheRecordedStepsExpectIsNone(self):
+        self.record(ONE, self.box.write("app.py", BUTTONS),
+                    'click text="fail"\nexpect crash "ValueError: asked to fail"\nclose\n')
+        run, out = self.replay(THREE)
+        self.file = out  # and so of a replay's own recording
+        self.replay(TWO)
+
+    def testARecordingByAClientWithoutStepsIsAFailure(self):
+        leaves = BUTTONS.replace("raise ValueError(", "raise (SystemExit if number.value == '1' else ValueError)(")
+        leaves = leaves.replace('"asked to fail at " + number.value', "0")
+        for fails, code in ((True, 1), (False, 0)):
+            run = self.box.attach(ONE, self.box.write("app.py", leaves), options=["--record", self.file])
+            client = self.client(run)
+            client.expect_text("0")
+            if fails:
+                client.click("fail")
+                run.wait_line("in fail", 10)
+            client.click("one more")
+            client.expect_text("1")
+            client.click("fail")
+            self.assertEqual(run.wait(20), code, run.shown())
+            self.assertEqual("the app raised: " in run.text[1], fails, run.shown())
+
+
 class Calls(Base):
     def testTheAppsCallsAreAnsweredAsTheRecordedClientDid(self):
         run = self.box.attach(ONE, self.box.write("app.py", ASKS), options=["--record", self.file])

@@ -113,6 +113,19 @@ class FlagFile(RolloutBase):
         self.assertEqual(explained(env={"FLETBRIDGE_STAGE": "1"})[0], "1")
         self.assertEqual(explained("--stage", "3")[0], "3")
 
+    def testTheReportNamesTheRolloutAndWhatItChose(self):
+        self.box.write("flags.json", flags(default="two"))
+        run = self.start("--stage", "1")
+        self.assertEqual(run.wait(40), 0, run.shown())
+        said = run.report()["rollout"]
+        self.assertEqual((said["variant"], said["chose"]), ("two", False))
+        run = self.start()
+        self.assertEqual(run.wait(40), 0, run.shown())
+        said = run.report()["rollout"]
+        self.assertTrue(said["address"].endswith("flags.json"), said)
+        self.assertEqual((said["variant"], said["chose"], run.report()["used"]["stage"]), ("two", True, "2"))
+        self.assertIn("STATIC", said["why"])
+
     def testTheKillSwitchBeatsAllButTheCommandLine(self):
         (self.box.app / "pyproject.toml").write_text(
             '[tool.fletbridge]\nstage = "3"\ntransport = "ffi"\nrollout = "."\n')
@@ -164,6 +177,10 @@ class WayBack(RolloutBase):
             self.assertEqual(run.wait(), 128 + signal.SIGKILL)
         self.fell_back(options=backoff)
         breaker = self.status()["stages"]["3"]["breaker"]
+        text = self.command("rollout", "explain", "--rollout", "flags.json", "--python", PYTHON, "app.py")
+        if breaker["state"] == "open":  # a machine that is slow has passed the second
+            self.assertRegex(text, r"(?m)^stage +3 ")
+            self.assertRegex(text, r"(?m)^a start +stage 2 \(uds, hosting \w+\): stage 3 has failed")
         self.assertEqual(breaker["failures_in_a_row"], 2)
         self.assertEqual(breaker["why"], "its process ended before the first frame")
         (self.box.app / "mended").touch()

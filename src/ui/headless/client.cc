@@ -66,6 +66,31 @@ Value At(const Map& map, std::string_view key) {
 Client::Client(double width, double height, std::function<void(Buffer)> out)
     : out_(std::move(out)), tree_(PageState(width, height)) {}
 
+Client Client::Beside(std::function<void(Buffer)> out) {
+  Client client(0, 0, std::move(out));
+  client.beside_ = true;
+  return client;
+}
+
+void Client::Follow(std::span<const std::byte> payload) {
+  Result<Value> message = wire::Decode(payload);
+  const wire::List* parts = message ? message->AsList() : nullptr;
+  if (parts == nullptr || parts->items.size() != 2) return;
+  const auto action = parts->items[0].AsInt();
+  const Map* body = parts->items[1].AsMap();
+  if (body == nullptr) return;
+  if (action == 1 && At(*body, "page").AsMap() != nullptr) {
+    tree_ = wire::ControlTree(At(*body, "page"));
+    registered_ = false;
+  }
+  const Map* props = At(*body, "props").AsMap();
+  Map* control = action == 4 ? tree_.Find(At(*body, "id").AsInt().value_or(0)) : nullptr;
+  if (props == nullptr || control == nullptr) return;
+  for (const auto& [name, value] : props->entries) {
+    if (name.AsText() != nullptr) tree_.SetProperty(*control, *name.AsText(), value);
+  }
+}
+
 void Client::SendRegister() {
   out_(
       wire::EncodeRegister("", Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &tree_.page()))));
@@ -83,6 +108,7 @@ Result<Heard> Client::On(wire::RegisterAnswer& answer) {
   }
   if (Result<> ok = tree_.Register(std::move(answer.page_patch)); !ok) return ok.error();
   registered_ = true;
+  if (beside_) return Heard::kRegistered;
   // An error here also comes as a session_crashed message, which tells it to the person.
   SendFirstMessages();
   return Heard::kRegistered;
@@ -111,7 +137,7 @@ Result<Heard> Client::On(wire::PatchControl& patch) {
   Result<bool> applied = tree_.Apply(patch.id, std::move(patch.patch));
   if (!applied) return applied.error();
   if (!*applied) return Heard::kNothing;
-  DismissClosedDialogs();
+  if (!beside_) DismissClosedDialogs();
   return Heard::kPatched;
 }
 
@@ -120,6 +146,16 @@ Result<Heard> Client::On(wire::InvokeMethod& call) {
   // An answer for a control that is gone would make Flet close the connection.
   if (control == nullptr) return Heard::kNothing;
   const std::string_view type = wire::ControlType(*control);
+  if (takes_call_ && takes_call_(type, call)) return Heard::kTaken;
+  if (beside_) {
+    // What the app copies goes to the desktop's clipboard as well; what a step has put on ours does
+    // not, so that is what the app pastes.
+    if (type == "Clipboard" && call.name == "set")
+      static_cast<void>(services_.Call(type, call.name, call.args));
+    if (type != "Clipboard" || call.name != "get" || !clipboard()) return Heard::kNothing;
+    Answer(call, services_.Call(type, call.name, call.args));
+    return Heard::kTaken;
+  }
   if (type == "Window") return CallWindow(call);
   if (control == &tree_.page() && call.name == "push_route") {
     const Map* args = call.args.AsMap();
@@ -131,6 +167,15 @@ Result<Heard> Client::On(wire::InvokeMethod& call) {
   MethodAnswer answer = services_.Call(type, call.name, call.args);
   out_(wire::EncodeMethodAnswer(call, std::move(answer.result), answer.error));
   return Heard::kNothing;
+}
+
+void Client::Answer(const wire::InvokeMethod& call, MethodAnswer answer) {
+  const Map* control = tree_.Find(call.control_id);
+  if (control == nullptr) return;
+  if (!call.call_id.empty())
+    return out_(wire::EncodeMethodAnswer(call, std::move(answer.result), answer.error));
+  if (call.name == "pick_files")
+    SendEvent(*control, "result", Value::MapOf({{"files", std::move(answer.result)}}));
 }
 
 Heard Client::CallWindow(const wire::InvokeMethod& call) {
@@ -177,7 +222,11 @@ void Client::DismissClosedDialogs() {
 }
 
 void Client::SendProps(Map& control, std::initializer_list<Value::Pair> props) {
-  for (const auto& [name, value] : props) tree_.SetProperty(control, name, value);
+  for (const auto& [name, value] : props) {
+    tree_.SetProperty(control, name, value);
+    // The person has closed it, not the app.
+    if (name == "open" && value.is_false()) open_dialogs_.erase(wire::ControlId(control));
+  }
   out_(wire::EncodeUpdateProps(wire::ControlId(control), Value::MapOf(props)));
 }
 
@@ -233,8 +282,10 @@ void Client::RunAction(const Map& control) {
     const Map* target = service ? tree_.Find(*service) : nullptr;
     const Value method = At(*map, "method");
     if (target == nullptr || method.AsText() == nullptr) return;
-    static_cast<void>(
-        services_.Call(wire::ControlType(*target), *method.AsText(), At(*map, "args")));
+    const std::string_view type = wire::ControlType(*target);
+    const Value args = At(*map, "args");
+    if (takes_call_ && takes_call_(type, {*service, {}, *method.AsText(), args})) return;
+    static_cast<void>(services_.Call(type, *method.AsText(), args));
   };
   const Value action = At(control, "action");
   if (const wire::List* list = action.AsList(); list != nullptr) {

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/wire/control_tree.h"
 #include "common/wire/message.h"
@@ -19,12 +22,17 @@ enum class Heard {
   kPatched,       // the tree has changed
   kCrashed,       // main() or a handler raised: last_crash()
   kWindowClosed,  // the app has closed the window
+  kTaken,         // a call that somebody else answers: the steps
 };
 
 class Client {
  public:
   // `out` is given each message for the app; it may be called inside every method that sends.
   Client(double width, double height, std::function<void(Buffer)> out);
+  // One that acts beside another client, which leads the session: what that says comes by Follow(),
+  // and nothing is registered or answered.
+  [[nodiscard]] static Client Beside(std::function<void(Buffer)> out);
+  void Follow(std::span<const std::byte> payload);
 
   void SendRegister();
 
@@ -48,6 +56,16 @@ class Client {
   // What a button does by itself, in the client (Flet's ClientAction): the app is not asked.
   void RunAction(const wire::Map& control);
 
+  // Whoever answers calls of the app in place of us: true if it does, at once or later, by
+  // Answer(). A button's own call (ClientAction) has no call id.
+  using TakesCall = std::function<bool(std::string_view type, const wire::InvokeMethod& call)>;
+  void set_takes_call(TakesCall takes) { takes_call_ = std::move(takes); }
+  void Answer(const wire::InvokeMethod& call, MethodAnswer answer);
+
+  // The controls that the pointer is over, the innermost first.
+  [[nodiscard]] std::vector<std::int64_t>& pointer_over() noexcept { return pointer_over_; }
+  [[nodiscard]] std::optional<std::string>& clipboard() noexcept { return services_.clipboard(); }
+
   [[nodiscard]] const wire::ControlTree& tree() const noexcept { return tree_; }
   [[nodiscard]] const std::string& last_crash() const noexcept { return last_crash_; }
 
@@ -67,8 +85,11 @@ class Client {
   Services services_;
   std::set<std::int64_t> open_dialogs_;
   bool registered_ = false;
+  bool beside_ = false;
   std::uint32_t channels_ = 0;  // opened so far
   std::string last_crash_;
+  TakesCall takes_call_;
+  std::vector<std::int64_t> pointer_over_;
 };
 
 }  // namespace fletbridge::headless

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
+#include "src/ui/headless/pickers.h"
 #include "src/ui/headless/screen.h"
 
 namespace fletbridge::headless {
@@ -67,6 +70,16 @@ bool TakesDrag(const Map& control) {
          Handles(control, "pan_end") || Handles(control, "pan_down");
 }
 
+bool TakesHover(const Map& control) {
+  return Handles(control, "hover") || Handles(control, "enter") || Handles(control, "exit");
+}
+
+bool TakesLongPress(const Map& control) {
+  return Handles(control, "long_press") || Handles(control, "long_press_down") ||
+         Handles(control, "long_press_start") || Handles(control, "long_press_up") ||
+         Handles(control, "long_press_end");
+}
+
 template <class F>
 Map* Upwards(Map& from, F&& takes) {
   for (Map* c = &from; c != nullptr; c = wire::ParentControl(*c)) {
@@ -87,15 +100,69 @@ bool SelectAt(Client& client, Map& holder, std::int64_t position) {
   return client.SendEvent(holder, "change", position);
 }
 
+// A pointer in the middle of nowhere: there is no layout.
+Value Touch() {
+  return Value::MapOf({{"k", "mouse"}, {"l", Point(1.0, 1.0)}, {"g", Point(1.0, 1.0)}});
+}
+
 bool Tap(Client& client, Map& target) {
-  // A pointer in the middle of nowhere: there is no layout.
-  const auto data = [] {
-    return Value::MapOf({{"k", "mouse"}, {"l", Point(1.0, 1.0)}, {"g", Point(1.0, 1.0)}});
-  };
-  bool any = client.SendEvent(target, "tap_down", data());
-  any = client.SendEvent(target, "tap_up", data()) || any;
+  bool any = client.SendEvent(target, "tap_down", Touch());
+  any = client.SendEvent(target, "tap_up", Touch()) || any;
   const bool detector = ControlType(target) == "GestureDetector";
-  return client.SendEvent(target, "tap", detector ? data() : Value()) || any;
+  return client.SendEvent(target, "tap", detector ? Touch() : Value()) || any;
+}
+
+// In the order of Flutter's recognizers: a tap is given up for the long press.
+bool LongPress(Client& client, Map& target) {
+  const auto place = [] { return Value::MapOf({{"l", Point(1.0, 1.0)}, {"g", Point(1.0, 1.0)}}); };
+  bool any = client.SendEvent(
+      target, "long_press_down",
+      Value::MapOf({{"l", Point(1.0, 1.0)}, {"g", Point(1.0, 1.0)}, {"k", "mouse"}}));
+  any = client.SendEvent(target, "tap_down", Touch()) || any;
+  any = client.SendEvent(target, "tap_cancel", {}) || any;
+  any = client.SendEvent(target, "long_press_start", place()) || any;
+  any = client.SendEvent(target, "long_press", {}) || any;
+  any =
+      client.SendEvent(
+          target, "long_press_end",
+          Value::MapOf({{"l", Point(1.0, 1.0)}, {"g", Point(1.0, 1.0)}, {"v", Point(0.0, 0.0)}})) ||
+      any;
+  return client.SendEvent(target, "long_press_up", {}) || any;
+}
+
+// What Flutter tells of a mouse that does not press; `moved` as against the last place.
+Value MouseEvent(bool moved) {
+  return Value::MapOf({{"k", "mouse"},
+                       {"l", Point(1.0, 1.0)},
+                       {"g", Point(1.0, 1.0)},
+                       {"ts", Value(wire::Ext{3, "0"})},
+                       {"dev", 0},
+                       {"ps", 0.0},
+                       {"pMin", 1.0},
+                       {"pMax", 1.0},
+                       {"dist", 0.0},
+                       {"distMax", 0.0},
+                       {"size", 0.0},
+                       {"rMj", 0.0},
+                       {"rMn", 0.0},
+                       {"rMin", 0.0},
+                       {"rMax", 0.0},
+                       {"or", 0.0},
+                       {"tilt", 0.0},
+                       {"ld", moved ? Point(0.0, 0.0) : Value::MapOf({{"x", {}}, {"y", {}}})}});
+}
+
+// `tab`: the one within a tab bar, if the pointer is over one.
+bool Cross(Client& client, const Map& control, bool enters, std::int64_t tab) {
+  const std::string_view type = ControlType(control);
+  if (type == "GestureDetector")
+    return client.SendEvent(control, enters ? "enter" : "exit", MouseEvent(false));
+  if (type == "TabBar") {
+    const Value index = tab < 0 ? Value() : Value(tab);
+    return client.SendEvent(control, "hover",
+                            Value::MapOf({{"hovering", enters}, {"index", index}}));
+  }
+  return client.SendEvent(control, "hover", enters);
 }
 
 bool Click(Client& client, Map& target) {
@@ -126,9 +193,9 @@ bool Click(Client& client, Map& target) {
 
 }  // namespace
 
-Map* TargetOf(StepKind kind, Map& aimed, std::string& why_not) {
+Map* TargetOf(const Step& step, Map& aimed, std::string& why_not) {
   const std::string_view type = ControlType(aimed);
-  switch (kind) {
+  switch (step.kind) {
     case StepKind::kClick:
       why_not = "nothing there takes a click: no on_click or the like on it or around it";
       return Upwards(aimed, TakesClick);
@@ -149,6 +216,20 @@ Map* TargetOf(StepKind kind, Map& aimed, std::string& why_not) {
     case StepKind::kDismiss:
       why_not = "it is in no open dialog";
       return Upwards(aimed, [](Map& c) { return At(c, "open").is_true(); });
+    case StepKind::kHover:
+      why_not = "nothing there sees the pointer: no on_hover, on_enter or on_exit";
+      return Upwards(aimed, TakesHover) == nullptr ? nullptr : &aimed;
+    case StepKind::kLongPress:
+      why_not = "nothing there takes a long press: no on_long_press or the like on it or around it";
+      return Upwards(aimed, TakesLongPress);
+    case StepKind::kSlide:
+      why_not = "it is a " + std::string(type) + ", not a slider";
+      if (IsSlider(type)) why_not = WhyNotSlide(step, aimed);
+      return why_not.empty() ? &aimed : nullptr;
+    case StepKind::kPick:
+      why_not = "it is a " + std::string(type) + ", not a picker of dates, times or rows";
+      if (IsPicker(type)) why_not = WhyNotPick(step, aimed);
+      return why_not.empty() ? &aimed : nullptr;
     default:
       return &aimed;
   }
@@ -162,12 +243,51 @@ bool DoInput(Client& client, const Step& step, Map& target) {
       return client.SendEvent(target, "submit", At(target, "value"));
     case StepKind::kCheck:
       return ChangeValue(client, target, step.on);
+    case StepKind::kHover:
+      return Hover(client, &target);
+    case StepKind::kLongPress:
+      return LongPress(client, target);
+    case StepKind::kSlide:
+      return Slide(client, step, target);
+    case StepKind::kPick:
+      return Pick(client, step, target);
     case StepKind::kDismiss:
+      if (IsPicker(ControlType(target))) return CancelPick(client, target);
       client.SendProps(target, {{"open", false}});
       return client.SendEvent(target, "dismiss", {});
     default:
       return Click(client, target);
   }
+}
+
+bool Hover(Client& client, Map* aimed) {
+  std::vector<Map*> under;  // the innermost first
+  std::int64_t tab = -1;
+  for (Map* c = aimed; c != nullptr; c = wire::ParentControl(*c)) {
+    if (ControlType(*c) == "Tab" && tab < 0) tab = PositionInList(*c);
+    if (TakesHover(*c)) under.push_back(c);
+  }
+  std::vector<std::int64_t>& over = client.pointer_over();
+  const auto is_under = [&](std::int64_t id) {
+    return std::any_of(under.begin(), under.end(),
+                       [id](const Map* c) { return wire::ControlId(*c) == id; });
+  };
+  bool any = false;
+  for (const std::int64_t id : over) {
+    const Map* left = is_under(id) ? nullptr : client.tree().Find(id);
+    if (left != nullptr) any = Cross(client, *left, false, -1) || any;
+  }
+  const std::vector<std::int64_t> before = std::exchange(over, {});
+  for (const Map* c : under) over.push_back(wire::ControlId(*c));
+  for (auto c = under.rbegin(); c != under.rend(); ++c) {
+    if (std::find(before.begin(), before.end(), wire::ControlId(**c)) == before.end())
+      any = Cross(client, **c, true, tab) || any;
+  }
+  for (const Map* c : under) {
+    if (ControlType(*c) == "GestureDetector")
+      any = client.SendEvent(*c, "hover", MouseEvent(true)) || any;
+  }
+  return any;
 }
 
 bool DoDragPart(Client& client, const Step& step, Map& target, std::size_t n) {

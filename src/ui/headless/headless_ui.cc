@@ -58,7 +58,11 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   }
 
   Client NewClient() {
-    return Client(width, height, [this](Buffer message) { Out(std::move(message)); });
+    Client made(width, height, [this](Buffer message) { Out(std::move(message)); });
+    made.set_takes_call([this](std::string_view type, const wire::InvokeMethod& call) {
+      return runner != nullptr && !ended && runner->TakesCall(type, call);
+    });
+    return made;
   }
 
   void Post(void (Impl::*method)()) {
@@ -132,6 +136,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     if (!heard) return End(heard.error(), 70);
     switch (*heard) {
       case Heard::kNothing:
+      case Heard::kTaken:
         return;
       case Heard::kRegistered:
         registered = true;
@@ -148,7 +153,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       case Heard::kCrashed: {
         const bool expected = runner && runner->ClaimCrash(client.last_crash());
         Log(expected ? LogLevel::kDebug : LogLevel::kError,
-            "the app raised: " + client.last_crash());
+            "the app raised: " + wire::CrashText(client.last_crash()));
         // Nobody would hear of it from the runner, which has nothing to do.
         if (live && (waits_for_steps || !first_frame_told)) return End({}, 1);
         if (runner) runner->OnCrash(client.last_crash(), expected);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -344,6 +345,41 @@ class TextWriter {
   std::string out_;
 };
 
+// How far a text is from the wanted one, in letters that differ, whatever their case; none if it is
+// another text altogether.
+std::optional<std::size_t> Distance(std::string_view wanted, std::string_view found) {
+  constexpr std::size_t kLongest = 80;
+  const auto lower = [](std::string_view text) {
+    std::string small(text.substr(0, kLongest));
+    for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return small;
+  };
+  const std::string a = lower(wanted);
+  const std::string b = lower(found);
+  if (a.empty()) return std::nullopt;
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  if (row.back() < a.size() && row.back() <= a.size() / 3 + 1) return row.back();
+  // A part of a longer one, or the other way round.
+  if (a.size() >= 2 && b.find(a) != std::string::npos) return row.back();
+  if (b.size() >= 2 && a.find(b) != std::string::npos) return row.back();
+  return std::nullopt;
+}
+
+// Steps have no escapes for the others.
+bool CanBeWritten(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  });
+}
+
 Value PageValue(const ControlTree& tree) {
   // Borrowed: the tree owns the page, and the value dies before this call's caller returns.
   return Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &tree.page()));
@@ -448,6 +484,72 @@ std::optional<std::string> ReadText(const ControlTree& tree, const Finder& finde
     if (const std::string* text = Text(*found[0], name)) return *text;
   }
   return std::nullopt;
+}
+
+std::optional<Finder> FinderFor(const ControlTree& tree, const Map& control) {
+  std::vector<Finder> candidates;
+  const std::string type(ControlType(control));
+  if (std::string key = KeyOf(control); !key.empty()) {
+    candidates.emplace_back().key = std::move(key);
+  }
+  // What a field holds is no name for it.
+  for (const std::string_view name : {"label", "text", "content", "title", "subtitle", "value"}) {
+    const Map* inside = name == "content" ? MapAt(control, name) : nullptr;
+    const std::string* text = Text(inside == nullptr ? control : *inside,
+                                   inside == nullptr ? name : std::string_view("value"));
+    if (text == nullptr || text->empty() || (name == "value" && !candidates.empty())) continue;
+    if (!CanBeWritten(*text)) continue;
+    if (inside == nullptr) candidates.emplace_back().text = *text;
+    Finder& both = candidates.emplace_back();
+    both.type = type;
+    both.text = *text;
+  }
+  candidates.emplace_back().type = type;
+  for (const Finder& finder : candidates) {
+    const std::vector<Map*> found = FindAll(tree, {finder, {}}, Hidden::kSkip, 2);
+    if (found.size() == 1 && found[0] == &control) return finder;
+  }
+  // The most telling of them that needs a number least.
+  constexpr std::size_t kMostAlike = 10'000;
+  const Finder& last = candidates.size() > 1 ? candidates[candidates.size() - 2] : candidates[0];
+  for (const Finder* finder : {&last, &std::as_const(candidates.back())}) {
+    const std::vector<Map*> found = FindAll(tree, {*finder, {}}, Hidden::kSkip, kMostAlike);
+    const auto at = std::find(found.begin(), found.end(), &control);
+    if (at == found.end()) continue;
+    Finder numbered = *finder;
+    numbered.index = static_cast<std::size_t>(at - found.begin());
+    return numbered;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> NearestFinders(const ControlTree& tree, const Finder& finder) {
+  constexpr std::size_t kMostCompared = 2000;
+  constexpr std::size_t kMostShown = 3;
+  std::map<std::string, std::size_t> distances;  // by finder
+  const auto compare = [&](const char* name, const std::optional<std::string>& wanted,
+                           const std::string& found, bool quoted) {
+    if (!wanted || found.empty() || distances.size() >= kMostCompared) return;
+    if (const auto distance = Distance(*wanted, found))
+      distances.emplace(name + (quoted ? Quoted(found.substr(0, 60)) : found), *distance);
+  };
+  Walk(Hidden::kSkip, [&](Map& control) {
+    for (const std::string_view name : kTexts) {
+      if (const std::string* text = Text(control, name); text != nullptr)
+        compare("text=", finder.text, *text, true);
+    }
+    compare("key=", finder.key, KeyOf(control), false);
+    compare("type=", finder.type, std::string(ControlType(control)), false);
+    return true;
+  }).Screen(tree);
+  std::vector<std::pair<std::size_t, std::string>> sorted;
+  for (const auto& [shown, distance] : distances) sorted.emplace_back(distance, shown);
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::string> nearest;
+  for (const auto& [distance, shown] : sorted) {
+    if (nearest.size() < kMostShown) nearest.push_back(shown);
+  }
+  return nearest;
 }
 
 std::vector<std::string> VisibleTexts(const ControlTree& tree, std::size_t limit) {

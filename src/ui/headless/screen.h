@@ -68,10 +68,18 @@ struct Clickable {
 // What a person reads on the first control that matches; finder.icon and finder.index are ignored.
 [[nodiscard]] std::optional<std::string> ReadText(const wire::ControlTree& tree,
                                                   const Finder& finder);
+// What is on the screen and almost what a finder that finds nothing names, as finders and the
+// nearest first: a few.
+[[nodiscard]] std::vector<std::string> NearestFinders(const wire::ControlTree& tree,
+                                                      const Finder& finder);
 // The texts on the screen, for messages; at most `limit`.
 [[nodiscard]] std::vector<std::string> VisibleTexts(const wire::ControlTree& tree,
                                                     std::size_t limit);
 
+// The shortest finder that a person would write for this control and that finds nothing before it;
+// none if it is not on the screen.
+[[nodiscard]] std::optional<Finder> FinderFor(const wire::ControlTree& tree,
+                                              const wire::Map& control);
 // The finder as a person would write it.
 [[nodiscard]] std::string Shown(const Finder& finder);
 [[nodiscard]] std::string Quoted(std::string_view text);

@@ -55,7 +55,9 @@ std::string TextArgument(const Map* args, std::string_view name) {
 }
 
 MethodAnswer Unknown(const std::string& name) {
-  return {{}, "fletbridge headless does not know the method " + name};
+  return {{},
+          "fletbridge headless does not know the method " + name + "; the steps may say: answer " +
+              name + " VALUE"};
 }
 
 }  // namespace

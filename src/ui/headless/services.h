@@ -23,6 +23,8 @@ class Services {
   [[nodiscard]] MethodAnswer Call(std::string_view type, const std::string& name,
                                   const wire::Value& args);
 
+  [[nodiscard]] std::optional<std::string>& clipboard() noexcept { return clipboard_; }
+
  private:
   MethodAnswer Preferences(const std::string& name, const wire::Map* args);
   MethodAnswer Clipboard(const std::string& name, const wire::Map* args);

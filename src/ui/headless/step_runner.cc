@@ -10,6 +10,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/own_file.h"
+#include "src/ui/headless/choices.h"
 #include "src/ui/headless/hand.h"
 
 namespace fletbridge::headless {
@@ -29,6 +30,8 @@ constexpr int kMaxAtOnce = 100;
 constexpr milliseconds kSettleTime{2000};
 constexpr int kMostInVain = 2;
 constexpr std::size_t kMostRestless = 64;  // inputs
+constexpr std::size_t kMostOpenCalls = 64;
+constexpr std::size_t kMostAnswersLeft = 1000;
 
 bool IsInput(StepKind kind) {
   switch (kind) {
@@ -39,6 +42,11 @@ bool IsInput(StepKind kind) {
     case StepKind::kDrag:
     case StepKind::kChannel:
     case StepKind::kDismiss:
+    case StepKind::kHover:
+    case StepKind::kLeave:
+    case StepKind::kLongPress:
+    case StepKind::kSlide:
+    case StepKind::kPick:
     case StepKind::kResize:
     case StepKind::kRoute:
       return true;
@@ -52,7 +60,12 @@ bool HasFinder(StepKind kind) {
     case StepKind::kStream:
     case StepKind::kResize:
     case StepKind::kRoute:
+    case StepKind::kLeave:
+    case StepKind::kAnswer:
+    case StepKind::kClipboard:
+    case StepKind::kExpectClipboard:
     case StepKind::kExpectCrash:
+    case StepKind::kScreenshot:
     case StepKind::kTree:
     case StepKind::kSleep:
     case StepKind::kClose:
@@ -73,8 +86,6 @@ std::string InputName(const Step& step) {
   return step.source.substr(
       std::min(step.source.size(), step.source.find_first_not_of("0123456789 \t", 6)));
 }
-
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 std::string WorkingFolder() {
   std::error_code error;
@@ -113,11 +124,12 @@ StepRunner::~StepRunner() = default;
 void StepRunner::Take(Steps&& steps) {
   steps_ = std::move(steps.steps);
   for (Step& step : steps_) {
-    if (step.kind == StepKind::kTree)
+    if (step.kind == StepKind::kTree || step.kind == StepKind::kScreenshot)
       step.text = (std::filesystem::path(folder_) / step.text).string();
   }
   at_ = 0;
   rounds_left_ = steps_.empty() ? 1 : steps_[0].repeat;
+  answers_left_.clear();
 }
 
 void StepRunner::RunMore(Steps steps, std::chrono::nanoseconds delay) {
@@ -221,9 +233,9 @@ bool StepRunner::ClaimCrash(const std::string& text) {
 
 void StepRunner::OnCrash(const std::string& text, bool claimed) {
   if (state_ == State::kDone) return;
-  if (!claimed && at_ < steps_.size()) return Fail("the app crashed: " + FirstLine(text));
+  if (!claimed && at_ < steps_.size()) return Fail("the app crashed: " + wire::CrashLine(text));
   if (!claimed) {
-    Log(LogLevel::kError, "the app crashed, which no step expects: " + FirstLine(text));
+    Log(LogLevel::kError, "the app crashed, which no step expects: " + wire::CrashLine(text));
     return Finish(1);
   }
   if (state_ == State::kFirstFrame) state_ = State::kReady;  // main() that raised may draw nothing
@@ -233,6 +245,62 @@ void StepRunner::OnCrash(const std::string& text, bool claimed) {
   }
   if (state_ == State::kCondition) Check(current());
   Advance();
+}
+
+bool StepRunner::TakesCall(std::string_view type, const wire::InvokeMethod& call) {
+  if (state_ == State::kDone) return false;
+  for (auto left = answers_left_.begin(); left != answers_left_.end(); ++left) {
+    const Step& step = steps_[*left];
+    if (!IsFor(step, type, call.name)) continue;
+    answers_left_.erase(left);
+    AnswerCall(step, call);
+    return true;
+  }
+  if (state_ == State::kCondition && current().kind == StepKind::kExpectClipboard) {
+    loop_.Post([this, alive = std::weak_ptr(timer_->alive)] {  // once it has been answered
+      if (alive.expired() || state_ != State::kCondition) return;
+      Check(current());
+      Advance();
+    });
+  }
+  const auto answers = [&](const Step& step) {
+    return step.kind == StepKind::kAnswer && IsFor(step, type, call.name);
+  };
+  if (open_calls_.size() >= kMostOpenCalls ||
+      std::none_of(steps_.begin() + static_cast<std::ptrdiff_t>(at_), steps_.end(), answers))
+    return false;
+  open_calls_.push_back({std::string(type), call});
+  if (state_ == State::kAnswer) {  // the dialog is what the input has led to
+    answers_.GiveUp();
+    StepDone();
+    AdvanceLater();
+  }
+  return true;
+}
+
+void StepRunner::AnswerCall(const Step& step, const wire::InvokeMethod& call) {
+  Result<MethodAnswer> answer = AnswerOf(step, call.name, call.args, folder_);
+  if (answer) return client_.Answer(call, std::move(*answer));
+  const bool is_current = at_ < steps_.size() && &step == &current();
+  Fail((is_current ? "" : step.source + ": ") + answer.error().Line());
+}
+
+void StepRunner::Answer(const Step& step) {
+  const auto open = std::find_if(open_calls_.begin(), open_calls_.end(), [&](const OpenCall& one) {
+    return IsFor(step, one.type, one.call.name);
+  });
+  if (open == open_calls_.end()) {
+    if (answers_left_.size() >= kMostAnswersLeft)
+      return Fail("1000 answers wait for calls of the app already");
+    answers_left_.push_back(at_);
+    return StepDone();
+  }
+  const wire::InvokeMethod call = std::move(open->call);
+  open_calls_.erase(open);
+  sent_at_ = Clock::now();
+  answered_ = false;
+  AnswerCall(step, call);
+  Sent(step, true);
 }
 
 void StepRunner::OnWindowClosed() {
@@ -301,8 +369,18 @@ void StepRunner::Begin(const Step& step) {
       stream_missing_ = step.bytes * step.count;
       Wait(State::kStreaming, step.time);
       return ContinueStream(step);
+    case StepKind::kAnswer:
+      return Answer(step);
+    case StepKind::kClipboard:
+      client_.clipboard() = step.text;
+      return StepDone();
     case StepKind::kTree:
       return WriteTree(step);
+    case StepKind::kScreenshot:
+      if (!takes_picture_)
+        return Fail("there is no window to take a picture of; run the steps with --ui desktop");
+      Wait(State::kPicture, step.time);
+      return takes_picture_();
     case StepKind::kSleep:
       return Wait(State::kSleeping, step.time);
     case StepKind::kClose:
@@ -330,8 +408,16 @@ void StepRunner::CloseWindow() {
 // Flet sends an exception right behind the changes that came before it.
 void StepRunner::StepsDone() {
   const Clock::time_point until = std::max(sent_at_, changed_at_) + quiet_;
-  if (until <= Clock::now()) return Finish(0);
+  if (until <= Clock::now()) return AllDone();
   WaitUntil(State::kQuiet, until);
+}
+
+// An answer that nobody has asked for means that the app does otherwise than the steps say.
+void StepRunner::AllDone() {
+  if (answers_left_.empty()) return Finish(0);
+  Log(LogLevel::kError, Named(answers_left_.front()) + ": the app has not called " +
+                            steps_[answers_left_.front()].text);
+  Finish(1);
 }
 
 bool StepRunner::MakeQuery(const Step& step) {
@@ -361,6 +447,10 @@ bool StepRunner::MakeQuery(const Step& step) {
 
 void StepRunner::BeginInput(const Step& step) {
   answered_ = false;
+  if (step.kind == StepKind::kLeave) {
+    sent_at_ = Clock::now();
+    return Sent(step, Hover(client_, nullptr));
+  }
   if (step.kind == StepKind::kResize || step.kind == StepKind::kRoute) {
     sent_at_ = Clock::now();
     const Map& page = client_.tree().page();
@@ -416,7 +506,7 @@ Map* StepRunner::Choose(const Step& step) {
   why_not_.clear();
   for (Map* aimed : found) {
     std::string reason;
-    Map* target = TargetOf(step.kind, *aimed, reason);
+    Map* target = TargetOf(step, *aimed, reason);
     if (target != nullptr && IsEnabled(*aimed)) return target;
     if (target != nullptr) reason = "it is disabled";
     if (why_not_.empty()) why_not_ = reason;
@@ -518,6 +608,12 @@ bool StepRunner::Holds(const Step& step) {
     --claimed;
     return true;
   }
+  if (step.kind == StepKind::kExpectClipboard) {
+    const std::optional<std::string>& held = client_.clipboard();
+    why_not_ =
+        held ? "the clipboard holds " + Quoted(held->substr(0, 60)) : "the clipboard is empty";
+    return held == step.text;
+  }
   const std::size_t wanted = step.finder.index.value_or(0) + 1;
   const std::size_t limit = step.kind == StepKind::kExpectCount ? step.count + 1000 : wanted;
   const std::size_t found = FindAll(client_.tree(), query_, Hidden::kSkip, limit).size();
@@ -538,6 +634,16 @@ void StepRunner::WriteTree(const Step& step) {
   if (Result<> written = WriteOwnFile(step.text, TreeAsJson(client_.tree())); !written)
     return Fail("cannot write " + step.text + ": " + written.error().Line());
   StepDone();
+}
+
+void StepRunner::OnPicture(const Result<std::string>& png) {
+  if (state_ != State::kPicture) return;
+  const std::string& file = current().text;
+  if (!png) return Fail(png.error().Line());
+  if (Result<> written = WriteOwnFile(file, *png); !written)
+    return Fail("cannot write " + file + ": " + written.error().Line());
+  StepDone();
+  Advance();
 }
 
 void StepRunner::OnTimer() {
@@ -572,8 +678,10 @@ void StepRunner::OnTimer() {
       return Fail(why_not_ + " after " + Shown(current().target_time));
     case State::kCondition:
       return Fail(why_not_ + " after " + Shown(current().time));
+    case State::kPicture:
+      return Fail("the window has made no picture after " + Shown(current().time));
     case State::kQuiet:
-      return Finish(0);
+      return AllDone();
     case State::kClosing:
       return Fail("the app kept its window open (prevent_close) for " + Shown(kCloseTime));
     default:
@@ -608,15 +716,29 @@ std::string StepRunner::Named(std::size_t step) const {
 
 void StepRunner::Fail(const std::string& why) {
   if (state_ == State::kDone) return;
+  if (at_ >= steps_.size()) {  // of a step before, whose end has come now
+    Log(LogLevel::kError, why);
+    return Finish(1);
+  }
   std::string line = Named(at_) + ": " + why;
   if (current().repeat > 1) {
     line += "; in round " + std::to_string(current().repeat - rounds_left_ + 1);
   }
+  line += Nearest();
   const std::vector<std::string> texts = VisibleTexts(client_.tree(), kMaxTextsShown);
   line += texts.empty() ? "; no text is on the screen" : "; on the screen:";
   for (const std::string& text : texts) line += " " + Quoted(text.substr(0, 60));
   Log(LogLevel::kError, line + "\nthe control tree:\n" + TreeAsText(client_.tree(), kMaxTreeLines));
   Finish(1);
+}
+
+// What the step may have meant, where it has found nothing.
+std::string StepRunner::Nearest() const {
+  if (!HasFinder(current().kind) || why_not_ != "not found") return {};
+  const std::vector<std::string> near = NearestFinders(client_.tree(), current().finder);
+  std::string line = near.empty() ? "" : "; nearest:";
+  for (const std::string& finder : near) line += " " + finder;
+  return line;
 }
 
 void StepRunner::Finish(int exit_code) {

@@ -54,12 +54,18 @@ class StepRunner {
     first_frame_time_ = time;
     held_up_ = std::move(held_up);
   }
+  // Who makes a picture of the window, and gives it to OnPicture(); without one there is no window.
+  void set_takes_picture(std::function<void()> takes) { takes_picture_ = std::move(takes); }
+  void OnPicture(const Result<std::string>& png);
+  [[nodiscard]] bool waits_for_picture() const { return state_ == State::kPicture; }
   void OnRegistered();
   void OnPatch(Clock::time_point at);  // the first one is the first frame
   void OnData(std::span<const std::byte> packet, Clock::time_point at);
   // True if a later step expects this crash and now owns it. Then, or if not, call OnCrash().
   [[nodiscard]] bool ClaimCrash(const std::string& text);
   void OnCrash(const std::string& text, bool claimed);
+  // The app calls a method of its client: true if a step answers it, now or later.
+  [[nodiscard]] bool TakesCall(std::string_view type, const wire::InvokeMethod& call);
   void OnWindowClosed();
   void OnAppGone();
   void Resume();
@@ -84,6 +90,7 @@ class StepRunner {
     kStreaming,   // messages go through a data channel, and come back
     kAnswer,      // an input was sent; its answer may come
     kCondition,   // a check waits to become true
+    kPicture,     // the window's client makes one
     kSleeping,
     kClosing,  // the window was to close, but the app wants to be asked
     kQuiet,    // all steps are done; a crash of the last one may come
@@ -103,6 +110,9 @@ class StepRunner {
   void ContinueDrag(const Step& step);
   void ContinueTimedDrag(const Step& step);
   void OnTimedAnswer(Clock::time_point at);
+  void Answer(const Step& step);
+  void AnswerCall(const Step& step, const wire::InvokeMethod& call);
+  void AllDone();
   void OpenChannel(const wire::Map& target);
   void ContinueStream(const Step& step);
   void Check(const Step& step);
@@ -122,6 +132,7 @@ class StepRunner {
   void WaitUntil(State state, Clock::time_point when);
   void Measured(Clock::time_point from, Clock::time_point to);
   void Fail(const std::string& why);
+  [[nodiscard]] std::string Nearest() const;
   void FailBefore(const std::string& what);
   void Finish(int exit_code);
   [[nodiscard]] const Step& current() const { return steps_[at_]; }
@@ -136,6 +147,7 @@ class StepRunner {
   const std::atomic<bool>& paused_;
   std::function<void(Buffer)> send_data_;
   std::function<void(int)> finish_;
+  std::function<void()> takes_picture_;
   EventLoop& loop_;
   std::unique_ptr<Timer> timer_;
 
@@ -159,6 +171,14 @@ class StepRunner {
   bool answered_ = false;
   Clock::time_point sent_at_;
   Clock::time_point changed_at_;  // the tree, last
+  // Calls of the app that a later step answers; and `answer` steps, by number, whose call has not
+  // come yet.
+  struct OpenCall {
+    std::string type;
+    wire::InvokeMethod call;
+  };
+  std::deque<OpenCall> open_calls_;
+  std::deque<std::size_t> answers_left_;
   // Crashes that have come and are expected by a later step: how many, by step.
   std::map<std::size_t, std::size_t> crashes_;
   Answers answers_;

@@ -13,6 +13,7 @@ constexpr milliseconds kExpectTime{2000};
 constexpr milliseconds kWaitTime{10000};
 constexpr std::size_t kMaxCount = 1'000'000'000;
 constexpr std::size_t kMaxDragSteps = 100'000;
+constexpr std::size_t kMaxValues = 1000;
 constexpr std::size_t kMaxStreamBytes = (64 << 20) - 4;  // with its channel's number a packet
 
 // A bare word, a quoted text, or NAME=VALUE with a value of either form.
@@ -235,6 +236,24 @@ class LineParser {
     } else if (Take("drag")) {
       ok = WithFinder(step, StepKind::kDrag);
       if (ok) ok = ReadDrag(step);
+    } else if (Take("hover")) {
+      ok = WithFinder(step, StepKind::kHover);
+    } else if (Take("leave")) {
+      step.kind = StepKind::kLeave;
+    } else if (Take("long_press")) {
+      ok = WithFinder(step, StepKind::kLongPress);
+    } else if (Take("slide")) {
+      ok = WithFinder(step, StepKind::kSlide);
+      if (ok) ok = ReadSlide(step);
+    } else if (Take("pick")) {
+      ok = WithFinder(step, StepKind::kPick);
+      if (ok) ok = ReadValues(step, 2, "what to choose, such as 2026-03-04 or 14:30");
+    } else if (Take("answer")) {
+      ok = ReadAnswer(step);
+    } else if (Take("clipboard")) {
+      step.kind = StepKind::kClipboard;
+      ok = ReadText(step, "the text that is on the clipboard");
+      return Finished(ok, std::move(step));
     } else if (Take("channel")) {
       ok = WithFinder(step, StepKind::kChannel);
     } else if (Take("stream")) {
@@ -258,6 +277,11 @@ class LineParser {
       step.kind = StepKind::kTree;
       ok = ReadText(step, "a file to write, such as tree.json");
       return Finished(ok, std::move(step));
+    } else if (Take("screenshot")) {
+      step.kind = StepKind::kScreenshot;
+      ok = ReadText(step, "a file to write, such as page.png");
+      if (ok) step.time = ReadTime(kWaitTime);
+      return Finished(ok, std::move(step));
     } else if (Take("sleep")) {
       return ReadSleep(std::move(step));
     } else if (Take("close")) {
@@ -267,9 +291,9 @@ class LineParser {
       return ReadRepeat();
     } else {
       return Expected(
-          "click, type, submit, check, drag, channel, stream, dismiss, resize, route, expect, "
-          "wait, "
-          "tree, sleep" +
+          "click, type, submit, check, drag, hover, leave, long_press, slide, pick, answer, "
+          "clipboard, channel, stream, dismiss, resize, route, expect, wait, tree, screenshot, "
+          "sleep" +
           std::string(repeated ? " or close" : ", repeat or close"));
     }
     if (!ok) return ok.error();
@@ -342,15 +366,7 @@ class LineParser {
     if (Result<> ok = ReadPoint(step.x1, step.y1); !ok) return ok;
     if (!Take("to")) return Expected("to X,Y");
     if (Result<> ok = ReadPoint(step.x2, step.y2); !ok) return ok;
-    step.count = 10;
-    if (!Take("steps")) return {};
-    const Token* token = TakeValue();
-    const auto count = token == nullptr ? std::nullopt : Count(token->value);
-    if (!count || *count == 0 || *count > kMaxDragSteps) {
-      if (token != nullptr) --at_;
-      return Expected("a number from 1 to 100000 after steps");
-    }
-    step.count = *count;
+    if (Result<> ok = ReadMovements(step, 10); !ok) return ok;
     return ReadRate(step);
   }
 
@@ -367,6 +383,56 @@ class LineParser {
     }
     step.rate = *rate;
     return {};
+  }
+
+  // "40", or "20,60" for a range; [steps N]
+  Result<> ReadSlide(Step& step) {
+    const Token* token = TakeValue();
+    const std::string_view text = token == nullptr ? std::string_view() : token->value;
+    const std::size_t comma = text.find(',');
+    step.on = comma != std::string_view::npos;
+    const auto first = Length(text.substr(0, comma));
+    const auto second = step.on ? Length(text.substr(comma + 1)) : first;
+    if (!first || !second || (step.on && *first > *second)) {
+      if (token != nullptr) --at_;
+      return Expected("a slider's value such as 40, or two such as 20,60");
+    }
+    step.x1 = *first;
+    step.y1 = *second;
+    return ReadMovements(step, 1);
+  }
+
+  Result<> ReadMovements(Step& step, std::size_t standard) {
+    step.count = standard;
+    if (!Take("steps")) return {};
+    const Token* token = TakeValue();
+    const auto count = token == nullptr ? std::nullopt : Count(token->value);
+    if (!count || *count == 0 || *count > kMaxDragSteps) {
+      if (token != nullptr) --at_;
+      return Expected("a number from 1 to 100000 after steps");
+    }
+    step.count = *count;
+    return {};
+  }
+
+  // Up to the end of the line, or to a duration there.
+  Result<> ReadValues(Step& step, std::size_t most, const char* what) {
+    while (at_ < tokens_.size() && tokens_[at_].name.empty()) {
+      if (at_ + 1 == tokens_.size() && !step.values.empty() && Duration(tokens_[at_])) break;
+      if (step.values.size() == most) return Expected("the end of the line");
+      step.values.push_back({tokens_[at_].value, tokens_[at_].quoted});
+      ++at_;
+    }
+    if (step.values.empty()) return Expected(what);
+    return {};
+  }
+
+  Result<> ReadAnswer(Step& step) {
+    step.kind = StepKind::kAnswer;
+    if (Result<> ok = ReadText(step, "a method such as save_file"); !ok) return ok;
+    step.on = Take("error");
+    return ReadValues(step, step.on ? 1 : kMaxValues,
+                      step.on ? "the error's text" : "a value, or none");
   }
 
   Result<> ReadStream(Step& step) {
@@ -409,6 +475,10 @@ class LineParser {
     if (Take("crash")) {
       step.kind = StepKind::kExpectCrash;
       return ReadText(step, "a part of the crash's text");
+    }
+    if (Take("clipboard")) {
+      step.kind = StepKind::kExpectClipboard;
+      return ReadText(step, "the text that is on the clipboard");
     }
     if (at_ < tokens_.size() && tokens_[at_].name == "count") {
       const auto count = Count(tokens_[at_].value);

@@ -68,7 +68,8 @@ class ReplayUi final : public UiEndpoint {
           limits(options.limits),
           recording(std::move(recorded)),
           mask(std::move(given)),
-          script(recording, mask, {options.full_speed, options.patience},
+          script(recording, mask,
+                 {options.full_speed, options.patience, std::move(options.expect_crash)},
                  {[this](Packet packet) { sink->OnPacket(std::move(packet)); },
                   [this] { NewClient(); }}),
           timer(event_loop.io()) {}
@@ -160,6 +161,13 @@ class ReplayUi final : public UiEndpoint {
     void Conclude() {
       const diff::Comparison verdict = script.Verdict();
       if (verdict.same()) {
+        if (!script.crash().empty()) {
+          return End(MakeError(Errc::kPeerMisbehaved,
+                               "replay of " + file + ": the same, but as in the recording the " +
+                                   "app raised: " + script.crash() +
+                                   "; --expect-crash TEXT says that it may"),
+                     1);
+        }
         Log(LogLevel::kInfo, "replay of " + file + ": " + diff::Headline(verdict));
         return End({}, 0);
       }

@@ -37,7 +37,7 @@ Script::Script(const recording::Recording& recorded, const diff::Mask& mask, Scr
                Out out)
     : recording_(recorded),
       mask_(mask),
-      options_(options),
+      options_(std::move(options)),
       out_(std::move(out)),
       redactor_(recorded.info().redact) {
   CountCalls();
@@ -92,6 +92,13 @@ Result<> Script::Take(Packet packet, Clock::time_point now) {
     return {};
   }
   if (kind == recording::kPatch) answers_.Patch(now);
+  if (kind == recording::kCrash && crash_.empty()) {
+    const std::string raised = recording::TextIn(*parts->body, "message");
+    const bool expected = std::any_of(
+        options_.expect_crash.begin(), options_.expect_crash.end(),
+        [&](const std::string& part) { return raised.find(part) != std::string::npos; });
+    if (!expected) crash_ = wire::CrashLine(raised);
+  }
   return live_.Apply(Direction::kToUi, std::move(*message));
 }
 

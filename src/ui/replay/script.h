@@ -32,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 struct ScriptOptions {
   bool full_speed = true;                    // no gaps but those that causes need
   std::chrono::milliseconds patience{5000};  // for frames that do not come
+  std::vector<std::string> expect_crash{};   // parts of what the app may raise
 };
 
 class Script {
@@ -56,6 +57,8 @@ class Script {
   [[nodiscard]] bool drawn() const noexcept { return live_counts_[2] != 0; }
   // The live session against the recorded one.
   [[nodiscard]] diff::Comparison Verdict() const;
+  // What the live app raised first that it may not; empty if nothing.
+  [[nodiscard]] const std::string& crash() const noexcept { return crash_; }
   // From an event to the patch that answers it, in nanoseconds.
   [[nodiscard]] LatencySamples latencies() const { return answers_.samples(); }
 
@@ -114,6 +117,7 @@ class Script {
   std::deque<Buffer> bytes_;
   std::vector<recording::Entry> trace_;
   std::size_t packets_ = 0;
+  std::string crash_;
 
   Answers answers_;
 };

@@ -231,7 +231,21 @@ TEST_F(ClientSearchTest, FindsWhatFletItselfHasUnpacked) {
   EXPECT_EQ((*found)[0].version, "0.82.2");
   EXPECT_EQ((*found)[0].obstacle, "");
   EXPECT_EQ((*found)[1].generation, 1);
-  EXPECT_THAT((*found)[1].obstacle, HasSubstr("wire generation 1"));
+  EXPECT_THAT((*found)[1].obstacle, HasSubstr("it speaks JSON, for apps with Flet up to 0.28"));
+}
+
+TEST_F(ClientSearchTest, TakesForAnAppThatSpeaksJsonItsOwnClientAlone) {
+  MakeUpClient(folder_, ".flet/client/flet-desktop-light-0.82.2");
+  ClientSearch search = Search();
+  search.generation = 1;
+  EXPECT_THAT((*FindClients(search))[0].obstacle, HasSubstr("cannot be translated to"));
+  const Result<FletClient> none = ChooseClient(search);
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().Line(), HasSubstr("shown by its own client alone: run it once"));
+  MakeUpClient(folder_, ".flet/bin/flet-0.28.3", 1);
+  const Result<FletClient> own = ChooseClient(search);
+  ASSERT_TRUE(own) << own.error().Line();
+  EXPECT_EQ(own->version, "0.28.3");
 }
 
 TEST_F(ClientSearchTest, TakesAClientOfTheAppsOwnGenerationFirst) {

@@ -284,8 +284,8 @@ TEST_F(SettingsTest, AreRefusedInOneLineWhereTheyDoNotGoTogether) {
             "--transport); use --transport uds or tcp, or stage 3");
   input_.command_line = {{"steps", "s.txt"}, {"ui", "attach"}};
   EXPECT_EQ(Checked(),
-            "steps (from --steps) are for the headless UI, not for ui attach (from --ui); "
-            "use --ui headless, or leave them out");
+            "steps (from --steps) are for the headless UI and a window, not for ui attach (from "
+            "--ui); use --ui headless or desktop, or leave them out");
 }
 
 TEST_F(SettingsTest, AreRefusedWhereThisVersionCannotServeThem) {

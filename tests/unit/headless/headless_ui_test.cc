@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/headless/fake_app.h"
+#include "tests/unit/support/scoped_variable.h"
 
 namespace fletbridge {
 namespace {
@@ -414,19 +415,25 @@ INSTANTIATE_TEST_SUITE_P(
         Failing{"check text=0 true 20ms", "it is a Text, not a checkbox or a switch"},
         Failing{"drag text=0 from 0,0 to 1,1 20ms", "nothing there takes a drag"},
         Failing{"dismiss text=0 20ms", "it is in no open dialog"},
+        Failing{"hover text=0 20ms", "nothing there sees the pointer"},
+        Failing{"long_press text=0 20ms", "nothing there takes a long press"},
+        Failing{"slide text=0 1 20ms", "it is a Text, not a slider"},
+        Failing{"pick text=0 14:30 20ms", "it is a Text, not a picker"},
+        Failing{"expect clipboard x 20ms", "the clipboard is empty after 20 ms"},
         Failing{"expect icon=ADD", "the names of icons"},
         Failing{"tree /nowhere/at/all.json", "cannot write /nowhere/at/all.json"}));
 
 TEST(HeadlessUi, FailsWhenTheAppRaises) {
   Counter app("click text=plus\nexpect text=1");
   app.on_event = [&app](const std::string& name, std::int64_t, const Value&) {
-    if (name == "click") app.Crash("boom\nTraceback");
+    if (name == "click") app.Crash("boom\nTraceback (most recent call last):\n  …\n");
   };
   testing::internal::CaptureStderr();
   app.Start();
   EXPECT_EQ(app.WaitClosed().exit_code, 1);
   const std::string shown = testing::internal::GetCapturedStderr();
-  EXPECT_NE(shown.find("the app raised: boom\nTraceback"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("the app raised: boom\n"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find("Traceback"), std::string::npos) << "Flet has logged it: " << shown;
   EXPECT_NE(shown.find("step 1 (line 1): click text=plus: the app crashed: boom"),
             std::string::npos);
 }
@@ -643,7 +650,193 @@ TEST(HeadlessUi, AnswersTheServicesThatAppsUse) {
   EXPECT_TRUE(answers(22, "launch_url", M({{"url", "https://x"}}), true));
   EXPECT_TRUE(answers(3, "scroll_to", M({{"offset", 1.0}}), {}));
   EXPECT_TRUE(answers(1, "take_screenshot", {}, {},
-                      "fletbridge headless does not know the method take_screenshot"));
+                      "fletbridge headless does not know the method take_screenshot; the steps "
+                      "may say: answer take_screenshot VALUE"));
+}
+
+// The events and properties that were sent to a control, in their order.
+std::vector<std::string> SentTo(FakeApp& app, std::int64_t id) {
+  std::vector<std::string> found;
+  for (const Value& message : app.Sent()) {
+    const std::int64_t action = *message.AsList()->items[0].AsInt();
+    const wire::Map& body = *message.AsList()->items[1].AsMap();
+    if (action == 3 && *body.Find("target") == Value(id)) {
+      const Value& data = *body.Find("data");
+      const double* number = std::get_if<double>(&data.content());
+      const auto* ext = std::get_if<std::shared_ptr<wire::Ext>>(&data.content());
+      found.push_back(*body.Find("name")->AsText() + (data.is_nil()     ? ""
+                                                      : data.is_true()  ? " true"
+                                                      : data.is_false() ? " false"
+                                                      : number ? " " + std::to_string(*number)
+                                                      : ext    ? " " + (*ext)->data
+                                                               : " …"));
+    }
+    if (action == 4 && *body.Find("id") == Value(id)) {
+      for (const auto& [key, value] : body.Find("props")->AsMap()->entries)
+        found.push_back(*key.AsText() + "=");
+    }
+  }
+  return found;
+}
+
+using Told = std::vector<std::string>;
+
+TEST(HeadlessUi, MovesASliderAsFlutterDoes) {
+  FakeApp app("slide type=Slider 10 steps 2 20ms\nslide type=RangeSlider 2,6 20ms");
+  const auto slider = [](std::int64_t id, const char* type) {
+    return M({{"_c", type},
+              {"_i", id},
+              {"min", 0},
+              {"max", 10.0},
+              {"divisions", 5},
+              {"end_value", 10.0},
+              {"on_change_start", true},
+              {"on_change", true},
+              {"on_change_end", true}});
+  };
+  app.controls = {slider(9, "Slider"), slider(10, "RangeSlider")};
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(SentTo(app, 9), (Told{"change_start 0.000000", "value=", "change 6.000000",
+                                  "value=", "change 10.000000", "change_end 10.000000"}));
+  EXPECT_EQ(SentTo(app, 10),
+            (Told{"change_start", "start_value=", "end_value=", "change", "change_end"}));
+}
+
+TEST(HeadlessUi, LeavesWhatThePointerWasOverBeforeItEntersAnother) {
+  FakeApp app("hover text=in 20ms\nhover text=beside 20ms\nleave 20ms");
+  app.controls = {
+      M({{"_c", "GestureDetector"},
+         {"_i", 9},
+         {"on_enter", true},
+         {"on_hover", true},
+         {"on_exit", true},
+         {"content",
+          M({{"_c", "Container"}, {"_i", 10}, {"on_hover", true}, {"content", Text(11, "in")}})}}),
+      M({{"_c", "Button"}, {"_i", 12}, {"on_hover", true}, {"content", "beside"}})};
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(SentTo(app, 9), (Told{"enter …", "hover …", "exit …"}));
+  EXPECT_EQ(SentTo(app, 10), (Told{"hover true", "hover false"}));
+  EXPECT_EQ(SentTo(app, 12), (Told{"hover true", "hover false"}));
+}
+
+TEST(HeadlessUi, PressesLongInTheOrderOfFluttersRecognizers) {
+  FakeApp app("long_press text=in 20ms");
+  Value detector = M({{"_c", "GestureDetector"}, {"_i", 9}, {"content", Text(11, "in")}});
+  for (const char* event : {"tap", "tap_down", "tap_up", "tap_cancel", "long_press_down",
+                            "long_press_start", "long_press", "long_press_end", "long_press_up"})
+    detector.AsMap()->Set(Value("on_" + std::string(event)), true);
+  app.controls = {detector};
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(SentTo(app, 9),
+            (Told{"long_press_down …", "tap_down …", "tap_cancel", "long_press_start …",
+                  "long_press", "long_press_end …", "long_press_up"}));
+}
+
+TEST(HeadlessUi, PicksDatesTimesAndRows) {
+  FakeApp app(
+      "pick type=TimePicker 14:05 20ms\npick type=CupertinoPicker 1 20ms\n"
+      "dismiss type=DateRangePicker 20ms\npick type=CupertinoTimerPicker 0:01:30 20ms");
+  const auto picker = [](std::int64_t id, const char* type) {
+    return M({{"_c", type},
+              {"_i", id},
+              {"open", true},
+              {"value", 5},
+              {"on_change", true},
+              {"on_dismiss", true},
+              {"controls", L({Text(id + 10, "a"), Text(id + 20, "b")})}});
+  };
+  app.controls = {picker(100, "TimePicker"), picker(200, "CupertinoPicker"),
+                  picker(300, "DateRangePicker"), picker(400, "CupertinoTimerPicker")};
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(SentTo(app, 100), (Told{"value=", "open=", "change 14:5", "dismiss false"}));
+  EXPECT_EQ(SentTo(app, 200), (Told{"selected_index=", "change …"}));
+  EXPECT_EQ(SentTo(app, 300), (Told{"start_value=", "end_value=", "open=", "dismiss true"}));
+  EXPECT_EQ(SentTo(app, 400), (Told{"value=", "change …"}));
+}
+
+TEST(HeadlessUi, PicksADayAsALocalMomentInUtc) {
+  const ScopedVariable zone("TZ", "UTC-2");  // two hours ahead
+  ::tzset();
+  FakeApp app("pick type=DatePicker 2026-03-04 20ms");
+  app.controls = {M({{"_c", "DatePicker"},
+                     {"_i", 9},
+                     {"open", true},
+                     {"first_date", Value(wire::Ext{1, "2026-03-03T22:00:00+00:00"})},
+                     {"on_change", true}})};
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(SentTo(app, 9), (Told{"value=", "open=", "change 2026-03-03T22:00:00.000+00:00"}));
+}
+
+TEST(HeadlessUi, AnswersACallThatWaitsForItsStep) {
+  FakeApp app("click text=save\nanswer save_file /tmp/x\nexpect text=saved");
+  app.controls = {Text(9, "0"), Button(10, "save"), M({{"_c", "FilePicker"}, {"_i", 20}})};
+  app.on_event = [&app](const std::string& name, std::int64_t, const Value&) {
+    if (name == "click") app.Call(20, "save_file", M({}));
+  };
+  app.Start();
+  ASSERT_TRUE(app.WaitSent(5, MethodAnswer(20, "/tmp/x", {})));
+  app.Set(9, "value", "saved");
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+}
+
+TEST(HeadlessUi, AnswersTheNextCallsOneByOne) {
+  FakeApp app(
+      "answer Clipboard.get error gone\nanswer get 1 2\nanswer get none\nclick text=go 20ms\n"
+      "wait text=done");
+  app.controls = {Text(9, "0"), Button(10, "go"), M({{"_c", "Clipboard"}, {"_i", 20}}),
+                  M({{"_c", "SharedPreferences"}, {"_i", 21}})};
+  app.on_event = [&app](const std::string& name, std::int64_t, const Value&) {
+    if (name != "click") return;
+    app.Call(21, "get");
+    app.Call(20, "get");
+    app.Call(10, "get");
+  };
+  app.Start();
+  EXPECT_TRUE(app.WaitSent(5, MethodAnswer(21, L({1, 2}), {})));
+  EXPECT_TRUE(app.WaitSent(5, MethodAnswer(20, {}, "gone")));
+  EXPECT_TRUE(app.WaitSent(5, MethodAnswer(10, {}, {})));
+  app.Set(9, "value", "done");
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+}
+
+TEST(HeadlessUi, FailsForAnAnswerThatTheAppNeverAsksFor) {
+  FakeApp app("answer save_file /tmp/x\nexpect text=0");
+  app.controls = {Text(9, "0")};
+  testing::internal::CaptureStderr();
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 1);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "step 1 (line 1): answer save_file /tmp/x: the app has not called save_file"),
+            std::string::npos);
+}
+
+TEST(HeadlessUi, KeepsAClipboardThatStepsReadAndWrite) {
+  FakeApp app("clipboard old\nclick text=go 20ms\nexpect clipboard new");
+  app.controls = {Button(10, "go"), M({{"_c", "Clipboard"}, {"_i", 20}})};
+  app.on_event = [&app](const std::string& name, std::int64_t, const Value&) {
+    if (name == "click") app.Call(20, "get");
+  };
+  app.Start();
+  EXPECT_TRUE(app.WaitSent(5, MethodAnswer(20, "old", {})));
+  app.Call(20, "set", M({{"data", "new"}}));
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+}
+
+TEST(HeadlessUi, NamesWhatIsAlmostWhatAStepHasNotFound) {
+  FakeApp app("click text=\"Sav all\" 20ms");
+  app.controls = {Button(9, "Save all"), Button(10, "Open"), Text(11, "Delete")};
+  testing::internal::CaptureStderr();
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 1);
+  const std::string shown = testing::internal::GetCapturedStderr();
+  EXPECT_NE(shown.find("not found after 20 ms; nearest: text=\"Save all\"; on the screen:"),
+            std::string::npos)
+      << shown;
 }
 
 TEST(HeadlessUi, NavigatesBeforeItAnswersPushRoute) {

@@ -63,7 +63,15 @@ TEST(Steps, ReadEveryStep) {
   EXPECT_EQ(One("expect count=3 text=1").count, 3u);
   EXPECT_EQ(One("expect crash \"boom\"").text, "boom");
   EXPECT_EQ(One("tree out.json").text, "out.json");
+  EXPECT_EQ(One("screenshot page.png 20s").time, milliseconds(20000));
   EXPECT_EQ(One("close").kind, StepKind::kClose);
+  EXPECT_EQ(One("hover text=+").kind, StepKind::kHover);
+  EXPECT_EQ(One("leave").kind, StepKind::kLeave);
+  EXPECT_EQ(One("long_press key=row 3s").time, milliseconds(3000));
+  EXPECT_EQ(One("clipboard \"x y\"").text, "x y");
+  EXPECT_EQ(One("expect clipboard \"x\" 5s").kind, StepKind::kExpectClipboard);
+  EXPECT_EQ(One("pick type=DatePicker 2026-03-04 3s").values.at(0).text, "2026-03-04");
+  EXPECT_EQ(One("pick type=DateRangePicker 2026-03-04 2026-03-09").values.size(), 2u);
 
   const Step drag = One("drag key=pad from 1,2.5 to -3,4 steps 7");
   EXPECT_EQ(drag.x1, 1);
@@ -76,6 +84,24 @@ TEST(Steps, ReadEveryStep) {
   EXPECT_EQ(One("stream 4096 count 8").bytes, 4096u);
   EXPECT_EQ(One("stream 4096 count 8").count, 8u);
   EXPECT_EQ(One("channel key=echo").kind, StepKind::kChannel);
+
+  EXPECT_EQ(One("slide key=volume 40").x1, 40);
+  EXPECT_EQ(One("slide key=volume 40").count, 1u);
+  EXPECT_FALSE(One("slide key=volume 40").on);
+  const Step range = One("slide key=range -2.5,60 steps 5 3s");
+  EXPECT_TRUE(range.on);
+  EXPECT_EQ(range.x1, -2.5);
+  EXPECT_EQ(range.y1, 60);
+  EXPECT_EQ(range.count, 5u);
+  EXPECT_EQ(range.time, milliseconds(3000));
+
+  const Step answer = One(R"(answer pick_files "/tmp/a b" none 3 5s)");
+  EXPECT_EQ(answer.text, "pick_files");
+  ASSERT_EQ(answer.values.size(), 3u);
+  EXPECT_TRUE(answer.values[0].quoted);
+  EXPECT_FALSE(answer.values[1].quoted);
+  EXPECT_EQ(answer.time, milliseconds(5000));
+  EXPECT_TRUE(One(R"(answer Clipboard.get error "no clipboard")").on);
 
   const Step resize = One("resize 640 480.5");
   EXPECT_EQ(resize.x1, 640);
@@ -100,10 +126,11 @@ TEST(Steps, ReadDurationsAndHaveDefaults) {
 }
 
 TEST(Steps, NameTheLineAndWhatWasExpected) {
-  EXPECT_EQ(Why("\n\njump text=x"),
-            "steps, line 3: expected click, type, submit, check, drag, channel, stream, dismiss, "
-            "resize, route, "
-            "expect, wait, tree, sleep, repeat or close, found 'jump'");
+  EXPECT_EQ(
+      Why("\n\njump text=x"),
+      "steps, line 3: expected click, type, submit, check, drag, hover, leave, long_press, "
+      "slide, pick, answer, clipboard, channel, stream, dismiss, resize, route, expect, wait, "
+      "tree, screenshot, sleep, repeat or close, found 'jump'");
   EXPECT_EQ(Why("click"),
             "steps, line 1: expected a finder: text=\"...\", icon=NAME, key=NAME or type=NAME, "
             "found the end of the line");
@@ -158,10 +185,11 @@ TEST(Steps, NameTheLineAndWhatWasExpected) {
   EXPECT_EQ(Why("sleep 5"), "steps, line 1: expected a duration such as 200ms or 5s, found '5'");
   EXPECT_EQ(Why("repeat click text=a"),
             "steps, line 1: expected a number after repeat, found 'click'");
-  EXPECT_EQ(Why("repeat 2 repeat 2 click text=a"),
-            "steps, line 1: expected click, type, submit, check, drag, channel, stream, dismiss, "
-            "resize, route, "
-            "expect, wait, tree, sleep or close, found 'repeat'");
+  EXPECT_EQ(
+      Why("repeat 2 repeat 2 click text=a"),
+      "steps, line 1: expected click, type, submit, check, drag, hover, leave, long_press, "
+      "slide, pick, answer, clipboard, channel, stream, dismiss, resize, route, expect, wait, "
+      "tree, screenshot, sleep or close, found 'repeat'");
   EXPECT_EQ(Why("close now"), "steps, line 1: expected the end of the line, found 'now'");
 }
 

@@ -58,8 +58,8 @@ TEST(RunReport, HasTheKeysOfTheContract) {
   using testing::UnorderedElementsAre;
   EXPECT_THAT(Keys(report),
               UnorderedElementsAre("version", "app", "flet", "generation", "client_generation",
-                                   "python", "requested", "used", "accelerators", "processes",
-                                   "timeline_ms", "packets", "latency_us", "exit"));
+                                   "python", "requested", "used", "rollout", "accelerators",
+                                   "processes", "timeline_ms", "packets", "latency_us", "exit"));
   EXPECT_THAT(Keys(report["requested"]),
               UnorderedElementsAre("stage", "transport", "ui", "hosting", "accelerators"));
   EXPECT_THAT(Keys(report["accelerators"]),
@@ -91,6 +91,15 @@ TEST(RunReport, WritesNullForWhatIsUnknown) {
   EXPECT_EQ(report["used"]["fallbacks"], json::array());
   EXPECT_EQ(report["accelerators"]["state"], json::object());
   EXPECT_TRUE(report["accelerators"]["counters"].is_null());
+  EXPECT_TRUE(report["rollout"].is_null());
+}
+
+TEST(RunReport, NamesTheRolloutAndItsVariant) {
+  RunReport report;
+  report.rollout = {"flags.json", "three", "variant three, STATIC", true};
+  EXPECT_EQ(json::parse(ToJson(report))["rollout"],
+            json::parse(R"({"address":"flags.json","variant":"three",
+                            "why":"variant three, STATIC","chose":true})"));
 }
 
 TEST(RunReport, TellsWhatWasUsed) {

@@ -264,6 +264,19 @@ TEST_F(StartBook, IsClosedAndForgottenOnDemand) {
   EXPECT_EQ(Read().stages.size(), 0U);
 }
 
+TEST_F(StartBook, IsAskedWithoutATrace) {
+  EXPECT_EQ(PeekStart(options, "3", kLadder, now).stage, "3");
+  EXPECT_FALSE(std::filesystem::exists(options.folder + "/apps")) << "nothing is made";
+  CrashOn("3");
+  CrashOn("3");
+  const Advice peeked = PeekStart(options, "3", kLadder, now);
+  EXPECT_EQ(peeked.stage, "2");
+  EXPECT_EQ(Read().stages.size(), 0U) << "what has ended is not booked by it";
+  const Advice advice = Ask("3");
+  EXPECT_EQ(advice.stage, "2");
+  EXPECT_EQ(advice.changes[0].why, peeked.changes[0].why);
+}
+
 TEST_F(StartBook, SaysThatNothingCanBeKept) {
   options.folder = "/proc/no such place";
   EXPECT_FALSE(AdviseStart(options, "3", kLadder, now));

@@ -81,7 +81,8 @@ TEST_F(DoctorTest, SaysWhetherARunOpensAWindowAndWithWhichClient) {
   EXPECT_EQ(window["client"]["path"], "/clients/one");
   EXPECT_EQ(window["client"]["pinned"], true);
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(box_.out.str(), HasSubstr("Window: a run opens one\n  ok display      :7 answers\n"));
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("Window: a run opens one\n  ok display       :7 answers\n"));
   EXPECT_THAT(box_.out.str(), HasSubstr("/clients/one (added), Flet 0.82.2, wire generation 2, "
                                         "translated for the app's 3, pinned\n"));
 
@@ -158,6 +159,46 @@ TEST_F(DoctorTest, SaysThatAFletOfJsonIsForAWindow) {
               HasSubstr("Flet 0.28.3 speaks to sockets only"));
   EXPECT_EQ(Run(), 0);
   EXPECT_THAT(box_.out.str(), HasSubstr("Flet 0.28.3 (wire generation 1: in a window only)"));
+}
+
+TEST_F(DoctorTest, DoesNotCallAFletOfJsonFitWithoutItsWindow) {
+  Install(".venv/bin/python").flet_version = "0.28.3";
+  box_.window.client_obstacle = "there is none";
+  box_.window.passed_over = true;
+  const json report = Json(1);
+  EXPECT_EQ(report["stages"][0]["reason"], "Flet 0.28.3 runs in a window alone, and there is none");
+  EXPECT_EQ(report["window"]["headless_instead"], false);
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(box_.out.str(), HasSubstr("Window: none, and an app with this Flet has no other UI"));
+}
+
+TEST_F(DoctorTest, SaysWhetherFileDialogsCanOpen) {
+  Install(".venv/bin/python");
+  EXPECT_EQ(Json(0)["window"]["file_dialogs"]["ok"], true);
+  box_.window.dialogs_obstacle = "there is no session bus";
+  EXPECT_EQ(Json(0)["window"]["file_dialogs"]["reason"], "there is no session bus");
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("     file dialogs  cannot open: there is no session bus\n"));
+}
+
+TEST_F(DoctorTest, SaysWhatARunOfAnAppWouldBe) {
+  Install("shop/.venv/bin/python");
+  box_.folder.Write("shop/main.py");
+  box_.folder.Write("shop/pyproject.toml", "[tool.fletbridge]\nstage = \"2\"\n");
+  box_.plan = {"1", "uds", "", "stage 2 cannot run: no libpython", {}};
+  json app = Json(0, {"shop/main.py"})["app"];
+  EXPECT_EQ(app["path"], Path("shop/main.py"));
+  EXPECT_EQ(app["stage"], "1");
+  EXPECT_EQ(app["ui"], "desktop");
+  EXPECT_EQ(box_.runs.back().stage, "2") << "the settings are those of the app's folder";
+  EXPECT_EQ(Run({"shop"}), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("shop/.venv/bin/python"));
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("a run  on stage 1 (uds), desktop: stage 2 cannot run: no libpython\n"));
+  app = Json(1, {"shop/gone.py"})["app"];
+  EXPECT_THAT(std::string(app["reason"]), HasSubstr("cannot open shop/gone.py"));
+  EXPECT_TRUE(Json(1)["app"].is_null()) << "no app, and no interpreter here";
 }
 
 TEST_F(DoctorTest, ShowsAnActiveEnvironmentOnce) {
@@ -243,11 +284,9 @@ TEST_F(DoctorTest, TellsWhichAcceleratorsApplyAndWhyTheOthersDoNot) {
 
 TEST_F(DoctorTest, RefusesWrongUsageInOneLine) {
   EXPECT_EQ(Run({"--colour"}), 2);
-  EXPECT_EQ(box_.err.str(),
-            "fletbridge: The following argument was not expected: --colour; see "
-            "fletbridge doctor --help\n");
+  EXPECT_EQ(box_.err.str(), "fletbridge: unknown option --colour; see fletbridge doctor --help\n");
   EXPECT_EQ(Run({"--help"}), 0);
-  EXPECT_THAT(box_.out.str(), HasSubstr("Usage: fletbridge doctor [options]"));
+  EXPECT_THAT(box_.out.str(), HasSubstr("Usage: fletbridge doctor [options] [SCRIPT"));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct MadeUpToolbox {
   TextPairs checks;                                  // interpreter, request
   std::map<std::string, Interpreter> interpreters;   // by path; others cannot be asked
   std::vector<RunReport::Accelerator> accelerators;  // of any interpreter
+  StartPlan plan;                                    // whatever is asked for
   WindowFinding window;
   std::vector<std::string> looked_for_window;  // client asked for, package, generation
   Toolbox tools{
@@ -30,6 +31,10 @@ struct MadeUpToolbox {
                 runs.push_back(request);
                 return 42;
               },
+          .plan_start = [this](const RunRequest& request) -> Result<StartPlan> {
+            runs.push_back(request);
+            return plan;
+          },
           .run_as_client =
               [this](const RunRequest& request, const std::string& url, const std::string& pid) {
                 runs.push_back(request);

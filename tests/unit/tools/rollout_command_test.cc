@@ -96,6 +96,53 @@ TEST_F(RolloutCommandTest, ExplainNamesTheFileAndTheReason) {
   EXPECT_THAT(made_up.out.str(), HasSubstr("no rollout is set"));
 }
 
+TEST_F(RolloutCommandTest, ExplainSaysWhatAStartWouldReallyDo) {
+  Flags("3");
+  made_up.plan = {"2",
+                  "uds",
+                  "interpreter",
+                  "stage 3 has failed (x) and is tried again in 50 min",
+                  {{"3", "2", "stage 3 has failed (x) and is tried again in 50 min"}}};
+  EXPECT_EQ(Main({"rollout", "explain", "--rollout", "flags.json", "app.py"}), 0);
+  EXPECT_THAT(made_up.out.str(),
+              HasSubstr("\na start        stage 2 (uds, hosting interpreter): "
+                        "stage 3 has failed (x) and is tried again in 50 min\n"));
+  EXPECT_EQ(made_up.runs.back().stage, "3");
+  EXPECT_TRUE(made_up.runs.back().book.may_lower);
+  EXPECT_EQ(Main({"rollout", "explain", "--rollout", "flags.json", "gone.py"}), 0);
+  EXPECT_THAT(made_up.out.str(), HasSubstr("a start        would be refused: cannot open gone.py"));
+}
+
+TEST_F(RolloutCommandTest, ARunKnowsWhatTheRolloutHasSaid) {
+  Flags("2");
+  RunRequest request = Ran({});
+  EXPECT_EQ(request.rollout.address, made_up.folder.path() + "/flags.json");
+  EXPECT_EQ(request.rollout.variant, "v");
+  EXPECT_EQ(request.rollout.why, "variant v, STATIC");
+  EXPECT_TRUE(request.rollout.chose);
+  request = Ran({"--stage", "3"});
+  EXPECT_EQ(request.rollout.variant, "v");
+  EXPECT_FALSE(request.rollout.chose);
+}
+
+TEST_F(RolloutCommandTest, MetricsWithoutARolloutAreRefused) {
+  EXPECT_EQ(Main({"run", "--metrics", "m.prom", "app.py"}), 2);
+  EXPECT_THAT(made_up.err.str(), AllOf(HasSubstr("(from --metrics) counts the starts of a rollout"),
+                                       HasSubstr("set one with --rollout")));
+  made_up.tools.environment.emplace_back("FLETBRIDGE_METRICS", "m.prom");
+  EXPECT_EQ(Main({"run", "app.py"}), 42) << "it may be meant for other apps";
+  EXPECT_THAT(made_up.err.str(),
+              AllOf(HasSubstr("no metrics are written to "),
+                    HasSubstr("(from FLETBRIDGE_METRICS): there is no rollout")));
+}
+
+TEST_F(RolloutCommandTest, MetricsThatCannotBeWrittenAreSaid) {
+  Flags("2");
+  made_up.tools.environment = {{"XDG_STATE_HOME", "/proc/none"}};
+  Ran({"--metrics", "m.prom"});
+  EXPECT_THAT(made_up.err.str(), HasSubstr("no metrics are written: "));
+}
+
 TEST_F(RolloutCommandTest, EvalAnswersAsJson) {
   Flags("3");
   EXPECT_EQ(Main({"rollout", "eval", "flags.json", "--flag", "fletbridge.stage"}), 0);

@@ -76,6 +76,17 @@ TEST(Message, NamesWhatIsWrongInOne) {
             prefix + "session_crashed: 'message' is a float, not text");
 }
 
+TEST(Message, TellsOfACrashWhatFletsLogHasNot) {
+  const std::string traceback = "\nTraceback (most recent call last):\n  File\nKeyError\n";
+  EXPECT_EQ(CrashText("two\nlines" + traceback), "two\nlines");
+  EXPECT_EQ(CrashText(traceback), "KeyError");
+  EXPECT_EQ(CrashText("Exception in effect: x" + traceback), "Exception in effect: x" + traceback);
+  EXPECT_EQ(CrashText("said by\nthe app"), "said by\nthe app");
+  EXPECT_EQ(CrashLine("two\nlines" + traceback), "two");
+  EXPECT_EQ(CrashLine(traceback), "KeyError");
+  EXPECT_EQ(CrashLine(""), "");
+}
+
 TEST(Message, WritesAnEventAsFletsClientDoes) {
   const Buffer event = EncodeEvent(10, "click", {});
   const auto captured = Hex("920383a67461726765740aa46e616d65a5636c69636ba464617461c0");
