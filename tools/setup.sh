@@ -14,6 +14,7 @@ packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
   blackbox weston  # a small window manager, without which nothing is maximized; a Wayland compositor
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
+  dbus-daemon  # a session bus of a test's own
   strace    # counts the wake-ups of an idle app
   chromium) # opens the page of `fletbridge compare --html`
 
