@@ -56,6 +56,7 @@ class DesktopInstance final : public Instance {
         report_file_(around.folder + "/r" + std::to_string(number)),
         screen_folder_(around.folder + "/d" + std::to_string(number)),
         place_(place),
+        fresh_(variant.name),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
              around.interrupt) {}
 
@@ -68,7 +69,7 @@ class DesktopInstance final : public Instance {
   }
 
   Result<> Start(const Surroundings& around, int number) {
-    if (Result<> ok = fresh_.Begin(around, variant_.name, number); !ok) return ok;
+    if (Result<> ok = fresh_.Begin(around, number); !ok) return ok;
     const Plan plan = fresh_.Placed(around.plan);
     const FreshStart::Here here(fresh_);
     Result<ChildOptions> command = Command(plan);
@@ -123,7 +124,7 @@ class DesktopInstance final : public Instance {
   void Join() override { run_.Join(0); }
 
   Result<std::vector<std::uint64_t>> Do(const std::string& text, std::chrono::nanoseconds,
-                                        DoOptions) override {
+                                        DoOptions how) override {
     const Result<std::vector<DisplayStep>> steps = ParseDisplaySteps(text);
     if (!steps) return steps.error();
     std::vector<std::uint64_t> samples;
@@ -136,7 +137,7 @@ class DesktopInstance final : public Instance {
       if (!step.watch) continue;
       samples.push_back(*sample);
       disturbance_.of.push_back(number);
-      if (names) disturbance_.inputs.push_back({number, step.source, 0, {}});
+      if (how.names) disturbance_.inputs.push_back({number, step.source, 0, {}});
     }
     return samples;
   }

@@ -20,14 +20,14 @@ FreshStart::~FreshStart() {
   if (copy_ != nullptr && copy_->Written()) freshness_->written = true;
 }
 
-Result<> FreshStart::Begin(const Surroundings& around, const std::string& name, int number) {
+Result<> FreshStart::Begin(const Surroundings& around, int number) {
   if (around.freshness.on) {
     copy_ = FreshCopy::Make(around.plan.app_folder, around.folder + "/c" + std::to_string(number));
     around.freshness.too_large = copy_ == nullptr;
     freshness_ = &around.freshness;
   }
   if (around.plan.prepare.empty()) return {};
-  AppRun shell(around.loop, name + ", --prepare", around.folder + "/q" + std::to_string(number),
+  AppRun shell(around.loop, variant_ + ", --prepare", around.folder + "/q" + std::to_string(number),
                around.interrupt);
   ChildOptions options;
   options.executable = "/bin/sh";
@@ -46,6 +46,7 @@ Plan FreshStart::Placed(Plan plan) const {
 }
 
 void FreshStart::AddTo(ChildOptions& options) const {
+  options.environment.emplace_back("COMPARE_VARIANT", variant_);
   if (copy_ == nullptr) return;
   const auto more = copy_->Environment();
   options.environment.insert(options.environment.end(), more.begin(), more.end());

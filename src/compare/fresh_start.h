@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/unique_fd.h"
 #include "common/process/child.h"
@@ -16,16 +17,17 @@ namespace fletbridge::compare {
 
 class FreshStart {
  public:
-  FreshStart() = default;
+  // The variant's name is told to app and command, in COMPARE_VARIANT.
+  explicit FreshStart(std::string variant) : variant_(std::move(variant)) {}
   ~FreshStart();  // tells the run whether the app has written; removes the copy
   FreshStart(const FreshStart&) = delete;
   FreshStart& operator=(const FreshStart&) = delete;
 
   // Makes the copy and runs the command, which has to end well; waits for it.
-  [[nodiscard]] Result<> Begin(const Surroundings& around, const std::string& name, int number);
+  [[nodiscard]] Result<> Begin(const Surroundings& around, int number);
   // The plan of a start in the copy.
   [[nodiscard]] Plan Placed(Plan plan) const;
-  // HOME and what goes with it.
+  // HOME and what goes with it, and the variant's name.
   void AddTo(ChildOptions& options) const;
 
   // While it lives, children start in the copy's part of where we are.
@@ -41,6 +43,7 @@ class FreshStart {
   };
 
  private:
+  const std::string variant_;
   std::unique_ptr<FreshCopy> copy_;
   Freshness* freshness_ = nullptr;
 };

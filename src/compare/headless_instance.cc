@@ -40,6 +40,7 @@ class HeadlessInstance final : public Instance {
         interrupt_(around.interrupt),
         socket_path_(around.folder + "/s" + std::to_string(number)),
         report_file_(around.folder + "/r" + std::to_string(number)),
+        fresh_(variant.name),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
              around.interrupt) {}
 
@@ -59,7 +60,7 @@ class HeadlessInstance final : public Instance {
     if (Result<> ok = Listen(); !ok) return ok;
     const std::string& folder = around.folder;
     if (page_.empty()) {
-      if (Result<> ok = fresh_.Begin(around, variant_.name, number); !ok) return ok;
+      if (Result<> ok = fresh_.Begin(around, number); !ok) return ok;
     }
     const Plan plan = fresh_.Placed(around.plan);
     const FreshStart::Here here(fresh_);

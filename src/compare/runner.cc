@@ -561,7 +561,7 @@ class Runner {
   static Result<double> ChangesByItself(Instance& instance) {
     const auto seconds = std::chrono::duration<double>(kWatchTime).count();
     const auto rest =
-        instance.Do("sleep " + std::to_string(kWatchTime / 1ms) + "ms\n", kBlockDeadline, false);
+        instance.Do("sleep " + std::to_string(kWatchTime / 1ms) + "ms\n", kBlockDeadline, {});
     if (!rest) return rest.error();
     return static_cast<double>(instance.disturbance().between) / seconds;
   }

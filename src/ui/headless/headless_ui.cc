@@ -34,7 +34,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       live = std::make_unique<LiveSteps>(
           loop, std::move(options.live_steps),
           LiveSteps::Calls{
-              .run = [this](Steps steps, LiveRun how) { RunLive(std::move(steps), how); },
+              .run = [this](Steps steps, headless::LiveRun how) { RunLive(std::move(steps), how); },
               .clickables =
                   [this](const std::optional<Finder>& finder) {
                     return headless::Clickables(client.tree(), finder, kMostClickables);
@@ -196,7 +196,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   // Nothing is to be done now that the end of the app could leave undone.
   bool Idle() const { return !runner || (live && waits_for_steps); }
 
-  void RunLive(Steps steps, LiveRun how) {
+  void RunLive(Steps steps, headless::LiveRun how) {
     waits_for_steps = false;
     runner->RunMore(std::move(steps), how);
   }
