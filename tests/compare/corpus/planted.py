@@ -2,8 +2,9 @@
 `planted.start()` in main().
 
 COMPARE_PLANTED says where and how much: `3=+2ms`, `1:uds again=+160us`, `3=start+100ms`; several with commas; nothing
-is planted without it. The variant's name is what `fletbridge compare` says in COMPARE_VARIANT. Delays are
-slept: on a busy machine what a loop spins away is taken from what comes behind it. A sleep is late, so how long each has
+is planted without it. The variant's name is what `fletbridge compare` says in COMPARE_VARIANT. Delays
+of a millisecond and more are slept: on a busy machine what a loop spins away is taken from what comes behind it. Shorter
+ones are spun: what comes behind a sleep finds a cold processor, which costs a tenth of a millisecond. How long each has
 really been is appended to the file COMPARE_PLANTED_LOG, as a double of seconds.
 """
 
@@ -40,6 +41,8 @@ def _planted(spec, variant):
 _HANDLER, _START = _planted(os.environ.get("COMPARE_PLANTED", ""), os.environ.get("COMPARE_VARIANT", ""))
 
 
+_SPUN = 0.001  # seconds, shorter ones
+
 _LOG = os.environ.get("COMPARE_PLANTED_LOG")
 _log = os.open(_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if _LOG and (_HANDLER or _START) else None
 _last = None
@@ -53,6 +56,12 @@ def _begin(length):
     return began, max(0.0, began + length - time.perf_counter())
 
 
+def _spin(length):
+    until = time.perf_counter() + length
+    while time.perf_counter() < until:
+        pass
+
+
 def _end(began):
     global _last
     _last = time.perf_counter() - began
@@ -61,14 +70,20 @@ def _end(began):
 def delay(length=_HANDLER):
     if length:
         began, left = _begin(length)
-        time.sleep(left)
+        if length < _SPUN:
+            _spin(left)
+        else:
+            time.sleep(left)
         _end(began)
 
 
 async def adelay():
     if _HANDLER:
         began, left = _begin(_HANDLER)
-        await asyncio.sleep(left)
+        if _HANDLER < _SPUN:
+            _spin(left)
+        else:
+            await asyncio.sleep(left)
         _end(began)
 
 
