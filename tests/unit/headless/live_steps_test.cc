@@ -44,6 +44,7 @@ class LiveStepsTest : public testing::Test {
                 [this](const Steps&, const LiveRun& how) {
                   runs_.push_back(how.delay);
                   all_answer_ = how.all_answer;
+                  names_ = how.names;
                 },
             .clickables =
                 [this](const std::optional<Finder>&) {
@@ -92,7 +93,7 @@ class LiveStepsTest : public testing::Test {
   EventLoop loop_;
   std::unique_ptr<LiveSteps> steps_;  // on the loop
   std::vector<std::chrono::nanoseconds> runs_;
-  bool all_answer_ = false;
+  bool all_answer_ = false, names_ = false;
   std::size_t asked_ = 0;
   std::promise<Error> hung_up_;
   UniqueFd driver_;
@@ -121,14 +122,12 @@ TEST_F(LiveStepsTest, HangsUpOnWhoDoesNotWaitForTheResult) {
   EXPECT_LE(runs_[0], 1s);  // for which the loop spins
 }
 
-TEST_F(LiveStepsTest, TellsWhichInputHasEndedStepsThatAreAllToBeAnswered) {
+TEST_F(LiveStepsTest, TakesFromTheWordsBehindARunHowItIsDone) {
   Start();
   OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now(), {}); });
-  Write("click key=a\nrun delay=5 all-answer\nread key=number\n");
-  OnLoop([this] { steps_->TellResult(0, {}, {.unanswered = "click key=a"}); });
+  Write("click key=a\nrun delay=5 names all-answer\nread key=number\n");
   std::string answers;
-  while (answers.find("42") == std::string::npos ||
-         answers.find("\"unanswered\":\"click key=a\"") == std::string::npos) {
+  while (answers.find("42") == std::string::npos) {
     pollfd ready{driver_.get(), POLLIN, 0};
     ASSERT_EQ(::poll(&ready, 1, 20'000), 1) << answers;
     char part[256];
@@ -138,6 +137,7 @@ TEST_F(LiveStepsTest, TellsWhichInputHasEndedStepsThatAreAllToBeAnswered) {
   }
   OnLoop([this] {
     EXPECT_TRUE(all_answer_);
+    EXPECT_TRUE(names_);
     EXPECT_EQ(runs_, std::vector<std::chrono::nanoseconds>{5ns});
   });
 }
