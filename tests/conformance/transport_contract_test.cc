@@ -168,6 +168,8 @@ TEST_P(TcpContract, RefusesAListenerThatIsNotTheApp) {
   const std::string line = host.ReadLine();
   ASSERT_EQ(line.rfind("port ", 0), 0U) << line;
   const UniqueFd stranger(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;  // as the app's own server, which shares the port that is held for it
+  ::setsockopt(stranger.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(line.substr(5))));

@@ -206,8 +206,7 @@ class UiContract : public testing::TestWithParam<const char*> {
         address_.path = folder_.path() + "/app.sock";
       } else {
         address_.kind = SocketAddress::Kind::kTcp;
-        held_ = *HoldTcpPort();
-        address_.port = held_.port;
+        address_.port = HoldTcpPort()->port;
       }
       ui_ = attach::MakeAttachUi(*loop_, limits_, address_);
     }
@@ -294,7 +293,6 @@ class UiContract : public testing::TestWithParam<const char*> {
   int threads_ = 0;
   int descriptors_ = 0;
   FlowLimits limits_;
-  HeldPort held_;
   SocketAddress address_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<AppSide> app_;

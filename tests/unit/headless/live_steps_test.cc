@@ -127,7 +127,7 @@ TEST_F(LiveStepsTest, TakesFromTheWordsBehindARunHowItIsDone) {
   OnLoop([this] { steps_->TellFirstFrame(std::chrono::steady_clock::now(), {}); });
   Write("click key=a\nrun delay=5 names all-answer\nread key=number\n");
   std::string answers;
-  while (answers.find("42") == std::string::npos) {
+  while (answers.find("{\"read\":\"42\"}") == std::string::npos) {
     pollfd ready{driver_.get(), POLLIN, 0};
     ASSERT_EQ(::poll(&ready, 1, 20'000), 1) << answers;
     char part[256];
