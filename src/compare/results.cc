@@ -180,19 +180,23 @@ std::string Shown(double value, std::string_view unit) {
   return Format("%.2f s", value / 1e9);
 }
 
-std::string Said(const Comparison& comparison, Measure measure) {
-  const char* unit = UnitOf(measure);
+const char* VerdictWord(Verdict verdict, Measure measure) {
   const bool time = measure == Measure::kLatency || measure == Measure::kStartUp ||
                     measure == Measure::kFirstFrame || measure == Measure::kPace ||
                     measure == Measure::kFrameTime;
-  const bool less = comparison.verdict == Verdict::kFaster;
+  if (!time && verdict == Verdict::kFaster) return "less";
+  if (!time && verdict == Verdict::kSlower) return "more";
+  return VerdictName(verdict);
+}
+
+std::string Said(const Comparison& comparison, Measure measure) {
+  const char* unit = UnitOf(measure);
   const std::string size =
       comparison.difference ? Shown(std::abs(comparison.difference->estimate), unit) : "";
   switch (comparison.verdict) {
     case Verdict::kFaster:
     case Verdict::kSlower: {
-      const std::string word =
-          time ? (less ? "faster by " : "slower by ") : (less ? "less by " : "more by ");
+      const std::string word = std::string(VerdictWord(comparison.verdict, measure)) + " by ";
       if (!comparison.ratio) return word + size;
       return word + Format("%.1f %%", std::abs(comparison.ratio->estimate - 1) * 100) + " (" +
              size + ")";

@@ -110,6 +110,8 @@ struct Results {
 inline constexpr int kSchemaVersion = 1;
 [[nodiscard]] nlohmann::json ToJson(const Results& results);
 
+// As VerdictName(), of what is no time: "less" and "more".
+[[nodiscard]] const char* VerdictWord(Verdict verdict, Measure measure);
 // "612 µs", "1.24 s", "53.1 MiB", "0.0 /s"; `unit` as UnitOf() has it.
 [[nodiscard]] std::string Shown(double value, std::string_view unit);
 // "faster by 5.1 % (31 µs)", "no difference shown: −1.2 % to +3.4 %", …

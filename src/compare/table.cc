@@ -132,13 +132,13 @@ std::string ShortRatio(const std::optional<Interval>& ratio) {
 }
 
 // "791 µs", "752 µs, 0.95 [0.92, 0.97] faster": a median, and its ratio to the baseline's.
-std::string Cell(const Series& series, const Comparison& comparison, const char* unit) {
+std::string Cell(const Series& series, const Comparison& comparison, Measure measure) {
   const Histogram all = series.All();
   if (all.count() == 0) return "-";
-  std::string cell = Shown(static_cast<double>(all.ValueAt(50)), unit);
+  std::string cell = Shown(static_cast<double>(all.ValueAt(50)), UnitOf(measure));
   if (const std::string ratio = ShortRatio(comparison.ratio); !ratio.empty()) cell += ", " + ratio;
   if (comparison.verdict == Verdict::kFaster || comparison.verdict == Verdict::kSlower)
-    cell += std::string(" ") + VerdictName(comparison.verdict);
+    cell += std::string(" ") + VerdictWord(comparison.verdict, measure);
   return cell;
 }
 
@@ -151,7 +151,7 @@ std::vector<Row> Parts(const WorkloadResult& workload, std::uint64_t seed) {
     for (std::size_t i = 0; i < part.series.size(); ++i) {
       row.push_back(Cell(part.series[i],
                          i == 0 ? Comparison() : workload.ComparePart(part, i, seed),
-                         UnitOf(workload.workload.measure)));
+                         workload.workload.measure));
     }
     rows.push_back(std::move(row));
   }
@@ -190,9 +190,8 @@ std::vector<Row> Overview(const Results& results) {
     Row row{result.workload.name};
     for (std::size_t i = 0; i < result.series.size(); ++i) {
       const Comparison comparison = i == 0 ? Comparison() : result.Compare(i, results.seed);
-      row.push_back(result.pooled()
-                        ? Cell(result.series[i], comparison, UnitOf(result.workload.measure))
-                        : ShortRatio(comparison.ratio));
+      row.push_back(result.pooled() ? Cell(result.series[i], comparison, result.workload.measure)
+                                    : ShortRatio(comparison.ratio));
     }
     rows.push_back(std::move(row));
   }
@@ -232,7 +231,7 @@ std::string AtAGlance(const Results& results) {
       lines.push_back({workload.workload.name, workload.series[i].variant, *comparison.ratio,
                        comparison.verdict == Verdict::kNoDifferenceShown
                            ? ""
-                           : VerdictName(comparison.verdict)});
+                           : VerdictWord(comparison.verdict, workload.workload.measure)});
     }
   }
   if (lines.empty()) return {};
