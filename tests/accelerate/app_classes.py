@@ -117,7 +117,9 @@ class Tile(ft.Container):
     def before_update(self):
         super().before_update()
         note(self, "before_update")
-        self.tooltip = "%s of %d" % (self.title, len(self.tags))
+        # The text of a control has its address, which no two processes share.
+        title = self.title if isinstance(self.title, (str, int, float)) else type(self.title).__name__
+        self.tooltip = "%s of %d" % (title, len(self.tags))
 
     def did_mount(self):
         note(self, "did_mount")
