@@ -78,7 +78,7 @@ void Fetch(const void* address) { __builtin_prefetch(address); }
 void FetchNode(const Record& record) {
   Fetch(reinterpret_cast<PyObject**>(record.object) - 4);  // where its values are
   Fetch(&record.object->ob_type);
-  Fetch(&reinterpret_cast<const PyDictObject*>(record.dirty)->ma_used);
+  if (record.dirty != nullptr) Fetch(&reinterpret_cast<PyDictObject*>(record.dirty)->ma_used);
   if (record.array != nullptr && record.plan != nullptr) {
     for (int place : record.plan->Fetched()) Fetch(record.array + place);
   }
@@ -108,7 +108,7 @@ void FetchAhead(const std::vector<Record::Entry>& entries, std::size_t at) {
   }
   if (const Record::Group* group = FirstGroup(At(entries, at + 6))) {
     Fetch(group->entries.data());
-    Fetch(&reinterpret_cast<const PyListObject*>(group->list)->ob_item);
+    if (group->list != nullptr) Fetch(&reinterpret_cast<PyListObject*>(group->list)->ob_item);
     Fetch(group->items);
   }
   const auto for_children = [&](std::size_t place, auto fetch) {
