@@ -22,8 +22,7 @@ struct Step {
 
 // How a class is made; for as long as nothing of the class changes.
 struct Recipe {
-  Ref alive;  // a weak reference to the class
-  unsigned int version = 0;
+  ClassVersion of;
   bool known = false;
   PyObject* names = nullptr;  // argument -> its number
   Py_ssize_t positional = 0;  // so many can be given without a name
@@ -41,14 +40,10 @@ PyObject* g_hash = nullptr;  // BaseControl.__hash__
 PyObject* g_next = nullptr;  // ControlId.next
 PyObject *g_hash_name, *g_current, *g_init_name;
 
-bool HasVersion(PyTypeObject* type) {
-  return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 && type->tp_version_tag != 0;
-}
-
 // describe(cls): None, or (names, positional, required, steps, post, ref, init_known).
 void Describe(PyTypeObject* type, Recipe& recipe) {
   recipe = Recipe();
-  recipe.alive = Ref::Checked(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr));
+  recipe.of.Begin(type);
   const Ref told = Ref::Checked(PyObject_CallOneArg(g_describe, reinterpret_cast<PyObject*>(type)));
   if (told.get() != Py_None) {
     PyObject *names = nullptr, *required = nullptr, *steps = nullptr, *post = nullptr;
@@ -87,20 +82,15 @@ void Describe(PyTypeObject* type, Recipe& recipe) {
     recipe.init_known = init_known != 0;
     recipe.known = true;
   }
-  (void)_PyType_Lookup(type, g_init_name);  // which gives the class a version
-  recipe.version = HasVersion(type) ? type->tp_version_tag : 0;
 }
 
 // Null where it cannot be told whether the class changes.
 std::shared_ptr<const Recipe> RecipeOf(PyTypeObject* type) {
   const std::shared_ptr<const Recipe>& recipe = g_recipes[type];
-  if (recipe != nullptr && HasVersion(type) && recipe->version == type->tp_version_tag &&
-      PyWeakref_GetObject(recipe->alive.get()) == reinterpret_cast<PyObject*>(type)) {
-    return recipe;
-  }
+  if (recipe != nullptr && recipe->of.Is(type)) return recipe;
   auto made = std::make_shared<Recipe>();
   Describe(type, *made);  // which runs Python, and so may come here again
-  if (made->version == 0) return nullptr;
+  if (!made->of.Settle(g_init_name)) return nullptr;
   g_recipes[type] = made;
   return made;
 }

@@ -20,9 +20,7 @@ struct Fields {
     Py_ssize_t place = 0;  // among all that are compared
     Slot slot;
   };
-  PyTypeObject* type = nullptr;
-  Ref alive;  // a weak reference to the class
-  unsigned int version = 0;
+  ClassVersion of;
   bool known = false;
   Layout layout;
   Slot values;
@@ -31,15 +29,9 @@ struct Fields {
   Ref defaults;                // name -> what is the value where `_values` does not hold it
 };
 
-bool HasVersion(const PyTypeObject* type) {
-  return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 && type->tp_version_tag != 0;
-}
-
 // describe(cls): None, or a tuple of (name, whether it is a Prop, the Prop's default).
 void Describe(PyTypeObject* type, Fields& fields) {
-  fields = Fields();
-  fields.type = type;
-  fields.alive = Ref::Checked(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr));
+  fields.of.Begin(type);
   const Ref told = Ref::Checked(PyObject_CallOneArg(g_describe, reinterpret_cast<PyObject*>(type)));
   fields.values = Slot(g_names.values);
   if (PyTuple_CheckExact(told.get()) != 0 && fields.layout.SetUp(type)) {
@@ -63,22 +55,19 @@ void Describe(PyTypeObject* type, Fields& fields) {
     }
     fields.known = true;
   }
-  (void)_PyType_Lookup(type, g_names.values);  // which gives the class a version
-  fields.version = HasVersion(type) ? type->tp_version_tag : 0;
+  fields.known = fields.of.Settle(g_names.values) && fields.known;
 }
 
 // Null for what is left to Python. Valid until Python runs.
 const Fields* FieldsOf(PyTypeObject* type) {
   static auto& known = *new std::array<Fields, 512>;
   Fields& fields = known[(reinterpret_cast<std::uintptr_t>(type) >> 5) % known.size()];
-  if (fields.type != type || fields.version == 0 || !HasVersion(type) ||
-      fields.version != type->tp_version_tag ||
-      PyWeakref_GetObject(fields.alive.get()) != reinterpret_cast<PyObject*>(type)) {
+  if (!fields.of.Is(type)) {
     Fields made;
     Describe(type, made);  // which runs Python, and so may come here again
     fields = std::move(made);
   }
-  return fields.known && fields.version != 0 ? &fields : nullptr;
+  return fields.known ? &fields : nullptr;
 }
 
 // Two values of a field that are not the same object.

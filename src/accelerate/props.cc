@@ -21,23 +21,16 @@ PyObject* Member(PyObject* self, Py_ssize_t offset) {
 
 // Where the instances of a class hold what a property needs.
 struct Shape {
-  PyTypeObject* type = nullptr;
-  Ref alive;  // a weak reference to the class
-  unsigned int version = 0;
+  ClassVersion of;
   bool plain = false;  // the instances hold it themselves
   bool notifies = false;
   Layout layout;
   Slot values, dirty, frozen, notify;
 };
 
-bool HasVersion(const PyTypeObject* type) {
-  return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 && type->tp_version_tag != 0;
-}
-
 void Describe(PyTypeObject* type, Shape& shape) {
   shape = Shape();
-  shape.alive = Ref::Checked(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr));
-  shape.type = type;
+  shape.of.Begin(type);
   const auto absent = [&](PyObject* name) { return _PyType_Lookup(type, name) == nullptr; };
   shape.plain = type->tp_getattro == PyObject_GenericGetAttr && absent(g_names.values) &&
                 absent(g_names.dirty) && absent(g_names.frozen) && shape.layout.SetUp(type);
@@ -46,16 +39,14 @@ void Describe(PyTypeObject* type, Shape& shape) {
   shape.dirty = Slot(g_names.dirty);
   shape.frozen = Slot(g_names.frozen);
   shape.notify = Slot(g_names.notify);
-  shape.version = HasVersion(type) ? type->tp_version_tag : 0;
+  (void)shape.of.Settle(g_names.values);
 }
 
 // Null for what is left to Flet's code. Valid until the next call.
 const Shape* ShapeOf(PyTypeObject* type) {
   static auto& shapes = *new std::array<Shape, 512>;
   Shape& shape = shapes[(reinterpret_cast<std::uintptr_t>(type) >> 5) % shapes.size()];
-  if (shape.type != type || shape.version == 0 || !HasVersion(type) ||
-      shape.version != type->tp_version_tag ||
-      PyWeakref_GetObject(shape.alive.get()) != reinterpret_cast<PyObject*>(type)) {
+  if (!shape.of.Is(type)) {
     Describe(type, shape);
   }
   return shape.plain ? &shape : nullptr;

@@ -78,4 +78,37 @@ inline void Check(int result) {
   return Ref::Own(found);
 }
 
+// A class as it was when something was found out about it: CPython gives one that changes another
+// version.
+class ClassVersion {
+ public:
+  // Before it is looked at. Throws PythonError.
+  void Begin(PyTypeObject* type) {
+    type_ = type;
+    version_ = 0;
+    alive_ = Ref::Checked(PyWeakref_NewRef(reinterpret_cast<PyObject*>(type), nullptr));
+  }
+  // Afterwards; `name` is any one, whose look-up gives the class a version. False: it can have
+  // none.
+  bool Settle(PyObject* name) {
+    (void)_PyType_Lookup(type_, name);
+    version_ = Of(type_);
+    return version_ != 0;
+  }
+  // Whether it is this class, and as it was.
+  [[nodiscard]] bool Is(PyTypeObject* type) const {
+    return type_ == type && version_ != 0 && version_ == Of(type) &&
+           PyWeakref_GetObject(alive_.get()) == reinterpret_cast<PyObject*>(type);
+  }
+
+ private:
+  static unsigned int Of(const PyTypeObject* type) {
+    return (type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG) != 0 ? type->tp_version_tag : 0;
+  }
+
+  PyTypeObject* type_ = nullptr;
+  Ref alive_;  // a weak reference: another class may come to lie where it lay
+  unsigned int version_ = 0;
+};
+
 }  // namespace fletbridge::accelerate
