@@ -13,6 +13,11 @@
 
 namespace fletbridge {
 
+// No descriptor is to be had, for now; what was asked with one has no answer then.
+[[nodiscard]] inline bool IsShortOfDescriptors(int number) {
+  return number == EMFILE || number == ENFILE;
+}
+
 // What helps if it is for want of something that this machine or this process has too little of;
 // empty for all else.
 [[nodiscard]] inline std::string_view ShortageRemedy(int number) {

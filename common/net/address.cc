@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "common/base/cause.h"
 #include "common/net/tcp_owner.h"
 
 namespace fletbridge {
@@ -62,18 +63,25 @@ UniqueFd Bind(sockaddr* at, socklen_t size) {
   return fd;
 }
 
-bool HoldsSocket(pid_t pid, const std::string& inode) {
+// Of the functions below an error is that there is no descriptor for the look, which says nothing
+// about who is looked at. Everything else that fails is a process that is gone or not ours.
+
+Result<bool> HoldsSocket(pid_t pid, const std::string& inode) {
   const std::string wanted = "socket:[" + inode + "]";
   std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error)) {
-    if (std::filesystem::read_symlink(entry.path(), error) == wanted) return true;
+  std::filesystem::directory_iterator files("/proc/" + std::to_string(pid) + "/fd", error);
+  if (IsShortOfDescriptors(error.value())) return SystemError(error.value(), {});
+  // It may end while we look: then that is the end of its files.
+  for (; files != std::filesystem::directory_iterator(); files.increment(error)) {
+    if (std::filesystem::read_symlink(files->path(), error) == wanted) return true;
   }
   return false;
 }
 
-pid_t ParentOf(pid_t pid) {
+Result<pid_t> ParentOf(pid_t pid) {
+  errno = 0;
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  if (!in && IsShortOfDescriptors(errno)) return SystemError(errno, {});
   std::string text;
   std::getline(in, text);
   const std::size_t name_end = text.rfind(')');  // the name may contain anything
@@ -85,10 +93,12 @@ pid_t ParentOf(pid_t pid) {
   return parent;
 }
 
-bool HeldByProcessTree(pid_t root, const std::string& inode) {
-  if (HoldsSocket(root, inode)) return true;
+Result<bool> HeldByProcessTree(pid_t root, const std::string& inode) {
+  if (Result<bool> holds = HoldsSocket(root, inode); !holds || *holds) return holds;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+  std::filesystem::directory_iterator processes("/proc", error);
+  if (IsShortOfDescriptors(error.value())) return SystemError(error.value(), {});
+  for (const auto& entry : processes) {
     const std::string name = entry.path().filename();
     pid_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr !=
@@ -96,14 +106,24 @@ bool HeldByProcessTree(pid_t root, const std::string& inode) {
       continue;
     }
     pid_t ancestor = pid;
-    while (ancestor > 1 && ancestor != root) ancestor = ParentOf(ancestor);
-    if (ancestor == root && HoldsSocket(pid, inode)) return true;
+    while (ancestor > 1 && ancestor != root) {
+      const Result<pid_t> parent = ParentOf(ancestor);
+      if (!parent) return parent.error();
+      ancestor = *parent;
+    }
+    if (ancestor != root) continue;
+    if (Result<bool> holds = HoldsSocket(pid, inode); !holds || *holds) return holds;
   }
   return false;
 }
 
 Error NotToBeTold(Errc code) {
   return MakeError(code, "cannot tell who holds the other end of the TCP connection: refused");
+}
+
+Error NoDescriptor(const Error& why) {
+  return SystemError(why.code.value(), "cannot tell who holds the other end of the TCP connection: " +
+                                           CauseAndRemedy(why.code.value(), {}));
 }
 
 Result<> CheckUser(uid_t user) {
@@ -250,7 +270,9 @@ Result<pid_t> CheckUnixPeer(int fd) {
 Result<> CheckTcpClient(int fd) {
   const Result<TcpEnds> ends = EndsOf(fd);
   if (!ends) return ends.error();
-  const std::optional<TcpOwner> owner = OwnerOfConnection(ends->theirs, ends->ours);
+  const Result<std::optional<TcpOwner>> found = OwnerOfConnection(ends->theirs, ends->ours);
+  if (!found) return NoDescriptor(found.error());
+  const std::optional<TcpOwner>& owner = *found;
   // A client's socket has a holder from its beginning. One that has none has been closed, whoever
   // that was.
   if (!owner || owner->inode == 0) return NotToBeTold(Errc::kUntrusted);
@@ -260,15 +282,21 @@ Result<> CheckTcpClient(int fd) {
 Result<> CheckTcpPeer(int fd, pid_t process) {
   const Result<TcpEnds> ends = EndsOf(fd);
   if (!ends) return ends.error();
-  std::optional<TcpOwner> owner = OwnerOfConnection(ends->theirs, ends->ours);
-  if (owner && owner->inode == 0) {
+  Result<std::optional<TcpOwner>> found = OwnerOfConnection(ends->theirs, ends->ours);
+  if (found && *found && (*found)->inode == 0) {
     // The connection still waits to be accepted, if it is one; then who listens will have it.
-    const bool waits = owner->state == TCP_ESTABLISHED || owner->state == TCP_SYN_RECV;
-    owner = waits ? OwnerOfListener(ends->theirs) : std::nullopt;
+    const bool waits = (*found)->state == TCP_ESTABLISHED || (*found)->state == TCP_SYN_RECV;
+    if (!waits) return NotToBeTold(Errc::kPeerGone);
+    found = OwnerOfListener(ends->theirs);
   }
+  if (!found) return NoDescriptor(found.error());
+  const std::optional<TcpOwner>& owner = *found;
   if (!owner || owner->inode == 0) return NotToBeTold(Errc::kPeerGone);
   if (Result<> ours = CheckUser(owner->uid); !ours) return ours;
-  if (process != 0 && !HeldByProcessTree(process, std::to_string(owner->inode))) {
+  if (process == 0) return {};
+  const Result<bool> held = HeldByProcessTree(process, std::to_string(owner->inode));
+  if (!held) return NoDescriptor(held.error());
+  if (!*held) {
     return MakeError(Errc::kUntrusted,
                      "the TCP port is held by a process that we did not start: refused");
   }

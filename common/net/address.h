@@ -56,13 +56,13 @@ struct Connecting {
 [[nodiscard]] Result<pid_t> CheckUnixPeer(int fd);
 
 // Of an accepted loopback TCP socket: the client belongs to our user. One whose owner cannot be
-// told, such as one that is gone already, is refused.
+// told, such as one that is gone already, is refused. EMFILE, ENFILE: no descriptor for the look.
 [[nodiscard]] Result<> CheckTcpClient(int fd);
 
 // Of a loopback TCP socket that we have connected: the peer belongs to our user, and if `process`
 // is not 0 it is held by that process or one it has started. While the connection waits to be
 // accepted, the socket that listens there is looked at. kPeerGone: it ended before it could be
-// told.
+// told. EMFILE, ENFILE: there is no descriptor for the look; nothing is known.
 [[nodiscard]] Result<> CheckTcpPeer(int fd, pid_t process);
 
 }  // namespace fletbridge

@@ -6,6 +6,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/base/cause.h"
+
 namespace fletbridge {
 using std::chrono::steady_clock;
 
@@ -141,6 +143,9 @@ void SocketLeg::Begin(UniqueFd socket) {
   if (Result<> trusted = verify_(socket.get()); !trusted) {
     if (trusted.error().code == Errc::kPeerGone) {
       TryAgain(trusted.error(), kRetryGone);
+    } else if (trusted.error().code.category() == boost::system::system_category() &&
+               IsShortOfDescriptors(trusted.error().code.value())) {
+      TryAgain(trusted.error(), kRetryEvery);  // the app may let one go
     } else {
       sink_.OnConnectFailed(trusted.error());
     }

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <unistd.h>
 
+#include "common/base/cause.h"
 #include "common/base/unique_fd.h"
 
 namespace fletbridge {
@@ -116,8 +117,12 @@ std::string TableName(const TcpEnd& end, bool in_tcp6) {
 }
 
 // The line with `ends`, "LOCAL REMOTE" or "LOCAL ", and in this state if that is not 0.
-std::optional<TcpOwner> Look(const char* table, const std::string& ends, unsigned state) {
+Result<std::optional<TcpOwner>> Look(const char* table, const std::string& ends, unsigned state) {
+  errno = 0;
   std::ifstream in(table);
+  if (!in && IsShortOfDescriptors(errno)) {
+    return Error{{errno, boost::system::system_category()}, {}};
+  }
   for (std::string line; std::getline(in, line);) {
     const std::size_t at = line.find(' ' + ends);
     if (at == std::string::npos) continue;
@@ -126,9 +131,9 @@ std::optional<TcpOwner> Look(const char* table, const std::string& ends, unsigne
     TcpOwner owner;
     fields >> skipped >> skipped >> std::hex >> owner.state >> std::dec >> skipped >> skipped >>
         skipped >> owner.uid >> skipped >> owner.inode;
-    if (fields && (state == 0 || owner.state == state)) return owner;
+    if (fields && (state == 0 || owner.state == state)) return std::optional(owner);
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -142,42 +147,43 @@ TcpEnd TcpEndOf(const sockaddr_storage& address) {
   return End(true, &v6.sin6_addr, ntohs(v6.sin6_port));
 }
 
-std::optional<TcpOwner> OwnerOfConnection(const TcpEnd& local, const TcpEnd& remote) {
+Result<std::optional<TcpOwner>> OwnerOfConnection(const TcpEnd& local, const TcpEnd& remote) {
   const Diagnosis told = Ask(local, remote);
   if (!told.answered) return ConnectionInTables(local, remote);
   // A listener, if that is what it is, does not speak for a connection that is not there.
   if (!told.found || told.found->idiag_state == TCP_LISTEN || LocalOf(*told.found) != local ||
       RemoteOf(*told.found) != remote) {
-    return {};
+    return std::nullopt;
   }
-  return OwnerIn(*told.found);
+  return std::optional(OwnerIn(*told.found));
 }
 
-std::optional<TcpOwner> OwnerOfListener(const TcpEnd& local) {
+Result<std::optional<TcpOwner>> OwnerOfListener(const TcpEnd& local) {
   const TcpEnd anybody{local.v6, {}, 0};
   const Diagnosis told = Ask(local, anybody);
   if (!told.answered) return ListenerInTables(local);
-  if (!told.found || told.found->idiag_state != TCP_LISTEN) return {};
-  return OwnerIn(*told.found);
+  if (!told.found || told.found->idiag_state != TCP_LISTEN) return std::nullopt;
+  return std::optional(OwnerIn(*told.found));
 }
 
-std::optional<TcpOwner> ConnectionInTables(const TcpEnd& local, const TcpEnd& remote) {
+Result<std::optional<TcpOwner>> ConnectionInTables(const TcpEnd& local, const TcpEnd& remote) {
   for (const bool v6 : {false, true}) {
     if (!v6 && local.v6) continue;
     const std::string ends = TableName(local, v6) + ' ' + TableName(remote, v6) + ' ';
-    if (auto owner = Look(kTables[v6], ends, 0)) return owner;
+    if (auto owner = Look(kTables[v6], ends, 0); !owner || *owner) return owner;
   }
-  return {};
+  return std::nullopt;
 }
 
-std::optional<TcpOwner> ListenerInTables(const TcpEnd& local) {
+Result<std::optional<TcpOwner>> ListenerInTables(const TcpEnd& local) {
   for (const bool v6 : {false, true}) {
     if (!v6 && local.v6) continue;
     for (const TcpEnd& end : {local, TcpEnd{v6, {}, local.port}}) {
-      if (auto owner = Look(kTables[v6], TableName(end, v6) + ' ', TCP_LISTEN)) return owner;
+      auto owner = Look(kTables[v6], TableName(end, v6) + ' ', TCP_LISTEN);
+      if (!owner || *owner) return owner;
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace fletbridge

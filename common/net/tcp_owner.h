@@ -1,6 +1,7 @@
 // Room: common/net. Who holds a TCP socket of this machine, by the kernel's word: one question to
 // its socket diagnosis, or where that is not to be had /proc/net/tcp and tcp6, line by line. Used
-// by address.cc alone. Free functions; any thread.
+// by address.cc alone. Free functions; any thread. Each takes one descriptor for its time; an error
+// is that the kernel gives none (EMFILE, ENFILE), which says nothing about the socket.
 #pragma once
 
 #include <array>
@@ -9,6 +10,8 @@
 #include <string>
 #include <sys/socket.h>
 #include <sys/types.h>
+
+#include "common/base/error.h"
 
 namespace fletbridge {
 
@@ -29,12 +32,12 @@ struct TcpOwner {
 };
 
 // Of exactly this connection, as `local` has it; never a listening socket's.
-[[nodiscard]] std::optional<TcpOwner> OwnerOfConnection(const TcpEnd& local, const TcpEnd& remote);
+[[nodiscard]] Result<std::optional<TcpOwner>> OwnerOfConnection(const TcpEnd& local, const TcpEnd& remote);
 // Of the socket that listens there, at this address or at all of them.
-[[nodiscard]] std::optional<TcpOwner> OwnerOfListener(const TcpEnd& local);
+[[nodiscard]] Result<std::optional<TcpOwner>> OwnerOfListener(const TcpEnd& local);
 
 // The same by the tables alone, in which a flood of others' connections makes each look slow.
-[[nodiscard]] std::optional<TcpOwner> ConnectionInTables(const TcpEnd& local, const TcpEnd& remote);
-[[nodiscard]] std::optional<TcpOwner> ListenerInTables(const TcpEnd& local);
+[[nodiscard]] Result<std::optional<TcpOwner>> ConnectionInTables(const TcpEnd& local, const TcpEnd& remote);
+[[nodiscard]] Result<std::optional<TcpOwner>> ListenerInTables(const TcpEnd& local);
 
 }  // namespace fletbridge

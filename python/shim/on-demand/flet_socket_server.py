@@ -17,6 +17,10 @@ def check_peers(module):
     user = os.geteuid()
     can_ask = said = False
 
+    def is_shortage(error):
+        """Without a descriptor nobody knows: that is no answer."""
+        return getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE)
+
     def line_of(pid):
         """A process, its parent, and so on."""
         while pid > 0:
@@ -24,7 +28,9 @@ def check_peers(module):
             try:
                 with open("/proc/%d/stat" % pid, "rb") as stat:
                     pid = int(stat.read().rpartition(b")")[2].split()[1])
-            except OSError:
+            except OSError as error:
+                if is_shortage(error):
+                    raise
                 return
 
     came_from = (*line_of(os.getpid()), os.getppid())  # a process that it leaves behind loses its line
@@ -35,7 +41,9 @@ def check_peers(module):
     def holds(pid, link):
         try:
             numbers = os.listdir("/proc/%d/fd" % pid)
-        except OSError:
+        except OSError as error:
+            if is_shortage(error):
+                raise
             return False
         for number in numbers:
             try:
@@ -96,7 +104,7 @@ def check_peers(module):
         pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
         return any(os.getpid() in line_of(pid) and holds(pid, link) for pid in pids)
 
-    def refuse(writer):
+    def refuse(writer, why):
         nonlocal said
         writer.transport.abort()
         if said:
@@ -105,19 +113,23 @@ def check_peers(module):
         poll = select.poll()
         poll.register(2, select.POLLOUT)
         if any(events == select.POLLOUT for _, events in poll.poll(0)):  # the app does not wait for it
-            os.write(2, b"fletbridge: refused a connection to the app's own socket: it is not the host's\n")
+            os.write(2, b"fletbridge: refused a connection to the app's own socket: %s\n" % why.encode())
 
     # No coroutine: asyncio calls it before it begins to read.
     @functools.wraps(handle)
     def handle_connection(self, reader, writer):
+        # Asked by asyncio's own socket object: a copy would cost one more of perhaps few descriptors.
+        why = "it is not the host's"
         try:
-            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as peer:
-                ours = is_ours(peer)
-        except Exception:
+            ours = is_ours(writer.get_extra_info("socket"))
+        except Exception as error:
             ours = False
+            why = "whose it is cannot be told: %s" % (getattr(error, "strerror", None) or repr(error))
+            if is_shortage(error):
+                why += "; raise the limit with ulimit -n"
         if ours:
             return handle(self, reader, writer)
-        refuse(writer)
+        refuse(writer, why)
 
     module.FletSocketServer.handle_connection = handle_connection
 

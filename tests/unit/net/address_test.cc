@@ -5,6 +5,7 @@
 #include <optional>
 #include <signal.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <utility>
@@ -384,34 +385,57 @@ sockaddr_storage NameOf(int fd, int (*name)(int, sockaddr*, socklen_t*)) {
   return address;
 }
 
+TEST(CheckTcp, WithoutADescriptorNobodyIsCalledAStranger) {
+  Listener listener;
+  const UniqueFd client = ConnectToPort(listener.port());
+  const Peer accepted = listener.Accept();
+  ASSERT_TRUE(CheckTcpPeer(client.get(), ::getpid()));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Result<> peer = CheckTcpPeer(client.get(), ::getpid());
+  const Result<> served = CheckTcpClient(client.get());
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const Result<>& told : {peer, served}) {
+    ASSERT_FALSE(told);
+    EXPECT_EQ(told.error().code, boost::system::errc::too_many_files_open);
+    EXPECT_THAT(told.error().context, HasSubstr("raise its limit with ulimit -n"));
+  }
+}
+
 TEST(TcpOwner, TheKernelsAnswerAndItsTablesAgree) {
   Listener listener;
   const UniqueFd client = ConnectToPort(listener.port());
   const TcpEnd near = TcpEndOf(NameOf(client.get(), &::getsockname));
   const TcpEnd far = TcpEndOf(NameOf(client.get(), &::getpeername));
-  const auto same = [](const std::optional<TcpOwner>& a, const std::optional<TcpOwner>& b) {
-    ASSERT_TRUE(a && b);
-    EXPECT_EQ(a->uid, b->uid);
-    EXPECT_EQ(a->inode, b->inode);
-    EXPECT_EQ(a->state, b->state);
+  const auto same = [](const Result<std::optional<TcpOwner>>& found,
+                       const Result<std::optional<TcpOwner>>& in_tables) {
+    ASSERT_TRUE(found && *found && in_tables && *in_tables);
+    const TcpOwner& a = **found;
+    const TcpOwner& b = **in_tables;
+    EXPECT_EQ(a.uid, b.uid);
+    EXPECT_EQ(a.inode, b.inode);
+    EXPECT_EQ(a.state, b.state);
   };
   same(OwnerOfConnection(near, far), ConnectionInTables(near, far));
   same(OwnerOfListener(far), ListenerInTables(far));
-  EXPECT_EQ(OwnerOfConnection(near, far)->uid, ::geteuid());
-  EXPECT_NE(OwnerOfConnection(near, far)->inode, 0u);
+  EXPECT_EQ(OwnerOfConnection(near, far).value()->uid, ::geteuid());
+  EXPECT_NE(OwnerOfConnection(near, far).value()->inode, 0u);
   // Before it is accepted, and after.
   same(OwnerOfConnection(far, near), ConnectionInTables(far, near));
-  EXPECT_EQ(OwnerOfConnection(far, near)->inode, 0u);
+  EXPECT_EQ(OwnerOfConnection(far, near).value()->inode, 0u);
   const Peer accepted = listener.Accept();
   same(OwnerOfConnection(far, near), ConnectionInTables(far, near));
-  EXPECT_NE(OwnerOfConnection(far, near)->inode, 0u);
+  EXPECT_NE(OwnerOfConnection(far, near).value()->inode, 0u);
   // Neither knows a connection that is not there, whoever listens.
   TcpEnd nobody = near;
   nobody.address = {127, 0, 0, 9};
-  EXPECT_FALSE(OwnerOfConnection(far, nobody));
-  EXPECT_FALSE(ConnectionInTables(far, nobody));
-  EXPECT_FALSE(OwnerOfListener(near));
-  EXPECT_FALSE(ListenerInTables(near));
+  EXPECT_FALSE(OwnerOfConnection(far, nobody).value());
+  EXPECT_FALSE(ConnectionInTables(far, nobody).value());
+  EXPECT_FALSE(OwnerOfListener(near).value());
+  EXPECT_FALSE(ListenerInTables(near).value());
 }
 
 }  // namespace
