@@ -19,8 +19,10 @@ auto& g_roots = *new std::unordered_map<PyObject*, Root>;
 
 [[maybe_unused]] bool IsScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
+  // NaN is another value than itself.
   return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyBool_Type ||
-         value == Py_None;
+         value == Py_None ||
+         (type == &PyFloat_Type && PyFloat_AS_DOUBLE(value) == PyFloat_AS_DOUBLE(value));
 }
 
 }  // namespace
@@ -31,6 +33,18 @@ namespace {
 std::uint64_t VersionOf(PyObject* dict) {
   return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
 }
+}  // namespace
+
+namespace {
+
+bool SameItems(PyObject* left, PyObject* right) {
+  const Py_ssize_t size = PyList_GET_SIZE(left);
+  if (size != PyList_GET_SIZE(right)) return false;
+  PyObject** a = reinterpret_cast<PyListObject*>(left)->ob_item;
+  PyObject** b = reinterpret_cast<PyListObject*>(right)->ob_item;
+  return size == 0 || std::equal(a, a + size, b);
+}
+
 }  // namespace
 
 bool Record::Holds() const {
@@ -58,6 +72,9 @@ bool Record::Holds() const {
   }
   for (const Dict& dict : held->dicts) {
     if (VersionOf(dict.dict) != dict.version) return false;
+  }
+  for (const auto& [list, before] : held->inner) {
+    if (!SameItems(list, before.get())) return false;
   }
   for (const Group& group : held->groups) {
     if (group.list == nullptr) continue;
@@ -190,6 +207,19 @@ bool Renewal::AddList(PyObject* name, PyObject* list, Record& made) {
   return true;
 }
 
+// A list of scalars; most lists of a kind hold the same ones, and share what is kept of them.
+bool Renewal::AddInner(PyObject* list, Record& made) {
+  static Ref& last = *new Ref;
+  if (PyList_CheckExact(list) == 0) return false;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    if (!IsScalar(PyList_GET_ITEM(list, i))) return false;
+  }
+  if (!last || !SameItems(list, last.get()))
+    last = Ref::Checked(PyList_GetSlice(list, 0, PyList_GET_SIZE(list)));
+  made.Held().inner.emplace_back(list, Ref::Share(last.get()));
+  return true;
+}
+
 bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   if (!plan.native) return false;
   const auto read = [&](Plan::First what) { return plan.watch[what].Read(plan.layout, object); };
@@ -258,7 +288,8 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
     PyObject *key = nullptr, *value = nullptr;
     Py_ssize_t at = 0;
     while (PyDict_Next(dict, &at, &key, &value) != 0) {
-      if (!IsScalar(value) || Item(snapshot, key) != value) return false;
+      if (Item(snapshot, key) != value) return false;
+      if (!IsScalar(value) && !AddInner(value, made)) return false;
     }
     made.Held().dicts.push_back({dict, VersionOf(dict)});
   }

@@ -40,6 +40,9 @@ struct Record {
     Dict own;                     // of an instance that has a dictionary
     PyObject* changes = nullptr;  // `__changes`
     std::vector<Dict> dicts;
+    // Lists of scalars inside of those, with what they held: that nothing else comes into a place
+    // that was freed.
+    std::vector<std::pair<PyObject*, Ref>> inner;
   };
 
   explicit Record(PyObject* of) : object(of) {}
@@ -85,6 +88,7 @@ class Renewal {
   [[nodiscard]] std::unique_ptr<Record> Take(PyObject* object);
   [[nodiscard]] bool Describe(const Plan& plan, PyObject* object, Record& made);
   [[nodiscard]] bool AddList(PyObject* name, PyObject* list, Record& made);
+  [[nodiscard]] static bool AddInner(PyObject* list, Record& made);
   void Empty(Record& record);
 
   Record& old_;

@@ -115,7 +115,20 @@ bool SamePointers(PyObject* left, PyObject* right) {
   return size == 0 || std::equal(a, a + size, b);
 }
 
-// Whether two dictionaries have the same keys and plain values that are equal.
+// Whether two lists have plain values that are equal.
+bool HoldSameItems(PyObject* src, PyObject* dst) {
+  const Py_ssize_t size = PyList_GET_SIZE(src);
+  if (size != PyList_GET_SIZE(dst)) return false;
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    PyObject* value = PyList_GET_ITEM(src, i);
+    PyObject* other = PyList_GET_ITEM(dst, i);
+    if (!IsPlainScalar(value) || Py_TYPE(value) != Py_TYPE(other) || Differ(value, other))
+      return false;
+  }
+  return true;
+}
+
+// Whether two dictionaries have the same keys and plain values, or lists of some, that are equal.
 bool HoldSame(PyObject* src, PyObject* dst) {
   if (PyDict_CheckExact(src) == 0 || PyDict_CheckExact(dst) == 0 ||
       PyDict_GET_SIZE(src) != PyDict_GET_SIZE(dst)) {
@@ -126,6 +139,9 @@ bool HoldSame(PyObject* src, PyObject* dst) {
   while (PyDict_Next(src, &position, &key, &value) != 0) {
     if (PyUnicode_CheckExact(key) == 0) return false;
     PyObject* other = Item(dst, key);
+    if (other != nullptr && PyList_CheckExact(value) != 0 && PyList_CheckExact(other) != 0 &&
+        HoldSameItems(value, other))
+      continue;
     if (other == nullptr || !IsPlainScalar(value) || Py_TYPE(value) != Py_TYPE(other) ||
         Differ(value, other)) {
       return false;
@@ -878,6 +894,19 @@ void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObj
 void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                         bool frozen) {
   if (HoldSame(src, dst)) return;
+  // With one key and the same there is no order that a set decides, as there is in Flet's code.
+  PyObject *key = nullptr, *value = nullptr;
+  Py_ssize_t position = 0;
+  if (PyDict_GET_SIZE(src) == 1 && PyDict_GET_SIZE(dst) == 1 &&
+      PyDict_Next(src, &position, &key, &value) != 0 && PyUnicode_CheckExact(key) != 0) {
+    if (PyObject* other = Item(dst, key); other != nullptr) {
+      const Ref name = Ref::Share(key);
+      const Ref before = Ref::Share(value);
+      const Ref now = Ref::Share(other);
+      CompareValues(parent, path, name.get(), before.get(), now.get(), frozen);
+      return;
+    }
+  }
   const Ref list = path.List();
   CallForeign(g_originals.compare_dicts, {builder_, parent, list.get(), src, dst, Bool(frozen)});
 }
