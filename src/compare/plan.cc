@@ -145,7 +145,7 @@ std::vector<Workload> RowsWorkloads() {
   }
   all.push_back({.name = "new-1000",
                  .title = "1,000 new rows into a column that is there",
-                 .page = "rows.py 0",
+                 .page = "rows.py 1000",  // so that there is always something to clear
                  .before = "click key=clear 60s",
                  .unit = "click key=new 60s",
                  .warm_up = 1,
@@ -192,6 +192,7 @@ std::vector<Workload> JsFrameworkWorkloads() {
        .turns = 6},
       {.name = "js-create-1000",
        .title = "1,000 rows created in an empty table",
+       .prepare = kCreate,  // so that there is always something to clear
        .before = "click key=clear 120s",
        .unit = kCreate,
        .warm_up = 1,
@@ -206,6 +207,7 @@ std::vector<Workload> JsFrameworkWorkloads() {
        .turns = 3},
       {.name = "js-append-1000",
        .title = "1,000 rows appended to 1,000",
+       .prepare = kCreate,
        .before = std::string("click key=clear 120s\n") + kCreate,
        .unit = "click key=append-1000 120s",
        .warm_up = 0,
@@ -220,6 +222,7 @@ std::vector<Workload> JsFrameworkWorkloads() {
        .turns = 3},
       {.name = "js-create-10000",
        .title = "10,000 rows created in an empty table",
+       .prepare = kCreate,
        .before = "click key=clear 120s",
        .unit = "click key=create-10000 120s",
        .warm_up = 0,
