@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "common/clients/client_pins.h"
-#include "common/clients/client_search.h"
+#include "src/clients/client_pins.h"
+#include "src/clients/client_search.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {

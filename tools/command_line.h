@@ -9,7 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "common/clients/client_search.h"
+#include "src/clients/client_search.h"
 #include "common/config/settings.h"
 #include "tools/toolbox.h"
 

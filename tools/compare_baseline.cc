@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "common/rollout/state_folder.h"
+#include "src/rollout/state_folder.h"
 
 namespace fletbridge {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "common/base/cause.h"
 #include "common/measure/run_report.h"
-#include "common/rollout/state_folder.h"
+#include "src/rollout/state_folder.h"
 #include "src/compare/against.h"
 #include "src/compare/csv.h"
 #include "src/compare/display_steps.h"

@@ -1,5 +1,5 @@
 // Room: tools. `fletbridge diff A B`: whether two recordings of the same input say the same.
-#include "common/diff/report.h"
+#include "src/recording/diff/report.h"
 #include "common/measure/run_report.h"
 #include "tools/command_line.h"
 

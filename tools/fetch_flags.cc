@@ -6,9 +6,9 @@
 #include <string>
 #include <unistd.h>
 
-#include "common/flag_source/flag_copy.h"
-#include "common/flag_source/flag_source.h"
-#include "common/https/https_get.h"
+#include "src/rollout/flag_source/flag_copy.h"
+#include "src/rollout/flag_source/flag_source.h"
+#include "src/rollout/https/https_get.h"
 #include "common/process/surroundings.h"
 
 namespace {

@@ -6,9 +6,9 @@
 #include <ctime>
 
 #include "common/config/setting_table.h"
-#include "common/recording/json.h"
-#include "common/recording/recording.h"
-#include "common/recording/session_tree.h"
+#include "src/recording/json.h"
+#include "src/recording/recording.h"
+#include "src/recording/session_tree.h"
 #include "tools/command_line.h"
 #include "tools/recorded_steps.h"
 

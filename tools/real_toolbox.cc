@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/process/runtime_dir.h"
+#include "tools/features.h"
 #include "tools/toolbox.h"
 
 namespace fletbridge {
@@ -42,17 +43,25 @@ Result<std::string> TryRuntimeDir() {
 Toolbox RealToolbox() {
   std::error_code error;
   return Toolbox{
-      .parts = {.run = Run,
-                .plan_start = PlanStart,
-                .run_as_client = RunAsClient,
-                .find_interpreter = FindInterpreter,
-                .probe_interpreter = ProbeInterpreter,
-                .hosting_obstacle = HostingObstacle,
-                .wire_generation = WireGeneration,
-                .ask_for_accelerators = AskForAccelerators,
-                .become_checker = BecomeChecker,
-                .try_runtime_dir = TryRuntimeDir,
-                .look_for_window = LookForWindow},
+      .parts = {
+          .run = [](const RunRequest& request) { return Run(request, AllFeatures()); },
+          .plan_start = [](const RunRequest& request) { return PlanStart(request, AllFeatures()); },
+          .run_as_client =
+              [](const RunRequest& request, const std::string& page_url,
+                 const std::string& pid_file) {
+                return RunAsClient(request, page_url, pid_file, AllFeatures());
+              },
+          .find_interpreter = FindInterpreter,
+          .probe_interpreter = ProbeInterpreter,
+          .hosting_obstacle = HostingObstacle,
+          .wire_generation = WireGeneration,
+          .ask_for_accelerators = AskForAccelerators,
+          .become_checker = BecomeChecker,
+          .try_runtime_dir = TryRuntimeDir,
+          .look_for_window =
+              [](const std::string& flet_client, const std::string& flet_package, int generation) {
+                return LookForWindow(*AllFeatures().clients, flet_client, flet_package, generation);
+              }},
       .environment = ReadEnvironment(),
       .cwd = std::filesystem::current_path(error).string(),  // empty: it was deleted
       .fetcher = PartsFolder() + "/fletbridge-fetch",

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/recording/json.h"
-#include "common/recording/session_tree.h"
+#include "src/recording/json.h"
+#include "src/recording/session_tree.h"
 #include "common/wire/message.h"
 #include "src/ui/headless/pickers.h"
 #include "src/ui/headless/screen.h"

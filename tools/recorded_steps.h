@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/recording/recording.h"
+#include "src/recording/recording.h"
 
 namespace fletbridge {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "common/recording/recording.h"
+#include "src/recording/recording.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {

@@ -5,9 +5,10 @@
 
 #include "common/config/config_file.h"
 #include "common/config/version.h"
-#include "common/flag_source/flag_source.h"
-#include "common/flags/json_places.h"
-#include "common/rollout/state_folder.h"
+#include "src/rollout/flag_source/flag_source.h"
+#include "src/rollout/flags/json_places.h"
+#include "src/rollout/start_book.h"
+#include "src/rollout/state_folder.h"
 
 namespace fletbridge {
 namespace {
@@ -90,7 +91,7 @@ void NoteRollout(const Toolbox& tools, const Settings& settings, const AppPlace&
       PrintMessage(tools, "no metrics are written: " + choice.installation.problem);
     return;
   }
-  BookOptions& book = request.book;
+  BookOptions book;
   book.folder = StateFolderOf(tools);
   book.app_id = AppId(app.path);
   book.app = choice.context.app;
@@ -106,6 +107,7 @@ void NoteRollout(const Toolbox& tools, const Settings& settings, const AppPlace&
   book.metrics = settings.text("metrics");
   book.backoff_s = static_cast<std::int64_t>(settings.number("rollout-backoff"));
   book.may_lower = source <= SettingSource::kRollout || killed;
+  request.guard = ToText(book);
 }
 
 }  // namespace fletbridge

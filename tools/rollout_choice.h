@@ -7,8 +7,8 @@
 #include <string>
 
 #include "common/config/settings.h"
-#include "common/rollout/decision.h"
-#include "common/rollout/installation.h"
+#include "src/rollout/decision.h"
+#include "src/rollout/installation.h"
 #include "tools/app_place.h"
 #include "tools/toolbox.h"
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "common/base/counted.h"
-#include "common/rollout/start_book.h"
+#include "src/rollout/start_book.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/request.h"
@@ -55,7 +55,7 @@ void PrintPlan(const Toolbox& tools, const SplitArguments& split, const AppPlace
   tools.out << "a start        stage " << plan->stage << " (" << plan->transport
             << (plan->hosting.empty() ? "" : ", hosting " + plan->hosting) << ")"
             << (plan->why.empty() ? "" : ": " + plan->why) << "\n";
-  for (const StageChange& change : plan->changes) {
+  for (const RunReport::Fallback& change : plan->changes) {
     if (change.why != plan->why)
       tools.out << "               not " << change.from << ": " << change.why << "\n";
   }

@@ -6,10 +6,10 @@
 #include <map>
 
 #include "common/config/version.h"
-#include "common/flags/json_places.h"
-#include "common/rollout/decision.h"
-#include "common/rollout/state_folder.h"
-#include "common/rollout/validate_rollout.h"
+#include "src/rollout/flags/json_places.h"
+#include "src/rollout/decision.h"
+#include "src/rollout/state_folder.h"
+#include "src/rollout/validate_rollout.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {

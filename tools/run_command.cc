@@ -4,7 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/measure/run_report.h"
-#include "common/recording/recorder.h"
+#include "src/recording/recorder.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/request.h"

@@ -10,6 +10,7 @@
 #include "common/process/surroundings.h"
 #include "src/host/handover.h"
 #include "src/host/run.h"
+#include "tools/features.h"
 
 int main() try {
   fletbridge::SettleIn();
@@ -22,7 +23,7 @@ int main() try {
   }
   const int fd = std::atoi(handed);
   ::unsetenv(fletbridge::kHandoverVariable);
-  const int code = fletbridge::RunHandedOver(fd);
+  const int code = fletbridge::RunHandedOver(fd, fletbridge::AllFeatures());
   // Whatever threads there still are, of the app or of a window's engine, end with the process.
   std::fflush(nullptr);
   fletbridge::FlushLog();

@@ -122,8 +122,9 @@ Error NotToBeTold(Errc code) {
 }
 
 Error NoDescriptor(const Error& why) {
-  return SystemError(why.code.value(), "cannot tell who holds the other end of the TCP connection: " +
-                                           CauseAndRemedy(why.code.value(), {}));
+  return SystemError(why.code.value(),
+                     "cannot tell who holds the other end of the TCP connection: " +
+                         CauseAndRemedy(why.code.value(), {}));
 }
 
 Result<> CheckUser(uid_t user) {

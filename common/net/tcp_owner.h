@@ -32,12 +32,14 @@ struct TcpOwner {
 };
 
 // Of exactly this connection, as `local` has it; never a listening socket's.
-[[nodiscard]] Result<std::optional<TcpOwner>> OwnerOfConnection(const TcpEnd& local, const TcpEnd& remote);
+[[nodiscard]] Result<std::optional<TcpOwner>> OwnerOfConnection(const TcpEnd& local,
+                                                                const TcpEnd& remote);
 // Of the socket that listens there, at this address or at all of them.
 [[nodiscard]] Result<std::optional<TcpOwner>> OwnerOfListener(const TcpEnd& local);
 
 // The same by the tables alone, in which a flood of others' connections makes each look slow.
-[[nodiscard]] Result<std::optional<TcpOwner>> ConnectionInTables(const TcpEnd& local, const TcpEnd& remote);
+[[nodiscard]] Result<std::optional<TcpOwner>> ConnectionInTables(const TcpEnd& local,
+                                                                 const TcpEnd& remote);
 [[nodiscard]] Result<std::optional<TcpOwner>> ListenerInTables(const TcpEnd& local);
 
 }  // namespace fletbridge

@@ -1,4 +1,4 @@
-#include "common/clients/client_folder.h"
+#include "src/clients/client_folder.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
-#include "common/clients/sha256.h"
+#include "src/clients/sha256.h"
 
 namespace fletbridge {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/clients. One unpacked desktop client of Flet: a folder with the engine, the app's
+// Room: src/clients. One unpacked desktop client of Flet: a folder with the engine, the app's
 // compiled Dart code, its assets. Says whether it is whole, which wire generation it speaks, and
 // what its content is. Free functions; any thread; they read the disk.
 #pragma once

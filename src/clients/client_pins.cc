@@ -1,4 +1,4 @@
-#include "common/clients/client_pins.h"
+#include "src/clients/client_pins.h"
 
 #include <algorithm>
 #include <exception>
@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/own_file.h"
-#include "common/clients/client_folder.h"
+#include "src/clients/client_folder.h"
 
 namespace fletbridge {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/clients. The clients that the person has added: each with the SHA-256 of its content
+// Room: src/clients. The clients that the person has added: each with the SHA-256 of its content
 // at that time, so that one which has changed since is refused. Kept in one file of the user's own
 // ($XDG_DATA_HOME/fletbridge/clients.json). Free functions; one thread at a time for one file.
 #pragma once

@@ -1,4 +1,4 @@
-#include "common/clients/client_search.h"
+#include "src/clients/client_search.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,8 +6,8 @@
 #include <sys/utsname.h>
 #include <system_error>
 
-#include "common/clients/client_pins.h"
-#include "common/clients/client_store.h"
+#include "src/clients/client_pins.h"
+#include "src/clients/client_store.h"
 
 namespace fletbridge {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/clients. Which of Flet's desktop clients there are on this machine, and which one a
+// Room: src/clients. Which of Flet's desktop clients there are on this machine, and which one a
 // run takes. Called by src/host and by `fletbridge client`. Any thread; reads the disk, and
 // ChooseClient() may unpack.
 //
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/clients/client_folder.h"
+#include "src/clients/client_folder.h"
 
 namespace fletbridge {
 

@@ -1,4 +1,4 @@
-#include "common/clients/client_store.h"
+#include "src/clients/client_store.h"
 
 #include <cerrno>
 #include <cstring>
@@ -16,7 +16,7 @@
 #include <boost/process/v2/stdio.hpp>
 
 #include "common/base/unique_fd.h"
-#include "common/clients/sha256.h"
+#include "src/clients/sha256.h"
 #include "common/process/surroundings.h"
 
 namespace fletbridge {

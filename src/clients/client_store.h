@@ -1,4 +1,4 @@
-// Room: common/clients. Clients that came as archives, unpacked once into a cache of the user's own
+// Room: src/clients. Clients that came as archives, unpacked once into a cache of the user's own
 // ($XDG_CACHE_HOME/fletbridge/clients/<SHA-256 of the archive>), whole or not at all, however many
 // runs want the same one at once. What lies there is loaded as code, so a store that another user
 // has made, or could write to, is refused. Free functions; any thread; they read and write the

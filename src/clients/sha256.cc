@@ -1,4 +1,4 @@
-#include "common/clients/sha256.h"
+#include "src/clients/sha256.h"
 
 #include <bit>
 #include <cerrno>

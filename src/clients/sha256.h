@@ -1,4 +1,4 @@
-// Room: common/clients. SHA-256 (FIPS 180-4), for clients on the disk: by what is in them they are
+// Room: src/clients. SHA-256 (FIPS 180-4), for clients on the disk: by what is in them they are
 // kept and known again. A value; not for two threads.
 #pragma once
 

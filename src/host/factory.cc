@@ -1,5 +1,6 @@
 #include "src/host/factory.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include "common/base/cause.h"
 #include "common/python/hosted.h"
 #include "common/python/interpreter.h"
+#include "src/host/features.h"
 #include "src/stage1/attached_transport.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
@@ -16,7 +18,6 @@
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
 #include "src/ui/headless/window_steps.h"
-#include "src/ui/replay/replay_ui.h"
 
 namespace fletbridge {
 namespace {
@@ -178,6 +179,40 @@ Result<ChosenStage> ChooseStage(const RunRequest& request, const Interpreter& py
   return MakeError(Errc::kSetup, "no stage can run: " + last_reason);
 }
 
+bool MayLower(const RunRequest& request, const std::string& stage) {
+  return request.fallback && stage != std::rbegin(kStages)->name;
+}
+
+Result<ChosenStage> ChooseInstead(const RunRequest& request, const Interpreter& python,
+                                  const ChosenStage& chosen,
+                                  std::vector<RunReport::Fallback> changes,
+                                  const std::string& why) {
+  RunRequest lower = request;
+  lower.stage = changes.back().to;
+  lower.transport.clear();
+  lower.fallback = true;
+  Result<ChosenStage> instead = ChooseStage(lower, python);
+  if (!instead) return instead;
+  instead->why = instead->why.empty() ? why : why + "; " + instead->why;
+  std::vector<RunReport::Fallback> all = chosen.fallbacks;
+  for (auto* more : {&changes, &instead->fallbacks})
+    all.insert(all.end(), more->begin(), more->end());
+  instead->fallbacks = std::move(all);
+  return instead;
+}
+
+Result<ChosenStage> ChooseLowerStage(const RunRequest& request, const Interpreter& python,
+                                     const ChosenStage& chosen, const Error& why) {
+  if (!MayLower(request, chosen.stage)) return why;
+  const std::vector<std::string> names = StageNames();
+  const auto at = std::find(names.begin(), names.end(), chosen.stage);
+  Result<ChosenStage> lower =
+      ChooseInstead(request, python, chosen, {{chosen.stage, *(at + 1), why.Line()}},
+                    "stage " + chosen.stage + " cannot run: " + why.Line());
+  if (lower) lower->doubtful = chosen.doubtful && MayLower(request, lower->stage);
+  return lower;
+}
+
 Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const ChosenStage& chosen,
                                                 const Interpreter& python, AppSpec spec) {
   for (const Stage& stage : kStages) {
@@ -223,7 +258,7 @@ Result<HeadlessOptions> StepsOptions(const RunRequest& request, const std::strin
 
 Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
                                            const std::string& flet_package, Generation app,
-                                           const std::string& page_url) {
+                                           const Features& features, const std::string& page_url) {
   if (request.shown_by == "desktop") {
     // Here, while no other thread runs that could read the environment.
     if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
@@ -246,14 +281,9 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     return MakeWindowSteps(loop, std::move(*shown), std::move(*options));
   }
   if (request.shown_by == "replay") {
-    ReplayOptions options;
-    options.file = request.replay_file;
-    options.full_speed = request.replay_full_speed;
-    options.patience = std::chrono::milliseconds(request.replay_wait_ms);
-    options.masks = request.replay_masks;
-    options.expect_crash = request.expect_crash;
-    options.limits = request.limits;
-    return MakeReplayUi(loop, std::move(options));
+    if (!features.replay)
+      return MakeError(Errc::kUsage, "this program replays no recordings; use fletbridge replay");
+    return features.replay(loop, request);
   }
   if (request.shown_by == "attach") {
     Result<SocketAddress> address = ParseSocketAddress(

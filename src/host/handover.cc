@@ -19,8 +19,6 @@ namespace fletbridge {
 
 // For the library alone, which finds them by their types' namespace.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BookOptions, folder, app_id, app, versions, metrics, backoff_s,
-                                   may_lower)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RolloutNote, address, variant, why, chose)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, ui, hosting,
                                    accelerators, attach_address, flet_client, hidden, assets,
@@ -29,7 +27,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, u
                                    record_file, record_limit, redact, replay_file,
                                    replay_full_speed, replay_masks, replay_wait_ms, expect_crash,
                                    fallback, quiet, limits, start_deadline, first_frame_deadline,
-                                   end_deadline, book, rollout, start_record, accelerators_package)
+                                   end_deadline, guard, rollout, flet_version, start_record, accelerators_package)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, executable, detour, major, minor, micro,
                                    libpython, libpython_hint, flet_version, flet_package, prefix,
                                    base_prefix, soabi, free_threaded, shim_obstacle,

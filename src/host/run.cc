@@ -16,13 +16,13 @@
 #include "common/python/running.h"
 #include "src/host/accelerators.h"
 #include "src/host/factory.h"
+#include "src/host/features.h"
 #include "src/host/handover.h"
 #include "src/host/mode_choice.h"
-#include "src/host/recording.h"
 #include "src/host/session.h"
-#include "src/host/start_guard.h"
 #include "src/host/ui_choice.h"
-#include "src/host/watch.h"
+#include "src/host/watched_end.h"
+#include "src/ui/headless/steps.h"
 
 namespace fletbridge {
 namespace {
@@ -162,8 +162,38 @@ LifePatience PatienceOf(const RunRequest& request) {
   return patience;
 }
 
+// What may be noted of a start, if somebody does.
+StartGuard* GuardOf(const RunRequest& request, const Features& features) {
+  return request.guard.empty() ? nullptr : features.guard;
+}
+
+Result<ChosenStage> ChooseGuardedStage(const RunRequest& request, const Interpreter& python,
+                                       const Features& features, bool peeks = false) {
+  Result<ChosenStage> chosen = ChooseStage(request, python);
+  StartGuard* guard = GuardOf(request, features);
+  if (!chosen || guard == nullptr) return chosen;
+  return guard->Advise(std::move(*chosen), request, python, peeks);
+}
+
+// Lets a feature see the packets, if the request asks for it. `parts` is complete but for that.
+Result<> OpenTap(const RunRequest& request, const Features& features, SessionParts& parts,
+                 const std::string& interpreter) {
+  if (!features.tap) return {};
+  TapFacts facts{parts.report, static_cast<int>(parts.app->generation()), interpreter,
+                 request.expect_crash};
+  if (const Result<Steps> steps = ParseSteps(request.steps); steps) {
+    for (const Step& step : steps->steps) {
+      if (step.kind == StepKind::kExpectCrash) facts.expect_crash.push_back(step.text);
+    }
+  }
+  Result<std::unique_ptr<SessionTap>> tap = features.tap(request, facts);
+  if (!tap) return tap.error();
+  parts.tap = std::move(*tap);
+  return {};
+}
+
 // The run itself, in the program in which it stays.
-int RunHere(Handover& run) {
+int RunHere(Handover& run, const Features& features) {
   // Read at the end, which may come inside exit().
   static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
   RunRequest& request = run.request;
@@ -185,18 +215,18 @@ int RunHere(Handover& run) {
   // A folder of ours comes next. The session reads the signals; a hosted interpreter has its own
   // way.
   if (run.chosen.hostings.empty()) (void)HoldSignals();
+  StartGuard* guard = GuardOf(request, features);
+  const auto refuse = [&](const Error& why, bool by_stage) {
+    if (guard != nullptr) guard->NoStart(request, why, by_stage);
+    return Fail(why);
+  };
   Result<std::unique_ptr<AppTransport>> app =
       MakeStage(*loop, run.chosen, run.python, std::move(spec));
-  if (!app) {
-    NoteNoStart(request, app.error(), StartOutcome::kFailed);
-    return Fail(app.error());
-  }
-  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(
-      *loop, request, run.python.flet_package, GenerationOf(run.python), (*app)->direct_address());
-  if (!ui) {
-    NoteNoStart(request, ui.error(), StartOutcome::kNeutral);
-    return Fail(ui.error());
-  }
+  if (!app) return refuse(app.error(), true);
+  Result<std::unique_ptr<UiEndpoint>> ui =
+      MakeUi(*loop, request, run.python.flet_package, GenerationOf(run.python), features,
+             (*app)->direct_address());
+  if (!ui) return refuse(ui.error(), false);
 
   SessionParts parts;
   parts.report = BeginReport(request);
@@ -220,14 +250,12 @@ int RunHere(Handover& run) {
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
-  if (Result<> begun = BeginRecording(request, parts, run.python.path); !begun) {
-    NoteNoStart(request, begun.error(), StartOutcome::kNeutral);
-    return Fail(begun.error());
-  }
+  if (Result<> open = OpenTap(request, features, parts, run.python.path); !open)
+    return refuse(open.error(), false);
   // The steps and the replay say what is expected.
   parts.crash_fails =
       !request.record_file.empty() && request.steps_file.empty() && request.shown_by != "replay";
-  NoteSession(parts, request, timeline);
+  if (guard != nullptr) guard->Follow(parts, request, timeline);
   return RunSession(std::move(parts));
 }
 
@@ -241,10 +269,10 @@ int End(const RunRequest& request, int code) {
 }
 
 // Whether the request can be served, before another program is started for it.
-Result<> CheckUi(const RunRequest& request, const Interpreter& python) {
+Result<> CheckUi(const RunRequest& request, const Interpreter& python, const Features& features) {
   EventLoop loop;
   Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(loop, request, python.flet_package, GenerationOf(python));
+      MakeUi(loop, request, python.flet_package, GenerationOf(python), features);
   if (!ui) return ui.error();
   return {};
 }
@@ -266,7 +294,7 @@ std::optional<Error> BecomeHost(Handover& run) {
 
 }  // namespace
 
-int Run(const RunRequest& request) {
+int Run(const RunRequest& request, const Features& features) {
   IgnoreBrokenPipes();
   Handover run;
   run.start_ns = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
@@ -277,12 +305,13 @@ int Run(const RunRequest& request) {
   if (!python) return Fail(python.error());
   run.python = std::move(*python);
   if (Result<> read = ReadSteps(run.request); !read) return Fail(read.error());
-  Result<std::string> no_window =
-      ChooseUi(run.request, run.python.flet_package, WireGeneration(run.python.flet_version));
+  Result<std::string> no_window = ChooseUi(run.request, features.clients, run.python.flet_package,
+                                           WireGeneration(run.python.flet_version));
   if (!no_window) return Fail(no_window.error());
-  if (Result<> good = CheckUi(run.request, run.python); !good) return Fail(good.error());
-  run.request.book.versions += ", Flet " + run.python.flet_version;
-  Result<ChosenStage> chosen = ChooseGuardedStage(run.request, run.python);
+  if (Result<> good = CheckUi(run.request, run.python, features); !good) return Fail(good.error());
+  run.request.flet_version = run.python.flet_version;
+  StartGuard* guard = GuardOf(run.request, features);
+  Result<ChosenStage> chosen = ChooseGuardedStage(run.request, run.python, features);
   while (chosen) {
     run.chosen = std::move(*chosen);
     const ModeFacts facts{run.python.flet_version, WireGeneration(run.python.flet_version),
@@ -290,52 +319,51 @@ int Run(const RunRequest& request) {
                           TakesSocket(run.python), *no_window};
     if (Result<> mode = ChooseMode(run.request, facts); !mode) return Fail(mode.error());
     Announce(run.request, run.python, run.chosen, *no_window);
-    if (!run.chosen.doubtful) {
-      NoteStart(run.request, run.chosen);
-    } else if (const std::optional<WatchedEnd> end = WatchStart(run.request, run.chosen)) {
+    std::optional<WatchedEnd> end;
+    if (guard != nullptr) end = guard->Begin(run.request, run.chosen);
+    if (end) {
       if (!end->start_failed) return EndLike(*end);
-      BookEnded(run.request);
+      guard->BookEnded(run.request);
       chosen = ChooseLowerStage(run.request, run.python, run.chosen,
                                 MakeError(Errc::kSetup, Describe(*end)));
       if (!chosen) return EndLike(*end);
       continue;
     }
     const std::optional<Error> why = BecomeHost(run);
-    if (!why) return End(run.request, RunHere(run));
-    NoteNoStart(run.request, *why, StartOutcome::kFailed);
+    if (!why) return End(run.request, RunHere(run, features));
+    if (guard != nullptr) guard->NoStart(run.request, *why, true);
     chosen = ChooseLowerStage(run.request, run.python, run.chosen, *why);
   }
   return Fail(chosen.error());
 }
 
-Result<StartPlan> PlanStart(const RunRequest& asked) {
+Result<StartPlan> PlanStart(const RunRequest& asked, const Features& features) {
   const Result<Interpreter> python = ChooseInterpreter(asked);
   if (!python) return python.error();
   RunRequest request = asked;
-  request.book.versions += ", Flet " + python->flet_version;
-  const Result<ChosenStage> chosen = ChooseGuardedStage(request, *python, true);
+  request.flet_version = python->flet_version;
+  const Result<ChosenStage> chosen = ChooseGuardedStage(request, *python, features, true);
   if (!chosen) return chosen.error();
-  StartPlan plan{chosen->stage, chosen->transport, {}, {}, {}};
+  StartPlan plan{chosen->stage, chosen->transport, {}, {}, chosen->fallbacks};
   if (!chosen->hostings.empty()) plan.hosting = HostingName(chosen->hostings.front());
   if (!chosen->fallbacks.empty()) plan.why = chosen->why;
-  for (const RunReport::Fallback& fallback : chosen->fallbacks)
-    plan.changes.push_back({fallback.from, fallback.to, fallback.why});
   return plan;
 }
 
-int RunHandedOver(int fd) noexcept try {
+int RunHandedOver(int fd, const Features& features) noexcept try {
   Result<Handover> run = ReadHandover(fd);
   if (!run) return Fail(run.error());
   SetLogLevel(static_cast<LogLevel>(run->log_level));
   SetLogStart(SteadyTime(std::chrono::nanoseconds(run->start_ns)));
   run->python.libpython.clear();  // it is in this process
-  return RunHere(*run);
+  return RunHere(*run, features);
 } catch (const std::exception& error) {
   Log(LogLevel::kError, CauseOf(error));
   return kFailureCode;
 }
 
-int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file) {
+int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file,
+                const Features& features) {
   static Timeline timeline;
   IgnoreBrokenPipes();
   RunRequest request = asked;
@@ -349,7 +377,8 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
     Log(LogLevel::kDebug, parent.error().Line());
   }
   const int generation = WireGeneration(python.flet_version);
-  Result<std::string> no_window = ChooseUi(request, python.flet_package, generation);
+  Result<std::string> no_window =
+      ChooseUi(request, features.clients, python.flet_package, generation);
   if (!no_window) return Fail(no_window.error());
   // The app listens already.
   const ModeFacts facts{
@@ -361,9 +390,9 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
       MakeClientOf(*loop, request, page_url, GenerationOf(python));
   if (!app) return Fail(app.error());
   // An unknown one is spoken to as the newest first, which the others are translated to.
-  Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(*loop, request, python.flet_package,
-             generation == 0 ? Generation::kG3 : GenerationOf(python), (*app)->direct_address());
+  Result<std::unique_ptr<UiEndpoint>> ui = MakeUi(
+      *loop, request, python.flet_package, generation == 0 ? Generation::kG3 : GenerationOf(python),
+      features, (*app)->direct_address());
   if (!ui) return Fail(ui.error());
   if (!pid_file.empty()) {
     // Python kills the process whose number it finds here; it removes the file itself.
@@ -388,7 +417,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
   parts.loop = std::move(loop);
-  if (Result<> begun = BeginRecording(request, parts, {}); !begun) return Fail(begun.error());
+  if (Result<> open = OpenTap(request, features, parts, {}); !open) return Fail(open.error());
   const int code = RunSession(std::move(parts));
   // Python removes it when it sees our end; a Python that was killed does not.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());

@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "common/rollout/start_book.h"
+#include "common/measure/run_report.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
+
+struct Features;  // src/host/features.h
 
 // What a rollout has said of a run; its address is empty where there is none.
 struct RolloutNote {
@@ -56,7 +58,7 @@ struct RunRequest {
   std::int64_t start_deadline = kByUi;        // until the app listens, then until it answers
   std::int64_t first_frame_deadline = kByUi;  // headless with steps
   std::int64_t end_deadline = kByUi;          // from the app's heeding to its end
-  BookOptions book;  // with a rollout: where starts are noted; its versions lack Flet's
+  std::string guard;  // what StartGuard needs to know, in its own words; empty: no start is noted
   RolloutNote rollout;
 
   // Decided by the host, once.
@@ -65,33 +67,34 @@ struct RunRequest {
   std::string client_folder;         // desktop: the client that was chosen
   int client_generation = 0;         // what it speaks; 0: it will show
   std::string accelerators_package;  // the folder that the shim loads it from; not of every program
-  std::string start_record;          // what this start has left in the book; empty for nothing
+  std::string flet_version;          // of the app
+  std::string start_record;          // what the guard has left of this start; empty for nothing
   bool direct = false;               // the client and the app's socket are joined without us
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for
 // a failure of ours, 128 + signal after a signal. May end the process by itself when the app runs
 // in it. Prints one line for each error.
-[[nodiscard]] int Run(const RunRequest& request);
+[[nodiscard]] int Run(const RunRequest& request, const Features& features);
 
 // What Run() would do now, as far as it is known before the app is started: asks the interpreter,
 // and leaves no trace.
 struct StartPlan {
   std::string stage, transport, hosting;
-  std::string why;                   // it is not the stage that was asked for; mostly empty
-  std::vector<StageChange> changes;  // from stage to stage
+  std::string why;                           // it is not the stage that was asked for; mostly empty
+  std::vector<RunReport::Fallback> changes;  // from stage to stage
 };
-[[nodiscard]] Result<StartPlan> PlanStart(const RunRequest& request);
+[[nodiscard]] Result<StartPlan> PlanStart(const RunRequest& request, const Features& features);
 
 // Goes on with a run that Run() has begun in another program of this process: it has become the
 // interpreter, or our executable with a static one inside. `fd` is what it has inherited. As a
 // guest of the interpreter it returns before the app has run, as RunHosted() says.
-[[nodiscard]] int RunHandedOver(int fd) noexcept;
+[[nodiscard]] int RunHandedOver(int fd, const Features& features) noexcept;
 
 // Runs as Flet's desktop client, started by Python: connects to `page_url` (a socket path or
 // tcp://host:port), writes our pid to `pid_file`, lives as long as the UI. The UI and its steps
 // come from `request`; its app part is ignored.
 [[nodiscard]] int RunAsClient(const RunRequest& request, const std::string& page_url,
-                              const std::string& pid_file);
+                              const std::string& pid_file, const Features& features);
 
 }  // namespace fletbridge

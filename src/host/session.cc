@@ -84,7 +84,7 @@ class Session final : private LifeOrders {
   struct AppSide final : AppSink {
     explicit AppSide(Session& owner) : session(owner) {}
     void OnPacket(Packet&& packet) override {
-      session.Record(recording::Direction::kToUi, packet);
+      session.Tap(Side::kApp, packet);
       if (session.parts_.crash_fails) session.LookForCrash(packet);
       session.to_ui_.Pass(std::move(packet));
     }
@@ -104,7 +104,7 @@ class Session final : private LifeOrders {
   struct UiSide final : UiSink {
     explicit UiSide(Session& owner) : session(owner) {}
     void OnPacket(Packet&& packet) override {
-      session.Record(recording::Direction::kToApp, packet);
+      session.Tap(Side::kUi, packet);
       session.to_app_.Pass(std::move(packet));
     }
     void OnWritable() override { session.to_ui_.OnWritable(); }
@@ -124,8 +124,8 @@ class Session final : private LifeOrders {
     Session& session;
   };
 
-  void Record(recording::Direction direction, const Packet& packet) {
-    if (parts_.recorder) parts_.recorder->Take(direction, packet);
+  void Tap(Side from, const Packet& packet) {
+    if (parts_.tap) parts_.tap->OnPacket(from, packet);
   }
 
   void LookForCrash(const Packet& packet) {
@@ -144,14 +144,6 @@ class Session final : private LifeOrders {
   Verdict WithCrash(Verdict verdict) const {
     if (verdict.code != 0 || raised_.empty()) return verdict;
     return {1, raised_, LogLevel::kError, raised_};
-  }
-
-  void RecordGenerations() {
-    if (!parts_.recorder) return;
-    recording::Info info;
-    info.generation = static_cast<int>(app_.generation());
-    info.client_generation = static_cast<int>(ui_.client_generation());
-    parts_.recorder->Tell(info);
   }
 
   // Stage 1: signals are read from a descriptor, with the word who sent them.
@@ -199,7 +191,7 @@ class Session final : private LifeOrders {
         break;
       case UiState::kRegistered:
         life_.ClientRegistered();
-        RecordGenerations();
+        if (parts_.tap) parts_.tap->OnRegistered(app_.generation(), ui_.client_generation());
         parts_.timeline->Mark(Milestone::kRegistered);
         break;
       case UiState::kFirstFrame:
@@ -214,7 +206,7 @@ class Session final : private LifeOrders {
           Log(event.why.code == Errc::kClosed ? LogLevel::kDebug : LogLevel::kInfo,
               "the client has gone; waiting for the next");
         }
-        if (parts_.recorder) parts_.recorder->NewSession();
+        if (parts_.tap) parts_.tap->OnNewSession();
         life_.ClientGone();
         to_app_.Drop();
         to_ui_.Drop();
@@ -386,7 +378,7 @@ class Session final : private LifeOrders {
     if (parts_.accelerators) parts_.accelerators->SayWhatCameOfIt();
     if (end_written_.valid()) end_written_.wait_for(kDiskDeadline);
     EndOnce(EndOf(verdict, app_code));
-    if (parts_.recorder) parts_.recorder->Close({verdict.code, verdict.reason}, kDiskDeadline);
+    if (parts_.tap) parts_.tap->Close(verdict.code, verdict.reason, kDiskDeadline);
     int result = verdict.code;
     if (!parts_.report_file.empty()) {
       if (Result<> written = WriteReport(parts_.report_file, Report(verdict)); !written) {

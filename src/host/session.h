@@ -13,10 +13,10 @@
 
 #include "common/base/event_loop.h"
 #include "common/measure/run_report.h"
-#include "common/recording/recorder.h"
 #include "common/transport/app_transport.h"
 #include "common/transport/ui_endpoint.h"
 #include "src/host/accelerators.h"
+#include "src/host/features.h"
 #include "src/host/life.h"
 
 namespace fletbridge {
@@ -38,7 +38,7 @@ struct SessionParts {
   RunReport report;                                  // what is known before the start
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
   std::string report_file;                           // empty: none is written
-  std::unique_ptr<recording::Recorder> recorder;     // null: nothing is recorded
+  std::unique_ptr<SessionTap> tap;                   // null: nobody sees the packets
   bool crash_fails = false;  // what the app raises is the run's failure; else the UI judges it
   std::unique_ptr<Accelerators> accelerators;  // null: the app is not ours to speed up
   LifePatience patience;

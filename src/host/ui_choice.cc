@@ -1,10 +1,5 @@
 #include "src/host/ui_choice.h"
 
-#include <algorithm>
-#include <cstdlib>
-
-#include "common/clients/client_pins.h"
-#include "common/clients/client_search.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/desktop/file_dialogs.h"
 #include "src/ui/desktop/toolkit.h"
@@ -12,28 +7,16 @@
 namespace fletbridge {
 namespace {
 
-std::string Variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-ClientSearch SearchFor(const std::string& flet_client, const std::string& flet_package,
-                       int generation) {
-  ClientSearch search = SearchFrom(Variable);
-  search.asked = flet_client;
-  search.flet_package = flet_package;
-  search.generation = generation;
-  return search;
-}
-
-Result<> TakeDesktop(RunRequest& request, const std::string& flet_package, int generation) {
+Result<> TakeDesktop(RunRequest& request, ClientFinder* clients, const std::string& flet_package,
+                     int generation) {
   if (const std::string why = desktop::NoDisplay(); !why.empty()) {
     return MakeError(Errc::kSetup, "no display for a window: " + why +
                                        "; set it to a display that runs, or use --ui headless or "
                                        "--ui attach");
   }
-  ClientSearch search = SearchFor(request.flet_client, flet_package, generation);
-  Result<FletClient> client = ChooseClient(search);
+  if (clients == nullptr)
+    return MakeError(Errc::kSetup, "this program shows no window; use --ui headless");
+  Result<FoundClient> client = clients->Find(request.flet_client, flet_package, generation, true);
   if (!client) return client.error();
   request.shown_by = "desktop";
   request.client_folder = client->folder;
@@ -48,34 +31,34 @@ bool IsPassedOver(const std::string& flet_client, const Error& why) {
 
 }  // namespace
 
-Result<std::string> ChooseUi(RunRequest& request, const std::string& flet_package, int generation) {
+Result<std::string> ChooseUi(RunRequest& request, ClientFinder* clients,
+                             const std::string& flet_package, int generation) {
   if (!request.replay_file.empty()) {
     request.shown_by = "replay";
     return std::string();
   }
   if (request.ui == "desktop") {
-    if (Result<> taken = TakeDesktop(request, flet_package, generation); !taken)
+    if (Result<> taken = TakeDesktop(request, clients, flet_package, generation); !taken)
       return taken.error();
     return std::string();
   }
   request.shown_by = request.ui == "auto" ? "headless" : request.ui;
   if (request.ui != "auto" || !request.steps_file.empty()) return std::string();
-  Result<> taken = TakeDesktop(request, flet_package, generation);
+  Result<> taken = TakeDesktop(request, clients, flet_package, generation);
   if (taken) return std::string();
   if (!IsPassedOver(request.flet_client, taken.error())) return taken.error();
   return taken.error().Line();
 }
 
-WindowFinding LookForWindow(const std::string& flet_client, const std::string& flet_package,
-                            int generation) {
+WindowFinding LookForWindow(ClientFinder& clients, const std::string& flet_client,
+                            const std::string& flet_package, int generation) {
   WindowFinding finding;
   const desktop::Toolkit toolkit = desktop::TryToolkit();
   finding.display = toolkit.display;
   finding.display_obstacle = toolkit.display_obstacle;
   finding.toolkit_obstacle = toolkit.obstacle;
   finding.passed_over = !desktop::NoDisplay().empty();
-  const ClientSearch search = SearchFor(flet_client, flet_package, generation);
-  Result<FletClient> client = PickClient(search);
+  const Result<FoundClient> client = clients.Find(flet_client, flet_package, generation, false);
   if (!client) {
     finding.client_obstacle = client.error().Line();
     finding.passed_over = finding.passed_over || IsPassedOver(flet_client, client.error());
@@ -86,11 +69,7 @@ WindowFinding LookForWindow(const std::string& flet_client, const std::string& f
   finding.version = client->version;
   finding.generation = client->generation;
   finding.dialogs_obstacle = desktop::WhyNoFileDialogs(client->generation);
-  if (Result<std::vector<ClientPin>> pins = ReadPins(search.pins); pins) {
-    finding.pinned = std::any_of(pins->begin(), pins->end(), [&](const ClientPin& pin) {
-      return pin.folder == client->folder;
-    });
-  }
+  finding.pinned = client->pinned;
   return finding;
 }
 

@@ -4,15 +4,16 @@
 
 #include <string>
 
+#include "src/host/features.h"
 #include "src/host/run.h"
 
 namespace fletbridge {
 
-// Fills in `shown_by`, and for a window the client; may unpack that. `flet_package` is the folder
-// of the app's package, `generation` what it speaks; empty and 0 where they are not known. Returns
-// for `auto` why there is no window, else nothing.
-[[nodiscard]] Result<std::string> ChooseUi(RunRequest& request, const std::string& flet_package,
-                                           int generation);
+// Fills in `shown_by`, and for a window the client, by `clients` (null: there are none); may unpack
+// it. `flet_package` is the folder of the app's package, `generation` what it speaks; empty and 0
+// where they are not known. Returns for `auto` why there is no window, else nothing.
+[[nodiscard]] Result<std::string> ChooseUi(RunRequest& request, ClientFinder* clients,
+                                           const std::string& flet_package, int generation);
 
 // What stands behind a window on this machine, for `fletbridge doctor`; by the rules of ChooseUi().
 struct WindowFinding {
@@ -34,7 +35,7 @@ struct WindowFinding {
 };
 
 // Loads GTK, connects to the display, unpacks nothing. `flet_client` is the setting of that name.
-[[nodiscard]] WindowFinding LookForWindow(const std::string& flet_client,
+[[nodiscard]] WindowFinding LookForWindow(ClientFinder& clients, const std::string& flet_client,
                                           const std::string& flet_package, int generation);
 
 }  // namespace fletbridge

@@ -1,4 +1,4 @@
-#include "common/recording/format.h"
+#include "src/recording/format.h"
 
 #include <algorithm>
 #include <array>

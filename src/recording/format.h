@@ -1,4 +1,4 @@
-// Room: common/recording. The bytes of a recording, as docs/recording.md describes them: a header,
+// Room: src/recording. The bytes of a recording, as docs/recording.md describes them: a header,
 // then records that each carry their length and a checksum, so that whatever was written before a
 // kill or a cut can be read. Knows nothing of files and threads.
 //

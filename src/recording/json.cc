@@ -1,4 +1,4 @@
-#include "common/recording/json.h"
+#include "src/recording/json.h"
 
 #include <map>
 #include <utility>

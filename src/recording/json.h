@@ -1,4 +1,4 @@
-// Room: common/recording. Values as JSON, for people and programs. Pure functions, any thread.
+// Room: src/recording. Values as JSON, for people and programs. Pure functions, any thread.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-#include "common/recording/recorder.h"
+#include "src/recording/recorder.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,8 +18,8 @@
 #include "common/base/log.h"
 #include "common/base/own_file.h"
 #include "common/base/unique_fd.h"
-#include "common/recording/redactor.h"
-#include "common/recording/segments.h"
+#include "src/recording/redactor.h"
+#include "src/recording/segments.h"
 
 namespace fletbridge::recording {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/recording. Writes a session to a file while it runs. The host gives it each packet
+// Room: src/recording. Writes a session to a file while it runs. The host gives it each packet
 // as it comes by; a thread of its own masks and writes, so that a slow disk never holds the
 // session. What waits is bounded; if the disk cannot keep up or is full, the recording stops with
 // one line and the app goes on. Memory is used again while packets come, and given up in silence.
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/recording/format.h"
+#include "src/recording/format.h"
 #include "common/transport/packet.h"
 
 namespace fletbridge::recording {

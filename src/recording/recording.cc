@@ -1,4 +1,4 @@
-#include "common/recording/recording.h"
+#include "src/recording/recording.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/unique_fd.h"
-#include "common/recording/segments.h"
+#include "src/recording/segments.h"
 
 namespace fletbridge::recording {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/recording. A recording as a whole, read from its files: what it tells of itself, its
+// Room: src/recording. A recording as a whole, read from its files: what it tells of itself, its
 // packets in their order, and where something is missing. Reads whatever was written before a kill
 // or a cut. A value; any thread, one at a time.
 #pragma once
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/recording/format.h"
+#include "src/recording/format.h"
 
 namespace fletbridge::recording {
 

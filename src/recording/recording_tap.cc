@@ -1,9 +1,11 @@
-#include "src/host/recording.h"
+#include "src/recording/recording_tap.h"
 
 #include <filesystem>
 #include <sys/utsname.h>
+#include <utility>
 
-#include "src/ui/headless/steps.h"
+#include "src/recording/recorder.h"
+#include "src/recording/replay/replay_ui.h"
 
 namespace fletbridge {
 namespace {
@@ -16,22 +18,46 @@ std::string Platform() {
   return std::string(name.sysname) + " " + name.release + " " + name.machine;
 }
 
+class Tap final : public SessionTap {
+ public:
+  explicit Tap(std::unique_ptr<recording::Recorder> recorder) : recorder_(std::move(recorder)) {}
+
+  void OnPacket(Side from, const Packet& packet) noexcept override {
+    recorder_->Take(from == Side::kApp ? recording::Direction::kToUi : recording::Direction::kToApp,
+                    packet);
+  }
+  void OnRegistered(Generation app, Generation client) noexcept override {
+    recording::Info info;
+    info.generation = static_cast<int>(app);
+    info.client_generation = static_cast<int>(client);
+    recorder_->Tell(info);
+  }
+  void OnNewSession() noexcept override { recorder_->NewSession(); }
+  void Close(int code, const std::string& reason,
+             std::chrono::milliseconds patience) noexcept override {
+    recorder_->Close({code, reason}, patience);
+  }
+
+ private:
+  std::unique_ptr<recording::Recorder> recorder_;
+};
+
 }  // namespace
 
-Result<> BeginRecording(const RunRequest& request, SessionParts& parts,
-                        const std::string& interpreter) {
-  if (request.record_file.empty()) return {};
+Result<std::unique_ptr<SessionTap>> OpenRecordingTap(const RunRequest& request,
+                                                     const TapFacts& facts) {
+  if (request.record_file.empty()) return std::unique_ptr<SessionTap>();
   std::error_code error;
   recording::Info info;
-  info.fletbridge = parts.report.version;
-  info.flet = parts.report.flet;
-  info.python = parts.report.python;
-  info.interpreter = interpreter;
-  info.generation = static_cast<int>(parts.app->generation());
-  info.stage = parts.report.used.stage;
-  info.transport = parts.report.used.transport;
-  info.hosting = parts.report.used.hosting;
-  info.ui = parts.report.used.ui;
+  info.fletbridge = facts.report.version;
+  info.flet = facts.report.flet;
+  info.python = facts.report.python;
+  info.interpreter = facts.interpreter;
+  info.generation = facts.generation;
+  info.stage = facts.report.used.stage;
+  info.transport = facts.report.used.transport;
+  info.hosting = facts.report.used.hosting;
+  info.ui = facts.report.used.ui;
   info.platform = Platform();
   if (!request.script.empty()) info.script = fs::absolute(request.script, error).string();
   info.module = request.module;
@@ -39,12 +65,7 @@ Result<> BeginRecording(const RunRequest& request, SessionParts& parts,
   info.arguments = request.arguments;
   info.redact = request.redact;
   info.replay_of = request.replay_file;
-  info.expect_crash = request.expect_crash;
-  if (const Result<Steps> steps = ParseSteps(request.steps); steps) {
-    for (const Step& step : steps->steps) {
-      if (step.kind == StepKind::kExpectCrash) info.expect_crash.push_back(step.text);
-    }
-  }
+  info.expect_crash = facts.expect_crash;
   recording::RecorderOptions options;
   options.file = request.record_file;
   options.limit_bytes = request.record_limit;
@@ -52,8 +73,18 @@ Result<> BeginRecording(const RunRequest& request, SessionParts& parts,
   Result<std::unique_ptr<recording::Recorder>> recorder =
       recording::Recorder::Open(std::move(options), std::move(info));
   if (!recorder) return recorder.error();
-  parts.recorder = std::move(*recorder);
-  return {};
+  return std::unique_ptr<SessionTap>(std::make_unique<Tap>(std::move(*recorder)));
+}
+
+Result<std::unique_ptr<UiEndpoint>> ReplayFor(EventLoop& loop, const RunRequest& request) {
+  ReplayOptions options;
+  options.file = request.replay_file;
+  options.full_speed = request.replay_full_speed;
+  options.patience = std::chrono::milliseconds(request.replay_wait_ms);
+  options.masks = request.replay_masks;
+  options.expect_crash = request.expect_crash;
+  options.limits = request.limits;
+  return MakeReplayUi(loop, std::move(options));
 }
 
 }  // namespace fletbridge

@@ -1,13 +1,18 @@
-// Room: src/host. Begins to record a session, if the request asks for it. Main thread.
+// Room: src/recording. Records a run's session, for src/host. Main thread.
 #pragma once
 
-#include "src/host/run.h"
-#include "src/host/session.h"
+#include <memory>
+
+#include "src/host/features.h"
 
 namespace fletbridge {
 
-// `parts` is complete but for its recorder; `interpreter` is empty where Python has started us.
-[[nodiscard]] Result<> BeginRecording(const RunRequest& request, SessionParts& parts,
-                                      const std::string& interpreter);
+// Null if the request names no file.
+[[nodiscard]] Result<std::unique_ptr<SessionTap>> OpenRecordingTap(const RunRequest& request,
+                                                                   const TapFacts& facts);
+
+// The UI that is the recorded client of `request.replay_file`.
+[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> ReplayFor(EventLoop& loop,
+                                                            const RunRequest& request);
 
 }  // namespace fletbridge

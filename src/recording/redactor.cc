@@ -1,4 +1,4 @@
-#include "common/recording/redactor.h"
+#include "src/recording/redactor.h"
 
 #include <algorithm>
 

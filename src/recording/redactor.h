@@ -1,4 +1,4 @@
-// Room: common/recording. Takes secrets out of packets before they are written: what is typed into
+// Room: src/recording. Takes secrets out of packets before they are written: what is typed into
 // password fields, the values of what --redact names, and the session's own id. It follows the
 // control tree to know which field a value belongs to. A field that was secret once stays so, for
 // apps that show a password by turning the field into a plain one.
@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "common/recording/session_tree.h"
+#include "src/recording/session_tree.h"
 
 namespace fletbridge::recording {
 

@@ -1,4 +1,4 @@
-#include "common/recording/segments.h"
+#include "src/recording/segments.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-// Room: common/recording. The files of one recording: FILE, which holds the beginning and is never
+// Room: src/recording. The files of one recording: FILE, which holds the beginning and is never
 // removed, and FILE.1, FILE.2, ..., of which the oldest go first. Any thread.
 #pragma once
 

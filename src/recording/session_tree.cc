@@ -1,4 +1,4 @@
-#include "common/recording/session_tree.h"
+#include "src/recording/session_tree.h"
 
 namespace fletbridge::recording {
 

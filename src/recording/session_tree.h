@@ -1,4 +1,4 @@
-// Room: common/recording. The control tree of a session that somebody else leads: follows the
+// Room: src/recording. The control tree of a session that somebody else leads: follows the
 // messages of both sides, as they were recorded or pass by. For one thread at a time.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/recording/format.h"
+#include "src/recording/format.h"
 #include "common/wire/control_tree.h"
 
 namespace fletbridge::recording {

@@ -1,4 +1,4 @@
-#include "common/rollout/breaker.h"
+#include "src/rollout/breaker.h"
 
 #include <algorithm>
 

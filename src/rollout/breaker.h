@@ -1,4 +1,4 @@
-// Room: common/rollout. The circuit breaker of one app and stage, as a rule over plain values: no
+// Room: src/rollout. The circuit breaker of one app and stage, as a rule over plain values: no
 // clock, no disk. Kept and fed by start_book.h.
 //
 //   closed     the stage is taken. Two failures in a row open it

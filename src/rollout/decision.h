@@ -1,11 +1,11 @@
-// Room: common/rollout. Which stage a flag file gives an installation: reads the two flags that
+// Room: src/rollout. Which stage a flag file gives an installation: reads the two flags that
 // fletbridge knows. Knows their values only, not what a stage is. Free functions; any thread.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-#include "common/flags/flag_file.h"
+#include "src/rollout/flags/flag_file.h"
 
 namespace fletbridge {
 

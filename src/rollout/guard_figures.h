@@ -1,4 +1,4 @@
-// Room: common/rollout. What the starts of one app came to, per stage: counts and histograms, which
+// Room: src/rollout. What the starts of one app came to, per stage: counts and histograms, which
 // a fleet's owner compares. Nothing in them names a person, a folder or a machine.
 //
 // Values; not for two threads.

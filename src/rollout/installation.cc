@@ -1,4 +1,4 @@
-#include "common/rollout/installation.h"
+#include "src/rollout/installation.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "common/rollout/state_folder.h"
+#include "src/rollout/state_folder.h"
 
 namespace fletbridge {
 namespace {

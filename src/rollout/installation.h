@@ -1,4 +1,4 @@
-// Room: common/rollout. The anonymous id of this installation: 128 random bits, made once, from
+// Room: src/rollout. The anonymous id of this installation: 128 random bits, made once, from
 // nothing that names the machine or its user. Any process; two that start at once get the same one.
 #pragma once
 

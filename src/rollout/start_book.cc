@@ -1,4 +1,4 @@
-#include "common/rollout/start_book.h"
+#include "src/rollout/start_book.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,10 +19,15 @@
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
-#include "common/flags/murmur3.h"
-#include "common/rollout/state_folder.h"
+#include "src/rollout/flags/murmur3.h"
+#include "src/rollout/state_folder.h"
 
 namespace fletbridge {
+
+// For the library alone, which finds it by the type's namespace.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BookOptions, folder, app_id, app, versions, metrics, backoff_s,
+                                   may_lower)
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -496,6 +501,16 @@ Result<> ResetBooks(const std::string& folder, bool forget) {
     if (Result<> saved = SaveBook(app, book); !saved) return saved.error();
   }
   return {};
+}
+
+// Not JSON's text: a path may be bytes that are no UTF-8.
+std::string ToText(const BookOptions& book) {
+  const std::vector<std::uint8_t> bytes = Json::to_cbor(Json(book));
+  return {bytes.begin(), bytes.end()};
+}
+
+BookOptions BookOptionsFrom(const std::string& text) {
+  return Json::from_cbor(text).get<BookOptions>();
 }
 
 Result<> WriteMetrics(const std::string& folder, const std::string& path, std::int64_t now) {

@@ -1,5 +1,5 @@
-// Room: common/rollout. What each start of an app leaves on the disk, and what the next one makes
-// of it. Called by src/host around a run, and by `fletbridge rollout`. Knows stages as names, in an
+// Room: src/rollout. What each start of an app leaves on the disk, and what the next one makes
+// of it. Called around a run (start_guard.h), and by `fletbridge rollout`. Knows stages as names, in an
 // order.
 //
 //   STATE/apps/ID/starts/PID-…   one small file per start that runs: written before anything risky,
@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/rollout/breaker.h"
-#include "common/rollout/guard_figures.h"
+#include "src/rollout/breaker.h"
+#include "src/rollout/guard_figures.h"
 
 namespace fletbridge {
 
@@ -34,6 +34,10 @@ struct BookOptions {
   std::int64_t backoff_s = 3600;
   bool may_lower = false;  // the breaker may take a lower stage; else it only takes notes
 };
+
+// As one text, for RunRequest::guard; made by the one, read by the other, of the same build.
+[[nodiscard]] std::string ToText(const BookOptions& book);
+[[nodiscard]] BookOptions BookOptionsFrom(const std::string& text);
 
 struct StageChange {
   std::string from, to, why;

@@ -1,11 +1,14 @@
-#include "src/host/start_guard.h"
+#include "src/rollout/start_guard.h"
 
-#include <algorithm>
 #include <ctime>
 
 #include "common/base/log.h"
+#include "src/host/session.h"
+#include "src/rollout/start_book.h"
+#include "src/rollout/watch.h"
 
 namespace fletbridge {
+
 namespace {
 
 // Said once: a home that cannot be written to is no news at each step.
@@ -20,117 +23,108 @@ void Complain(const BookOptions& book, const Error& why) {
 
 std::int64_t Now() { return std::time(nullptr); }
 
-bool HasBook(const RunRequest& request) { return !request.book.folder.empty(); }
-
-// Whether a run may go on below `stage`.
-bool MayLower(const RunRequest& request, const std::string& stage) {
-  return request.fallback && stage != StageNames().back();
+BookOptions BookOf(const RunRequest& request) {
+  BookOptions book = BookOptionsFrom(request.guard);
+  book.versions += ", Flet " + request.flet_version;
+  return book;
 }
 
-// `request` for the stage `stage` and what is below it.
-Result<ChosenStage> ChooseFrom(const RunRequest& request, const Interpreter& python,
-                               const std::string& stage) {
-  RunRequest lower = request;
-  lower.stage = stage;
-  lower.transport.clear();
-  lower.fallback = true;
-  return ChooseStage(lower, python);
-}
-
-// `lower` is what came of it that an earlier choice was left by `changes`, because of `why`.
-ChosenStage After(std::vector<RunReport::Fallback> changes, const std::string& why,
-                  ChosenStage lower) {
-  lower.why = lower.why.empty() ? why : why + "; " + lower.why;
-  changes.insert(changes.end(), lower.fallbacks.begin(), lower.fallbacks.end());
-  lower.fallbacks = std::move(changes);
-  return lower;
-}
-
-}  // namespace
-
-Result<ChosenStage> ChooseGuardedStage(const RunRequest& request, const Interpreter& python,
-                                       bool peeks) {
-  Result<ChosenStage> chosen = ChooseStage(request, python);
-  if (!chosen || !HasBook(request)) return chosen;
-  const Result<Advice> advice =
-      peeks ? Result<Advice>(PeekStart(request.book, chosen->stage, StageNames(), Now()))
-            : AdviseStart(request.book, chosen->stage, StageNames(), Now());
-  if (!advice) {
-    Complain(request.book, advice.error());
-    return chosen;
-  }
-  if (advice->stage == chosen->stage) {
-    chosen->doubtful = advice->doubtful && MayLower(request, chosen->stage);
-    return chosen;
-  }
-  Result<ChosenStage> lower = ChooseFrom(request, python, advice->stage);
-  if (!lower) return lower;
-  std::vector<RunReport::Fallback> changes = chosen->fallbacks;
-  for (const StageChange& change : advice->changes)
-    changes.push_back({change.from, change.to, change.why});
-  lower->doubtful = advice->doubtful && MayLower(request, lower->stage);
-  return After(std::move(changes), advice->changes.front().why, std::move(*lower));
-}
-
-Result<ChosenStage> ChooseLowerStage(const RunRequest& request, const Interpreter& python,
-                                     const ChosenStage& chosen, const Error& why) {
-  if (!MayLower(request, chosen.stage)) return why;
-  const std::vector<std::string> names = StageNames();
-  const auto at = std::find(names.begin(), names.end(), chosen.stage);
-  Result<ChosenStage> lower = ChooseFrom(request, python, *(at + 1));
-  if (!lower) return lower;
-  std::vector<RunReport::Fallback> changes = chosen.fallbacks;
-  changes.push_back({chosen.stage, *(at + 1), why.Line()});
-  lower->doubtful = chosen.doubtful && MayLower(request, lower->stage);
-  return After(std::move(changes), "stage " + chosen.stage + " cannot run: " + why.Line(),
-               std::move(*lower));
-}
-
-void NoteStart(RunRequest& request, const ChosenStage& chosen, bool watched) {
-  if (!HasBook(request)) return;
+std::vector<StageChange> ChangesOf(const ChosenStage& chosen) {
   std::vector<StageChange> changes;
   for (const RunReport::Fallback& fallback : chosen.fallbacks)
     changes.push_back({fallback.from, fallback.to, fallback.why});
-  Result<std::string> record = BeginStart(request.book, chosen.stage, changes, Now(), watched);
-  if (record) {
-    request.start_record = *record;
-  } else {
-    Complain(request.book, record.error());
-  }
+  return changes;
 }
 
-void BookEnded(const RunRequest& request) {
-  const std::string lowest = StageNames().back();
-  if (const Result<Advice> swept = AdviseStart(request.book, lowest, {lowest}, Now()); !swept)
-    Complain(request.book, swept.error());
-}
-
-void NoteNoStart(RunRequest& request, const Error& why, StartOutcome outcome) {
-  if (request.start_record.empty()) return;
-  if (Result<> noted = EndStart(request.book, request.start_record, outcome, why.Line(), {}, Now());
-      !noted)
-    Complain(request.book, noted.error());
-  request.start_record.clear();
-}
-
-void NoteSession(SessionParts& parts, const RunRequest& request, const Timeline& timeline) {
-  if (request.start_record.empty()) return;
-  parts.first_frame = [record = request.start_record, &timeline] {
-    auto took = timeline.At(Milestone::kFirstFrame);
-    if (!took) took = timeline.At(Milestone::kFrameDrawn);  // direct: no packet is seen
-    MarkFirstFrame(
-        record, std::chrono::duration<double>(took.value_or(std::chrono::nanoseconds(0))).count());
-  };
-  parts.ended = [book = request.book, record = request.start_record](const SessionEnd& end) {
-    StartOutcome outcome = StartOutcome::kNeutral;
-    if (end.app_killed || (!end.first_frame && !end.by_person && end.code != 0)) {
-      outcome = StartOutcome::kFailed;
-    } else if (end.first_frame) {
-      outcome = StartOutcome::kClean;
+class Guard final : public StartGuard {
+ public:
+  Result<ChosenStage> Advise(ChosenStage chosen, const RunRequest& request,
+                             const Interpreter& python, bool peeks) override {
+    const BookOptions book = BookOf(request);
+    const Result<Advice> advice =
+        peeks ? Result<Advice>(PeekStart(book, chosen.stage, StageNames(), Now()))
+              : AdviseStart(book, chosen.stage, StageNames(), Now());
+    if (!advice) {
+      Complain(book, advice.error());
+      return chosen;
     }
-    if (Result<> noted = EndStart(book, record, outcome, end.reason, end.clicks_ns, Now()); !noted)
+    if (advice->stage != chosen.stage) {
+      std::vector<RunReport::Fallback> changes;
+      for (const StageChange& change : advice->changes)
+        changes.push_back({change.from, change.to, change.why});
+      Result<ChosenStage> lower =
+          ChooseInstead(request, python, chosen, std::move(changes), advice->changes.front().why);
+      if (!lower) return lower;
+      chosen = std::move(*lower);
+    }
+    chosen.doubtful = advice->doubtful && MayLower(request, chosen.stage);
+    return chosen;
+  }
+
+  std::optional<WatchedEnd> Begin(RunRequest& request, const ChosenStage& chosen) override {
+    const auto note = [&](bool watched) { return Note(request, chosen, watched); };
+    if (chosen.doubtful) return WatchStart(note);
+    (void)note(false);
+    return {};
+  }
+
+  void BookEnded(const RunRequest& request) override {
+    const BookOptions book = BookOf(request);
+    const std::string lowest = StageNames().back();
+    if (const Result<Advice> swept = AdviseStart(book, lowest, {lowest}, Now()); !swept)
+      Complain(book, swept.error());
+  }
+
+  void NoStart(RunRequest& request, const Error& why, bool by_stage) override {
+    if (request.start_record.empty()) return;
+    const BookOptions book = BookOf(request);
+    const StartOutcome outcome = by_stage ? StartOutcome::kFailed : StartOutcome::kNeutral;
+    if (Result<> noted = EndStart(book, request.start_record, outcome, why.Line(), {}, Now());
+        !noted)
       Complain(book, noted.error());
-  };
+    request.start_record.clear();
+  }
+
+  void Follow(SessionParts& parts, const RunRequest& request, const Timeline& timeline) override {
+    if (request.start_record.empty()) return;
+    parts.first_frame = [record = request.start_record, &timeline] {
+      auto took = timeline.At(Milestone::kFirstFrame);
+      if (!took) took = timeline.At(Milestone::kFrameDrawn);  // direct: no packet is seen
+      MarkFirstFrame(
+          record,
+          std::chrono::duration<double>(took.value_or(std::chrono::nanoseconds(0))).count());
+    };
+    parts.ended = [book = BookOf(request), record = request.start_record](const SessionEnd& end) {
+      StartOutcome outcome = StartOutcome::kNeutral;
+      if (end.app_killed || (!end.first_frame && !end.by_person && end.code != 0)) {
+        outcome = StartOutcome::kFailed;
+      } else if (end.first_frame) {
+        outcome = StartOutcome::kClean;
+      }
+      if (Result<> noted = EndStart(book, record, outcome, end.reason, end.clicks_ns, Now());
+          !noted)
+        Complain(book, noted.error());
+    };
+  }
+
+ private:
+  // Returns the record's path; empty if there is none.
+  static std::string Note(RunRequest& request, const ChosenStage& chosen, bool watched) {
+    const BookOptions book = BookOf(request);
+    Result<std::string> record = BeginStart(book, chosen.stage, ChangesOf(chosen), Now(), watched);
+    if (!record) {
+      Complain(book, record.error());
+      return {};
+    }
+    return request.start_record = *record;
+  }
+};
+
+}  // namespace
+
+StartGuard& RolloutGuard() {
+  static Guard guard;
+  return guard;
 }
 
 }  // namespace fletbridge

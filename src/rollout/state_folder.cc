@@ -1,4 +1,4 @@
-#include "common/rollout/state_folder.h"
+#include "src/rollout/state_folder.h"
 
 #include <cerrno>
 #include <cstring>

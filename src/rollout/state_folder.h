@@ -1,4 +1,4 @@
-// Room: common/rollout. The folder in which fletbridge keeps what it knows about its own starts,
+// Room: src/rollout. The folder in which fletbridge keeps what it knows about its own starts,
 // and writing there whole or not at all. Free functions; any thread, any process.
 #pragma once
 

@@ -1,9 +1,9 @@
-#include "common/rollout/validate_rollout.h"
+#include "src/rollout/validate_rollout.h"
 
 #include <algorithm>
 #include <cstdio>
 
-#include "common/rollout/decision.h"
+#include "src/rollout/decision.h"
 
 namespace fletbridge {
 namespace {

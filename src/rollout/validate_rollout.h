@@ -1,11 +1,11 @@
-// Room: common/rollout. A whole check of a rollout's flag file: flagd's rules, and what fletbridge
+// Room: src/rollout. A whole check of a rollout's flag file: flagd's rules, and what fletbridge
 // asks of its own two flags. Any thread.
 #pragma once
 
 #include <string_view>
 #include <vector>
 
-#include "common/flags/validate.h"
+#include "src/rollout/flags/validate.h"
 
 namespace fletbridge {
 

@@ -1,4 +1,4 @@
-#include "src/host/watch.h"
+#include "src/rollout/watch.h"
 
 #include <array>
 #include <cerrno>
@@ -7,13 +7,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
-#include "src/host/start_guard.h"
+#include "src/rollout/start_book.h"
 
 namespace fletbridge {
 namespace {
@@ -74,11 +73,11 @@ bool WaitFor(pid_t child, const sigset_t& waited, int& status) {
 
 }  // namespace
 
-std::optional<WatchedEnd> WatchStart(RunRequest& request, const ChosenStage& chosen) {
+std::optional<WatchedEnd> WatchStart(const std::function<std::string(bool watched)>& note) {
   int ends[2];
   Signals before;
   if (::pipe2(ends, O_CLOEXEC) != 0) {
-    NoteStart(request, chosen);
+    (void)note(false);
     return {};
   }
   UniqueFd reader(ends[0]);
@@ -93,8 +92,7 @@ std::optional<WatchedEnd> WatchStart(RunRequest& request, const ChosenStage& cho
       if (::getppid() != watcher) ::_exit(128 + SIGKILL);
     }
     Restore(before);
-    NoteStart(request, chosen, child == 0);
-    const std::string& path = request.start_record;
+    const std::string path = note(child == 0);
     if (child == 0) (void)!::write(writer.get(), path.data(), path.size());
     return {};
   }
@@ -107,28 +105,6 @@ std::optional<WatchedEnd> WatchStart(RunRequest& request, const ChosenStage& cho
   end.start_failed = !asked && end.status != 0 && record && FailedUnseen(record.get());
   Log(LogLevel::kDebug, "watched: status " + std::to_string(end.status));
   return end;
-}
-
-std::string Describe(const WatchedEnd& end) {
-  const std::string how = WIFSIGNALED(end.status)
-                              ? "was killed by signal " + std::to_string(WTERMSIG(end.status))
-                              : "ended with code " + std::to_string(WEXITSTATUS(end.status));
-  return "its process " + how + " before the first frame";
-}
-
-int EndLike(const WatchedEnd& end) {
-  if (!WIFSIGNALED(end.status)) return WEXITSTATUS(end.status);
-  const int number = WTERMSIG(end.status);
-  // The core that may be of use is the child's.
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  std::signal(number, SIG_DFL);
-  sigset_t unblocked;
-  sigemptyset(&unblocked);
-  sigaddset(&unblocked, number);
-  ::sigprocmask(SIG_UNBLOCK, &unblocked, nullptr);
-  std::raise(number);
-  return 128 + number;
 }
 
 }  // namespace fletbridge

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <vector>
 
-#include "common/recording/recorder.h"
+#include "src/recording/recorder.h"
 #include "common/wire/message.h"
 
 namespace {

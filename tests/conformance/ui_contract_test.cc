@@ -22,7 +22,7 @@
 #include "src/ui/attach/attach_ui.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
-#include "src/ui/replay/replay_ui.h"
+#include "src/recording/replay/replay_ui.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/peer.h"

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "common/flags/flag_file.h"
-#include "common/rollout/decision.h"
-#include "common/rollout/validate_rollout.h"
+#include "src/rollout/flags/flag_file.h"
+#include "src/rollout/decision.h"
+#include "src/rollout/validate_rollout.h"
 
 namespace {
 

@@ -8,10 +8,10 @@
 #include <span>
 #include <string>
 
-#include "common/diff/report.h"
-#include "common/recording/json.h"
-#include "common/recording/recording.h"
-#include "src/ui/replay/script.h"
+#include "src/recording/diff/report.h"
+#include "src/recording/json.h"
+#include "src/recording/recording.h"
+#include "src/recording/replay/script.h"
 
 namespace {
 

@@ -1,13 +1,13 @@
-#include "common/diff/compare.h"
+#include "src/recording/diff/compare.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 
-#include "common/diff/control_path.h"
-#include "common/diff/tree_diff.h"
-#include "common/recording/json.h"
-#include "common/recording/session_tree.h"
+#include "src/recording/diff/control_path.h"
+#include "src/recording/diff/tree_diff.h"
+#include "src/recording/json.h"
+#include "src/recording/session_tree.h"
 
 namespace fletbridge::diff {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/diff. Two recordings of the same input compared: did the app do the same? Not
+// Room: src/recording/diff. Two recordings of the same input compared: did the app do the same? Not
 // frame by frame, since one patch with two changes says the same as two patches: what the page is
 // whenever the next input comes, and at the end, and which calls the app made, and what it raised.
 //
@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "common/diff/control_path.h"
-#include "common/diff/mask.h"
-#include "common/recording/recording.h"
+#include "src/recording/diff/control_path.h"
+#include "src/recording/diff/mask.h"
+#include "src/recording/recording.h"
 
 namespace fletbridge::diff {
 

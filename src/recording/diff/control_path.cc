@@ -1,4 +1,4 @@
-#include "common/diff/control_path.h"
+#include "src/recording/diff/control_path.h"
 
 #include <algorithm>
 #include <array>

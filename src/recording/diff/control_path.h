@@ -1,4 +1,4 @@
-// Room: common/diff. Where a control lies in a control tree: in words for people, and as a place
+// Room: src/recording/diff. Where a control lies in a control tree: in words for people, and as a place
 // at which another tree, whose ids are others, is searched for the same control. Pure functions,
 // for one thread at a time.
 #pragma once

@@ -1,4 +1,4 @@
-#include "common/diff/mask.h"
+#include "src/recording/diff/mask.h"
 
 #include <algorithm>
 #include <fnmatch.h>

@@ -1,4 +1,4 @@
-// Room: common/diff. Which differences do not count, as --mask names them. Constant after it was
+// Room: src/recording/diff. Which differences do not count, as --mask names them. Constant after it was
 // made; any thread.
 #pragma once
 

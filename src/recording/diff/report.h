@@ -1,9 +1,9 @@
-// Room: common/diff. A comparison for people and for programs. Pure functions, any thread.
+// Room: src/recording/diff. A comparison for people and for programs. Pure functions, any thread.
 #pragma once
 
 #include <string>
 
-#include "common/diff/compare.h"
+#include "src/recording/diff/compare.h"
 
 namespace fletbridge::diff {
 

@@ -1,4 +1,4 @@
-#include "common/diff/report.h"
+#include "src/recording/diff/report.h"
 
 namespace fletbridge::diff {
 namespace {

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "common/diff/report.h"
-#include "common/recording/json.h"
+#include "src/recording/diff/report.h"
+#include "src/recording/json.h"
 
 namespace fletbridge::diff {
 namespace {

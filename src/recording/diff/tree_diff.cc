@@ -1,11 +1,11 @@
-#include "common/diff/tree_diff.h"
+#include "src/recording/diff/tree_diff.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "common/diff/control_path.h"
-#include "common/recording/json.h"
-#include "common/recording/redactor.h"
+#include "src/recording/diff/control_path.h"
+#include "src/recording/json.h"
+#include "src/recording/redactor.h"
 
 namespace fletbridge::diff {
 namespace {

@@ -1,4 +1,4 @@
-// Room: common/diff. Two pages, or two values, compared by what they say: the order of maps and
+// Room: src/recording/diff. Two pages, or two values, compared by what they say: the order of maps and
 // the numbers of controls do not count. For one thread at a time.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/diff/mask.h"
+#include "src/recording/diff/mask.h"
 #include "common/wire/control_tree.h"
 
 namespace fletbridge::diff {

@@ -1,4 +1,4 @@
-#include "src/ui/replay/replay_ui.h"
+#include "src/recording/replay/replay_ui.h"
 
 #include <atomic>
 #include <deque>
@@ -10,8 +10,8 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
-#include "common/diff/report.h"
-#include "src/ui/replay/script.h"
+#include "src/recording/diff/report.h"
+#include "src/recording/replay/script.h"
 
 namespace fletbridge {
 namespace {

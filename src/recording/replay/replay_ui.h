@@ -1,4 +1,4 @@
-// Room: src/ui/replay. The UI that is a recorded client: gives the app the recorded input, answers
+// Room: src/recording/replay. The UI that is a recorded client: gives the app the recorded input, answers
 // its calls as the recorded client did, and compares what the app says with what it said then. Used
 // by src/host.
 //

@@ -1,9 +1,9 @@
-#include "src/ui/replay/script.h"
+#include "src/recording/replay/script.h"
 
 #include <algorithm>
 
-#include "common/diff/control_path.h"
-#include "common/diff/tree_diff.h"
+#include "src/recording/diff/control_path.h"
+#include "src/recording/diff/tree_diff.h"
 #include "common/wire/message.h"
 
 namespace fletbridge::replay {

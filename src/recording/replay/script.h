@@ -1,4 +1,4 @@
-// Room: src/ui/replay. A recorded client, played to a live app: what to send when, and to which of
+// Room: src/recording/replay. A recorded client, played to a live app: what to send when, and to which of
 // its controls. Knows nothing of threads and timers; the caller says what time it is.
 //
 // Cause and effect: what the client sent is sent again once as many frames of each kind have come
@@ -19,10 +19,10 @@
 #include <string>
 #include <vector>
 
-#include "common/diff/compare.h"
-#include "common/recording/recording.h"
-#include "common/recording/redactor.h"
-#include "common/recording/session_tree.h"
+#include "src/recording/diff/compare.h"
+#include "src/recording/recording.h"
+#include "src/recording/redactor.h"
+#include "src/recording/session_tree.h"
 #include "common/transport/answers.h"
 
 namespace fletbridge::replay {

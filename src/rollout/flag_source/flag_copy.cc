@@ -1,13 +1,13 @@
-#include "common/flag_source/flag_copy.h"
+#include "src/rollout/flag_source/flag_copy.h"
 
 #include <cstdio>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
 
-#include "common/flags/flag_file.h"
-#include "common/flags/murmur3.h"
-#include "common/rollout/state_folder.h"
+#include "src/rollout/flags/flag_file.h"
+#include "src/rollout/flags/murmur3.h"
+#include "src/rollout/state_folder.h"
 
 namespace fletbridge {
 

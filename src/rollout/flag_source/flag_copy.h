@@ -1,4 +1,4 @@
-// Room: common/flag_source. The last good answer of an address, kept on the disk. One file for each
+// Room: src/rollout/flag_source. The last good answer of an address, kept on the disk. One file for each
 // address, replaced as a whole: any number of processes may read and write. Free functions.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "common/flag_source/flag_source.h"
+#include "src/rollout/flag_source/flag_source.h"
 
 #include <cerrno>
 #include <cstring>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "common/base/unique_fd.h"
-#include "common/flag_source/flag_copy.h"
-#include "common/rollout/state_folder.h"
+#include "src/rollout/flag_source/flag_copy.h"
+#include "src/rollout/state_folder.h"
 
 namespace fletbridge {
 namespace {

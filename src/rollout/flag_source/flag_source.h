@@ -1,4 +1,4 @@
-// Room: common/flag_source. Where a run's flags come from: a file, a folder with one, or an http(s)
+// Room: src/rollout/flag_source. Where a run's flags come from: a file, a folder with one, or an http(s)
 // address. An address is asked by another program, which may go on when we no longer wait: a start
 // is held up for kFetchPatience at most, then goes on with the last good copy, and what still comes
 // is for the next start. Main thread, before there are others (it forks).
@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-#include "common/flags/flag_file.h"
+#include "src/rollout/flags/flag_file.h"
 
 namespace fletbridge {
 

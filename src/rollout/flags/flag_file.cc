@@ -1,9 +1,9 @@
-#include "common/flags/flag_file.h"
+#include "src/rollout/flags/flag_file.h"
 
 #include <cmath>
 #include <stdexcept>
 
-#include "common/flags/json_places.h"
+#include "src/rollout/flags/json_places.h"
 
 namespace fletbridge {
 namespace {

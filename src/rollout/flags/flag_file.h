@@ -1,4 +1,4 @@
-// Room: common/flags. A flag definition file in flagd's JSON format, and the evaluation of its
+// Room: src/rollout/flags. A flag definition file in flagd's JSON format, and the evaluation of its
 // flags by flagd's rules. Called with text from anywhere: what is no flag file is an error, never
 // more.
 //
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/flags/flagd_operators.h"
+#include "src/rollout/flags/flagd_operators.h"
 
 namespace fletbridge {
 

@@ -1,11 +1,11 @@
-#include "common/flags/flagd_operators.h"
+#include "src/rollout/flags/flagd_operators.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
 
-#include "common/flags/murmur3.h"
+#include "src/rollout/flags/murmur3.h"
 
 namespace fletbridge {
 namespace {

@@ -1,8 +1,8 @@
-// Room: common/flags. What flagd adds to JsonLogic: fractional, sem_ver, starts_with, ends_with. As
+// Room: src/rollout/flags. What flagd adds to JsonLogic: fractional, sem_ver, starts_with, ends_with. As
 // flagd's own, each answers null where its arguments make no sense.
 #pragma once
 
-#include "common/flags/json_logic.h"
+#include "src/rollout/flags/json_logic.h"
 
 namespace fletbridge {
 

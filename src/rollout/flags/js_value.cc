@@ -1,4 +1,4 @@
-#include "common/flags/js_value.h"
+#include "src/rollout/flags/js_value.h"
 
 #include <charconv>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Room: common/flags. JavaScript's coercions of JSON values, by which JsonLogic is defined. "No
+// Room: src/rollout/flags. JavaScript's coercions of JSON values, by which JsonLogic is defined. "No
 // such argument" (undefined) is Json's discarded value; NaN is a number. Free functions; any
 // thread.
 #pragma once

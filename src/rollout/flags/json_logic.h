@@ -1,4 +1,4 @@
-// Room: common/flags. JsonLogic: rules as JSON, with all operators of jsonlogic.com and
+// Room: src/rollout/flags. JsonLogic: rules as JSON, with all operators of jsonlogic.com and
 // JavaScript's coercions, and a door for further operators. Rules come from outside: depth, steps
 // and the size of what is made are bounded, and what passes a bound is an error. A value; not for
 // two threads.
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/flags/js_value.h"
+#include "src/rollout/flags/js_value.h"
 
 namespace fletbridge {
 

@@ -1,4 +1,4 @@
-#include "common/flags/json_places.h"
+#include "src/rollout/flags/json_places.h"
 
 #include <stdexcept>
 

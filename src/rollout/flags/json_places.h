@@ -1,4 +1,4 @@
-// Room: common/flags. JSON texts by strangers: parsed within bounds, and where in the text a value
+// Room: src/rollout/flags. JSON texts by strangers: parsed within bounds, and where in the text a value
 // stands, so that a mistake can be shown with its place. Free functions; any thread.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/flags/js_value.h"
+#include "src/rollout/flags/js_value.h"
 
 namespace fletbridge {
 

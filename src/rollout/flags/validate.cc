@@ -1,4 +1,4 @@
-#include "common/flags/validate.h"
+#include "src/rollout/flags/validate.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Room: common/flags. Finds the mistakes of a flag file, each with its place: what flagd would
+// Room: src/rollout/flags. Finds the mistakes of a flag file, each with its place: what flagd would
 // refuse, and what it would take and answer otherwise than its writer meant. Any thread.
 #pragma once
 
@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/flags/flag_file.h"
-#include "common/flags/json_places.h"
+#include "src/rollout/flags/flag_file.h"
+#include "src/rollout/flags/json_places.h"
 
 namespace fletbridge {
 

@@ -1,4 +1,4 @@
-#include "common/https/https_get.h"
+#include "src/rollout/https/https_get.h"
 
 #include <algorithm>
 #include <optional>

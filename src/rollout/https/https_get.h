@@ -1,4 +1,4 @@
-// Room: common/https. One GET of a small resource over HTTP or HTTPS, with a deadline and a limit.
+// Room: src/rollout/https. One GET of a small resource over HTTP or HTTPS, with a deadline and a limit.
 // Knows nothing of what it fetches. Waits; resolving a name may outlast the deadline, so call it in
 // a process that can simply end. One thread.
 #pragma once

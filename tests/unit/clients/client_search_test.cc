@@ -1,4 +1,4 @@
-#include "common/clients/client_search.h"
+#include "src/clients/client_search.h"
 
 #include <filesystem>
 #include <future>
@@ -9,8 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/clients/client_pins.h"
-#include "common/clients/client_store.h"
+#include "src/clients/client_pins.h"
+#include "src/clients/client_store.h"
 #include "tests/unit/clients/made_up_client.h"
 
 namespace fletbridge {

@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/diff/compare.h"
-#include "common/diff/control_path.h"
-#include "common/diff/report.h"
+#include "src/recording/diff/compare.h"
+#include "src/recording/diff/control_path.h"
+#include "src/recording/diff/report.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"
 

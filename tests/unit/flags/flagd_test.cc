@@ -2,7 +2,7 @@
 // table: the same keys and contexts, since the buckets follow from their hashes.
 #include <gtest/gtest.h>
 
-#include "common/flags/flag_file.h"
+#include "src/rollout/flags/flag_file.h"
 
 namespace fletbridge {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/flags/json_logic.h"
+#include "src/rollout/flags/json_logic.h"
 
 #include <cmath>
 

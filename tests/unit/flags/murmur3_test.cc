@@ -1,4 +1,4 @@
-#include "common/flags/murmur3.h"
+#include "src/rollout/flags/murmur3.h"
 
 #include <gtest/gtest.h>
 

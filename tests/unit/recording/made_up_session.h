@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/recording/format.h"
+#include "src/recording/format.h"
 #include "common/wire/message.h"
 
 namespace fletbridge::recording {

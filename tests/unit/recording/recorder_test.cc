@@ -1,5 +1,5 @@
 #include "common/base/log.h"
-#include "common/recording/recorder.h"
+#include "src/recording/recorder.h"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -12,9 +12,9 @@
 #include <gtest/gtest.h>
 
 #include "common/base/unique_fd.h"
-#include "common/recording/recording.h"
-#include "common/recording/segments.h"
-#include "common/recording/session_tree.h"
+#include "src/recording/recording.h"
+#include "src/recording/segments.h"
+#include "src/recording/session_tree.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
 

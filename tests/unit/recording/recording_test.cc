@@ -1,4 +1,4 @@
-#include "common/recording/recording.h"
+#include "src/recording/recording.h"
 
 #include <cstdint>
 #include <cstring>
@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/recording/json.h"
-#include "common/recording/session_tree.h"
+#include "src/recording/json.h"
+#include "src/recording/session_tree.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"
 

@@ -1,9 +1,9 @@
-#include "common/recording/redactor.h"
+#include "src/recording/redactor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/recording/json.h"
+#include "src/recording/json.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"
 

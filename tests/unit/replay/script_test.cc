@@ -1,9 +1,9 @@
-#include "src/ui/replay/script.h"
+#include "src/recording/replay/script.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/recording/json.h"
+#include "src/recording/json.h"
 #include "tests/unit/recording/made_up_session.h"
 
 namespace fletbridge::replay {

@@ -1,4 +1,4 @@
-#include "common/rollout/decision.h"
+#include "src/rollout/decision.h"
 
 #include <gtest/gtest.h>
 

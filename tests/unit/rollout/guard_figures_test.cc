@@ -1,4 +1,4 @@
-#include "common/rollout/guard_figures.h"
+#include "src/rollout/guard_figures.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/rollout/installation.h"
+#include "src/rollout/installation.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "common/rollout/start_book.h"
+#include "src/rollout/start_book.h"
 
 #include <algorithm>
 #include <csignal>

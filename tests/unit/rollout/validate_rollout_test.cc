@@ -1,4 +1,4 @@
-#include "common/rollout/validate_rollout.h"
+#include "src/rollout/validate_rollout.h"
 
 #include <gtest/gtest.h>
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "src/rollout/start_book.h"
 #include "tests/unit/tools/made_up_toolbox.h"
 
 namespace fletbridge {
@@ -48,8 +49,8 @@ TEST_F(RolloutCommandTest, ARunTakesStageTransportAndFallbackFromTheFlagFile) {
   EXPECT_EQ(request.stage, "2");
   EXPECT_EQ(request.transport, "tcp");
   EXPECT_TRUE(request.fallback);
-  EXPECT_TRUE(request.book.may_lower);
-  EXPECT_EQ(request.book.folder, made_up.folder.path() + "/state/fletbridge");
+  EXPECT_TRUE(BookOptionsFrom(request.guard).may_lower);
+  EXPECT_EQ(BookOptionsFrom(request.guard).folder, made_up.folder.path() + "/state/fletbridge");
   EXPECT_EQ(made_up.err.str(), "");
 }
 
@@ -59,8 +60,8 @@ TEST_F(RolloutCommandTest, AStageThatAPersonHasNamedIsNotLoweredButNoted) {
   const RunRequest request = Ran({});
   EXPECT_EQ(request.stage, "3");
   EXPECT_EQ(request.transport, "");
-  EXPECT_FALSE(request.book.may_lower);
-  EXPECT_FALSE(request.book.folder.empty());
+  EXPECT_FALSE(BookOptionsFrom(request.guard).may_lower);
+  EXPECT_FALSE(BookOptionsFrom(request.guard).folder.empty());
 }
 
 TEST_F(RolloutCommandTest, ATransportThatTheGivenStageLacksLeavesTheStageAlone) {
@@ -83,7 +84,7 @@ TEST_F(RolloutCommandTest, TheKillSwitchClearsATransportOfAHigherStage) {
 
 TEST_F(RolloutCommandTest, WithoutARolloutNothingIsNoted) {
   EXPECT_EQ(Main({"run", "app.py"}), 42);
-  EXPECT_TRUE(made_up.runs.back().book.folder.empty());
+  EXPECT_TRUE(made_up.runs.back().guard.empty());
 }
 
 TEST_F(RolloutCommandTest, ExplainNamesTheFileAndTheReason) {
@@ -108,7 +109,7 @@ TEST_F(RolloutCommandTest, ExplainSaysWhatAStartWouldReallyDo) {
               HasSubstr("\na start        stage 2 (uds, hosting interpreter): "
                         "stage 3 has failed (x) and is tried again in 50 min\n"));
   EXPECT_EQ(made_up.runs.back().stage, "3");
-  EXPECT_TRUE(made_up.runs.back().book.may_lower);
+  EXPECT_TRUE(BookOptionsFrom(made_up.runs.back().guard).may_lower);
   EXPECT_EQ(Main({"rollout", "explain", "--rollout", "flags.json", "gone.py"}), 0);
   EXPECT_THAT(made_up.out.str(), HasSubstr("a start        would be refused: cannot open gone.py"));
 }

@@ -1,0 +1,14 @@
+#include "tools/features.h"
+
+#include "src/clients/finder.h"
+#include "src/recording/recording_tap.h"
+#include "src/rollout/start_guard.h"
+
+namespace fletbridge {
+
+const Features& AllFeatures() {
+  static const Features features{&RolloutGuard(), &DesktopClients(), OpenRecordingTap, ReplayFor};
+  return features;
+}
+
+}  // namespace fletbridge
