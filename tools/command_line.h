@@ -9,8 +9,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "src/clients/client_search.h"
 #include "common/config/settings.h"
+#include "src/clients/client_search.h"
 #include "tools/toolbox.h"
 
 namespace fletbridge {

@@ -12,7 +12,6 @@
 
 #include "common/base/cause.h"
 #include "common/measure/run_report.h"
-#include "src/rollout/state_folder.h"
 #include "src/compare/against.h"
 #include "src/compare/csv.h"
 #include "src/compare/display_steps.h"
@@ -20,6 +19,7 @@
 #include "src/compare/page.h"
 #include "src/compare/runner.h"
 #include "src/compare/table.h"
+#include "src/rollout/state_folder.h"
 #include "src/ui/headless/screen.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"

@@ -37,8 +37,7 @@ struct StageFinding {
 struct AppFinding {
   std::string path;      // the script, or the module's name
   std::string obstacle;  // why a run would be refused; else
-  StartPlan plan;
-  std::string ui;
+  LaunchPlan plan;
 };
 
 struct Diagnosis {

@@ -139,10 +139,11 @@ std::vector<Line> WindowLines(const Diagnosis& diagnosis) {
 
 std::vector<Line> AppLines(const AppFinding& app) {
   if (!app.obstacle.empty()) return {{Mark::kBad, "a run", "would be refused: " + app.obstacle}};
-  const StartPlan& plan = app.plan;
+  const LaunchPlan& plan = app.plan;
+  const std::string hosting = HostingOf(plan);
   std::string text = "on stage " + plan.stage + " (" + plan.transport +
-                     (plan.hosting.empty() ? "" : ", hosting " + plan.hosting) + "), " + app.ui;
-  if (!plan.why.empty()) text += ": " + plan.why;
+                     (hosting.empty() ? "" : ", hosting " + hosting) + "), " + plan.shown_by;
+  if (const std::string why = WhyAnotherStage(plan); !why.empty()) text += ": " + why;
   return {{Mark::kGood, "a run", text}};
 }
 
@@ -154,9 +155,9 @@ Json AppJson(const std::optional<AppFinding>& app) {
           {"reason", OrNull(app->obstacle)},
           {"stage", OrNull(app->plan.stage)},
           {"transport", OrNull(app->plan.transport)},
-          {"hosting", OrNull(app->plan.hosting)},
-          {"ui", OrNull(app->ui)},
-          {"why", OrNull(app->plan.why)}};
+          {"hosting", OrNull(HostingOf(app->plan))},
+          {"ui", OrNull(app->plan.shown_by)},
+          {"why", OrNull(WhyAnotherStage(app->plan))}};
 }
 
 Json WindowJson(const Diagnosis& diagnosis) {

@@ -1,6 +1,6 @@
 // Room: tools. `fletbridge diff A B`: whether two recordings of the same input say the same.
-#include "src/recording/diff/report.h"
 #include "common/measure/run_report.h"
+#include "src/recording/diff/report.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {

@@ -3,7 +3,7 @@
 #include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/diagnosis.h"
-#include "tools/request.h"
+#include "tools/planned_start.h"
 #include "tools/rollout_choice.h"
 
 namespace fletbridge {
@@ -20,28 +20,19 @@ constexpr std::string_view kFooter =
     "  fletbridge doctor --json                for programs\n";
 
 AppFinding LookAtApp(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
-                     Settings& settings, const WindowFinding& window) {
+                     Settings& settings) {
   AppFinding finding;
   finding.path = split.module.empty() ? app.path : "-m " + split.module;
-  const auto refused = [&](const Error& why) {
-    finding.obstacle = why.Line();
-    return finding;
-  };
-  if (const Result<> found = CheckApp(split, app, tools.cwd); !found) return refused(found.error());
-  const RolloutChoice rollout = ChooseByRollout(tools, settings, app);
+  RolloutChoice rollout;
+  // The rollout is asked for what is there alone.
+  if (CheckApp(split, app, tools.cwd)) rollout = ChooseByRollout(tools, settings, app);
   if (rollout.asked) TakeRollout(rollout, settings);
-  if (const Result<> good = CheckSettings(settings); !good) return refused(good.error());
-  RunRequest request = RequestFrom(tools, settings);
-  request.script = app.script;
-  request.module = split.module;
-  if (rollout.asked) NoteRollout(tools, settings, app, rollout, request);
-  Result<StartPlan> plan = tools.parts.plan_start(request);
-  if (!plan) return refused(plan.error());
-  finding.plan = std::move(*plan);
-  const std::string ui = settings.text("ui");
-  finding.ui = ui != "auto"                                ? ui
-               : window.ok() && request.steps_file.empty() ? "desktop"
-                                                           : "headless";
+  Result<LaunchPlan> plan = PlannedStart(tools, split, app, rollout, settings);
+  if (plan) {
+    finding.plan = std::move(*plan);
+  } else {
+    finding.obstacle = plan.error().Line();
+  }
   return finding;
 }
 
@@ -76,7 +67,7 @@ int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   Diagnosis diagnosis = Diagnose(tools, python.text, python.where, settings->text("hosting"),
                                  settings->text("flet-client"), app.folder);
   if (!split->script.empty() || !split->module.empty())
-    diagnosis.app = LookAtApp(tools, *split, app, *settings, diagnosis.window);
+    diagnosis.app = LookAtApp(tools, *split, app, *settings);
   tools.out << (json ? DiagnosisJson(diagnosis) : DiagnosisText(diagnosis, tools.utf8_terminal));
   return diagnosis.ok() ? 0 : 1;
 }

@@ -6,10 +6,10 @@
 #include <string>
 #include <unistd.h>
 
+#include "common/process/surroundings.h"
 #include "src/rollout/flag_source/flag_copy.h"
 #include "src/rollout/flag_source/flag_source.h"
 #include "src/rollout/https/https_get.h"
-#include "common/process/surroundings.h"
 
 namespace {
 

@@ -2,19 +2,16 @@
 // --ui headless` runs it on a stage; for `fletbridge compare` and tests/bench.
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
 #include "common/base/log.h"
-#include "common/config/version.h"
 #include "common/process/surroundings.h"
 #include "common/python/interpreter.h"
-#include "src/host/session.h"
+#include "src/host/factory.h"
+#include "src/host/launch.h"
 #include "src/packaged/bridge_transport.h"
-#include "src/ui/headless/headless_ui.h"
 
 namespace fletbridge {
 namespace {
@@ -24,58 +21,43 @@ struct Options {
   bool debug = false;
 };
 
-int Fail(const Error& error) {
-  Log(LogLevel::kError, error.Line());
-  return 70;
-}
-
 int RunApp(const Options& options) {
   static Timeline timeline;
-  auto loop = std::make_unique<EventLoop>();
+  static const Features none;
   // Not asked at each start: a packaged app knows its own, and is measured here.
   Result<Interpreter> python = RecallInterpreter(options.python);
   if (!python) return Fail(python.error());
 
-  HeadlessOptions headless;
-  headless.flet_package = python->flet_package;
-  std::error_code error;
-  if (std::filesystem::is_socket(options.steps, error)) {
-    headless.live_steps = options.steps;
-  } else if (!options.steps.empty()) {
-    std::ifstream in(options.steps);
-    Result<Steps> steps = ParseSteps(std::string{std::istreambuf_iterator<char>(in), {}});
-    if (!steps) return Fail(steps.error());
-    headless.steps = std::move(*steps);
-  }
-
-  BridgeSpec spec;
-  spec.library = options.library;
-  spec.libpython = python->libpython;
-  spec.python_home = options.python_home;
-  const std::filesystem::path script = options.script;
-  spec.module_paths = {std::filesystem::is_directory(script, error) ? script : script.parent_path(),
-                       std::filesystem::path(python->flet_package).parent_path()};
-  spec.script = options.script;
-  Result<std::unique_ptr<AppTransport>> app = MakeBridgeTransport(*loop, std::move(spec));
-  if (!app) return Fail(app.error());
-
-  SessionParts parts;
-  parts.report.version = Version();
-  parts.report.app = options.script;
-  parts.report.flet = python->flet_version;
-  parts.report.generation = WireGeneration(python->flet_version);
-  parts.report.python = python->Version();
-  parts.report.requested = {options.label, "ffi", "headless"};
-  parts.report.used.stage = options.label;
-  parts.report.used.transport = "ffi";
-  parts.report.used.ui = "headless";
-  parts.report.used.mode = "relayed";
-  parts.report_file = options.report;
-  parts.timeline = &timeline;
-  parts.app = std::move(*app);
-  parts.ui = std::make_unique<HeadlessUi>(*loop, std::move(headless));
-  parts.loop = std::move(loop);
-  return RunSession(std::move(parts));
+  Launch launch({}, {}, *python, none, timeline);
+  launch.request.stage = options.label;
+  launch.request.transport = "ffi";
+  launch.request.ui = "headless";
+  launch.request.hosting.clear();
+  launch.request.accelerators.clear();
+  launch.request.script = options.script;
+  launch.request.steps_file = options.steps;
+  launch.request.report_file = options.report;
+  launch.request.start_deadline = 0;
+  launch.request.end_deadline = 0;
+  launch.plan.stage = options.label;
+  launch.plan.transport = "ffi";
+  launch.plan.shown_by = "headless";
+  launch.generation = static_cast<Generation>(WireGeneration(python->flet_version));
+  if (Result<> read = ReadSteps(launch.request); !read) return Fail(read.error());
+  launch.make_app = [&options, &python](EventLoop& loop, Accelerators*) {
+    BridgeSpec spec;
+    spec.library = options.library;
+    spec.libpython = python->libpython;
+    spec.python_home = options.python_home;
+    std::error_code error;
+    const std::filesystem::path script = options.script;
+    spec.module_paths = {
+        std::filesystem::is_directory(script, error) ? script : script.parent_path(),
+        std::filesystem::path(python->flet_package).parent_path()};
+    spec.script = options.script;
+    return MakeBridgeTransport(loop, std::move(spec));
+  };
+  return Run(std::move(launch));
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/wire/message.h"
 #include "src/recording/json.h"
 #include "src/recording/session_tree.h"
-#include "common/wire/message.h"
 #include "src/ui/headless/pickers.h"
 #include "src/ui/headless/screen.h"
 

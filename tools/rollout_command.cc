@@ -8,6 +8,7 @@
 #include "src/rollout/start_book.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
+#include "tools/planned_start.h"
 #include "tools/request.h"
 #include "tools/rollout_choice.h"
 #include "tools/rollout_file_commands.h"
@@ -39,24 +40,18 @@ BreakerPhase PhaseNow(const StageBook& stage) {
 // rest.
 void PrintPlan(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
                const RolloutChoice& choice, const Settings& settings) {
-  const auto would_fail = [&](const Error& why) {
-    tools.out << "a start        would be refused: " << why.Line() << "\n";
-  };
   if (split.script.empty() && split.module.empty()) return;
-  if (const Result<> found = CheckApp(split, app, tools.cwd); !found)
-    return would_fail(found.error());
-  if (const Result<> good = CheckSettings(settings); !good) return would_fail(good.error());
-  RunRequest request = RequestFrom(tools, settings);
-  request.script = app.script;
-  request.module = split.module;
-  NoteRollout(tools, settings, app, choice, request);
-  const Result<StartPlan> plan = tools.parts.plan_start(request);
-  if (!plan) return would_fail(plan.error());
+  const Result<LaunchPlan> plan = PlannedStart(tools, split, app, choice, settings);
+  if (!plan) {
+    tools.out << "a start        would be refused: " << plan.error().Line() << "\n";
+    return;
+  }
+  const std::string why = WhyAnotherStage(*plan);
   tools.out << "a start        stage " << plan->stage << " (" << plan->transport
-            << (plan->hosting.empty() ? "" : ", hosting " + plan->hosting) << ")"
-            << (plan->why.empty() ? "" : ": " + plan->why) << "\n";
-  for (const RunReport::Fallback& change : plan->changes) {
-    if (change.why != plan->why)
+            << (plan->hostings.empty() ? "" : ", hosting " + HostingOf(*plan)) << ")"
+            << (why.empty() ? "" : ": " + why) << "\n";
+  for (const RunReport::Fallback& change : plan->fallbacks) {
+    if (change.why != why)
       tools.out << "               not " << change.from << ": " << change.why << "\n";
   }
 }

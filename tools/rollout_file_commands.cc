@@ -6,8 +6,8 @@
 #include <map>
 
 #include "common/config/version.h"
-#include "src/rollout/flags/json_places.h"
 #include "src/rollout/decision.h"
+#include "src/rollout/flags/json_places.h"
 #include "src/rollout/state_folder.h"
 #include "src/rollout/validate_rollout.h"
 #include "tools/command_line.h"

@@ -7,6 +7,7 @@
 #include "src/recording/recorder.h"
 #include "tools/app_place.h"
 #include "tools/command_line.h"
+#include "tools/planned_start.h"
 #include "tools/request.h"
 #include "tools/rollout_choice.h"
 
@@ -43,11 +44,26 @@ void JoinRedacted(TextPairs& typed) {
   if (!all.empty()) typed.emplace_back("redact", all);
 }
 
-int Explain(const Toolbox& tools, const Settings& settings) {
+int Explain(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
+            const RolloutChoice& rollout, const Settings& settings) {
   tools.out << ExplainSettings(settings);
-  if (const Result<> good = CheckSettings(settings); !good) {
-    PrintMessage(tools, "a run would be refused: " + good.error().Line());
+  if (split.script.empty() && split.module.empty()) {
+    if (const Result<> good = CheckSettings(settings); !good)
+      PrintMessage(tools, "a run would be refused: " + good.error().Line());
+    return 0;
   }
+  const Result<LaunchPlan> plan = PlannedStart(tools, split, app, rollout, settings);
+  if (!plan) {
+    PrintMessage(tools, "a run would be refused: " + plan.error().Line());
+    return 0;
+  }
+  tools.out << "\na run: " << Describe(*plan) << (plan->why.empty() ? "" : ": " + plan->why)
+            << "\n";
+  if (!plan->hostings.empty())
+    tools.out << "hosting " << HostingOf(*plan) << ": " << plan->hosting_why << "\n";
+  if (!plan->no_window.empty()) tools.out << "no window: " << plan->no_window << "\n";
+  tools.out << "mode " << (plan->direct ? "direct" : "relayed")
+            << (plan->mode_why.empty() ? "" : ": " + plan->mode_why) << "\n";
   return 0;
 }
 
@@ -104,7 +120,7 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
     TakeRollout(rollout, *settings);
     if (!explain && !rollout.problem.empty()) PrintMessage(tools, rollout.problem);
   }
-  if (explain) return Explain(tools, *settings);
+  if (explain) return Explain(tools, *split, app, rollout, *settings);
 
   if (const Result<> found = CheckApp(*split, app, tools.cwd); !found)
     return PrintError(tools, found.error());

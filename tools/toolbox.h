@@ -14,8 +14,9 @@
 #include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "src/host/accelerators.h"
+#include "src/host/launch_plan.h"
 #include "src/host/run.h"
-#include "src/host/ui_choice.h"
+#include "src/host/window_finding.h"
 
 namespace fletbridge {
 
@@ -25,7 +26,7 @@ inline constexpr int kExitFailure = 70;
 // What a subcommand calls; each as the function of the same meaning in src/host or common.
 struct Parts {
   std::function<int(const RunRequest&)> run;
-  std::function<Result<StartPlan>(const RunRequest&)> plan_start;
+  std::function<Result<LaunchPlan>(const RunRequest&)> plan_start;
   std::function<int(const RunRequest&, const std::string& page_url, const std::string& pid_file)>
       run_as_client;
   std::function<Result<std::string>(const std::string& asked, const std::string& app_dir)>

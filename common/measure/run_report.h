@@ -48,6 +48,8 @@ struct RunReport {
     std::string client{};                    // desktop: the folder of Flet's client
     std::vector<std::string> accelerators;   // those that are on
     std::vector<Fallback> fallbacks;
+    std::string why{};       // why this stage, where it was chosen
+    std::string mode_why{};  // why no client speaks to the app itself, where there is a window
   } used;
   // What a rollout has said; its address is empty where there is none. `chose`: the stage is its
   // own.

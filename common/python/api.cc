@@ -49,4 +49,11 @@ Result<> LoadPyApi(const std::string& libpython) {
 
 const PyApi& Py() noexcept { return g_api; }
 
+PyRef PyRef::Share(PyObject* object) noexcept {
+  if (object != nullptr) Py().Py_IncRef(object);
+  return PyRef(object);
+}
+
+void PyRef::GiveBack(PyObject* object) noexcept { Py().Py_DecRef(object); }
+
 }  // namespace fletbridge

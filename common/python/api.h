@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/base/error.h"
+#include "common/python/py_ref.h"
 
 namespace fletbridge {
 

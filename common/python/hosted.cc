@@ -177,19 +177,16 @@ PyObject* PyExitNow(PyObject*, PyObject* argument) {
 
 // os.environ exists by now, so that the C library's environment alone would not do.
 bool SetEnvironment() {
-  PyObject* os = Py().PyImport_ImportModule("os");
-  PyObject* environment = os != nullptr ? Py().PyObject_GetAttrString(os, "environb") : nullptr;
-  bool good = environment != nullptr;
+  const PyRef os = PyRef::Own(Py().PyImport_ImportModule("os"));
+  if (!os) return false;
+  const PyRef environment = PyRef::Own(Py().PyObject_GetAttrString(os.get(), "environb"));
+  if (!environment) return false;
   for (const auto& [name, value] : g_state.environment) {
-    if (!good) break;
-    PyObject* set = Py()._PyObject_CallMethod_SizeT(environment, "__setitem__", "yy", name.c_str(),
-                                                    value.c_str());
-    good = set != nullptr;
-    Py().Py_DecRef(set);
+    if (!PyRef::Own(Py()._PyObject_CallMethod_SizeT(environment.get(), "__setitem__", "yy",
+                                                    name.c_str(), value.c_str())))
+      return false;
   }
-  Py().Py_DecRef(environment);
-  Py().Py_DecRef(os);
-  return good;
+  return true;
 }
 
 // told(b"NAME") -> what the host has to say to the shim by this name, in bytes, or None. In a
@@ -287,19 +284,14 @@ PyModuleDef g_module = {PyModuleDef_HEAD_INIT,
 PyObject* InitFletbridge() { return Py().PyModule_Create2(&g_module, PYTHON_ABI_VERSION); }
 
 // By the loader of any module: from the bytecode beside the file, where that is for this Python.
-PyObject* CodeOfShim(PyObject* file) {
+PyRef CodeOfShim(PyObject* file) {
   const PyApi& py = Py();
-  PyObject* importing = py.PyImport_ImportModule("_frozen_importlib_external");
-  PyObject* loader = importing != nullptr
-                         ? py._PyObject_CallMethod_SizeT(importing, "SourceFileLoader", "sO",
-                                                         "sitecustomize", file)
-                         : nullptr;
-  PyObject* code = loader != nullptr
-                       ? py._PyObject_CallMethod_SizeT(loader, "get_code", "s", "sitecustomize")
-                       : nullptr;
-  py.Py_DecRef(loader);
-  py.Py_DecRef(importing);
-  return code;
+  const PyRef importing = PyRef::Own(py.PyImport_ImportModule("_frozen_importlib_external"));
+  if (!importing) return {};
+  const PyRef loader = PyRef::Own(py._PyObject_CallMethod_SizeT(importing.get(), "SourceFileLoader",
+                                                                "sO", "sitecustomize", file));
+  if (!loader) return {};
+  return PyRef::Own(py._PyObject_CallMethod_SizeT(loader.get(), "get_code", "s", "sitecustomize"));
 }
 
 // `site` imports sitecustomize before the app's first line: the shim, as a built-in module. It is
@@ -308,14 +300,11 @@ int ExecuteShim(PyObject* module) {
   const PyApi& py = Py();
   PyObject* names = py.PyModule_GetDict(module);
   py.PyDict_SetItemString(names, "__builtins__", py.PyEval_GetBuiltins());
-  PyObject* file = py.PyUnicode_DecodeFSDefault(ShimFile().c_str());
-  if (file != nullptr) py.PyDict_SetItemString(names, "__file__", file);
-  PyObject* code = file != nullptr ? CodeOfShim(file) : nullptr;
-  PyObject* result = code != nullptr ? py.PyEval_EvalCode(code, names, names) : nullptr;
-  py.Py_DecRef(file);
-  py.Py_DecRef(code);
-  if (result == nullptr) return -1;
-  py.Py_DecRef(result);
+  const PyRef file = PyRef::Own(py.PyUnicode_DecodeFSDefault(ShimFile().c_str()));
+  if (!file) return -1;
+  py.PyDict_SetItemString(names, "__file__", file.get());
+  const PyRef code = CodeOfShim(file.get());
+  if (!code || !PyRef::Own(py.PyEval_EvalCode(code.get(), names, names))) return -1;
   py.Py_AtExit(OnFinalized);  // not before the start: CPython 3.12 crashes
   return 0;
 }

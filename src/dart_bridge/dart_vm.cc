@@ -29,7 +29,7 @@ bool IsAligned(const Pointer* pointer) {
 
 struct DartVm::Loan {
   DartVm* vm;
-  PyObject* owner;
+  PyRef owner;
   std::size_t bytes;
   Loan* next;
 };
@@ -87,9 +87,8 @@ bool DartVm::Send(std::int64_t port, PyObject* owner, std::string_view payload) 
 // False if there is no memory for a loan.
 bool DartVm::Lend(PostObject post, DartPort port, PyObject* owner, std::string_view payload,
                   bool& posted) {
-  auto* loan = new (std::nothrow) Loan{this, owner, payload.size(), nullptr};
+  auto* loan = new (std::nothrow) Loan{this, PyRef::Share(owner), payload.size(), nullptr};
   if (loan == nullptr) return false;
-  Py().Py_IncRef(owner);
   lent_bytes_.fetch_add(payload.size());
   DartObject object{};
   object.type = DartType::kUnmodifiableExternalTypedData;  // bytes never change
@@ -102,7 +101,6 @@ bool DartVm::Lend(PostObject post, DartPort port, PyObject* owner, std::string_v
   Py().PyEval_RestoreThread(thread);
   if (!posted) {  // then it is still ours
     lent_bytes_.fetch_sub(payload.size());
-    Py().Py_DecRef(owner);
     delete loan;
   }
   return true;
@@ -132,10 +130,7 @@ void DartVm::GiveBack(void*, void* peer) {
 void DartVm::CollectReturned() noexcept {
   if (returned_.load() == nullptr) return;
   Loan* loan = returned_.exchange(nullptr);
-  while (loan != nullptr) {
-    Py().Py_DecRef(loan->owner);
-    delete std::exchange(loan, loan->next);
-  }
+  while (loan != nullptr) delete std::exchange(loan, loan->next);
 }
 
 void DartVm::InterpreterStarted(bool plain_memory) noexcept {
@@ -152,7 +147,8 @@ void DartVm::InterpreterEnded() noexcept {
 // the last reference. With Python's debug allocators it is not, and stays.
 void DartVm::Free(Loan* loans) noexcept {
   while (loans != nullptr) {
-    if (plain_memory_.load()) std::free(loans->owner);
+    PyObject* const owner = loans->owner.Release();  // its interpreter is gone
+    if (plain_memory_.load()) std::free(owner);
     delete std::exchange(loans, loans->next);
   }
 }

@@ -41,65 +41,48 @@ FlowLimits LimitsFromEnvironment() {
   return {.max_packet = SIZE_MAX / 4, .high_water = bytes, .low_water = bytes};
 }
 
-PyObject* ToPython(const std::string& utf8) {
-  PyObject* bytes =
-      Py().PyBytes_FromStringAndSize(utf8.data(), static_cast<Py_ssize_t>(utf8.size()));
-  if (bytes == nullptr) return nullptr;
-  PyObject* text =
-      Py()._PyObject_CallMethod_SizeT(bytes, "decode", "ss", "utf-8", "surrogateescape");
-  Py().Py_DecRef(bytes);
-  return text;
+// Null with an exception set.
+PyRef ToPython(const std::string& utf8) {
+  const PyRef bytes =
+      PyRef::Own(Py().PyBytes_FromStringAndSize(utf8.data(), static_cast<Py_ssize_t>(utf8.size())));
+  if (!bytes) return {};
+  return PyRef::Own(
+      Py()._PyObject_CallMethod_SizeT(bytes.get(), "decode", "ss", "utf-8", "surrogateescape"));
 }
 
-// The names of startup.py, in a module of their own. A new reference; null with an exception set.
-PyObject* Startup() {
+// The names of startup.py, in a module of their own; null with an exception set.
+PyRef Startup() {
   constexpr const char* kName = "_dart_bridge_startup";
   PyObject* module = Py().PyImport_AddModule(kName);  // borrowed from sys.modules
-  if (module == nullptr) return nullptr;
+  if (module == nullptr) return {};
   PyObject* names = Py().PyModule_GetDict(module);
   if (Py().PyDict_GetItemString(names, "prepare") == nullptr) {
-    if (Py().PyDict_SetItemString(names, "__builtins__", Py().PyEval_GetBuiltins()) != 0)
-      return nullptr;
-    PyObject* code = Py().Py_CompileString(kStartupSource, kName, Py_file_input);
-    PyObject* result = code != nullptr ? Py().PyEval_EvalCode(code, names, names) : nullptr;
-    if (code != nullptr) Py().Py_DecRef(code);
-    if (result == nullptr) return nullptr;
-    Py().Py_DecRef(result);
+    if (Py().PyDict_SetItemString(names, "__builtins__", Py().PyEval_GetBuiltins()) != 0) return {};
+    const PyRef code = PyRef::Own(Py().Py_CompileString(kStartupSource, kName, Py_file_input));
+    if (!code || !PyRef::Own(Py().PyEval_EvalCode(code.get(), names, names))) return {};
   }
-  Py().Py_IncRef(module);
-  return module;
+  return PyRef::Share(module);
 }
 
 // False with an exception set.
 bool Prepare(const Program& program) {
-  PyObject* startup = Startup();
-  if (startup == nullptr) return false;
-  PyObject* paths = Py().PyList_New(0);
-  bool ok = paths != nullptr;
+  const PyRef startup = Startup();
+  if (!startup) return false;
+  const PyRef paths = PyRef::Own(Py().PyList_New(0));
+  if (!paths) return false;
   for (const std::string& path : program.module_paths) {
-    PyObject* text = ok ? ToPython(path) : nullptr;
-    ok = text != nullptr && Py().PyList_Append(paths, text) == 0;
-    if (text != nullptr) Py().Py_DecRef(text);
+    const PyRef text = ToPython(path);
+    if (!text || Py().PyList_Append(paths.get(), text.get()) != 0) return false;
   }
-  PyObject* name = ok ? ToPython(program.name) : nullptr;
-  PyObject* result = name != nullptr
-                         ? Py()._PyObject_CallMethod_SizeT(startup, "prepare", "OO", name, paths)
-                         : nullptr;
-  ok = result != nullptr;
-  for (PyObject* object : {startup, paths, name, result}) {
-    if (object != nullptr) Py().Py_DecRef(object);
-  }
-  return ok;
+  const PyRef name = ToPython(program.name);
+  return name && PyRef::Own(Py()._PyObject_CallMethod_SizeT(startup.get(), "prepare", "OO",
+                                                            name.get(), paths.get()));
 }
 
 bool Redirect() {
-  PyObject* startup = Startup();
-  if (startup == nullptr) return false;
-  PyObject* result = Py()._PyObject_CallMethod_SizeT(startup, "redirect_stdio", nullptr);
-  Py().Py_DecRef(startup);
-  if (result == nullptr) return false;
-  Py().Py_DecRef(result);
-  return true;
+  const PyRef startup = Startup();
+  return startup &&
+         PyRef::Own(Py()._PyObject_CallMethod_SizeT(startup.get(), "redirect_stdio", nullptr));
 }
 
 // The program's text; false after having said why there is none.
@@ -148,16 +131,11 @@ bool SetEnvironment(const Program& program) {
 
 // As the first part of Py_FinalizeEx() does it, which then finds it done.
 void JoinThreads() {
-  PyObject* threading = Py().PyDict_GetItemString(Py().PyImport_GetModuleDict(), "threading");
-  if (threading == nullptr) return;  // never imported
-  Py().Py_IncRef(threading);
-  PyObject* result = Py()._PyObject_CallMethod_SizeT(threading, "_shutdown", nullptr);
-  if (result == nullptr) {
-    Py().PyErr_WriteUnraisable(threading);
-  } else {
-    Py().Py_DecRef(result);
-  }
-  Py().Py_DecRef(threading);
+  const PyRef threading =
+      PyRef::Share(Py().PyDict_GetItemString(Py().PyImport_GetModuleDict(), "threading"));
+  if (!threading) return;  // never imported
+  if (!PyRef::Own(Py()._PyObject_CallMethod_SizeT(threading.get(), "_shutdown", nullptr)))
+    Py().PyErr_WriteUnraisable(threading.get());
 }
 
 }  // namespace
@@ -335,15 +313,13 @@ int Interpreter::RunInInterpreter(const Program& program) {
   }
   const char* name = program.from_source ? kSourceName : program.path.c_str();
   PyObject* main = Py().PyImport_AddModule("__main__");  // borrowed
-  PyObject* code =
-      main != nullptr ? Py().Py_CompileString(source.c_str(), name, Py_file_input) : nullptr;
-  if (code == nullptr) return 1;
+  if (main == nullptr) return 1;
+  PyRef code = PyRef::Own(Py().Py_CompileString(source.c_str(), name, Py_file_input));
+  if (!code) return 1;
   PyObject* names = Py().PyModule_GetDict(main);
-  PyObject* value = Py().PyEval_EvalCode(code, names, names);
-  Py().Py_DecRef(code);
-  if (value == nullptr) return 1;
-  Py().Py_DecRef(value);
-  return 0;
+  const PyRef value = PyRef::Own(Py().PyEval_EvalCode(code.get(), names, names));
+  code = {};
+  return value ? 0 : 1;
 }
 
 void Interpreter::EnterProgram() {

@@ -151,9 +151,10 @@ std::vector<RunReport::Accelerator> AskForAccelerators(const Interpreter& python
   return answer;
 }
 
-Accelerators::Accelerators(const RunRequest& request, const Interpreter& python)
+Accelerators::Accelerators(const RunRequest& request, std::string package,
+                           const Interpreter& python)
     : quiet_(request.quiet),
-      package_(request.accelerators_package),
+      package_(std::move(package)),
       package_obstacle_(PackageObstacle(package_)) {
   const std::string& asked = request.accelerators;
   verify_ = asked == "verify";

@@ -36,7 +36,8 @@ struct AcceleratorsTold {
 
 class Accelerators {
  public:
-  Accelerators(const RunRequest& request, const Interpreter& python);
+  // `package`: the folder that the shim loads it from.
+  Accelerators(const RunRequest& request, std::string package, const Interpreter& python);
 
   // `spec` must not outlive this object.
   void GiveTo(AppSpec& spec) const;

@@ -16,7 +16,7 @@
 #include "common/transport/generation.h"
 #include "common/transport/packet.h"
 #include "common/transport/ui_endpoint.h"
-#include "src/host/factory.h"
+#include "src/host/launch_plan.h"
 #include "src/host/run.h"
 #include "src/host/watched_end.h"
 
@@ -24,36 +24,35 @@ namespace fletbridge {
 
 struct SessionParts;
 
+// What to pass by, because of how the last starts on these stages ended; and whether the stage
+// where the run then is may well fail.
+struct StartAdvice {
+  std::vector<RunReport::Fallback> changes;  // from the chosen stage down; mostly none
+  bool doubtful = false;
+};
+
 // What starts of this app have come to before, around one more. `RunRequest::guard` says what it
 // needs to know, and is empty where nothing is guarded: then no function is called. A guard that
 // cannot keep its notes says so once and stops no run. Main thread.
 class StartGuard {
  public:
   virtual ~StartGuard() = default;
-  // `chosen`, or lower where its last starts have failed. `peeks`: no note is changed.
-  [[nodiscard]] virtual Result<ChosenStage> Advise(ChosenStage chosen, const RunRequest& request,
-                                                   const Interpreter& python, bool peeks) = 0;
-  // Before anything that may take the process down. Notes the start in the request and returns
-  // nothing; or, of a stage that is doubtful, makes the start in a child of this process: then it
+  // `chosen` was decided among `stages`, highest first. `peeks`: no note is changed.
+  [[nodiscard]] virtual StartAdvice Advise(const RunRequest& request, const LaunchPlan& chosen,
+                                           const std::vector<std::string>& stages, bool peeks) = 0;
+  // Before anything that may take the process down. Notes the start in the plan and returns
+  // nothing; or, of a plan that is doubtful, makes the start in a child of this process: then it
   // returns nothing in the child, in which the run goes on, and here its end.
-  [[nodiscard]] virtual std::optional<WatchedEnd> Begin(RunRequest& request,
-                                                        const ChosenStage& chosen) = 0;
+  [[nodiscard]] virtual std::optional<WatchedEnd> Begin(const RunRequest& request,
+                                                        LaunchPlan& plan) = 0;
   // Books a watched start that has ended.
-  virtual void BookEnded(const RunRequest& request) = 0;
+  virtual void BookEnded(const RunRequest& request, const LaunchPlan& plan) = 0;
   // The start came to nothing: by the stage's fault, or by something that says nothing about it.
-  virtual void NoStart(RunRequest& request, const Error& why, bool by_stage) = 0;
+  virtual void NoStart(const RunRequest& request, LaunchPlan& plan, const Error& why,
+                       bool by_stage) = 0;
   // Has the session tell of its first frame and its end. Both outlive the session.
-  virtual void Follow(SessionParts& parts, const RunRequest& request, const Timeline& timeline) = 0;
-};
-
-// A desktop client of Flet's on this machine.
-struct FoundClient {
-  std::string folder;   // unpacked; or, if it need not be yet,
-  std::string archive;  // what it will be unpacked from
-  std::string source;   // where it was found
-  std::string version;  // of its Flet; empty: it cannot be told
-  int generation = 0;   // that it speaks
-  bool pinned = false;  // the person has added it
+  virtual void Follow(SessionParts& parts, const RunRequest& request, const LaunchPlan& plan,
+                      const Timeline& timeline) = 0;
 };
 
 class ClientFinder {

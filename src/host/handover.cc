@@ -20,22 +20,25 @@ namespace fletbridge {
 // For the library alone, which finds them by their types' namespace.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RolloutNote, address, variant, why, chose)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, direct, ui, hosting,
-                                   accelerators, attach_address, flet_client, hidden, assets,
-                                   shown_by, client_folder, client_generation, python, script,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, ui, hosting, accelerators,
+                                   attach_address, flet_client, hidden, assets, python, script,
                                    module, arguments, environment, steps_file, steps, report_file,
                                    record_file, record_limit, redact, replay_file,
                                    replay_full_speed, replay_masks, replay_wait_ms, expect_crash,
                                    fallback, quiet, limits, start_deadline, first_frame_deadline,
-                                   end_deadline, guard, rollout, flet_version, start_record, accelerators_package)
+                                   end_deadline, guard, rollout)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, executable, detour, major, minor, micro,
                                    libpython, libpython_hint, flet_version, flet_package, prefix,
                                    base_prefix, soabi, free_threaded, shim_obstacle,
                                    extension_obstacle)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ChosenStage, stage, transport, hostings, hosting_why, why,
-                                   fallbacks, doubtful)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, chosen, start_ns, log_level)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FoundClient, folder, archive, source, version, generation,
+                                   pinned)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchPlan, stage, transport, hostings, hosting_why, why,
+                                   fallbacks, doubtful, shown_by, no_window, client, direct,
+                                   mode_why, flet_version, accelerators_package, start_record,
+                                   is_client)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, plan, start_ns, log_level)
 
 namespace {
 

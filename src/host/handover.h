@@ -7,7 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
-#include "src/host/factory.h"
+#include "src/host/launch_plan.h"
 
 namespace fletbridge {
 
@@ -19,7 +19,7 @@ inline constexpr const char* kExtensionVariable = "FLETBRIDGE_EXTENSION";
 struct Handover {
   RunRequest request;
   Interpreter python;
-  ChosenStage chosen;
+  LaunchPlan plan;
   std::int64_t start_ns = 0;  // of the run, on the monotonic clock, which goes on
   int log_level = 0;
 };

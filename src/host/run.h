@@ -9,12 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "common/measure/run_report.h"
+#include "common/base/error.h"
 #include "common/transport/packet_port.h"
 
 namespace fletbridge {
 
-struct Features;  // src/host/features.h
+struct Features;    // src/host/features.h
+struct LaunchPlan;  // src/host/launch_plan.h
 
 // What a rollout has said of a run; its address is empty where there is none.
 struct RolloutNote {
@@ -60,16 +61,6 @@ struct RunRequest {
   std::int64_t end_deadline = kByUi;          // from the app's heeding to its end
   std::string guard;  // what StartGuard needs to know, in its own words; empty: no start is noted
   RolloutNote rollout;
-
-  // Decided by the host, once.
-  bool is_client = false;            // the app has started us, and may be started anew while we run
-  std::string shown_by;              // "desktop", "headless" or "attach"
-  std::string client_folder;         // desktop: the client that was chosen
-  int client_generation = 0;         // what it speaks; 0: it will show
-  std::string accelerators_package;  // the folder that the shim loads it from; not of every program
-  std::string flet_version;          // of the app
-  std::string start_record;          // what the guard has left of this start; empty for nothing
-  bool direct = false;               // the client and the app's socket are joined without us
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for
@@ -79,12 +70,7 @@ struct RunRequest {
 
 // What Run() would do now, as far as it is known before the app is started: asks the interpreter,
 // and leaves no trace.
-struct StartPlan {
-  std::string stage, transport, hosting;
-  std::string why;                           // it is not the stage that was asked for; mostly empty
-  std::vector<RunReport::Fallback> changes;  // from stage to stage
-};
-[[nodiscard]] Result<StartPlan> PlanStart(const RunRequest& request, const Features& features);
+[[nodiscard]] Result<LaunchPlan> PlanStart(const RunRequest& request, const Features& features);
 
 // Goes on with a run that Run() has begun in another program of this process: it has become the
 // interpreter, or our executable with a static one inside. `fd` is what it has inherited. As a

@@ -24,74 +24,51 @@ PyObject* Nothing(PyObject*, PyObject*) {
 PyMethodDef g_nothing = {kWriteToSelf, Nothing, METH_NOARGS, nullptr};
 
 bool IsTrue(PyObject* object, const char* attribute) {
-  PyObject* value = Py().PyObject_GetAttrString(object, attribute);
-  if (value == nullptr) {
-    Py().PyErr_Clear();
-    return false;
-  }
-  const bool result = Py().PyObject_IsTrue(value) == 1;
-  Py().Py_DecRef(value);
-  return result;
+  const PyRef value = PyRef::Own(Py().PyObject_GetAttrString(object, attribute));
+  if (value) return Py().PyObject_IsTrue(value.get()) == 1;
+  Py().PyErr_Clear();
+  return false;
 }
 
 // As BaseEventLoop._run_once() does it.
 bool RunHandle(PyObject* handle) {
   if (IsTrue(handle, "_cancelled")) return true;
-  PyObject* result = Py()._PyObject_CallMethod_SizeT(handle, "_run", nullptr);
-  if (result == nullptr) return false;
-  Py().Py_DecRef(result);
-  return true;
+  return static_cast<bool>(PyRef::Own(Py()._PyObject_CallMethod_SizeT(handle, "_run", nullptr)));
 }
 
 }  // namespace
 
-PyObject* RunningLoop() {
+PyRef RunningLoop() {
   PyObject* modules = Py().PyImport_GetModuleDict();
   PyObject* events = Py().PyDict_GetItemString(modules, "asyncio.events");
-  if (events == nullptr) return nullptr;
-  PyObject* loop = Py()._PyObject_CallMethod_SizeT(events, "_get_running_loop", nullptr);
-  if (loop == nullptr) {
-    Py().PyErr_Clear();
-    return nullptr;
-  }
-  if (loop != Py().none) return loop;
-  Py().Py_DecRef(loop);
-  return nullptr;
+  if (events == nullptr) return {};
+  PyRef loop = PyRef::Own(Py()._PyObject_CallMethod_SizeT(events, "_get_running_loop", nullptr));
+  if (!loop) Py().PyErr_Clear();
+  return loop.get() != Py().none ? std::move(loop) : PyRef();
 }
 
 bool IsClosed(PyObject* loop) {
-  PyObject* closed = Py()._PyObject_CallMethod_SizeT(loop, "is_closed", nullptr);
-  const bool result = closed == nullptr || Py().PyObject_IsTrue(closed) != 0;
-  if (closed != nullptr) {
-    Py().Py_DecRef(closed);
-  } else {
-    Py().PyErr_Clear();
-  }
-  return result;
+  const PyRef closed = PyRef::Own(Py()._PyObject_CallMethod_SizeT(loop, "is_closed", nullptr));
+  if (closed) return Py().PyObject_IsTrue(closed.get()) != 0;
+  Py().PyErr_Clear();
+  return true;
 }
 
 LoopTurn::LoopTurn(PyObject* loop) {
   if (loop == nullptr) return;
   // Only where the class has it does it mean what we take it for.
-  PyObject* own =
-      Py().PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(loop)), kWriteToSelf);
-  if (own == nullptr || IsTrue(loop, kDebug)) {
+  const PyRef own = PyRef::Own(
+      Py().PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(loop)), kWriteToSelf));
+  if (!own || IsTrue(loop, kDebug)) {
     Py().PyErr_Clear();
-    if (own != nullptr) Py().Py_DecRef(own);
     return;
   }
-  Py().Py_DecRef(own);
-  PyObject* nothing = Py().PyCMethod_New(&g_nothing, nullptr, nullptr, nullptr);
-  if (nothing != nullptr && Py().PyObject_SetAttrString(loop, kWriteToSelf, nothing) == 0) {
-    Py().Py_IncRef(loop);
-    loop_ = loop;
-    ready_ = Py().PyObject_GetAttrString(loop, kReady);
-    if (ready_ != nullptr && Py().PyObject_Size(ready_) != 0) {
-      Py().Py_DecRef(ready_);
-      ready_ = nullptr;
-    }
+  const PyRef nothing = PyRef::Own(Py().PyCMethod_New(&g_nothing, nullptr, nullptr, nullptr));
+  if (nothing && Py().PyObject_SetAttrString(loop, kWriteToSelf, nothing.get()) == 0) {
+    loop_ = PyRef::Share(loop);
+    ready_ = PyRef::Own(Py().PyObject_GetAttrString(loop, kReady));
+    if (ready_ && Py().PyObject_Size(ready_.get()) != 0) ready_ = PyRef();
   }
-  if (nothing != nullptr) Py().Py_DecRef(nothing);
   Py().PyErr_Clear();
 }
 
@@ -99,27 +76,25 @@ LoopTurn::~LoopTurn() {
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   Py().PyErr_Fetch(&type, &value, &trace);
   WakeItselfAgain();
-  if (ready_ != nullptr) Py().Py_DecRef(ready_);
+  ready_ = PyRef();
   Py().PyErr_Restore(type, value, trace);
 }
 
 void LoopTurn::WakeItselfAgain() {
-  PyObject* loop = std::exchange(loop_, nullptr);
-  if (loop == nullptr) return;
-  if (Py().PyObject_SetAttrString(loop, kWriteToSelf, nullptr) != 0) Py().PyErr_Clear();
-  Py().Py_DecRef(loop);
+  const PyRef loop = std::move(loop_);
+  if (loop && Py().PyObject_SetAttrString(loop.get(), kWriteToSelf, nullptr) != 0)
+    Py().PyErr_Clear();
 }
 
 bool LoopTurn::Finish() {
-  if (ready_ == nullptr) return true;
+  if (!ready_) return true;
   for (int round = 0; round < kRounds; ++round) {
-    const Py_ssize_t count = Py().PyObject_Size(ready_);
+    const Py_ssize_t count = Py().PyObject_Size(ready_.get());
     if (count <= 0 || count > kMostPerRound) break;
     for (Py_ssize_t i = 0; i < count; ++i) {
-      PyObject* handle = Py()._PyObject_CallMethod_SizeT(ready_, "popleft", nullptr);
-      const bool ok = handle != nullptr && RunHandle(handle);
-      if (handle != nullptr) Py().Py_DecRef(handle);
-      if (!ok) return false;
+      const PyRef handle =
+          PyRef::Own(Py()._PyObject_CallMethod_SizeT(ready_.get(), "popleft", nullptr));
+      if (!handle || !RunHandle(handle.get())) return false;
     }
   }
   return true;

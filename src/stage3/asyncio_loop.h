@@ -3,12 +3,12 @@
 // short cuts.
 #pragma once
 
-typedef struct _object PyObject;
+#include "common/python/py_ref.h"
 
 namespace fletbridge::stage3 {
 
-// The loop that runs in this thread, a new reference; null, and no exception, if there is none.
-[[nodiscard]] PyObject* RunningLoop();
+// The loop that runs in this thread; null, and no exception, if there is none.
+[[nodiscard]] PyRef RunningLoop();
 [[nodiscard]] bool IsClosed(PyObject* loop);
 
 // A reader's callback that hands messages over, on the loop's own thread. Two things asyncio does
@@ -32,8 +32,8 @@ class LoopTurn {
  private:
   void WakeItselfAgain();
 
-  PyObject* loop_ = nullptr;   // owned; null when it wakes itself again
-  PyObject* ready_ = nullptr;  // owned: its queue of callbacks, empty at the start
+  PyRef loop_;   // null when it wakes itself again
+  PyRef ready_;  // its queue of callbacks, empty at the start
 };
 
 }  // namespace fletbridge::stage3

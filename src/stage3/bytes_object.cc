@@ -63,17 +63,16 @@ bool LearnBytesLayout() {
     if (std::getenv(variable) != nullptr) return false;
   }
   constexpr Py_ssize_t kSize = 2 * Py_ssize_t{Payload::kSmallestObject};
-  PyObject* sample = Py().PyBytes_FromStringAndSize(nullptr, kSize);
-  if (sample == nullptr) {
+  const PyRef sample = PyRef::Own(Py().PyBytes_FromStringAndSize(nullptr, kSize));
+  if (!sample) {
     Py().PyErr_Clear();
     return false;
   }
-  const char* object = reinterpret_cast<const char*>(sample);
-  g_may_adopt = Py().PyBytes_AsString(sample) - object == Py_ssize_t{Payload::kHeaderBytes} &&
+  const char* object = reinterpret_cast<const char*>(sample.get());
+  g_may_adopt = Py().PyBytes_AsString(sample.get()) - object == Py_ssize_t{Payload::kHeaderBytes} &&
                 ReadAt<PyObject*>(object, kTypeAt) == Py().bytes_type &&
                 ReadAt<Py_ssize_t>(object, kSizeAt) == kSize &&
                 ReadAt<Py_ssize_t>(object, kHashAt) == kNoHash;
-  Py().Py_DecRef(sample);
   return g_may_adopt;
 }
 

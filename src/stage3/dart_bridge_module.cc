@@ -104,13 +104,13 @@ PyObject* Statistics(PyObject*, PyObject*) {
       {"sent_bytes", now.sent_bytes},
       {"lent_bytes", now.lent_bytes},
   };
-  PyObject* dict = Py().PyDict_New();
+  PyRef dict = PyRef::Own(Py().PyDict_New());
+  if (!dict) return nullptr;
   for (const auto& [name, value] : figures) {
-    PyObject* number = dict != nullptr ? Py().PyLong_FromUnsignedLongLong(value) : nullptr;
-    if (number == nullptr || Py().PyDict_SetItemString(dict, name, number) != 0) return nullptr;
-    Py().Py_DecRef(number);
+    const PyRef number = PyRef::Own(Py().PyLong_FromUnsignedLongLong(value));
+    if (!number || Py().PyDict_SetItemString(dict.get(), name, number.get()) != 0) return nullptr;
   }
-  return dict;
+  return dict.Release();
 }
 
 PyObject* SetNewSessionHandler(PyObject*, PyObject* handler) {
@@ -157,15 +157,11 @@ PyObject* Close(PyObject*, PyObject*) {
 PyMethodDef g_close = {"close", Close, METH_NOARGS, nullptr};
 
 bool CloseAtExit() {
-  PyObject* atexit = Py().PyImport_ImportModule("atexit");
-  PyObject* close =
-      atexit != nullptr ? Py().PyCMethod_New(&g_close, nullptr, nullptr, nullptr) : nullptr;
-  PyObject* done =
-      close != nullptr ? Py()._PyObject_CallMethod_SizeT(atexit, "register", "O", close) : nullptr;
-  for (PyObject* object : {atexit, close, done}) {
-    if (object != nullptr) Py().Py_DecRef(object);
-  }
-  return done != nullptr;
+  const PyRef atexit = PyRef::Own(Py().PyImport_ImportModule("atexit"));
+  if (!atexit) return false;
+  const PyRef close = PyRef::Own(Py().PyCMethod_New(&g_close, nullptr, nullptr, nullptr));
+  return close &&
+         PyRef::Own(Py()._PyObject_CallMethod_SizeT(atexit.get(), "register", "O", close.get()));
 }
 
 PyObject* InitBridge() {

@@ -1,5 +1,6 @@
 #include "src/stage3/delivery.h"
 
+#include <algorithm>
 #include <pthread.h>
 #include <signal.h>
 #include <thread>
@@ -66,7 +67,18 @@ struct DeliveryCallbacks {
 
 Delivery::Delivery(Inbox& inbox, Hooks hooks) : inbox_(inbox), hooks_(std::move(hooks)) {}
 
-Delivery::~Delivery() = default;
+// What an interpreter that is gone has left is nobody's any more.
+Delivery::~Delivery() {
+  for (auto& [port, handler] : handlers_) Forget(handler);
+  for (Handler& handler : restart_handlers_) Forget(handler);
+  (void)new_client_.Release();
+  (void)loop_.Release();
+}
+
+void Delivery::Forget(Handler& handler) {
+  (void)handler.callable.Release();
+  (void)handler.loop.Release();
+}
 
 void Delivery::Open() {
   closed_ = false;
@@ -74,16 +86,7 @@ void Delivery::Open() {
 }
 
 Delivery::Handler Delivery::MakeHandler(PyObject* callable) const {
-  Py().Py_IncRef(callable);
-  return {callable, RunningLoop(), era_.load()};
-}
-
-void Delivery::Drop(Handler& handler) {
-  // The last thing with a handler: its end may run any code, and change the handlers.
-  PyObject* callable = std::exchange(handler.callable, nullptr);
-  PyObject* loop = std::exchange(handler.loop, nullptr);
-  if (loop != nullptr) Py().Py_DecRef(loop);
-  if (callable != nullptr) Py().Py_DecRef(callable);
+  return {era_.load(), PyRef::Share(callable), RunningLoop()};
 }
 
 bool Delivery::MayChange(bool adding) {
@@ -96,28 +99,24 @@ bool Delivery::MayChange(bool adding) {
 bool Delivery::SetHandler(std::int64_t port, PyObject* callable) {
   if (!MayChange(callable != nullptr)) return false;
   Handler old = callable != nullptr ? Put(port, callable) : Take(port);
-  const bool had_one = old.callable != nullptr;
+  const bool had_one = static_cast<bool>(old.callable);
   const bool chosen = ChooseReader();
   if (hooks_.fixed_port != 0 && port == hooks_.fixed_port && chosen) {
     if (callable != nullptr && hooks_.on_set) hooks_.on_set();
     if (callable == nullptr && had_one && hooks_.on_gone) hooks_.on_gone();
   }
-  Drop(old);
+  old = {};
   // What the old one's end has done to the port came before, as far as the caller can tell.
   if (had_one && callable != nullptr && chosen && !closed_ && HandlerOf(port) != callable) {
-    Handler odd = Put(port, callable);
-    const bool again = ChooseReader();
-    Drop(odd);
-    return again;
+    const Handler odd = Put(port, callable);
+    return ChooseReader();
   }
   return chosen;
 }
 
 Delivery::Handler Delivery::Put(std::int64_t port, PyObject* callable) {
-  Handler old;
   Handler added = MakeHandler(callable);
-  const auto [place, is_new] = handlers_.try_emplace(port, added);
-  if (!is_new) old = std::exchange(place->second, added);
+  Handler old = std::exchange(handlers_[port], std::move(added));
   inbox_.ports().Insert(port);
   handler_count_.store(handlers_.size() + restart_handlers_.size());
   return old;
@@ -127,7 +126,7 @@ Delivery::Handler Delivery::Take(std::int64_t port) {
   Handler old;
   inbox_.ports().Erase(port);
   if (const auto found = handlers_.find(port); found != handlers_.end()) {
-    old = found->second;
+    old = std::move(found->second);
     handlers_.erase(found);
   }
   handler_count_.store(handlers_.size() + restart_handlers_.size());
@@ -142,11 +141,7 @@ bool Delivery::AddRestartHandler(PyObject* callable) {
   return ChooseReader();
 }
 
-void Delivery::SetNewClientHandler(PyObject* callable) {
-  if (callable != nullptr) Py().Py_IncRef(callable);
-  PyObject* old = std::exchange(new_client_, callable);
-  if (old != nullptr) Py().Py_DecRef(old);
-}
+void Delivery::SetNewClientHandler(PyObject* callable) { new_client_ = PyRef::Share(callable); }
 
 // One place reads for all handlers, so that the order over all ports stays. Python runs in here,
 // and with it other threads that change handlers: they leave the choice to the one that is at it.
@@ -169,79 +164,69 @@ bool Delivery::ChooseReaderOnce() {
     reader_ = nullptr;
     return true;
   }
-  PyObject* loop =
-      handlers_.empty() ? restart_handlers_.front().loop : handlers_.begin()->second.loop;
+  PyObject* common =
+      (handlers_.empty() ? restart_handlers_.front() : handlers_.begin()->second).loop.get();
   for (const auto& [port, handler] : handlers_) {
-    if (handler.loop != loop) loop = nullptr;
+    if (handler.loop.get() != common) common = nullptr;
   }
   for (const Handler& handler : restart_handlers_) {
-    if (handler.loop != loop) loop = nullptr;
+    if (handler.loop.get() != common) common = nullptr;
   }
-  if (loop == nullptr) return ReadOnThread();
-  Py().Py_IncRef(loop);
-  bool ok = loop == loop_;
-  if (!ok && !IsClosed(loop)) {
-    ok = ReadOnLoop(loop);
-    if (!ok) Py().PyErr_Clear();  // a loop without readers: the thread serves it as well
+  if (common == nullptr) return ReadOnThread();
+  const PyRef loop = PyRef::Share(common);
+  if (common == loop_.get()) return true;
+  if (!IsClosed(common)) {
+    if (ReadOnLoop(common)) return true;
+    Py().PyErr_Clear();  // a loop without readers: the thread serves it as well
   }
-  Py().Py_DecRef(loop);
-  return ok || ReadOnThread();
+  return ReadOnThread();
 }
 
 bool Delivery::ReadOnLoop(PyObject* loop) {
   StopLoopReader();
   auto* token = new ReaderToken{nullptr};
-  PyObject* capsule = Py().PyCapsule_New(token, kTokenName, DeliveryCallbacks::FreeToken);
-  if (capsule == nullptr) {
+  PyRef capsule = PyRef::Own(Py().PyCapsule_New(token, kTokenName, DeliveryCallbacks::FreeToken));
+  if (!capsule) {
     delete token;
     return false;
   }
-  PyObject* drain = Py().PyCMethod_New(&DeliveryCallbacks::drain, capsule, nullptr, nullptr);
-  Py().Py_DecRef(capsule);
-  if (drain == nullptr) return false;
-  PyObject* done =
-      Py()._PyObject_CallMethod_SizeT(loop, "add_reader", "iO", inbox_.loop_fd(), drain);
-  if (done != nullptr) {
-    Py().Py_DecRef(done);
-    token->owner = this;
-    token_ = token;
-    Py().Py_IncRef(loop);
-    loop_ = loop;
-    reader_ = token;
-    inbox_.SetReader(Inbox::Reader::kLoop);
-  }
-  Py().Py_DecRef(drain);
-  return done != nullptr;
+  const PyRef drain =
+      PyRef::Own(Py().PyCMethod_New(&DeliveryCallbacks::drain, capsule.get(), nullptr, nullptr));
+  capsule = {};  // the loop's handle alone holds it, by the callback
+  if (!drain) return false;
+  const PyRef done = PyRef::Own(
+      Py()._PyObject_CallMethod_SizeT(loop, "add_reader", "iO", inbox_.loop_fd(), drain.get()));
+  if (!done) return false;
+  token->owner = this;
+  token_ = token;
+  loop_ = PyRef::Share(loop);
+  reader_ = token;
+  inbox_.SetReader(Inbox::Reader::kLoop);
+  return true;
 }
 
 void Delivery::StopLoopReader() {
   if (token_ == nullptr) return;
   std::exchange(token_, nullptr)->owner = nullptr;
-  PyObject* loop = std::exchange(loop_, nullptr);
-  if (!IsClosed(loop)) {
-    PyObject* done = Py()._PyObject_CallMethod_SizeT(loop, "remove_reader", "i", inbox_.loop_fd());
-    if (done != nullptr) {
-      Py().Py_DecRef(done);
-    } else {
-      Py().PyErr_Clear();
-    }
-  }
-  Py().Py_DecRef(loop);
+  const PyRef loop = std::move(loop_);
+  if (IsClosed(loop.get())) return;
+  const PyRef done = PyRef::Own(
+      Py()._PyObject_CallMethod_SizeT(loop.get(), "remove_reader", "i", inbox_.loop_fd()));
+  if (!done) Py().PyErr_Clear();
 }
 
 void Delivery::LoopIsClosed() {
   token_ = nullptr;
   reader_ = nullptr;
-  PyObject* loop = std::exchange(loop_, nullptr);
+  const PyRef loop = std::move(loop_);
   if (!closed_ && !forked()) {
     // Somebody's exception may be under way; ours goes no further.
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
     Py().PyErr_Fetch(&type, &value, &trace);
-    if (hooks_.fixed_port != 0) DropHandlersOf(loop);
+    if (hooks_.fixed_port != 0) DropHandlersOf(loop.get());
     if (!ChooseReader()) PrintException(Py().none);
     Py().PyErr_Restore(type, value, trace);
   }
-  Py().Py_DecRef(loop);
 }
 
 bool Delivery::ReadOnThread() {
@@ -295,7 +280,7 @@ void Delivery::StopDispatcher() {
 
 bool Delivery::Drain(const void* reader) {
   if (draining_) return true;  // a handler of another reader is under way, which goes on after it
-  LoopTurn turn(loop_);
+  LoopTurn turn(loop_.get());
   draining_ = true;
   bool ok = true;
   bool empty = false;
@@ -332,7 +317,7 @@ bool Delivery::HandOver(Message& message) {
       return ChooseReader();
     case Message::Kind::kNewClient: {
       inbox_.NewClientDone();
-      const bool ok = new_client_ == nullptr || Call(new_client_, nullptr);
+      const bool ok = !new_client_ || Call(new_client_.get(), nullptr);
       if (hooks_.on_new_client) hooks_.on_new_client();
       return ok;
     }
@@ -344,67 +329,52 @@ bool Delivery::HandOver(Message& message) {
 }
 
 bool Delivery::Call(PyObject* handler, PyObject* argument) {
-  Py().Py_IncRef(handler);  // it may take itself away
-  PyObject* result = Py().PyObject_CallFunctionObjArgs(handler, argument, nullptr);
-  bool ok = true;
-  if (result != nullptr) {
-    Py().Py_DecRef(result);
-  } else {
-    // On a loop's own thread Ctrl-C, or a request to stop, may come in the middle of a handler: it
-    // is for the loop.
-    ok = loop_ == nullptr || Py().PyErr_ExceptionMatches(*Py().keyboard_interrupt) == 0;
-    if (ok) PrintException(handler);
-  }
-  Py().Py_DecRef(handler);
-  return ok;
+  const PyRef held = PyRef::Share(handler);  // it may take itself away
+  if (PyRef::Own(Py().PyObject_CallFunctionObjArgs(handler, argument, nullptr))) return true;
+  // On a loop's own thread Ctrl-C, or a request to stop, may come in the middle of a handler: it
+  // is for the loop.
+  if (loop_ && Py().PyErr_ExceptionMatches(*Py().keyboard_interrupt) != 0) return false;
+  PrintException(handler);
+  return true;
 }
 
 bool Delivery::TellOfDartSession(const SessionPorts& ports) {
-  PyObject* labels = Py().PyDict_New();
+  const PyRef labels = PyRef::Own(Py().PyDict_New());
+  if (!labels) {
+    PrintException(Py().none);
+    return true;
+  }
   for (const auto& [label, port] : ports) {
-    PyObject* number = labels != nullptr ? Py().PyLong_FromLongLong(port) : nullptr;
-    if (number == nullptr || Py().PyDict_SetItemString(labels, label.c_str(), number) != 0)
+    const PyRef number = PyRef::Own(Py().PyLong_FromLongLong(port));
+    if (!number || Py().PyDict_SetItemString(labels.get(), label.c_str(), number.get()) != 0)
       PrintException(Py().none);
-    if (number != nullptr) Py().Py_DecRef(number);
   }
-  if (labels == nullptr) return true;
-  std::vector<PyObject*> handlers;  // a handler may add others
+  std::vector<PyRef> handlers;  // a handler may add others
   for (auto it = restart_handlers_.rbegin(); it != restart_handlers_.rend(); ++it) {
-    if (it->era != era_.load()) continue;
-    Py().Py_IncRef(it->callable);
-    handlers.push_back(it->callable);
+    if (it->era == era_.load()) handlers.push_back(PyRef::Share(it->callable.get()));
   }
-  bool ok = true;
-  for (PyObject* handler : handlers) {
-    ok = ok && Call(handler, labels);
-    Py().Py_DecRef(handler);
-  }
-  Py().Py_DecRef(labels);
-  return ok;
+  return std::all_of(handlers.begin(), handlers.end(),
+                     [&](const PyRef& handler) { return Call(handler.get(), labels.get()); });
 }
 
 PyObject* Delivery::HandlerOf(std::int64_t port) const {
   const auto found = handlers_.find(port);
   if (found == handlers_.end() || found->second.era != era_.load()) return nullptr;
-  return found->second.callable;
+  return found->second.callable.get();
 }
 
 bool Delivery::DeliverBytes(Message& message, bool& delivered) {
   if (inbox_.is_stale() || HandlerOf(message.port) == nullptr) return true;
-  PyObject* bytes = MakeBytes(message.payload, message.prefix, message.skip);
-  if (bytes == nullptr) {
+  const PyRef bytes = PyRef::Own(MakeBytes(message.payload, message.prefix, message.skip));
+  if (!bytes) {
     PrintException(Py().none);
     return true;
   }
   message.payload = {};
-  bool ok = true;
   // Looked up again: the GIL may have been released, and the handler taken away.
-  if (PyObject* handler = HandlerOf(message.port); handler != nullptr) {
-    delivered = true;
-    ok = Call(handler, bytes);
-  }
-  Py().Py_DecRef(bytes);
-  return ok;
+  PyObject* handler = HandlerOf(message.port);
+  delivered = handler != nullptr;
+  return handler == nullptr || Call(handler, bytes.get());
 }
 
 void Delivery::DropHandlersBefore(std::uint64_t era) {
@@ -412,7 +382,7 @@ void Delivery::DropHandlersBefore(std::uint64_t era) {
   for (auto it = handlers_.begin(); it != handlers_.end();) {
     if (it->second.era < era) {
       inbox_.ports().Erase(it->first);
-      dropped.push_back(it->second);
+      dropped.push_back(std::move(it->second));
       it = handlers_.erase(it);
     } else {
       ++it;
@@ -420,21 +390,21 @@ void Delivery::DropHandlersBefore(std::uint64_t era) {
   }
   std::vector<Handler> kept;
   for (Handler& handler : restart_handlers_)
-    (handler.era < era ? dropped : kept).push_back(handler);
+    (handler.era < era ? dropped : kept).push_back(std::move(handler));
   restart_handlers_ = std::move(kept);
   handler_count_.store(handlers_.size() + restart_handlers_.size());
-  for (Handler& handler : dropped) Drop(handler);
+  // Their ends come last: they may run any code, and change the handlers.
+  for (Handler& handler : dropped) handler = {};
 }
 
 void Delivery::DropHandlersOf(PyObject* loop) {
   std::vector<std::int64_t> ports;
   for (const auto& [port, handler] : handlers_) {
-    if (handler.loop == loop) ports.push_back(port);
+    if (handler.loop.get() == loop) ports.push_back(port);
   }
   for (const std::int64_t port : ports) {
-    Handler dropped = Take(port);
+    const Handler dropped = Take(port);
     if (port == hooks_.fixed_port && hooks_.on_gone) hooks_.on_gone();
-    Drop(dropped);
   }
 }
 

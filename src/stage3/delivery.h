@@ -17,9 +17,8 @@
 #include <memory>
 #include <vector>
 
+#include "common/python/py_ref.h"
 #include "src/stage3/inbox.h"
-
-typedef struct _object PyObject;
 
 namespace fletbridge::stage3 {
 
@@ -69,15 +68,15 @@ class Delivery {
 
  private:
   struct Handler {
-    PyObject* callable = nullptr;  // owned
-    PyObject* loop = nullptr;      // owned; null: the dispatcher thread
     std::uint64_t era = 0;
+    PyRef callable;  // its end may run any code, and change the handlers
+    PyRef loop;      // null: the dispatcher thread
   };
   struct ReaderToken;
   struct Dispatcher;
 
   [[nodiscard]] Handler MakeHandler(PyObject* callable) const;
-  static void Drop(Handler& handler);
+  static void Forget(Handler& handler);
   [[nodiscard]] bool MayChange(bool adding);
   [[nodiscard]] Handler Put(std::int64_t port, PyObject* callable);
   [[nodiscard]] Handler Take(std::int64_t port);
@@ -107,14 +106,14 @@ class Delivery {
   // under the GIL
   std::map<std::int64_t, Handler> handlers_;
   std::vector<Handler> restart_handlers_;  // the oldest first
-  PyObject* new_client_ = nullptr;
+  PyRef new_client_;
   bool closed_ = true;
   bool draining_ = false;
   bool choosing_ = false;
   bool choose_again_ = false;
   const void* reader_ = nullptr;  // a token or a dispatcher: who may drain
   ReaderToken* token_ = nullptr;  // of the loop's reader; belongs to it
-  PyObject* loop_ = nullptr;      // owned
+  PyRef loop_;
   std::shared_ptr<Dispatcher> dispatcher_;
 
   friend struct DeliveryCallbacks;

@@ -99,7 +99,7 @@ TEST(Accelerators, SayOfEachThatWasAskedForWhatBecameOfIt) {
   RunRequest request;
   request.accelerators = "diff,scan";
   AppSpec spec;
-  Accelerators accelerators(request, Interpreter{});
+  Accelerators accelerators(request, "", Interpreter{});
   accelerators.GiveTo(spec);
   RunReport report;
   accelerators.AddTo(report);

@@ -64,9 +64,10 @@ TEST(RunReport, HasTheKeysOfTheContract) {
               UnorderedElementsAre("stage", "transport", "ui", "hosting", "accelerators"));
   EXPECT_THAT(Keys(report["accelerators"]),
               UnorderedElementsAre("verify", "state", "counters", "differences"));
-  EXPECT_THAT(Keys(report["used"]),
-              UnorderedElementsAre("stage", "transport", "ui", "ui_leg", "client", "mode",
-                                   "hosting", "hosting_why", "accelerators", "fallbacks"));
+  EXPECT_THAT(
+      Keys(report["used"]),
+      UnorderedElementsAre("stage", "transport", "ui", "ui_leg", "client", "mode", "why",
+                           "mode_why", "hosting", "hosting_why", "accelerators", "fallbacks"));
   EXPECT_THAT(Keys(report["timeline_ms"]),
               UnorderedElementsAre("python_ready", "app_listening", "registered", "first_frame",
                                    "window_shown", "frame_drawn"));

@@ -186,12 +186,16 @@ TEST_F(DoctorTest, SaysWhatARunOfAnAppWouldBe) {
   Install("shop/.venv/bin/python");
   box_.folder.Write("shop/main.py");
   box_.folder.Write("shop/pyproject.toml", "[tool.fletbridge]\nstage = \"2\"\n");
-  box_.plan = {"1", "uds", "", "stage 2 cannot run: no libpython", {}};
+  box_.plan.stage = "1";
+  box_.plan.transport = "uds";
+  box_.plan.shown_by = "desktop";
+  box_.plan.why = "stage 2 cannot run: no libpython";
+  box_.plan.fallbacks = {{"2", "1", "no libpython"}};
   json app = Json(0, {"shop/main.py"})["app"];
   EXPECT_EQ(app["path"], Path("shop/main.py"));
   EXPECT_EQ(app["stage"], "1");
   EXPECT_EQ(app["ui"], "desktop");
-  EXPECT_EQ(box_.runs.back().stage, "2") << "the settings are those of the app's folder";
+  EXPECT_EQ(box_.planned.back().stage, "2") << "the settings are those of the app's folder";
   EXPECT_EQ(Run({"shop"}), 0);
   EXPECT_THAT(box_.out.str(), HasSubstr("shop/.venv/bin/python"));
   EXPECT_THAT(box_.out.str(),

@@ -17,11 +17,12 @@ struct MadeUpToolbox {
   std::ostringstream out;
   std::ostringstream err;
   std::vector<RunRequest> runs;
+  std::vector<RunRequest> planned;  // those that a plan alone was asked for
   std::vector<std::string> client_arguments;
   TextPairs checks;                                  // interpreter, request
   std::map<std::string, Interpreter> interpreters;   // by path; others cannot be asked
   std::vector<RunReport::Accelerator> accelerators;  // of any interpreter
-  StartPlan plan;                                    // whatever is asked for
+  LaunchPlan plan;                                   // whatever is asked for
   WindowFinding window;
   std::vector<std::string> looked_for_window;  // client asked for, package, generation
   Toolbox tools{
@@ -31,8 +32,8 @@ struct MadeUpToolbox {
                 runs.push_back(request);
                 return 42;
               },
-          .plan_start = [this](const RunRequest& request) -> Result<StartPlan> {
-            runs.push_back(request);
+          .plan_start = [this](const RunRequest& request) -> Result<LaunchPlan> {
+            planned.push_back(request);
             return plan;
           },
           .run_as_client =

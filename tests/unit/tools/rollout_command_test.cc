@@ -99,17 +99,17 @@ TEST_F(RolloutCommandTest, ExplainNamesTheFileAndTheReason) {
 
 TEST_F(RolloutCommandTest, ExplainSaysWhatAStartWouldReallyDo) {
   Flags("3");
-  made_up.plan = {"2",
-                  "uds",
-                  "interpreter",
-                  "stage 3 has failed (x) and is tried again in 50 min",
-                  {{"3", "2", "stage 3 has failed (x) and is tried again in 50 min"}}};
+  made_up.plan.stage = "2";
+  made_up.plan.transport = "uds";
+  made_up.plan.hostings = {Hosting::kInterpreter};
+  made_up.plan.why = "stage 3 has failed (x) and is tried again in 50 min";
+  made_up.plan.fallbacks = {{"3", "2", made_up.plan.why}};
   EXPECT_EQ(Main({"rollout", "explain", "--rollout", "flags.json", "app.py"}), 0);
   EXPECT_THAT(made_up.out.str(),
               HasSubstr("\na start        stage 2 (uds, hosting interpreter): "
                         "stage 3 has failed (x) and is tried again in 50 min\n"));
-  EXPECT_EQ(made_up.runs.back().stage, "3");
-  EXPECT_TRUE(BookOptionsFrom(made_up.runs.back().guard).may_lower);
+  EXPECT_EQ(made_up.planned.back().stage, "3");
+  EXPECT_TRUE(BookOptionsFrom(made_up.planned.back().guard).may_lower);
   EXPECT_EQ(Main({"rollout", "explain", "--rollout", "flags.json", "gone.py"}), 0);
   EXPECT_THAT(made_up.out.str(), HasSubstr("a start        would be refused: cannot open gone.py"));
 }

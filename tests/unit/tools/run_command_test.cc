@@ -215,8 +215,14 @@ TEST_F(RunCommandTest, RefusesWrongUsageInOneLine) {
 
 TEST_F(RunCommandTest, ExplainsWithoutRunning) {
   box_.tools.environment.emplace_back("FLETBRIDGE_UI", "attach");
+  box_.plan.stage = "1";
+  box_.plan.transport = "uds";
+  box_.plan.shown_by = "attach";
   EXPECT_EQ(Run({"--explain", "--stage", "1", "app.py"}), 0);
   EXPECT_THAT(box_.runs, IsEmpty());
+  EXPECT_EQ(box_.planned.back().stage, "1");
+  EXPECT_THAT(box_.out.str(),
+              HasSubstr("\na run: stage 1 (uds, two processes), attach\nmode relayed\n"));
   EXPECT_THAT(box_.out.str(), testing::ContainsRegex("\n?stage +1 +command line --stage\n"));
   EXPECT_THAT(box_.out.str(), testing::ContainsRegex("\nui +attach +environment FLETBRIDGE_UI\n"));
   EXPECT_THAT(box_.out.str(), testing::ContainsRegex("\nlog-level +info +default\n"));

@@ -1,21 +1,14 @@
-// Room: src/host. What shows the app: the UI that was asked for, or for `auto` a window where there
-// is a display and a client of Flet's for it, else the headless UI. Main thread.
+// Room: src/host. What stands behind a window on this machine, for `fletbridge doctor`. Main
+// thread.
 #pragma once
 
 #include <string>
 
 #include "src/host/features.h"
-#include "src/host/run.h"
 
 namespace fletbridge {
 
-// Fills in `shown_by`, and for a window the client, by `clients` (null: there are none); may unpack
-// it. `flet_package` is the folder of the app's package, `generation` what it speaks; empty and 0
-// where they are not known. Returns for `auto` why there is no window, else nothing.
-[[nodiscard]] Result<std::string> ChooseUi(RunRequest& request, ClientFinder* clients,
-                                           const std::string& flet_package, int generation);
-
-// What stands behind a window on this machine, for `fletbridge doctor`; by the rules of ChooseUi().
+// What stands behind a window on this machine, for `fletbridge doctor`; by the rules of Decide().
 struct WindowFinding {
   std::string display;           // that answers; or
   std::string display_obstacle;  // why there is none

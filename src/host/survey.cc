@@ -1,0 +1,129 @@
+#include "src/host/survey.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "common/python/hosted.h"
+#include "src/host/factory.h"
+#include "src/ui/desktop/desktop_ui.h"
+
+namespace fletbridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string AppFolder(const RunRequest& request) {
+  std::error_code error;
+  if (request.script.empty()) return ".";
+  if (fs::is_directory(request.script, error)) return request.script;
+  const std::string folder = fs::path(request.script).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+Result<Interpreter> FindPython(const RunRequest& request) {
+  Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
+  if (!path) return path.error();
+  Result<Interpreter> python =
+      RecallInterpreter(*path, request.script.empty() ? "." : request.script);
+  if (!python) return python;
+  if (python->major != 3 || python->minor < 10 || python->minor > 14) {
+    return MakeError(Errc::kSetup, *path + " is Python " + python->Version() +
+                                       "; CPython 3.10 to 3.14 is needed: name one with --python");
+  }
+  if (python->flet_version.empty()) {
+    // Started with -S or -I it may have one that it does not see.
+    if (!python->shim_obstacle.empty())
+      return MakeError(Errc::kSetup,
+                       OwnProcessObstacle(*python) + "; name another one with --python");
+    return MakeError(Errc::kSetup,
+                     "no flet in " + python->prefix + "; run " + *path +
+                         " -m pip install flet, or name another environment with --python");
+  }
+  if (WireGeneration(python->flet_version) == 0) {
+    return MakeError(Errc::kSetup,
+                     "Flet " + python->flet_version +
+                         " speaks another wire format; this version of "
+                         "fletbridge runs Flet 0.4 and later: pip install --upgrade flet");
+  }
+  return python;
+}
+
+void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
+  facts.own_process_obstacle = OwnProcessObstacle(facts.python);
+  bool another_works = false;
+  for (const Hosting hosting : kHostings) {
+    std::string& obstacle = facts.hosting_obstacles[hosting];
+    obstacle = HostingObstacle(hosting, facts.python);
+    if (hosting == Hosting::kLibrary) continue;
+    const bool may_be =
+        request.hosting == "auto" || request.fallback || HostingName(hosting) == request.hosting;
+    another_works = another_works || (may_be && obstacle.empty());
+  }
+  // The others cost nothing to ask; this opens the library, so only where it comes to that.
+  std::string& obstacle = facts.hosting_obstacles[Hosting::kLibrary];
+  const bool is_first = request.hosting == HostingName(Hosting::kLibrary) || !another_works;
+  if (!obstacle.empty() || !is_first || request.stage == "1") return;
+  if (Result<> loads = CheckLibpython(facts.python.libpython); !loads)
+    obstacle = loads.error().Line();
+}
+
+}  // namespace
+
+bool TakesSocket(const Interpreter& python) {
+  std::error_code error;
+  const fs::path flet = python.flet_package;
+  return python.shim_obstacle.empty() &&
+         (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
+          fs::exists(flet / "flet_socket_server.py", error));
+}
+
+bool IsPassedOver(const std::string& flet_client, const Error& why) {
+  return flet_client.empty() && why.code != Errc::kUntrusted;
+}
+
+void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpacks,
+                   LaunchFacts& facts) {
+  const auto none = [&](Error why) {
+    facts.passed_over = IsPassedOver(request.flet_client, why);
+    facts.window_obstacle = std::move(why);
+  };
+  if (const std::string why = desktop::NoDisplay(); !why.empty()) {
+    return none(MakeError(Errc::kSetup, "no display for a window: " + why +
+                                            "; set it to a display that runs, or use --ui headless "
+                                            "or --ui attach"));
+  }
+  if (clients == nullptr)
+    return none(MakeError(Errc::kSetup, "this program shows no window; use --ui headless"));
+  Result<FoundClient> client =
+      clients->Find(request.flet_client, facts.python.flet_package, facts.generation, unpacks);
+  if (!client) return none(client.error());
+  facts.client = std::move(*client);
+}
+
+Result<LaunchFacts> Survey(const RunRequest& request, const Features& features, bool unpacks) {
+  Result<Interpreter> python = FindPython(request);
+  if (!python) return python.error();
+  LaunchFacts facts = SurveyAsClient(request, features, std::move(*python), unpacks);
+  facts.stages = StageList();
+  facts.takes_socket = TakesSocket(facts.python);
+  LookAtHostings(request, facts);
+  return facts;
+}
+
+LaunchFacts SurveyAsClient(const RunRequest& request, const Features& features, Interpreter python,
+                           bool unpacks) {
+  LaunchFacts facts;
+  facts.python = std::move(python);
+  facts.generation = WireGeneration(facts.python.flet_version);
+  const bool may_be_window =
+      request.replay_file.empty() &&
+      (request.ui == "desktop" || (request.ui == "auto" && request.steps_file.empty()));
+  if (may_be_window) LookForClient(request, features.clients, unpacks, facts);
+  return facts;
+}
+
+Generation GenerationOf(const LaunchFacts& facts) {
+  return static_cast<Generation>(facts.generation);
+}
+
+}  // namespace fletbridge
