@@ -86,7 +86,7 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
   TextPairs typed;
   AddSettings(command, typed, variant.settings);
   if (variant.options) variant.options(command, typed);
-  command.add_flag("--explain", explain, "Show each setting and where it came from; runs nothing")
+  command.add_flag("--explain", explain, "Show each setting, where it came from, and what the run would be; runs no app")
       ->group("Other");
   if (variant.has_module) {
     // For the help text alone: SplitAtApp() takes it, since it ends our options.
