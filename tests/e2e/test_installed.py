@@ -1,5 +1,5 @@
 """What people are given, elsewhere than where it was built: an installation in a Python environment, as the wheel lays it
-out; what its programs ask of the machine."""
+out, and one for C++ projects; what its programs ask of the machine."""
 
 import platform
 import re
@@ -9,7 +9,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import BIN, E2E, EXAMPLES, PYTHON
+from harness import BIN, E2E, EXAMPLES, PYTHON, ROOT
 
 BUILD = BIN.parent
 STEPS = 'click text="+"\nexpect text="1"\nclose\n'
@@ -87,6 +87,46 @@ class InAnEnvironment(E2E):
         run = self.box.launch([self.python, COUNTER], env={"FLET_VIEW_PATH": folder, "FLETBRIDGE_UI": "headless",
                                                            "FLETBRIDGE_STEPS": steps, "DISPLAY": ":77"})
         self.assertEqual(run.wait(30), 0, run.shown())
+
+
+class ForCpp(E2E):
+    def testAProjectFindsThePackageAndHostsAnAppWithTheLibraryAndWithoutIt(self):
+        prefix = self.box.home / "moved"
+        install(self.box.home / "first")
+        (self.box.home / "first").rename(prefix)
+        build = self.box.home / "build"
+        env = self.box.environment()
+        for words in (["cmake", "-S", ROOT / "examples/embed", "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"],
+                      ["cmake", "--build", build]):
+            done = subprocess.run(words, env=env, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        packages = subprocess.run([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True,
+                                  capture_output=True, text=True).stdout.strip()
+        library = subprocess.run([PYTHON, "-c", "import sysconfig as s; print(s.get_config_var('LIBDIR'), "
+                                                "s.get_config_var('INSTSONAME'), sep='/')"], check=True,
+                                 capture_output=True, text=True).stdout.strip()
+        for name in ("embed", "embed_static"):
+            run = self.box.launch([build / name, COUNTER, packages], env={"FLETBRIDGE_LIBPYTHON": library})
+            self.assertEqual(run.wait(60), 0, run.shown())
+            self.assertEqual(run.text[0].split(), ["0", "1", "2", "3"], run.shown())
+        self.assertNotIn("libdart_bridge", subprocess.run(["objdump", "-p", build / "embed_static"], check=True,
+                                                          capture_output=True, text=True).stdout)
+
+    def testPkgConfigSaysTheSame(self):
+        prefix = self.box.home / "prefix"
+        install(prefix)
+        env = self.box.environment(PKG_CONFIG_PATH=prefix / "lib/pkgconfig")
+        source = self.box.write("main.cc", '#include <fletbridge/dart_bridge.h>\n#include <fletbridge/wire/value.h>\n'
+                                           "int main() {\n"
+                                           "  return dart_bridge_is_python_initialized() + static_cast<int>("
+                                           "fletbridge::wire::Encode(fletbridge::wire::Value(7)).size()) - 1;\n}\n")
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fletbridge-bridge", "fletbridge-wire"], env=env,
+                               check=True, capture_output=True, text=True).stdout.split()
+        program = self.box.home / "program"
+        done = subprocess.run(["c++", "-std=c++20", source, "-o", program, *flags], env=env, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        run = self.box.launch([program], env={"LD_LIBRARY_PATH": prefix / "lib"})
+        self.assertEqual(run.wait(10), 0, run.shown())
 
 
 if __name__ == "__main__":
