@@ -123,6 +123,8 @@ class Wheel(unittest.TestCase):
         for name in ("LICENSE", "NOTICE"):
             self.assertTrue(any(re.fullmatch(rf"fletbridge-[^/]+\.dist-info/licenses/{name}", n) for n in names), name)
         self.assertTrue([name for name in names if "/accelerate/_native." in name], names)
+        for folder in ("shim", "python/fletbridge/accelerate"):
+            self.assertTrue([name for name in names if f"/{folder}/__pycache__/" in name], folder)
         metadata = must(self.app.folder / "bin/pip", "show", "fletbridge")
         version = re.search(r"^Version: (.*)$", metadata, re.M).group(1)
         self.assertEqual(re.search(r"^Requires: ?(.*)$", metadata, re.M).group(1), "")
