@@ -78,8 +78,25 @@ if(static_python)
   if(FLETBRIDGE_STATIC_PYTHON AND EXISTS ${static_library} AND NOT FLETBRIDGE_SANITIZE)
     set(STATIC_PYTHON_LIBRARY ${static_library})
     list(GET static_python 1 STATIC_PYTHON_VERSION)
+    string(REGEX REPLACE "\\.[0-9]+$" "" static_minor ${STATIC_PYTHON_VERSION})
     list(GET static_python 2 STATIC_PYTHON_SOABI)
     list(GET static_python 3 STATIC_PYTHON_PREFIX)
     list(SUBLIST static_python 4 -1 STATIC_PYTHON_NEEDS)  # what its modules link
+    set(STATIC_PYTHON_LINK -Wl,--whole-archive ${static_library} -Wl,--no-whole-archive ${STATIC_PYTHON_NEEDS}
+        ${CMAKE_DL_LIBS} m util)
+    # Not every system's is whole: Debian 13's asks for a library that no package has.
+    file(WRITE ${CMAKE_BINARY_DIR}/static_python.cc "extern \"C\" int Py_BytesMain(int, char**);
+int main(int argc, char** argv) { return Py_BytesMain(argc, argv); }
+")
+    try_compile(STATIC_PYTHON_LINKS_${static_minor} ${CMAKE_BINARY_DIR}/static_python
+                SOURCES ${CMAKE_BINARY_DIR}/static_python.cc
+                LINK_OPTIONS -rdynamic -no-pie LINK_LIBRARIES ${STATIC_PYTHON_LINK})
+    if(NOT STATIC_PYTHON_LINKS_${static_minor})
+      message(STATUS "No --hosting static: ${static_library} can not be linked")
+      set(STATIC_PYTHON_LIBRARY "")
+      set(STATIC_PYTHON_VERSION "")
+      set(STATIC_PYTHON_SOABI "")
+      set(STATIC_PYTHON_PREFIX "")
+    endif()
   endif()
 endif()
