@@ -31,6 +31,17 @@ if(FLETBRIDGE_SANITIZE)
   endif()
 endif()
 
+# For programs and libraries that leave this machine: they bring their own C++ library, since another machine, or the
+# process that they are loaded into, may have another one, and ask for no glibc above 2.34, which is where this
+# compiler's own start-up code and its pthread_*, dl* and stat() begin. An instrumented build stays here.
+add_library(fletbridge_portable INTERFACE)
+add_library(fletbridge::portable ALIAS fletbridge_portable)
+if(NOT FLETBRIDGE_SANITIZE)
+  add_library(fletbridge_arc4random OBJECT ${CMAKE_CURRENT_LIST_DIR}/arc4random.cc)
+  target_sources(fletbridge_portable INTERFACE $<TARGET_OBJECTS:fletbridge_arc4random>)
+  target_link_options(fletbridge_portable INTERFACE -static-libstdc++)
+endif()
+
 # fletbridge_room(NAME SOURCES ... [PUBLIC targets ...] [PRIVATE targets ...])
 # One folder = one static library fletbridge::NAME; only what is listed links, so a wrong include
 # does not build. Without SOURCES it is a room of headers.

@@ -1,22 +1,34 @@
 #!/usr/bin/env bash
-# Installs everything that fletbridge needs to build, run and test on Debian 12: packages, and
+# Installs everything that fletbridge needs to build, run and test on Debian 12 or 13, or on Ubuntu 24.04: packages, and
 # virtual environments with pinned Flet versions in build/venv/<version>. Idempotent: a second run
 # takes a second. Works as root or with sudo, on a machine that has nothing but Debian's minimum.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# What is named otherwise from release to release. Boost from 1.81 on, but before 1.86, which has no Process of headers
+# alone; Clang as the release has it, in which the sanitizers and fuzzers are built.
+release=$(. /etc/os-release && echo "$ID $VERSION_CODENAME") || release=unknown
+case $release in
+  "debian bookworm") boost=1.81 clang=14 gtk=libgtk-3-0 browser=chromium ;;
+  "debian trixie") boost=1.83 clang=19 gtk=libgtk-3-0t64 browser=chromium ;;
+  "ubuntu noble") boost=1.83 clang=18 gtk=libgtk-3-0t64 browser=chromium-browser ;;
+  *)
+    echo "[setup] this set-up knows Debian 12 and 13 and Ubuntu 24.04, and this is $release; install by hand what tools/setup.sh lists" >&2
+    exit 1 ;;
+esac
+
 packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
-  libboost1.81-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
+  "libboost$boost-dev" nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
   libxcb1-dev libxcb-damage0-dev libxcb-xfixes0-dev libxcb-xtest0-dev libxau-dev libxdmcp-dev
-  libtomlplusplus-dev libssl-dev openssl clang-14 libclang-rt-14-dev clang-tidy-14 clang-format-14
+  libtomlplusplus-dev libssl-dev openssl "clang-$clang" "libclang-rt-$clang-dev" "clang-tidy-$clang" "clang-format-$clang"
   python3 python3-dev python3-venv procps
   # A Flutter engine with Flet's own client, on a display that nobody sees; what its plugins need.
-  libgtk-3-0 libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
+  "$gtk" libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
   blackbox weston  # a small window manager, without which nothing is maximized; a Wayland compositor
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
   dbus-daemon  # a session bus of a test's own
   strace    # counts the wake-ups of an idle app
-  chromium) # opens the page of `fletbridge compare --html`
+  "$browser") # opens the page of `fletbridge compare --html`
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -49,7 +61,6 @@ install() {
   fi
 }
 
-command -v apt-get >/dev/null || fail "this set-up knows Debian 12 only: apt-get is missing"
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
@@ -59,7 +70,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   say "installing ${#missing[@]} packages and what they need: ${missing[*]}"
   as_root apt-get update -qq -o Acquire::Retries=3
   # Boost first and alone: other packages would choose the older default version, which conflicts.
-  case " ${missing[*]} " in *" libboost1.81-dev "*) install libboost1.81-dev ;; esac
+  case " ${missing[*]} " in *" libboost$boost-dev "*) install "libboost$boost-dev" ;; esac
   install "${missing[@]}"
 fi
 

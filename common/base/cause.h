@@ -53,10 +53,10 @@ namespace fletbridge {
 [[nodiscard]] inline std::string CauseOf(const std::exception& error) {
   int number = 0;
   if (const auto* of_boost = dynamic_cast<const boost::system::system_error*>(&error)) {
-    const boost::system::error_category& category = of_boost->code().category();
-    if (category == boost::system::system_category() ||
-        category == boost::system::generic_category())
-      number = of_boost->code().value();
+    const boost::system::error_code code = of_boost->code();
+    if (code.category() == boost::system::system_category() ||
+        code.category() == boost::system::generic_category())
+      number = code.value();
   } else if (const auto* of_std = dynamic_cast<const std::system_error*>(&error)) {
     number = of_std->code().value();
   } else if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {

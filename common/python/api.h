@@ -13,6 +13,12 @@
 #include "common/base/error.h"
 #include "common/python/py_ref.h"
 
+// In each CPython, but since 3.13 no longer in its headers.
+extern "C" {
+int _PyArg_ParseTuple_SizeT(PyObject*, const char*, ...);
+PyObject* _PyObject_CallMethod_SizeT(PyObject*, const char*, const char*, ...);
+}
+
 namespace fletbridge {
 
 #define FLETBRIDGE_PY_FUNCTIONS(X) \

@@ -1,6 +1,8 @@
 #include "src/rollout/https/https_get.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include <boost/asio/connect.hpp>
@@ -118,6 +120,29 @@ Result<Answer> Run(asio::io_context& io, Stream& stream, const Url& url, const G
   return std::move(exchange->answer());
 }
 
+// An OpenSSL that was built on another system than this one looks for authorities where that has
+// them.
+void AddSystemAuthorities(asio::ssl::context& context, boost::system::error_code& error) {
+  namespace fs = std::filesystem;
+  std::error_code missing;
+  for (const char* known : {::X509_get_default_cert_file(), ::X509_get_default_cert_dir()}) {
+    if (fs::exists(known, missing)) return;
+  }
+  for (const char* named :
+       {::X509_get_default_cert_file_env(), ::X509_get_default_cert_dir_env()}) {
+    if (std::getenv(named) != nullptr) return;
+  }
+  for (const char* bundle : {"/etc/ssl/certs/ca-certificates.crt",  // Debian, Arch
+                             "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora, RHEL
+                             "/etc/ssl/ca-bundle.pem",              // SUSE
+                             "/etc/ssl/cert.pem"}) {                // Alpine
+    if (fs::exists(bundle, missing)) {
+      context.load_verify_file(bundle, error);
+      return;
+    }
+  }
+}
+
 Result<Answer> GetOnce(const Url& url, const GetRequest& request,
                        std::chrono::steady_clock::time_point until) {
   // Not destroyed: its resolver's thread cannot be stopped, and the process ends soon.
@@ -129,6 +154,7 @@ Result<Answer> GetOnce(const Url& url, const GetRequest& request,
   auto& context = *new asio::ssl::context(asio::ssl::context::tls_client);
   boost::system::error_code error;
   context.set_default_verify_paths(error);
+  if (!error) AddSystemAuthorities(context, error);
   if (error) return Failed(url, "find certificates for", error);
   context.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
   auto& stream = *new beast::ssl_stream<beast::tcp_stream>(io, context);
