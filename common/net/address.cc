@@ -1,16 +1,17 @@
 #include "common/net/address.h"
 
 #include <arpa/inet.h>
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
 #include <poll.h>
-#include <sstream>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -79,17 +80,14 @@ Result<bool> HoldsSocket(pid_t pid, const std::string& inode) {
 }
 
 Result<pid_t> ParentOf(pid_t pid) {
-  errno = 0;
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  const UniqueFd in(
+      ::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   if (!in && IsShortOfDescriptors(errno)) return SystemError(errno, {});
-  std::string text;
-  std::getline(in, text);
-  const std::size_t name_end = text.rfind(')');  // the name may contain anything
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  char state = 0;
+  std::array<char, 1024> text{};
+  if (!in || ::read(in.get(), text.data(), text.size() - 1) <= 0) return pid_t{0};
+  const char* name_end = std::strrchr(text.data(), ')');  // the name may contain anything
   pid_t parent = 0;
-  fields >> state >> parent;
+  if (name_end == nullptr || std::sscanf(name_end + 1, " %*c %d", &parent) != 1) return pid_t{0};
   return parent;
 }
 

@@ -4,14 +4,16 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sstream>
+#include <string>
 #include <unistd.h>
 
 #include "common/base/cause.h"
@@ -116,22 +118,27 @@ std::string TableName(const TcpEnd& end, bool in_tcp6) {
   return name + port;
 }
 
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
 // The line with `ends`, "LOCAL REMOTE" or "LOCAL ", and in this state if that is not 0.
 Result<std::optional<TcpOwner>> Look(const char* table, const std::string& ends, unsigned state) {
-  errno = 0;
-  std::ifstream in(table);
+  const std::unique_ptr<std::FILE, CloseFile> in(std::fopen(table, "re"));
   if (!in && IsShortOfDescriptors(errno)) {
     return Error{{errno, boost::system::system_category()}, {}};
   }
-  for (std::string line; std::getline(in, line);) {
-    const std::size_t at = line.find(' ' + ends);
-    if (at == std::string::npos) continue;
-    std::istringstream fields(line.substr(at));
-    std::string skipped;
+  std::array<char, 512> line;  // of 150 characters
+  while (in && std::fgets(line.data(), line.size(), in.get()) != nullptr) {
+    const char* at = std::strstr(line.data(), (' ' + ends).c_str());
+    if (at == nullptr) continue;
     TcpOwner owner;
-    fields >> skipped >> skipped >> std::hex >> owner.state >> std::dec >> skipped >> skipped >>
-        skipped >> owner.uid >> skipped >> owner.inode;
-    if (fields && (state == 0 || owner.state == state)) return std::optional(owner);
+    // "ADDRESS:PORT ADDRESS:PORT STATE QUEUES TIMER RETRIES UID TIMEOUT INODE ..."
+    constexpr int kFields = 3;
+    if (std::sscanf(at, "%*s %*s %x %*s %*s %*s %u %*s %" SCNu64, &owner.state, &owner.uid,
+                    &owner.inode) == kFields &&
+        (state == 0 || owner.state == state))
+      return std::optional(owner);
   }
   return std::nullopt;
 }
