@@ -5,6 +5,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <algorithm>
 #include <structmember.h>
 #include <utility>
 
@@ -65,6 +66,15 @@ inline void Check(int result) {
   PyObject* found = PyDict_GetItemWithError(dict, key);
   if (found == nullptr && PyErr_Occurred() != nullptr) throw PythonError();
   return found;
+}
+
+// Whether two lists hold the very same objects.
+[[nodiscard]] inline bool SameItems(PyObject* left, PyObject* right) {
+  const Py_ssize_t size = PyList_GET_SIZE(left);
+  if (size != PyList_GET_SIZE(right)) return false;
+  PyObject** a = reinterpret_cast<PyListObject*>(left)->ob_item;
+  PyObject** b = reinterpret_cast<PyListObject*>(right)->ob_item;
+  return size == 0 || std::equal(a, a + size, b);
 }
 
 // An attribute, or null where there is none.

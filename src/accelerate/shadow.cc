@@ -35,18 +35,6 @@ std::uint64_t VersionOf(PyObject* dict) {
 }
 }  // namespace
 
-namespace {
-
-bool SameItems(PyObject* left, PyObject* right) {
-  const Py_ssize_t size = PyList_GET_SIZE(left);
-  if (size != PyList_GET_SIZE(right)) return false;
-  PyObject** a = reinterpret_cast<PyListObject*>(left)->ob_item;
-  PyObject** b = reinterpret_cast<PyListObject*>(right)->ob_item;
-  return size == 0 || std::equal(a, a + size, b);
-}
-
-}  // namespace
-
 bool Record::Holds() const {
   if (!valid || Py_TYPE(object) != plan->type) return false;
   if (plan->epoch != g_epoch && &PlanOf(plan->type) != plan.get()) return false;

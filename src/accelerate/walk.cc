@@ -107,14 +107,6 @@ bool IsPlainScalar(PyObject* value) {
          value == Py_None || type == &PyFloat_Type;
 }
 
-bool SamePointers(PyObject* left, PyObject* right) {
-  const Py_ssize_t size = PyList_GET_SIZE(left);
-  if (size != PyList_GET_SIZE(right)) return false;
-  PyObject** a = reinterpret_cast<PyListObject*>(left)->ob_item;
-  PyObject** b = reinterpret_cast<PyListObject*>(right)->ob_item;
-  return size == 0 || std::equal(a, a + size, b);
-}
-
 // Whether two lists have plain values that are equal.
 bool HoldSameItems(PyObject* src, PyObject* dst) {
   const Py_ssize_t size = PyList_GET_SIZE(src);
@@ -330,7 +322,7 @@ void Walk::UpdateList(PyObject* snapshots, PyObject* key, PyObject* value) {
     Check(PyDict_SetItem(snapshots, key, copy.get()));
     return;
   }
-  if (SamePointers(snapshot, value)) return;
+  if (SameItems(snapshot, value)) return;
   const Ref kept = Ref::Share(snapshot);
   kept_.push_back(Ref::Checked(PyList_AsTuple(snapshot)));
   Check(PyList_SetSlice(kept.get(), 0, PyList_GET_SIZE(kept.get()), value));

@@ -98,6 +98,11 @@ struct Features {
   std::function<Result<std::unique_ptr<SessionTap>>(const RunRequest&, const TapFacts&)> tap;
   // The UI of a run with `replay_file`.
   std::function<Result<std::unique_ptr<UiEndpoint>>(EventLoop&, const RunRequest&)> replay;
+
+  // Null where this run's start is not guarded.
+  [[nodiscard]] StartGuard* GuardOf(const RunRequest& request) const {
+    return request.guard.empty() ? nullptr : guard;
+  }
 };
 
 }  // namespace fletbridge

@@ -33,10 +33,8 @@ RunReport BeginReport(const Launch& launch) {
   report.used.mode_why = plan.mode_why;
   report.used.mode = plan.direct ? "direct" : "relayed";
   report.used.client = plan.client.folder;
-  if (!plan.hostings.empty()) {
-    report.used.hosting = HostingName(plan.hostings.front());
-    report.used.hosting_why = plan.hosting_why;
-  }
+  report.used.hosting = HostingOf(plan);
+  report.used.hosting_why = plan.hosting_why;
   report.used.fallbacks = plan.fallbacks;
   report.rollout = {request.rollout.address, request.rollout.variant, request.rollout.why,
                     request.rollout.chose};
@@ -102,7 +100,7 @@ std::vector<std::string> AppArguments(const RunRequest& request) {
 int Run(Launch launch) {
   const RunRequest& request = launch.request;
   LaunchPlan& plan = launch.plan;
-  StartGuard* guard = request.guard.empty() ? nullptr : launch.features.guard;
+  StartGuard* guard = launch.features.GuardOf(request);
   const auto refuse = [&](const Error& why, bool by_stage) {
     if (guard != nullptr) guard->NoStart(request, plan, why, by_stage);
     return Fail(why);

@@ -22,10 +22,6 @@ namespace {
 
 constexpr int kFailureCode = 70;
 
-StartGuard* GuardOf(const RunRequest& request, const Features& features) {
-  return request.guard.empty() ? nullptr : features.guard;
-}
-
 // As Decide(), and lower where earlier starts say so.
 Result<LaunchPlan> DecideGuarded(const RunRequest& request, const LaunchFacts& facts,
                                  StartGuard* guard, bool peeks) {
@@ -64,8 +60,7 @@ void Announce(const RunRequest& request, const Interpreter& python, const Launch
     Log(LogLevel::kDebug, headline);
   }
   if (!plan.hostings.empty()) {
-    Log(LogLevel::kDebug,
-        "hosting " + std::string(HostingName(plan.hostings.front())) + ": " + plan.hosting_why);
+    Log(LogLevel::kDebug, "hosting " + HostingOf(plan) + ": " + plan.hosting_why);
   }
   if (plan.shown_by == "desktop") {
     Log(LogLevel::kDebug,
@@ -149,7 +144,7 @@ int Run(const RunRequest& request, const Features& features) {
   if (!facts) return Fail(facts.error());
   run.python = facts->python;
   if (Result<> read = ReadSteps(run.request); !read) return Fail(read.error());
-  StartGuard* guard = GuardOf(request, features);
+  StartGuard* guard = features.GuardOf(request);
   Result<LaunchPlan> plan = DecideGuarded(run.request, *facts, guard, false);
   if (plan) {
     if (Result<> good = CheckUi(run.request, *plan, *facts, features); !good)
@@ -179,7 +174,7 @@ int Run(const RunRequest& request, const Features& features) {
 Result<LaunchPlan> PlanStart(const RunRequest& request, const Features& features) {
   const Result<LaunchFacts> facts = Survey(request, features, false);
   if (!facts) return facts.error();
-  return DecideGuarded(request, *facts, GuardOf(request, features), true);
+  return DecideGuarded(request, *facts, features.GuardOf(request), true);
 }
 
 int RunHandedOver(int fd, const Features& features) noexcept try {

@@ -67,20 +67,7 @@ void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
     obstacle = loads.error().Line();
 }
 
-}  // namespace
-
-bool TakesSocket(const Interpreter& python) {
-  std::error_code error;
-  const fs::path flet = python.flet_package;
-  return python.shim_obstacle.empty() &&
-         (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
-          fs::exists(flet / "flet_socket_server.py", error));
-}
-
-bool IsPassedOver(const std::string& flet_client, const Error& why) {
-  return flet_client.empty() && why.code != Errc::kUntrusted;
-}
-
+// What a window needs, or why there is none.
 void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpacks,
                    LaunchFacts& facts) {
   const auto none = [&](Error why) {
@@ -98,6 +85,20 @@ void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpack
       clients->Find(request.flet_client, facts.python.flet_package, facts.generation, unpacks);
   if (!client) return none(client.error());
   facts.client = std::move(*client);
+}
+
+}  // namespace
+
+bool TakesSocket(const Interpreter& python) {
+  std::error_code error;
+  const fs::path flet = python.flet_package;
+  return python.shim_obstacle.empty() &&
+         (fs::exists(flet / "messaging" / "flet_socket_server.py", error) ||
+          fs::exists(flet / "flet_socket_server.py", error));
+}
+
+bool IsPassedOver(const std::string& flet_client, const Error& why) {
+  return flet_client.empty() && why.code != Errc::kUntrusted;
 }
 
 Result<LaunchFacts> Survey(const RunRequest& request, const Features& features, bool unpacks) {

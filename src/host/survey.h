@@ -17,10 +17,6 @@ namespace fletbridge {
 [[nodiscard]] LaunchFacts SurveyAsClient(const RunRequest& request, const Features& features,
                                          Interpreter python, bool unpacks = true);
 
-// Fills in what a window needs, or why there is none.
-void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpacks,
-                   LaunchFacts& facts);
-
 // Whether `auto` passes over this want of a client: what was named, or pinned, is not passed over
 // in silence. `flet_client` is the setting of that name.
 [[nodiscard]] bool IsPassedOver(const std::string& flet_client, const Error& why);

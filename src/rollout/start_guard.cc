@@ -9,7 +9,6 @@
 #include "src/rollout/watch.h"
 
 namespace fletbridge {
-
 namespace {
 
 // Said once: a home that cannot be written to is no news at each step.
