@@ -3,7 +3,6 @@ set(FLETBRIDGE_DEPS ${PROJECT_SOURCE_DIR}/build/deps)  # and these are unpacked 
 if(DEFINED ENV{FLETBRIDGE_DEPS})
   set(FLETBRIDGE_DEPS $ENV{FLETBRIDGE_DEPS})  # of another tree, such as the one that a source archive was made of
 endif()
-option(FLETBRIDGE_STATIC_OPENSSL "fletbridge-fetch has OpenSSL inside" OFF)
 option(FLETBRIDGE_STATIC_PYTHON "Build the executable with this machine's static libpython inside" ON)
 find_package(Threads REQUIRED)
 if(POLICY CMP0167)
@@ -24,6 +23,10 @@ target_include_directories(fletbridge_asio SYSTEM INTERFACE ${Boost_INCLUDE_DIRS
 target_compile_definitions(fletbridge_asio INTERFACE BOOST_ASIO_NO_DEPRECATED
                            BOOST_ASIO_DISABLE_CONCEPTS BOOST_ERROR_CODE_HEADER_ONLY)
 target_link_libraries(fletbridge_asio INTERFACE Threads::Threads)
+if(FLETBRIDGE_PLATFORM STREQUAL "posix")  # as if this system had nothing else either
+  target_compile_definitions(fletbridge_asio INTERFACE BOOST_ASIO_DISABLE_EPOLL BOOST_ASIO_DISABLE_EVENTFD
+                             BOOST_ASIO_DISABLE_TIMERFD)
+endif()
 
 # MessagePack: Debian's headers pull in another Boost, so set-up unpacks them beside the build.
 find_path(MSGPACK_INCLUDE_DIR msgpack.hpp
@@ -59,6 +62,15 @@ if(FLETBRIDGE_DISPLAY)
     target_link_libraries(fletbridge_xcb INTERFACE ${${variable}})
   endforeach()
 endif()
+
+# SHA-256. Static, and its names for us alone: an app's library may have a SHA256Init of its own.
+find_path(MD_INCLUDE_DIR sha2.h REQUIRED)
+find_library(MD_LIBRARY libmd.a REQUIRED)
+add_library(fletbridge_md INTERFACE)
+add_library(fletbridge::md ALIAS fletbridge_md)
+target_include_directories(fletbridge_md SYSTEM INTERFACE ${MD_INCLUDE_DIR})
+target_link_libraries(fletbridge_md INTERFACE ${MD_LIBRARY})
+target_link_options(fletbridge_md INTERFACE -Wl,--exclude-libs,libmd.a)
 
 # The static library of the machine's own CPython, for --hosting static. Where there is none, the
 # rest is built without it. STATIC_PYTHON_*: which interpreter it is the inside of.

@@ -179,7 +179,7 @@ class Wheel(unittest.TestCase):
         self.launch(self.app.fletbridge, "compare", "--stages", "1:uds,3,bridge:ffi", "--workload", "clicks", "--time",
                     "20", "--html", "page.html", "app.py")
         self.assertIn("plotly.js", (self.home / "page.html").read_text())
-        # Nobody answers there; what asks is found, and OpenSSL is in it.
+        # Nobody answers there; what asks is found, with the system's libcurl or without.
         said = self.launch(self.app.fletbridge, "run", "--rollout", "https://localhost:1/flags.json", "--ui", "headless",
                            "--steps", "steps.txt", "app.py")
         self.assertIn("localhost", said)

@@ -57,11 +57,20 @@ AppPlace FindApp(const SplitArguments& split, const std::string& cwd) {
   return app;
 }
 
+void TakeMainOfFolder(SplitArguments& split, const std::string& cwd) {
+  if (!split.script.empty() || !split.module.empty()) return;
+  const std::string script = fs::path(ScriptIn(".", cwd)).lexically_normal().string();
+  std::error_code error;
+  if (script.ends_with("main.py") && fs::is_regular_file(fs::path(cwd) / script, error))
+    split.script = script;
+}
+
 Result<> CheckApp(const SplitArguments& split, const AppPlace& app, const std::string& cwd) {
   if (split.script.empty() && split.module.empty()) {
     return MakeError(
         Errc::kUsage,
-        "no app to run; write fletbridge run SCRIPT, or -m MODULE, or see fletbridge run --help");
+        "no app to run, and no main.py in this folder; write fletbridge run SCRIPT, or -m MODULE, "
+        "or see fletbridge run --help");
   }
   std::error_code error;
   if (!split.module.empty() || fs::exists(fs::path(cwd) / app.script, error)) return {};

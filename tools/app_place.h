@@ -1,5 +1,5 @@
-// Room: tools. The app that a command line names: which script python is to be given, and in which
-// folder its settings, its assets and its version are.
+// Room: tools. The app that a command line names: the script for Python, and the folder of its
+// settings, its assets and its version.
 #pragma once
 
 #include <string>
@@ -18,6 +18,8 @@ struct AppPlace {
 
 // `cwd` is absolute.
 [[nodiscard]] AppPlace FindApp(const SplitArguments& split, const std::string& cwd);
+// Nothing named is the folder's main.py, if there is one, as for `flet run`.
+void TakeMainOfFolder(SplitArguments& split, const std::string& cwd);
 // Refuses what names no app, or one that is not there.
 [[nodiscard]] Result<> CheckApp(const SplitArguments& split, const AppPlace& app,
                                 const std::string& cwd);

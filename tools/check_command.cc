@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/config/version.h"
+#include "common/platform/self.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {
@@ -87,7 +88,6 @@ void AddOptions(CLI::App& command, CheckOptions& options) {
 
 // The checker's request; the keys are those of python/fletbridge/check/__main__.py.
 std::string RequestText(const CheckOptions& options, const std::string& python) {
-  std::error_code error;
   const nlohmann::json request = {
       {"target", options.target},
       {"stage", options.stage == "all" ? "" : options.stage},
@@ -99,7 +99,7 @@ std::string RequestText(const CheckOptions& options, const std::string& python) 
       {"flet", options.flet},
       {"python", python},
       {"version", Version()},
-      {"program", fs::read_symlink("/proc/self/exe", error).string()},
+      {"program", platform::OwnProgram()},
       {"run", options.run},
       {"from", options.from},
       {"to", options.to},

@@ -1,10 +1,12 @@
-// Room: tools. `fletbridge client list | add PATH | verify [FOLDER…]`: Flet's desktop clients on
-// this machine, and those that are pinned to what they were when they were added.
+// Room: tools. `fletbridge client list | get | add PATH | verify [FOLDER…]`: Flet's desktop clients
+// on this machine, and those that are pinned to what they were when they were added.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "src/clients/client_pins.h"
 #include "src/clients/client_search.h"
+#include "tools/client_get.h"
 #include "tools/command_line.h"
 
 namespace fletbridge {
@@ -14,11 +16,13 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kUsage =
     "Usage: fletbridge client list [--python PATH] [--flet-client DIR]\n"
+    "       fletbridge client get [VERSION] [--sha256 SUM] [--python PATH]\n"
     "       fletbridge client add PATH\n"
     "       fletbridge client verify [FOLDER…]\n\n"
     "Flet's desktop clients, for --ui desktop.\n\n"
     "Commands:\n"
     "  list      Show those that a run can find, best first, with version and wire generation\n"
+    "  get       Fetch one, with pip or from where Flet's own package does, and add it\n"
     "  add       Add a folder or a .tar.gz archive, and pin what is in it by SHA-256; a run then\n"
     "            refuses it when it has changed. Adding it again takes it as it is\n"
     "  verify    Read all files of those that were added; exit code 1 if one has changed\n\n"
@@ -32,6 +36,14 @@ std::string Named(const FletClient& client) {
   return text;
 }
 
+// Where no app is named: those of the folder in which the command is typed.
+Result<Settings> SettingsHere(const Toolbox& tools, const TextPairs& typed) {
+  return MergeSettings({.command_line = typed,
+                        .environment = tools.environment,
+                        .cwd = tools.cwd,
+                        .app_folder = tools.cwd});
+}
+
 int List(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Shows the desktop clients that a run can find.", "client list");
   command.formatter(HelpShape("fletbridge client list [options]"));
@@ -39,10 +51,7 @@ int List(const Toolbox& tools, const std::vector<std::string>& args) {
   AddSettings(command, typed, {"python", "flet-client", "config"});
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   if (const std::optional<int> end = Parse(command, tools, args)) return *end;
-  const Result<Settings> settings = MergeSettings({.command_line = typed,
-                                                   .environment = tools.environment,
-                                                   .cwd = tools.cwd,
-                                                   .app_folder = tools.cwd});
+  const Result<Settings> settings = SettingsHere(tools, typed);
   if (!settings) return PrintError(tools, settings.error());
 
   ClientSearch search = SearchOf(tools);
@@ -84,15 +93,7 @@ int List(const Toolbox& tools, const std::vector<std::string>& args) {
   return 0;
 }
 
-int Add(const Toolbox& tools, const std::vector<std::string>& args) {
-  CLI::App command("Adds a folder or a .tar.gz archive of a client, and pins what is in it.",
-                   "client add");
-  command.formatter(HelpShape("fletbridge client add PATH"));
-  std::string given;
-  AddWord(command, "PATH", given);
-  command.set_help_flag("-h,--help", "Show this text")->group("Options");
-  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
-  const std::string path = (fs::path(tools.cwd) / given).lexically_normal().string();
+int AddPath(const Toolbox& tools, const std::string& path, const std::string& version = {}) {
   const ClientSearch search = SearchOf(tools);
   const Result<FletClient> client = OpenClient(search, path, "added");
   if (!client) return PrintError(tools, client.error());
@@ -104,12 +105,57 @@ int Add(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   ClientPin pin;
   pin.folder = client->folder;
-  pin.version = client->version;
+  pin.version = client->version.empty() ? version : client->version;
   pin.generation = client->generation;
   const Result<ClientPin> pinned = PinClient(search.pins, std::move(pin));
   if (!pinned) return PrintError(tools, pinned.error());
   tools.out << pinned->sha256 << "  " << pinned->folder << "\n";
   return 0;
+}
+
+int Get(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Fetches a desktop client of Flet's and adds it.", "client get");
+  command.formatter(HelpShape("fletbridge client get [VERSION] [options]"));
+  command.footer(
+      std::string("Without VERSION it is ") + kClientToGet +
+      ", which shows apps of Flet 0.70 and later.\n"
+      "Up to 0.82.2 it comes out of the package flet-desktop, by the pip of the interpreter,\n"
+      "so with pip's settings; later ones from where Flet's own package fetches them, or from\n"
+      "FLET_CLIENT_URL, through the proxy that HTTPS_PROXY names. It is kept only if its\n"
+      "SHA-256 is the expected one, and not fetched twice.\n");
+  WantedClient wanted;
+  TextPairs typed;
+  command.add_option("VERSION", wanted.version);
+  command
+      .add_option("--sha256", wanted.sha256,
+                  "What the archive must be; needed for a version that we do not know")
+      ->option_text("SUM");
+  AddSettings(command, typed, {"python", "config"});
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  const Result<Settings> settings = SettingsHere(tools, typed);
+  if (!settings) return PrintError(tools, settings.error());
+  const Result<std::string> python =
+      tools.parts.find_interpreter(settings->text("python"), tools.cwd);
+  if (!python) return PrintError(tools, python.error());
+  std::string url;
+  for (const auto& [name, text] : tools.environment) {
+    if (name == "FLET_CLIENT_URL") url = text;
+  }
+  const Result<std::string> folder = GetClient(wanted, url, *python, SearchOf(tools));
+  if (!folder) return PrintError(tools, folder.error());
+  return AddPath(tools, *folder, wanted.version);
+}
+
+int Add(const Toolbox& tools, const std::vector<std::string>& args) {
+  CLI::App command("Adds a folder or a .tar.gz archive of a client, and pins what is in it.",
+                   "client add");
+  command.formatter(HelpShape("fletbridge client add PATH"));
+  std::string given;
+  AddWord(command, "PATH", given);
+  command.set_help_flag("-h,--help", "Show this text")->group("Options");
+  if (const std::optional<int> end = Parse(command, tools, args)) return *end;
+  return AddPath(tools, (fs::path(tools.cwd) / given).lexically_normal().string());
 }
 
 int Verify(const Toolbox& tools, const std::vector<std::string>& args) {
@@ -154,25 +200,17 @@ int Verify(const Toolbox& tools, const std::vector<std::string>& args) {
   return code;
 }
 
+constexpr std::array kCommands = {
+    Subcommand{"list", "Show those that a run can find", List},
+    Subcommand{"get", "Fetch one and add it", Get},
+    Subcommand{"add", "Add a folder or an archive, and pin what is in it", Add},
+    Subcommand{"verify", "Read all files of those that were added", Verify},
+};
+
 }  // namespace
 
 int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args) {
-  if (args.empty()) {
-    tools.err << kUsage;
-    return kExitUsage;
-  }
-  const std::vector<std::string> rest(args.begin() + 1, args.end());
-  const std::string& name = args.front();
-  if (name == "--help" || name == "-h") {
-    tools.out << kUsage;
-    return 0;
-  }
-  if (name == "list") return List(tools, rest);
-  if (name == "add") return Add(tools, rest);
-  if (name == "verify") return Verify(tools, rest);
-  return PrintError(tools,
-                    MakeError(Errc::kUsage, "unknown command client " + name +
-                                                "; use client list, client add or client verify"));
+  return RunSubcommand(tools, args, "client", kUsage, kCommands);
 }
 
 }  // namespace fletbridge

@@ -109,6 +109,7 @@ class Splitter {
       const std::string& arg = args_[at_++];
       if (auto read = ReadLong(arg); !read) return read.error();
     }
+    if (done_ && at_ < args_.size()) split_.near_miss = NearMiss(args_[at_]);
     // `flet run app.py -- ARGS` is how Flet's users write it: one such mark is not the app's.
     if (done_ && at_ < args_.size() && args_[at_] == "--") ++at_;
     split_.app.assign(args_.begin() + static_cast<std::ptrdiff_t>(at_), args_.end());
@@ -121,6 +122,16 @@ class Splitter {
     if (!arg.starts_with("--") || arg == "--") return false;
     const std::string name = arg.substr(0, arg.find('='));
     return name != "--help" && name != "--module" && command_.get_option_no_throw(name) != nullptr;
+  }
+
+  // "app.py --stgae 3": the app may have such an option, so it gets it.
+  static std::string NearMiss(const std::string& arg) {
+    const std::string name = arg.substr(0, arg.find('='));
+    if (!name.starts_with("--") || name == "--") return {};
+    const std::string_view nearest = NearestSetting(name.substr(2));
+    if (nearest.empty() || nearest == name.substr(2)) return {};
+    return name + " goes to the app; if --" + std::string(nearest) +
+           " is meant, correct it, and if not, write -- before it";
   }
 
   Result<> ReadLong(const std::string& arg) {
@@ -217,12 +228,39 @@ Result<SplitArguments> SplitAtApp(const CLI::App& command, const std::vector<std
   return Splitter(command, args).Run();
 }
 
+int RunSubcommand(const Toolbox& tools, const std::vector<std::string>& args, std::string_view name,
+                  std::string_view usage, std::span<const Subcommand> commands) {
+  if (args.empty()) {
+    tools.err << usage;
+    return kExitUsage;
+  }
+  const std::string& word = args.front();
+  if (word == "--help" || word == "-h") {
+    if (tools.help_reader != nullptr) {
+      tools.help_reader->OnSubcommands(commands);
+    } else {
+      tools.out << usage;
+    }
+    return 0;
+  }
+  for (const Subcommand& command : commands) {
+    if (command.name == word) return command.run(tools, {args.begin() + 1, args.end()});
+  }
+  return PrintError(
+      tools, MakeError(Errc::kUsage, "unknown command " + std::string(name) + " " + word +
+                                         "; see fletbridge " + std::string(name) + " --help"));
+}
+
 std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
                          const std::vector<std::string>& args) {
   try {
     command.parse(
         std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
   } catch (const CLI::CallForHelp&) {
+    if (tools.help_reader != nullptr) {
+      tools.help_reader->OnCommand(command);
+      return 0;
+    }
     std::string help = command.help();
     // CLI11 leaves two empty lines between groups.
     for (std::size_t at = 0; (at = help.find("\n\n\n", at)) != std::string::npos;)

@@ -1,9 +1,10 @@
-// Room: tools. What the subcommands share when they read the command line. CLI11 does the parsing
-// and the help texts; this adds our shape of both, and keeps messages to one line.
+// Room: tools. The shared part of the subcommands' command lines. CLI11 parses and makes the help
+// texts; this adds our format for both, and keeps messages to one line.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,34 @@ struct SplitArguments {
   std::string script;  // or
   std::string module;
   std::vector<std::string> app;
+  std::string near_miss;  // what looks like an option of ours among the app's words, for a warning
 };
 [[nodiscard]] Result<SplitArguments> SplitAtApp(const CLI::App& command,
                                                 const std::vector<std::string>& args);
+
+// A command that has commands of its own, such as `fletbridge client`: shows `usage`, or calls the
+// one that is named.
+struct Subcommand {
+  std::string_view name;
+  std::string_view help;
+  int (*run)(const Toolbox&, const std::vector<std::string>&);
+};
+[[nodiscard]] int RunSubcommand(const Toolbox& tools, const std::vector<std::string>& args,
+                                std::string_view name, std::string_view usage,
+                                std::span<const Subcommand> commands);
+[[nodiscard]] std::span<const Subcommand> AllSubcommands();  // of `fletbridge` itself
+[[nodiscard]] std::string UnknownCommand(std::string_view name);
+
+// Gets what a command's line may have instead of having its help printed: the command is called
+// with --help and a toolbox that names this.
+class HelpReader {
+ public:
+  virtual void OnCommand(const CLI::App& command) = 0;
+  virtual void OnSubcommands(std::span<const Subcommand> commands) = 0;
+
+ protected:
+  ~HelpReader() = default;
+};
 
 // Parses. Returns the exit code if the program is to end here: after printing help, or an error.
 [[nodiscard]] std::optional<int> Parse(CLI::App& command, const Toolbox& tools,
@@ -61,6 +87,7 @@ struct RunVariant {
 
 // The subcommands: `args` is what follows their name.
 [[nodiscard]] int RunCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int BrokerCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int DoctorCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int RecordCommand(const Toolbox& tools, const std::vector<std::string>& args);
@@ -70,6 +97,7 @@ struct RunVariant {
 [[nodiscard]] int CheckCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int ClientCommand(const Toolbox& tools, const std::vector<std::string>& args);
 [[nodiscard]] int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int CompletionCommand(const Toolbox& tools, const std::vector<std::string>& args);
 
 // Where Flet's desktop clients may be, by the environment.
 [[nodiscard]] ClientSearch SearchOf(const Toolbox& tools);

@@ -1,5 +1,5 @@
-// Room: tools. Baselines of `fletbridge compare` by name: results that a person has saved to
-// compare later ones with, of each app its own, in the user's state folder.
+// Room: tools. Named baselines of `fletbridge compare`: saved results to compare later ones with,
+// separate for each app, in the user's state folder.
 #pragma once
 
 #include <string>

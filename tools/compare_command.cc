@@ -12,6 +12,7 @@
 
 #include "common/base/cause.h"
 #include "common/measure/run_report.h"
+#include "common/platform/self.h"
 #include "src/compare/against.h"
 #include "src/compare/csv.h"
 #include "src/compare/display_steps.h"
@@ -67,7 +68,7 @@ Result<> ChooseVariants(const CompareOptions& options, compare::Plan& plan) {
   return {};
 }
 
-// `idle` and `memory` stand for several each; what measures frames is in the steps.
+// `idle` and `memory` stand for several workloads each; frames are measured by the steps.
 bool IsNamed(const compare::Workload& workload, const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return workload.name == name || workload.group == name ||
@@ -221,7 +222,7 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppP
                    const Settings& settings, const std::string& app_folder, bool desktop,
                    compare::Plan& plan) {
   std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const fs::path self = platform::OwnProgram();
   plan.programs = self.parent_path();
   const fs::path parts = self.parent_path().parent_path() / "lib/fletbridge";
   plan.parts = parts / "compare";
@@ -242,8 +243,9 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppP
   if (!probed) return probed.error();
   if (probed->flet_version.empty()) {
     return MakeError(Errc::kSetup,
-                     "no flet in " + probed->prefix + "; run " + *python +
-                         " -m pip install flet, or name another environment with --python");
+                     "no flet in " + probed->prefix + "; run " +
+                         HowToInstall(*probed, "flet", app_folder) +
+                         ", or name another environment with --python");
   }
   plan.flet = probed->flet_version;
   plan.flet_package = probed->flet_package;

@@ -4,7 +4,8 @@ namespace fletbridge {
 namespace {
 
 constexpr const char* kFooter =
-    "VARIANT: 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); flet:uds, "
+    "VARIANT: legacy, 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); "
+    "flet:uds, "
     "flet:tcp: Flet\n"
     "alone, with our headless client; original:ffi, bridge:ffi: as `flet build` packages it, on "
     "flet-dev's\n"

@@ -1,5 +1,5 @@
-// Room: tools. What `fletbridge compare` takes on its command line, beside the settings that it
-// shares with other commands.
+// Room: tools. The options of `fletbridge compare`, except for the settings that it shares with
+// other commands.
 #pragma once
 
 #include <cstdint>

@@ -53,8 +53,12 @@ std::vector<InterpreterFinding> Candidates(const Toolbox& tools, const std::stri
             ? ""
             : "there is no such program; run `deactivate`, or make the environment again");
   }
-  const std::string beside = (fs::path(folder) / ".venv" / "bin" / "python").string();
-  if (IsProgram(beside)) add(".venv", beside);
+  for (const std::string& venv : EnvironmentsOf(folder)) {
+    const std::string python = (fs::path(venv) / "bin" / "python").string();
+    if (!IsProgram(python)) continue;
+    add(".venv", python);
+    break;
+  }
   if (const std::string python = OnPath(tools, "python3"); !python.empty())
     add("python3 on PATH", python);
   return found;
@@ -124,13 +128,9 @@ void Examine(const Toolbox& tools, const std::string& hosting, InterpreterFindin
   finding.obstacle = FindObstacle(finding);
   if (finding.obstacle.empty()) finding.accelerators = tools.parts.ask_for_accelerators(*probed);
   const std::string unhosted = ExamineHosting(tools, hosting, finding);
-  finding.stage_obstacles = {OwnProcessObstacle(*probed), unhosted, unhosted};
-  if (finding.generation == 1 || finding.generation == 2) {
-    finding.stage_obstacles[2] =
-        "Flet " + probed->flet_version +
-        " speaks to sockets only, the bridge into one process came with 0.86; " +
-        HowToInstallFlet(finding);
-  }
+  const std::string own_process = OwnProcessObstacle(*probed);
+  finding.stage_obstacles = {own_process, unhosted, unhosted,
+                             own_process.empty() ? WebObstacle(*probed) : own_process};
 }
 
 void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
@@ -156,13 +156,16 @@ void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {
   }
 }
 
+bool HostsPython(std::size_t stage) { return kStages[stage] == "2" || kStages[stage] == "3"; }
+
 StageFinding JudgeStage(const Diagnosis& diagnosis, std::size_t stage) {
   if (!diagnosis.runtime_obstacle.empty()) return {{}, {}, diagnosis.runtime_obstacle};
   std::string first;
   for (const InterpreterFinding& finding : diagnosis.interpreters) {
     const std::string& obstacle =
         finding.obstacle.empty() ? finding.stage_obstacles[stage] : finding.obstacle;
-    if (obstacle.empty()) return {finding.path, stage == 0 ? std::nullopt : finding.hosting, {}};
+    if (obstacle.empty())
+      return {finding.path, HostsPython(stage) ? finding.hosting : std::nullopt, {}};
     if (first.empty()) first = obstacle;
   }
   if (first.empty()) first = "no Python was found; install python3, or name one with --python";
@@ -213,13 +216,6 @@ Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::s
   diagnosis.window = tools.parts.look_for_window(
       flet_client, taken == nullptr ? std::string() : taken->probed->flet_package,
       diagnosis.window_generation);
-  if (diagnosis.needs_window() && !diagnosis.window.ok()) {
-    for (std::string& obstacle : taken->stage_obstacles) {
-      if (obstacle.empty())
-        obstacle =
-            "Flet " + taken->probed->flet_version + " runs in a window alone, and there is none";
-    }
-  }
   for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
   return diagnosis;
 }

@@ -1,5 +1,5 @@
-// Room: tools. What works on this machine: the findings of `fletbridge doctor`, and their two
-// shapes. Values; the asking is done in Diagnose() alone.
+// Room: tools. The findings of `fletbridge doctor` about this machine, as text and as JSON.
+// Values; only Diagnose() examines the machine.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace fletbridge {
 
-inline constexpr std::array<std::string_view, 3> kStages = {"1", "2", "3"};
+inline constexpr std::array<std::string_view, 4> kStages = {"1", "2", "3", "legacy"};
 
 struct InterpreterFinding {
   std::string source;  // how it was found: "--python", "$VIRTUAL_ENV", ".venv", "python3 on PATH"
@@ -54,8 +54,6 @@ struct Diagnosis {
 
   // At least one stage works, and the app that was named would run.
   [[nodiscard]] bool ok() const;
-  // An app with this Flet runs in a window or not at all.
-  [[nodiscard]] bool needs_window() const { return window_generation == 1; }
 };
 
 // Asks each interpreter (deadline 20 s each). `python` is what was asked for, and then the only one

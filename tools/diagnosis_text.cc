@@ -12,9 +12,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, kStages.size()> kStageNames = {
-    "1  two processes, uds or tcp", "2  one process, uds or tcp", "3  one process, direct calls"};
+    "1  two processes, uds or tcp", "2  one process, uds or tcp", "3  one process, direct calls",
+    "legacy  three processes, ws"};
 const std::array<std::vector<std::string>, kStages.size()> kTransports = {
-    {{"uds", "tcp"}, {"uds", "tcp"}, {"ffi"}}};
+    {{"uds", "tcp"}, {"uds", "tcp"}, {"ffi"}, {"ws"}}};
 
 enum class Mark { kGood, kBad, kNote };
 
@@ -51,8 +52,7 @@ Line InterpreterLine(const InterpreterFinding& finding) {
     if (!python.flet_version.empty()) {
       text += ", Flet " + python.flet_version;
       if (finding.generation != 0)
-        text += " (wire generation " + std::to_string(finding.generation) +
-                (finding.generation == 1 ? ": in a window only)" : ")");
+        text += " (wire generation " + std::to_string(finding.generation) + ")";
     }
     text += python.libpython.empty()
                 ? ", no libpython"
@@ -105,7 +105,6 @@ std::vector<Line> AcceleratorLines(const InterpreterFinding& finding) {
 std::string WindowTitle(const Diagnosis& diagnosis) {
   const WindowFinding& window = diagnosis.window;
   if (window.ok()) return "Window: a run opens one";
-  if (diagnosis.needs_window()) return "Window: none, and an app with this Flet has no other UI";
   return window.passed_over ? "Window: none, a run is headless"
                             : "Window: none, and a run is refused; --ui headless needs none";
 }
@@ -165,7 +164,7 @@ Json WindowJson(const Diagnosis& diagnosis) {
   const bool has_client = window.client_obstacle.empty();
   return {
       {"ok", window.ok()},
-      {"headless_instead", !window.ok() && window.passed_over && !diagnosis.needs_window()},
+      {"headless_instead", !window.ok() && window.passed_over},
       {"display",
        {{"ok", window.display_obstacle.empty()},
         {"name", OrNull(window.display)},

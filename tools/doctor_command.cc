@@ -1,5 +1,5 @@
-// Room: tools. `fletbridge doctor [SCRIPT]`: asks, prints, and tells by its exit code whether any
-// stage works, and whether the app would run.
+// Room: tools. `fletbridge doctor [SCRIPT]`: examines the machine and prints the findings; the
+// exit code says whether any stage works, and whether the app would run.
 #include "tools/app_place.h"
 #include "tools/command_line.h"
 #include "tools/diagnosis.h"

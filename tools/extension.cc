@@ -1,5 +1,5 @@
-// Room: tools. Our extension `_fletbridge`, which the shim loads into a genuine `python`
-// executable: the same host, stages and UIs, as its guest. Exports this one function.
+// Room: tools. Our extension `_fletbridge`, which the shim loads into the app's own
+// interpreter: the same host, stages and UIs as in the executable. Exports one function.
 #include "common/python/hosted.h"
 #include "src/host/run.h"
 #include "tools/features.h"

@@ -1,4 +1,4 @@
-// Room: tools. The one list of what features a run has, for each program that starts or hosts one.
+// Room: tools. The one list of a run's features, for each program that starts or hosts a run.
 #pragma once
 
 #include "src/host/features.h"

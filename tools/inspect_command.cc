@@ -6,9 +6,9 @@
 #include <ctime>
 
 #include "common/config/setting_table.h"
+#include "common/wire/session.h"
 #include "src/recording/json.h"
 #include "src/recording/recording.h"
-#include "src/recording/session_tree.h"
 #include "tools/command_line.h"
 #include "tools/recorded_steps.h"
 
@@ -79,48 +79,51 @@ std::string Cut(std::string text, std::size_t most) {
   return text.substr(0, most) + "…";
 }
 
-// What a control packet says, in few words.
-std::string Summary(const Entry& entry, const Value& message) {
-  const auto parts = recording::PartsOf(message);
-  if (!parts) return "no message";
-  const wire::Map& body = *parts->body;
-  const bool to_app = entry.direction == Direction::kToApp;
-  const auto json = [&](std::string_view key) {
-    const Value* value = body.Find(key);
-    return value == nullptr ? std::string() : recording::ToJson(*value);
-  };
-  switch (parts->action) {
-    case recording::kRegister:
-      return to_app ? "register" : "registered";
-    case recording::kPatch:
-      return "patch of " + json("id") + "  " + json("patch");
-    case recording::kEvent:
-      return "event " + recording::TextIn(body, "name") + " on " + json("target") + "  " +
-             json("data");
-    case recording::kProps:
-      return "properties of " + json("id") + "  " + json("props");
-    case recording::kCall:
-      if (to_app) {
-        const Value* error = body.Find("error");
-        return "answer of " + json("control_id") + "  " +
-               (error == nullptr || error->is_nil() ? json("result") : "error " + json("error"));
-      }
-      return "call " + recording::TextIn(body, "name") + " of " + json("control_id") + "  " +
-             json("args");
-    case recording::kCrash:
-      return "crash  " + json("message");
-    default:
-      return "action " + std::to_string(parts->action) + "  " + json("text");
-  }
-}
+// What a message says, in few words.
+struct Summary {
+  using Text = std::string;
+  static Text Json(const Value& value) { return recording::ToJson(value); }
+  static Text Of(std::int64_t id) { return " of " + std::to_string(id) + "  "; }
 
-std::string Summary(const Entry& entry) {
+  Text operator()(const wire::Register&) const { return "register"; }
+  Text operator()(const wire::RegisterAnswer&) const { return "registered"; }
+  Text operator()(const wire::Patch& m) const {
+    // As the newest generation writes it.
+    const Result<Value> shown = wire::Newest().Show(wire::Newest().EncodeOne(m).span());
+    return "patch" + Of(wire::RootOf(m, 0)) +
+           (shown ? Json(wire::In(*shown->AsList()->items[1].AsMap(), "patch")) : Text());
+  }
+  Text operator()(const wire::FlatPatch& m) const {
+    const wire::Codec& codec = *wire::CodecOf(Generation::kG1);
+    const Result<Value> shown = codec.Show(codec.EncodeOne(m).span());
+    return "changes  " + (shown ? Json(wire::In(*shown->AsMap(), "payload")) : Text());
+  }
+  Text operator()(const wire::ControlEvent& m) const {
+    return "event " + m.name + " on " + std::to_string(m.target) + "  " + Json(m.data);
+  }
+  Text operator()(const wire::UpdateProps& m) const {
+    return "properties" + Of(m.id) + Json(m.props);
+  }
+  Text operator()(const wire::MethodResult& m) const {
+    return "answer" + Of(m.control_id) + (m.error ? "error " + Json(*m.error) : Json(m.result));
+  }
+  Text operator()(const wire::InvokeMethod& m) const {
+    return "call " + m.name + Of(m.control_id) + (m.args.is_nil() ? Text() : Json(m.args));
+  }
+  Text operator()(const wire::SessionCrashed& m) const { return "crash  " + Json(m.message); }
+  Text operator()(const wire::PythonOutput& m) const { return "output  " + Json(m.text); }
+  Text operator()(const wire::Other& m) const {
+    return "action " + std::to_string(m.action) + "  ";
+  }
+};
+
+std::string SummaryOf(const Entry& entry, const wire::Codec& codec) {
   if ((entry.flags & recording::kWithheld) != 0) return "left out: it could not be read";
   if (entry.type == PacketType::kData) return "data";
   if (entry.type != PacketType::kControl)
     return "type " + std::to_string(static_cast<int>(entry.type));
-  const Result<Value> message = wire::Decode(entry.payload);
-  std::string text = message ? Summary(entry, *message) : "no message";
+  const Result<wire::Message> message = recording::MessageIn(entry, codec);
+  std::string text = message ? std::visit(Summary(), *message) : "no message";
   if ((entry.flags & recording::kMasked) != 0) text += "  (masked)";
   return text;
 }
@@ -176,7 +179,8 @@ void PrintTable(const Toolbox& tools, const Recording& recording) {
     std::snprintf(head.data(), head.size(), "%6zu %9s s  %s %7zu B  ", entry.number,
                   Seconds(entry.at_ns).c_str(),
                   entry.direction == Direction::kToApp ? "> app" : "< ui ", entry.payload.size());
-    tools.out << head.data() << Cut(recording::Printable(Summary(entry)), 100) << "\n";
+    tools.out << head.data() << Cut(recording::Printable(SummaryOf(entry, recording.codec())), 100)
+              << "\n";
   }
 }
 
@@ -187,7 +191,8 @@ void PrintFrames(const Toolbox& tools, const Recording& recording, const Range& 
       continue;
     Value message;
     if (entry.type == PacketType::kControl && (entry.flags & recording::kWithheld) == 0) {
-      if (Result<Value> read = wire::Decode(entry.payload); read) message = std::move(*read);
+      if (Result<Value> read = recording.codec().Show(entry.payload); read)
+        message = std::move(*read);
     }
     tools.out << recording::ToJson(
                      Value::MapOf({{"frame", entry.number},
@@ -203,28 +208,26 @@ void PrintFrames(const Toolbox& tools, const Recording& recording, const Range& 
 }
 
 Result<> PrintTree(const Toolbox& tools, const Recording& recording, std::size_t last) {
-  recording::SessionTree session;
+  wire::Session session;
   for (const Entry& entry : recording.entries()) {
     if (entry.number > last) break;
     if (entry.kind == Entry::Kind::kSession) session.Reset();
     if (entry.kind == Entry::Kind::kState) {
-      if (Result<Value> page = wire::Decode(entry.payload, recording::kStateLimits); page)
+      if (Result<Value> page = wire::Decode(entry.payload, wire::kStateLimits); page)
         session.Restore(std::move(*page));
     }
     if (entry.kind != Entry::Kind::kPacket || entry.type != PacketType::kControl) continue;
-    Result<Value> message = wire::Decode(entry.payload);
-    if (!message) continue;
-    if (Result<> applied = session.Apply(entry.direction, std::move(*message)); !applied) {
+    Result<wire::Message> message = recording::MessageIn(entry, recording.codec());
+    if (!message && !recording.codec().Check(entry.payload)) continue;
+    const Result<bool> applied = message ? session.Apply(*message) : message.error();
+    if (!applied) {
       return MakeError(Errc::kUsage, "frame " + std::to_string(entry.number) +
                                          " does not fit the page: " + applied.error().Line());
     }
   }
   if (session.tree() == nullptr)
     return MakeError(Errc::kUsage, "no client had registered by then: there is no page");
-  wire::Map& page = session.tree()->page();
-  tools.out << recording::ToJson(
-                   Value(std::shared_ptr<wire::Map>(std::shared_ptr<wire::Map>(), &page)), 2)
-            << "\n";
+  tools.out << recording::ToJson(session.page(), 2) << "\n";
   return {};
 }
 

@@ -28,7 +28,8 @@ int RunApp(const Options& options) {
   Result<Interpreter> python = RecallInterpreter(options.python);
   if (!python) return Fail(python.error());
 
-  Launch launch({}, {}, *python, none, timeline);
+  const RunRequest request;
+  Launch launch(request, {}, *python, none, timeline);
   launch.request.stage = options.label;
   launch.request.transport = "ffi";
   launch.request.ui = "headless";

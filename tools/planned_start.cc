@@ -12,8 +12,13 @@ Result<LaunchPlan> PlannedStart(const Toolbox& tools, const SplitArguments& spli
   RunRequest request = RequestFrom(tools, settings);
   request.script = app.script;
   request.module = split.module;
+  WatchFor(settings, app, request);
   if (rollout.asked) NoteRollout(tools, settings, app, rollout, request);
   return tools.parts.plan_start(request);
+}
+
+void WatchFor(const Settings& settings, const AppPlace& app, RunRequest& request) {
+  if (settings.flag("directory") || settings.flag("recursive")) request.watched_folder = app.folder;
 }
 
 }  // namespace fletbridge

@@ -1,5 +1,5 @@
-// Room: tools. What `fletbridge run` would make of an app now; for `run --explain`, `doctor` and
-// `rollout explain`. Asks the interpreter; leaves no trace.
+// Room: tools. The plan that `fletbridge run` would make for an app now; for `run --explain`,
+// `doctor` and `rollout explain`. Probes the interpreter; writes nothing.
 #pragma once
 
 #include "src/host/launch_plan.h"
@@ -12,5 +12,8 @@ namespace fletbridge {
 [[nodiscard]] Result<LaunchPlan> PlannedStart(const Toolbox& tools, const SplitArguments& split,
                                               const AppPlace& app, const RolloutChoice& rollout,
                                               const Settings& settings);
+
+// Hot reload, where the settings ask for it.
+void WatchFor(const Settings& settings, const AppPlace& app, RunRequest& request);
 
 }  // namespace fletbridge

@@ -10,9 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/wire/message.h"
+#include "common/wire/session.h"
 #include "src/recording/json.h"
-#include "src/recording/session_tree.h"
 #include "src/ui/headless/pickers.h"
 #include "src/ui/headless/screen.h"
 
@@ -22,14 +21,14 @@ namespace {
 using recording::Direction;
 using recording::Entry;
 using recording::Recording;
-using recording::TextIn;
 using wire::ControlType;
 using wire::Map;
+using wire::TextIn;
 using wire::Value;
 
-// What leaves one control and enters another is told at once.
+// Leaving one control and entering another are reported at the same time.
 constexpr std::uint64_t kMovement_ns = 20'000'000;
-// What the headless client answers by itself as any other client does.
+// Calls that the headless client answers itself, as any other client does.
 constexpr std::array<std::string_view, 6> kOwnAnswers = {
     "launch_url", "can_launch_url", "push_route", "get_device_info", "close", "destroy"};
 // Told by another event or by a property, or by no hand.
@@ -62,7 +61,7 @@ bool IsOneOf(std::string_view name, const std::array<std::string_view, N>& names
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-const Value* In(const Map& map, std::string_view key) {
+const Value* NotNil(const Map& map, std::string_view key) {
   const Value* value = map.Find(key);
   return value == nullptr || value->is_nil() ? nullptr : value;
 }
@@ -123,17 +122,17 @@ class Writer {
       if (entry.kind == Entry::Kind::kGap) return Note("files are missing; the steps end here");
       if (entry.kind != Entry::Kind::kPacket) continue;
       if (entry.type != PacketType::kControl || (entry.flags & recording::kWithheld) != 0) continue;
-      Result<Value> message = wire::Decode(entry.payload);
-      const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
-      if (!parts) continue;
+      Result<wire::Message> message = recording::MessageIn(entry, recording.codec());
+      if (!message) continue;
       at_ns_ = entry.at_ns;
       masked_ = (entry.flags & recording::kMasked) != 0;
+      if (entry.direction == Direction::kToApp) static_cast<void>(session_.Settle(*message));
       if (entry.direction == Direction::kToUi) {
-        FromApp(parts->action, *parts->body);
+        FromApp(*message);
       } else if (session_.tree() != nullptr) {
-        FromClient(parts->action, *parts->body);
+        FromClient(*message);
       }
-      if (Result<> applied = session_.Apply(entry.direction, std::move(*message)); !applied) {
+      if (Result<bool> applied = session_.Apply(*message); !applied) {
         return Note("what follows does not fit the page: " + applied.error().Line());
       }
     }
@@ -156,32 +155,30 @@ class Writer {
   }
   void Note(const std::string& text) { out_ += "# " + recording::Printable(text) + "\n"; }
 
-  void FromApp(std::int64_t action, const Map& body) {
+  void FromApp(const wire::Message& message) {
     if (session_.tree() != nullptr) EndMovement();
-    if (action == recording::kCrash) {
-      const std::string message = TextIn(body, "message");
+    if (const auto* crash = std::get_if<wire::SessionCrashed>(&message)) {
       EndGesture();
-      Line("expect crash " + Quoted(wire::CrashLine(message)));
+      Line("expect crash " + Quoted(wire::CrashLine(crash->message)));
     }
-    if (action != recording::kCall) return;
-    calls_[TextIn(body, "call_id")] = TextIn(body, "name");
-    const Map* args = recording::MapIn(body, "args");
-    if (TextIn(body, "name") == "push_route" && args != nullptr)
-      pushed_.insert(TextIn(*args, "route"));
+    const auto* call = std::get_if<wire::InvokeMethod>(&message);
+    const Map* args = call == nullptr ? nullptr : call->args.AsMap();
+    if (args != nullptr && call->name == "push_route") pushed_.insert(TextIn(*args, "route"));
   }
 
-  void FromClient(std::int64_t action, const Map& body) {
-    if (action == recording::kCall) return Answer(body);
-    if (action != recording::kEvent && action != recording::kProps) return;
-    Map* control = session_.tree()->Find(
-        recording::IntIn(body, action == recording::kEvent ? "target" : "id"));
+  void FromClient(const wire::Message& message) {
+    if (const auto* result = std::get_if<wire::MethodResult>(&message)) return Answer(*result);
+    const auto* event = std::get_if<wire::ControlEvent>(&message);
+    const auto* update = std::get_if<wire::UpdateProps>(&message);
+    if (event == nullptr && update == nullptr) return;
+    Map* control = session_.Find(event != nullptr ? event->target : update->id);
     if (control == nullptr) return;
-    const std::string event = action == recording::kEvent ? TextIn(body, "name") : std::string();
-    if (gesture_ && (gesture_->id != wire::ControlId(*control) || event == "change_start"))
+    if (gesture_ && (gesture_->id != wire::ControlId(*control) ||
+                     (event != nullptr && event->name == "change_start")))
       EndGesture();
-    if (action == recording::kEvent) {
-      Event(*control, event, In(body, "data"));
-    } else if (const Map* props = recording::MapIn(body, "props"); props != nullptr) {
+    if (event != nullptr) {
+      Event(*control, event->name, event->data.is_nil() ? nullptr : &event->data);
+    } else if (const Map* props = update->props.AsMap(); props != nullptr) {
       EndMovement();
       Props(*control, *props);
     }
@@ -245,9 +242,9 @@ class Writer {
 
   void PageEvent(const std::string& name, const Map* data) {
     if (data == nullptr) return;
-    if (name == "resize" && NumberOf(In(*data, "width")) > 0) {
-      Line("resize " + Written(NumberOf(In(*data, "width"))) + " " +
-           Written(NumberOf(In(*data, "height"))));
+    if (name == "resize" && NumberOf(NotNil(*data, "width")) > 0) {
+      Line("resize " + Written(NumberOf(NotNil(*data, "width"))) + " " +
+           Written(NumberOf(NotNil(*data, "height"))));
     }
     if (name != "route_change") return;
     const std::string route = TextIn(*data, "route");
@@ -261,7 +258,7 @@ class Writer {
     if (name != "hover") return std::nullopt;
     if (ControlType(control) == "GestureDetector") return true;  // it moves there
     const Map* tab = data == nullptr ? nullptr : data->AsMap();
-    const Value* enters = tab == nullptr ? data : In(*tab, "hovering");
+    const Value* enters = tab == nullptr ? data : NotNil(*tab, "hovering");
     return enters != nullptr && enters->is_true();
   }
 
@@ -297,10 +294,10 @@ class Writer {
   }
 
   void Panned(Map& control, const std::string& name, const Map* data) {
-    const Map* at = data == nullptr ? nullptr : recording::MapIn(*data, "l");
-    const std::string place =
-        at == nullptr ? "0,0"
-                      : Written(NumberOf(In(*at, "x"))) + "," + Written(NumberOf(In(*at, "y")));
+    const Map* at = data == nullptr ? nullptr : wire::MapIn(*data, "l");
+    const std::string place = at == nullptr ? "0,0"
+                                            : Written(NumberOf(NotNil(*at, "x"))) + "," +
+                                                  Written(NumberOf(NotNil(*at, "y")));
     if (name == "pan_down" || (name == "pan_start" && !headless::Handles(control, "pan_down")))
       EndGesture();
     if (!gesture_) gesture_ = Gesture{wire::ControlId(control), FinderOf(control), place};
@@ -328,8 +325,8 @@ class Writer {
 
   void Props(Map& control, const Map& props) {
     const std::string type(ControlType(control));
-    const Value* value = In(props, "value");
-    const Value* open = In(props, "open");
+    const Value* value = NotNil(props, "value");
+    const Value* open = NotNil(props, "open");
     if (headless::IsSlider(type)) return Slid(control, props);
     if (headless::IsPicker(type) && (open == nullptr || open->is_false()))
       return PickedIn(control, props);
@@ -339,7 +336,8 @@ class Writer {
         Do("dismiss", control);
       return;
     }
-    if (const Value* at = In(props, "selected_index"); at != nullptr) return Chosen(control, *at);
+    if (const Value* at = NotNil(props, "selected_index"); at != nullptr)
+      return Chosen(control, *at);
     if (value == nullptr) return;
     if (const std::string* text = value->AsText(); text != nullptr) {
       if (type == "RadioGroup" || type.starts_with("Dropdown")) return Option(control, *text);
@@ -350,7 +348,7 @@ class Writer {
       Do("check", control, value->is_true() ? "true" : "false");
   }
 
-  // A radio button or an option of a menu, by what it stands for.
+  // A radio button or an option of a menu, by its value.
   void Option(Map& holder, const std::string& value) {
     Map* found = nullptr;
     const auto look = [&](auto&& self, const Value& in) -> void {
@@ -415,21 +413,21 @@ class Writer {
   void PickedIn(Map& picker, const Map& props) {
     const std::string type(ControlType(picker));
     if (type == "DateRangePicker") {
-      const std::string first = Picked(In(props, "start_value"));
-      const std::string last = Picked(In(props, "end_value"));
+      const std::string first = Picked(NotNil(props, "start_value"));
+      const std::string last = Picked(NotNil(props, "end_value"));
       const bool same = SameAs(picker, props, "start_value") && SameAs(picker, props, "end_value");
       if (same || first.empty() || last.empty()) return Do("dismiss", picker);
       return Do("pick", picker, first + " " + last);
     }
     if (type == "CupertinoPicker") {
-      if (const Value* at = In(props, "selected_index"); at != nullptr)
+      if (const Value* at = NotNil(props, "selected_index"); at != nullptr)
         Do("pick", picker, std::to_string(at->AsInt().value_or(0)));
       return;
     }
-    const bool dialog = In(props, "open") != nullptr;
-    if (dialog && (In(props, "value") == nullptr || SameAs(picker, props, "value")))
+    const bool dialog = NotNil(props, "open") != nullptr;
+    if (dialog && (NotNil(props, "value") == nullptr || SameAs(picker, props, "value")))
       return Do("dismiss", picker);
-    const Value* value = In(props, "value");
+    const Value* value = NotNil(props, "value");
     const std::string picked =
         value != nullptr && value->AsInt() ? std::to_string(*value->AsInt()) : Picked(value);
     if (!picked.empty()) Do("pick", picker, picked);
@@ -445,28 +443,24 @@ class Writer {
     if (!gesture_) gesture_ = Gesture{wire::ControlId(slider), FinderOf(slider)};
     ++gesture_->moves;
     gesture_->to = ControlType(slider) == "RangeSlider"
-                       ? Written(NumberOf(In(props, "start_value"))) + "," +
-                             Written(NumberOf(In(props, "end_value")))
-                       : Written(NumberOf(In(props, "value")));
+                       ? Written(NumberOf(NotNil(props, "start_value"))) + "," +
+                             Written(NumberOf(NotNil(props, "end_value")))
+                       : Written(NumberOf(NotNil(props, "value")));
   }
 
-  void Answer(const Map& body) {
-    const auto call = calls_.find(TextIn(body, "call_id"));
-    if (call == calls_.end()) return;
-    const std::string name = call->second;
-    calls_.erase(call);
-    const Map* control = session_.tree()->Find(recording::IntIn(body, "control_id"));
-    if (control == nullptr || IsOneOf(name, kOwnAnswers)) return;
+  void Answer(const wire::MethodResult& answer) {
+    const auto* call = session_.calls().Find(answer.call_id);
+    const Map* control = call == nullptr ? nullptr : session_.Find(answer.control_id);
+    if (control == nullptr || IsOneOf(call->name, kOwnAnswers)) return;
+    const std::string& name = call->name;
     const std::string type(ControlType(*control));
     if (type == "SharedPreferences" || type == "Window") return;  // kept by the client itself
     const std::string line = "answer " + type + "." + name + " ";
-    if (const Value* error = In(body, "error"); error != nullptr)
-      return Line(line + "error " + Quoted(error->AsText() ? *error->AsText() : std::string()));
+    if (answer.error) return Line(line + "error " + Quoted(*answer.error));
     const bool asks = name == "save_file" || name == "get_directory_path" || name == "pick_files";
-    const Value* result = In(body, "result");
-    if (result == nullptr) return asks ? Line(line + "none") : void();
+    if (answer.result.is_nil()) return asks ? Line(line + "none") : void();
     if (masked_) Note("the answer is masked in the recording");
-    const std::string said = Values(*result, name == "pick_files");
+    const std::string said = Values(answer.result, name == "pick_files");
     if (said.empty()) return Note("no step says the answer of " + name);
     Line(line + said);
   }
@@ -492,10 +486,9 @@ class Writer {
   }
 
   std::string out_;
-  recording::SessionTree session_;
+  wire::Session session_;
   bool masked_ = false;
-  std::map<std::string, std::string> calls_;  // that wait for an answer: method by id
-  std::set<std::string> pushed_;              // routes that the app goes to by itself
+  std::set<std::string> pushed_;  // routes that the app goes to by itself
   struct Gesture {
     std::int64_t id = 0;
     std::string finder;

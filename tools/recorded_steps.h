@@ -1,5 +1,5 @@
-// Room: tools. A recorded session's input as steps, as a person would write them: what the code
-// generator of a browser's test tool is for Flet.
+// Room: tools. Generates steps from a recorded session's input, like the code generator of a
+// browser test tool.
 #pragma once
 
 #include <string>

@@ -26,7 +26,9 @@ std::vector<std::string> NamesIn(const std::string& text) {
 }  // namespace
 
 RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
-  SetLogLevel(LevelNamed(settings.text("log-level")));
+  const bool quiet =
+      settings.flag("quiet") && settings.Get("log-level").source == SettingSource::kDefault;
+  SetLogLevel(quiet ? LogLevel::kWarning : LevelNamed(settings.text("log-level")));
   RunRequest request;
   request.stage = settings.text("stage");
   request.transport = settings.text("transport");
@@ -34,6 +36,12 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   const std::size_t equals = ui.find('=');
   request.ui = ui.substr(0, equals);
   if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
+  if (settings.flag("web")) request.ui = "web";
+  request.web.host = settings.text("host");
+  request.web.port = static_cast<std::uint16_t>(settings.number("port"));
+  request.web.name = settings.text("name");
+  request.web.client = settings.text("web-client");
+  request.web.is_public = settings.flag("public");
   request.mode = settings.text("mode");
   request.hosting = settings.text("hosting");
   request.accelerators = settings.text("accelerators");
@@ -54,6 +62,8 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.start_deadline = seconds("start-deadline");
   request.first_frame_deadline = seconds("first-frame-deadline");
   request.end_deadline = seconds("end-deadline");
+  request.ignored_folders = NamesIn(settings.text("ignore-dirs"));
+  request.watches_below = settings.flag("recursive");
   request.limits.max_packet = settings.number("max-packet");
   request.limits.high_water = settings.number("high-water");
   request.limits.low_water = request.limits.high_water / 4;

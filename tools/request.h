@@ -1,4 +1,4 @@
-// Room: tools. From merged settings to what src/host is asked to run.
+// Room: tools. Makes the request for src/host from merged settings.
 #pragma once
 
 #include "common/config/settings.h"

@@ -47,7 +47,8 @@ RolloutChoice ChooseByRollout(const Toolbox& tools, const Settings& settings, co
                     .app = project.name.empty() ? app.name : project.name,
                     .app_version = project.version,
                     .version = std::string(Version())};
-  LoadedFlags flags = LoadFlags({choice.address, StateFolderOf(tools), tools.fetcher});
+  LoadedFlags flags = LoadFlags(
+      {choice.address, StateFolderOf(tools), tools.fetcher, settings.text("rollout-token")});
   choice.origin = flags.origin;
   choice.note = flags.note;
   choice.waited = flags.waited;
@@ -104,6 +105,8 @@ void NoteRollout(const Toolbox& tools, const Settings& settings, const AppPlace&
     book.versions += AppId(*script);
   }
   book.versions += ", fletbridge " + choice.context.version;
+  book.app_version = choice.context.app_version;
+  book.fletbridge_version = choice.context.version;
   book.metrics = settings.text("metrics");
   book.backoff_s = static_cast<std::int64_t>(settings.number("rollout-backoff"));
   book.may_lower = source <= SettingSource::kRollout || killed;

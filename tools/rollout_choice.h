@@ -1,6 +1,6 @@
-// Room: tools. The rollout's say in the settings of a run: asks the flag file that they name, and
-// offers stage and transport below every other source, or above all but the command line when the
-// kill switch is on.
+// Room: tools. Adds the rollout to the settings of a run: evaluates the flag file that they name,
+// and adds stage and transport with a lower priority than every other source, or, if the kill
+// switch is on, with the highest priority except for the command line.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// Room: tools. `fletbridge rollout …`: the rollout, seen from outside of a run. What needs a flag
-// file alone is in rollout_file_commands.cc.
+// Room: tools. `fletbridge rollout …`: the rollout's commands outside of a run. Those that need
+// only a flag file are in rollout_file_commands.cc.
+#include <array>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "tools/request.h"
 #include "tools/rollout_choice.h"
 #include "tools/rollout_file_commands.h"
+#include "tools/rollout_merge.h"
 
 namespace fletbridge {
 namespace {
@@ -25,6 +27,8 @@ constexpr std::string_view kUsage =
     "  simulate FILE                  Show the share of each stage among made-up installations\n"
     "  eval FILE --flag KEY           Evaluate a flag of any flagd file, as JSON\n"
     "  status                         Show what the starts so far came to, per app and stage\n"
+    "  merge FILE…                    Say whether a stage is worse, over many installations'\n"
+    "                                 status --json\n"
     "  reset                          Let stages that failed be tried again at once\n\n"
     "Options:\n"
     "  -h, --help     Show this text; fletbridge rollout COMMAND --help shows a command's\n\n"
@@ -60,7 +64,8 @@ int Explain(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Prints which stage this installation gets, and why.", "rollout explain");
   command.formatter(HelpShape("fletbridge rollout explain [options] [SCRIPT | -m MODULE]"));
   TextPairs typed;
-  AddSettings(command, typed, {"rollout", "stage", "transport", "python", "config"});
+  AddSettings(command, typed,
+              {"rollout", "rollout-token", "stage", "transport", "python", "config"});
   command.add_option("-m,--module")->option_text("MODULE")->description("A module as the app");
   command.set_help_flag("-h,--help", "Show this text")->group("Options");
   const Result<SplitArguments> split = SplitAtApp(command, args);
@@ -158,6 +163,10 @@ Json StatusJson(const std::vector<Book>& books, const Installation& installation
     }
     apps.push_back({{"app", book.app},
                     {"id", book.id},
+                    {"versions",
+                     {{"app", book.app_version},
+                      {"flet", book.flet_version},
+                      {"fletbridge", book.fletbridge_version}}},
                     {"stages", stages},
                     {"last", starts(book.last)},
                     {"running", starts(book.running)}});
@@ -224,25 +233,22 @@ int Reset(const Toolbox& tools, const std::vector<std::string>& args) {
   return 0;
 }
 
+constexpr std::array kCommands = {
+    Subcommand{"explain", "Print the decision for this installation, and why", Explain},
+    Subcommand{"validate", "Find the mistakes of a flag file, with their places", ValidateFlagFile},
+    Subcommand{"simulate", "Show the share of each stage among made-up installations",
+               SimulateFlagFile},
+    Subcommand{"eval", "Evaluate a flag of any flagd file, as JSON", EvaluateFlag},
+    Subcommand{"status", "Show what the starts so far came to, per app and stage", Status},
+    Subcommand{"merge", "Say whether a stage is worse, over the status of many installations",
+               MergeStatus},
+    Subcommand{"reset", "Let stages that failed be tried again at once", Reset},
+};
+
 }  // namespace
 
 int RolloutCommand(const Toolbox& tools, const std::vector<std::string>& args) {
-  if (args.empty()) {
-    tools.err << kUsage;
-    return kExitUsage;
-  }
-  const std::vector<std::string> rest(args.begin() + 1, args.end());
-  const std::string& name = args.front();
-  if (name == "--help" || name == "-h") {
-    tools.out << kUsage;
-    return 0;
-  }
-  if (name == "explain") return Explain(tools, rest);
-  if (name == "status") return Status(tools, rest);
-  if (name == "reset") return Reset(tools, rest);
-  if (const auto code = RolloutFileCommand(tools, name, rest)) return *code;
-  return PrintError(tools, MakeError(Errc::kUsage, "unknown command rollout " + name +
-                                                       "; see fletbridge rollout --help"));
+  return RunSubcommand(tools, args, "rollout", kUsage, kCommands);
 }
 
 }  // namespace fletbridge

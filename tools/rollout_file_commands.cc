@@ -39,7 +39,25 @@ const std::map<std::string, FlagType> kTypes = {
     {"integer", FlagType::kInteger}, {"float", FlagType::kFloat},     {"object", FlagType::kObject},
 };
 
-int Eval(const Toolbox& tools, const std::vector<std::string>& args) {
+// The id of a made-up installation: as random as a real one, and the same in every simulation.
+std::string MadeUpId(std::uint64_t number) {
+  const auto mixed = [](std::uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31);
+  };
+  char id[40];
+  std::snprintf(id, sizeof id, "%016llx%016llx",
+                static_cast<unsigned long long>(mixed(2 * number * 0x9e3779b97f4a7c15U + 1)),
+                static_cast<unsigned long long>(mixed((2 * number + 1) * 0x9e3779b97f4a7c15U)));
+  return id;
+}
+
+int Rank(const StageVariant& given) { return given.stage == "auto" ? 4 : given.stage[0] - '0'; }
+
+}  // namespace
+
+int EvaluateFlag(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Evaluates a flag of any flagd file.", "rollout eval");
   command.formatter(HelpShape("fletbridge rollout eval FILE --flag KEY [options]"));
   std::string path;
@@ -85,7 +103,7 @@ int Eval(const Toolbox& tools, const std::vector<std::string>& args) {
   return answer.reason == "ERROR" ? 1 : 0;
 }
 
-int Validate(const Toolbox& tools, const std::vector<std::string>& args) {
+int ValidateFlagFile(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Finds the mistakes of a flag file, with their places.", "rollout validate");
   command.formatter(HelpShape("fletbridge rollout validate FILE [options]"));
   std::string path;
@@ -122,23 +140,7 @@ int Validate(const Toolbox& tools, const std::vector<std::string>& args) {
   return errors == 0 ? 0 : 1;
 }
 
-// The id of a made-up installation: as random as a real one, and the same in every simulation.
-std::string MadeUpId(std::uint64_t number) {
-  const auto mixed = [](std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-  };
-  char id[40];
-  std::snprintf(id, sizeof id, "%016llx%016llx",
-                static_cast<unsigned long long>(mixed(2 * number * 0x9e3779b97f4a7c15U + 1)),
-                static_cast<unsigned long long>(mixed((2 * number + 1) * 0x9e3779b97f4a7c15U)));
-  return id;
-}
-
-int Rank(const StageVariant& given) { return given.stage == "auto" ? 4 : given.stage[0] - '0'; }
-
-int Simulate(const Toolbox& tools, const std::vector<std::string>& args) {
+int SimulateFlagFile(const Toolbox& tools, const std::vector<std::string>& args) {
   CLI::App command("Shows the share of each stage among made-up installations.",
                    "rollout simulate");
   command.formatter(HelpShape("fletbridge rollout simulate FILE [options]"));
@@ -207,16 +209,6 @@ int Simulate(const Toolbox& tools, const std::vector<std::string>& args) {
   }
   if (json) tools.out << Shown(result);
   return 0;
-}
-
-}  // namespace
-
-std::optional<int> RolloutFileCommand(const Toolbox& tools, const std::string& name,
-                                      const std::vector<std::string>& args) {
-  if (name == "validate") return Validate(tools, args);
-  if (name == "simulate") return Simulate(tools, args);
-  if (name == "eval") return Eval(tools, args);
-  return {};
 }
 
 }  // namespace fletbridge

@@ -1,8 +1,7 @@
-// Room: tools. `fletbridge rollout validate|simulate|eval`: what can be told from a flag file
-// alone, without an app and without this installation.
+// Room: tools. `fletbridge rollout validate|simulate|eval`: commands on a flag file alone, without
+// an app and without this installation.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,8 +9,8 @@
 
 namespace fletbridge {
 
-// The exit code; nothing if `name` is none of them.
-[[nodiscard]] std::optional<int> RolloutFileCommand(const Toolbox& tools, const std::string& name,
-                                                    const std::vector<std::string>& args);
+[[nodiscard]] int ValidateFlagFile(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int SimulateFlagFile(const Toolbox& tools, const std::vector<std::string>& args);
+[[nodiscard]] int EvaluateFlag(const Toolbox& tools, const std::vector<std::string>& args);
 
 }  // namespace fletbridge

@@ -19,10 +19,14 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFooter =
     "Each setting may also stand in the environment (FLETBRIDGE_LOG_LEVEL), in the app's "
     "pyproject.toml\n"
-    "below [tool.fletbridge], in fletbridge.json beside the app, or in "
-    "~/.config/fletbridge/config.toml;\n"
-    "the first of these, after the command line, wins. What follows SCRIPT or -m MODULE is the "
-    "app's.\n"
+    "below [tool.fletbridge], in fletbridge.json beside the app, in "
+    "~/.config/fletbridge/config.toml, or\n"
+    "for all users in /etc/xdg/fletbridge/config.toml, which must be root's; the first of these, "
+    "after the\n"
+    "command line, wins. What follows SCRIPT or -m MODULE is the app's; without either it is "
+    "main.py "
+    "of\n"
+    "this folder.\n"
     "\n"
     "Examples:\n"
     "  fletbridge run app.py                               the highest stage that works here\n"
@@ -62,6 +66,11 @@ int Explain(const Toolbox& tools, const SplitArguments& split, const AppPlace& a
   if (!plan->hostings.empty())
     tools.out << "hosting " << HostingOf(*plan) << ": " << plan->hosting_why << "\n";
   if (!plan->no_window.empty()) tools.out << "no window: " << plan->no_window << "\n";
+  if (plan->reloads) {
+    tools.out << "hot reload: of what is saved in " << app.folder
+              << (settings.flag("recursive") ? " and below" : "")
+              << "; one process holds the UI, and each start of the app is a child of it\n";
+  }
   tools.out << "mode " << (plan->direct ? "direct" : "relayed")
             << (plan->mode_why.empty() ? "" : ": " + plan->mode_why) << "\n";
   return 0;
@@ -73,7 +82,7 @@ int RunCommand(const Toolbox& tools, const std::vector<std::string>& args) {
   return RunAppCommand(tools, args,
                        {.name = "run",
                         .about = "Runs an unmodified Flet app.",
-                        .words = "SCRIPT [ARGS…] | -m MODULE [ARGS…]",
+                        .words = "[SCRIPT [ARGS…] | -m MODULE [ARGS…]]",
                         .footer = kFooter});
 }
 
@@ -86,7 +95,9 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
   TextPairs typed;
   AddSettings(command, typed, variant.settings);
   if (variant.options) variant.options(command, typed);
-  command.add_flag("--explain", explain, "Show each setting, where it came from, and what the run would be; runs no app")
+  command
+      .add_flag("--explain", explain,
+                "Show each setting, where it came from, and what the run would be; runs no app")
       ->group("Other");
   if (variant.has_module) {
     // For the help text alone: SplitAtApp() takes it, since it ends our options.
@@ -105,6 +116,9 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
     if (const Result<> chosen = variant.choose_app(*split); !chosen)
       return PrintError(tools, chosen.error());
   }
+
+  if (!variant.choose_app) TakeMainOfFolder(*split, tools.cwd);
+  if (!split->near_miss.empty()) PrintMessage(tools, "warning: " + split->near_miss);
 
   JoinRedacted(typed);
   const AppPlace app = FindApp(*split, tools.cwd);
@@ -129,6 +143,7 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
   request.script = app.script;
   request.module = split->module;
   request.arguments = split->app;
+  if (variant.settings.empty()) WatchFor(*settings, app, request);
   if (rollout.asked) {
     Log(LogLevel::kDebug, "rollout: flags from " + rollout.origin + " after " +
                               std::to_string(rollout.waited.count()) + " ms" +

@@ -20,7 +20,7 @@ esac
 packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   "libboost$boost-dev" nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
   libxcb1-dev libxcb-damage0-dev libxcb-xfixes0-dev libxcb-xtest0-dev libxau-dev libxdmcp-dev
-  libtomlplusplus-dev libssl-dev openssl "clang-$clang" "libclang-rt-$clang-dev" "clang-tidy-$clang" "clang-format-$clang"
+  libtomlplusplus-dev libmd-dev libcurl4-openssl-dev openssl "clang-$clang" "libclang-rt-$clang-dev" "clang-tidy-$clang" "clang-format-$clang"
   python3 python3-dev python3-venv procps
   # A Flutter engine with Flet's own client, on a display that nobody sees; what its plugins need.
   "$gtk" libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
@@ -28,7 +28,8 @@ packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
   dbus-daemon  # a session bus of a test's own
   strace    # counts the wake-ups of an idle app
-  "$browser") # opens the page of `fletbridge compare --html`
+  libwebkit2gtk-4.1-0  # the window of `--ui webview`
+  "$browser") # opens the page of `fletbridge compare --html`, and those of `--ui web`
 
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -118,9 +119,10 @@ plotly() {
 plotly 5.24.1
 
 # Its Linux client holds a Flutter engine whose Dart VM libdart_bridge can be tried on.
-venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2
+# Its web server, for stage legacy, needs a FastAPI of its time.
+venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2 flet-web==0.82.2 fastapi==0.115.12
 # JSON on the wire; the light package's client is the one that needs no old libmpv.
-venv 0.28.3 flet==0.28.3 flet-desktop-light==0.28.3
+venv 0.28.3 flet==0.28.3 flet-desktop-light==0.28.3 flet-web==0.28.3 fastapi==0.115.12
 
 # client VERSION : Flet's own desktop client, out of the environment's package, whole or not at all.
 client() {

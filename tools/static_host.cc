@@ -1,5 +1,5 @@
-// Room: tools. The executable with a static libpython inside. `fletbridge run` becomes it, and
-// tells it by an inherited descriptor what to run; nobody types it.
+// Room: tools. The executable with a static libpython inside. `fletbridge run` replaces itself
+// with it and passes the plan in an inherited descriptor; users do not start it.
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>

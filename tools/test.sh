@@ -14,6 +14,7 @@ plan=(
   "dev     all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|architecture|fuzz)$ 2"
   "release fletbridge,flet,dart_bridge,dart_bridge_archive,dart_vm_host,fletbridge_accelerate ^(e2e|dart-vm|accelerate)$     2"
   "asan    all              ^(unit|conformance|conformance-tsan|bridge|bridge-tsan|fuzz|accelerate)$   2"
+  "posix   all              ^(unit|bridge)$                                                         2"
   "tsan    tsan_tests       ^(tsan|conformance-tsan|bridge-tsan)$                                      2"
 )
 quick_plan=("${plan[0]}")
@@ -40,7 +41,7 @@ for row in "${plan[@]}"; do
   read -r preset targets labels at_once <<<"$row"
   read -ra wrap <<<"$(wrapper "$preset")"
   say "$preset: building"
-  cmake --preset "$preset" -D FLETBRIDGE_WERROR=ON >/dev/null
+  cmake --preset "$preset" -D FLETBRIDGE_WERROR=ON -D FLETBRIDGE_TESTS=ON >/dev/null
   if ! "${wrap[@]}" cmake --build --preset "$preset" --target ${targets//,/ } >&2; then
     say "$preset: does not build"
     exit 1

@@ -1,5 +1,6 @@
-// Room: tools. All that a subcommand touches outside itself: the parts it calls, the process's
-// surroundings, the streams. Real in the executables (real_toolbox.cc), made up in tests.
+// Room: tools. Everything outside itself that a subcommand uses: the functions it calls, the
+// process's environment and folder, the streams. Real in the executables (real_toolbox.cc), fake
+// in tests.
 #pragma once
 
 #include <functional>
@@ -43,14 +44,17 @@ struct Parts {
       look_for_window;
 };
 
+class HelpReader;  // command_line.h
+
 struct Toolbox {
   Parts parts;
   TextPairs environment;
-  std::string cwd;             // absolute
-  std::string fetcher{};       // the program that asks a flag file's address
-  bool utf8_terminal = false;  // `out` is a terminal that shows UTF-8
-  std::ostream& out;           // results
-  std::ostream& err;           // one-line messages for people
+  std::string cwd;                    // absolute
+  std::string fetcher{};              // the program that asks a flag file's address
+  bool utf8_terminal = false;         // `out` is a terminal that shows UTF-8
+  HelpReader* help_reader = nullptr;  // gets help in place of `out`; may be none
+  std::ostream& out;                  // results
+  std::ostream& err;                  // one-line messages for people
 };
 
 // The surroundings of this process, with std::cout and std::cerr.

@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// So many words are taken at a time before others on the loop have their turn.
+// Messages that are read in one task of the loop.
 constexpr int kWordsAtATime = 16;
 
 }  // namespace
@@ -32,7 +32,7 @@ struct AppChannel::Impl : std::enable_shared_from_this<Impl> {
       char message[2] = {};
       const ssize_t n = ::read(from_app.native_handle(), message, sizeof message);
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
-      if (n <= 0) {  // the app has gone, or has closed what it does not know
+      if (n <= 0) {  // the app has exited, or has closed all of its descriptors
         Close();
         return;
       }
@@ -72,7 +72,7 @@ std::string AppChannel::AppEnds::Text() const {
 
 AppChannel::AppEnds AppChannel::TakeAppEnds(bool for_exec) {
   const AppEnds theirs = std::move(impl_->theirs);
-  // Above the standard streams, which the app may close and open as it likes.
+  // Above the numbers of the standard streams, which the app may close and open again.
   const auto give = [for_exec](const UniqueFd& end) {
     return end ? UniqueFd(::fcntl(end.get(), for_exec ? F_DUPFD : F_DUPFD_CLOEXEC, 3)) : UniqueFd();
   };
@@ -88,7 +88,7 @@ void AppChannel::Start(std::function<void(AppWord, int)> on_word) {
 void AppChannel::Say(HostWord word, int number) {
   if (!impl_->to_app) return;
   const char message[2] = {static_cast<char>(word), static_cast<char>(number)};
-  // Where nobody reads any more: signals are blocked on the loop's thread, SIGPIPE among them.
+  // SIGPIPE, when the app has exited, is blocked on the loop's thread, as all signals are.
   [[maybe_unused]] const ssize_t n = ::write(impl_->to_app.get(), message, sizeof message);
 }
 

@@ -3,14 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include "common/platform/memory.h"
 
 namespace fletbridge {
 namespace {
 
-// The writer may be at the next one meanwhile.
+// The writer may overwrite the place while it is read.
 constexpr int kTries = 3;
 
 template <class Number>
@@ -27,12 +27,7 @@ bool ReadNumber(int fd, std::size_t at, Number& number) {
 
 }  // namespace
 
-AppNote::AppNote() {
-  UniqueFd memory(::memfd_create("fletbridge-note", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!memory || ::ftruncate(memory.get(), kSize) != 0) return;
-  if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) return;
-  memory_ = std::move(memory);
-}
+AppNote::AppNote() : memory_(platform::MakeFixedMemory("fletbridge-note", kSize)) {}
 
 std::optional<std::string> AppNote::Read() const {
   for (int i = 0; memory_ && i < kTries; ++i) {

@@ -1,21 +1,23 @@
-// Room: common/app. Memory that the app's side writes and the host reads: what it has said last is
-// there whatever became of the app since, and takes no more room than was given to it, which both
-// the kernel and Read() see to. Used by src/host; the shim writes it.
+// Room: common/app. Shared memory of fixed size in which the shim writes a text (the state of the
+// accelerators) and which src/host reads, also after the app has crashed.
 //
-// Two places for texts in turn, [u32 length][text] each, little-endian, behind a u64 that counts
-// them: the text of number N lies in place N % 2. A writer that ends in the middle of one leaves
-// the one before.
+// Layout, little-endian: a u64 counter N, then two places, each [u32 length][text]. The newest text
+// is in place N % 2. The writer fills the other place and then increments N, so one that crashes
+// meanwhile leaves the previous text.
+//
+// Threads: Read() any. The writer is another process, or Python's thread in this one; the kernel
+// limits what it can write, and Read() checks every length.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 
 namespace fletbridge {
 
-// The variable that names the app's copy of AppNote::fd() to the shim.
+// The environment variable with the app's duplicate of AppNote::fd(), for the shim.
 inline constexpr const char* kNoteVariable = "FLETBRIDGE_NOTE";
 
 class AppNote {
@@ -23,11 +25,11 @@ class AppNote {
   static constexpr std::size_t kPlace = 32 * 1024;  // bytes, with the length
   static constexpr std::size_t kSize = 8 + 2 * kPlace;
 
-  // Without descriptors, or memory, it has none, and reads nothing.
+  // Without a free descriptor or memory, fd() is -1 and Read() returns nothing.
   AppNote();
 
   [[nodiscard]] int fd() const { return memory_.get(); }
-  // What was written last; nothing if nothing was, or if it is no note. Never waits; any thread.
+  // The newest text; nothing if there is none, or if the content is invalid. Never waits.
   [[nodiscard]] std::optional<std::string> Read() const;
 
  private:

@@ -1,14 +1,12 @@
 #include "common/app/app_socket.h"
 
 #include <arpa/inet.h>
-#include <charconv>
-#include <dirent.h>
 #include <netinet/in.h>
-#include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "common/net/listen.h"
+#include "common/platform/process.h"
 
 namespace fletbridge {
 namespace {
@@ -40,7 +38,7 @@ Result<AppSocket> MakeAppSocket(const AppSpec& spec, SocketAddress::Kind kind, b
   if (has_path) made.app.path = made.dir.File("app.sock");
   if (spec.direct && spec.takes_socket) {
     made.client = made.app;
-    // Flet removes what lies at the path it is given.
+    // Another path than the app's, since Flet removes a file at its own path.
     if (has_path) made.client.path = made.dir.File("client.sock");
     made.client.host = "127.0.0.1";
     Result<UniqueFd> listener = Listen(made.client);
@@ -64,15 +62,9 @@ std::string PageUrl(const SocketAddress& address) {
 }
 
 void HangUp(const SocketAddress& address) {
-  DIR* folder = ::opendir("/proc/self/fd");
-  if (folder == nullptr) return;
-  while (const dirent* entry = ::readdir(folder)) {
-    const std::string_view name = entry->d_name;
-    int fd = -1;
-    std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (fd >= 0 && LeadsTo(fd, address)) ::shutdown(fd, SHUT_RDWR);
+  for (const int fd : platform::OpenDescriptors()) {
+    if (LeadsTo(fd, address)) ::shutdown(fd, SHUT_RDWR);
   }
-  ::closedir(folder);
 }
 
 }  // namespace fletbridge

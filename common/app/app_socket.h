@@ -1,37 +1,41 @@
-// Room: common/app. Where an app listens and where a client of Flet's may connect, made before the
-// app is started. Used by SocketApp alone.
+// Room: common/app. The addresses at which an app listens and, in direct mode, at which Flet's
+// client connects, prepared before the app starts. Used by SocketApp.
 //
-// In direct mode the client is told its address at once, while the app's interpreter still starts.
-// If Flet's server in the app can be given a socket, it is one that listens from the beginning: the
-// client's connection waits in it, nobody has to try again, and nobody else can take the port.
+// In direct mode the client gets its address while the app's interpreter still starts. If the shim
+// can give Flet's server a socket (AppSpec::takes_socket), we create one that listens from the
+// beginning: the client's connection waits in its backlog, and no other process can take the port.
+//
+// Threads: any; no shared state.
 #pragma once
 
 #include <string>
 
-#include "common/base/unique_fd.h"
 #include "common/net/address.h"
+#include "common/platform/unique_fd.h"
 #include "common/process/runtime_dir.h"
-#include "common/transport/app_transport.h"
+#include "common/transport/app_host.h"
 
 namespace fletbridge {
 
 struct AppSocket {
-  RuntimeDir dir;        // the private folder; none where nothing lies in it
+  RuntimeDir dir;        // the private folder; empty if none is needed
   SocketAddress app;     // where Flet is told to listen
   SocketAddress client;  // direct mode: where its client connects
-  UniqueFd listener;     // direct mode: bound to `client`, for Flet to take; or none
-  HeldPort held;         // the port of `app`, kept until Flet listens there; or none
+  UniqueFd listener;     // direct mode: listens at `client`, to be given to Flet; or empty
+  HeldPort held;         // reserves the port of `app` until Flet listens there; or empty
 };
 
-// Makes the folder, where the address is a path or `wants_folder`, and chooses the addresses.
+// Chooses the addresses, and creates the private folder if the address is a path or `wants_folder`.
+// kSetup if that fails.
 [[nodiscard]] Result<AppSocket> MakeAppSocket(const AppSpec& spec, SocketAddress::Kind kind,
                                               bool wants_folder);
 
-// As Flet writes it: a path, or tcp://HOST:PORT.
+// In Flet's notation: a path, or tcp://HOST:PORT.
 [[nodiscard]] std::string PageUrl(const SocketAddress& address);
 
-// Ends every connection that this process has to `address`: the app sees that its client has gone,
-// though the client itself, in the engine that rests, would keep it. Reads /proc/self/fd.
+// Shuts down every connection of this process to `address`, so that the app sees its client
+// disconnect. Needed since the client is in the engine, which keeps its connection after the window
+// has closed.
 void HangUp(const SocketAddress& address);
 
 }  // namespace fletbridge

@@ -1,7 +1,6 @@
 #include "common/app/socket_app.h"
 
 #include <fcntl.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -12,23 +11,24 @@
 
 #include "common/app/app_note.h"
 #include "common/base/log.h"
+#include "common/platform/file_watch.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;
 
 namespace {
 
-// What a dead app still has in its socket is read in less; a socket that another process or a
-// thread holds open has no end.
+// After this long without data nothing more is expected from an ended app, though its socket may be
+// held open by another process or a thread.
 constexpr std::chrono::milliseconds kDrain{200};
-// The app connects when it has come that far; how long that may take is not decided here.
+// The start's deadline is Life's (src/host/life.h).
 constexpr std::chrono::hours kForEver{24 * 365};
-// For a new session the app listens already.
+// For a further session; the app already listens.
 constexpr std::chrono::seconds kReconnect{60};
-// Where the kernel has no watch left for a folder, it is looked at so often.
+// Polling interval where the system cannot watch the folder.
 constexpr std::chrono::milliseconds kLookEvery{50};
 
-// One for the interpreter, above the standard streams.
+// A duplicate for the interpreter, above the numbers of the standard streams.
 UniqueFd Given(int fd, bool for_exec) {
   return UniqueFd(::fcntl(fd, for_exec ? F_DUPFD : F_DUPFD_CLOEXEC, 3));
 }
@@ -42,8 +42,44 @@ struct SocketApp::Watch {
     folder.close(ignored);
     look.cancel();
   }
-  asio::posix::stream_descriptor folder;  // inotify, on the private folder; or
-  asio::steady_timer look;                // where there is none
+  asio::posix::stream_descriptor folder;  // watches the private folder
+  asio::steady_timer look;                // polls it where there is no watch
+};
+
+// One connection to the app.
+class SocketApp::Session final : public AppSession, private SocketLegSink {
+ public:
+  Session(SocketApp& app, AppSessionSink& sink)
+      : app_(app),
+        sink_(sink),
+        leg_(
+            app.loop_, app.spec_.limits, app.socket_.app, [&app](int fd) { return app.Verify(fd); },
+            static_cast<SocketLegSink&>(*this), app.spec_.generation) {}
+  ~Session() override { app_.OnSessionClosed(*this); }
+
+  SocketLeg& leg() { return leg_; }
+
+  SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
+  std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
+  void PauseReceiving() override { leg_.port().PauseReceiving(); }
+  void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
+
+ private:
+  void OnPacket(Packet&& packet) override { sink_.OnPacket(std::move(packet)); }
+  void OnWritable() override { sink_.OnWritable(); }
+  void OnRefused(const Error& why) override { sink_.OnRefused(why); }
+  void OnConnected() override { app_.OnConnected(); }
+  void OnSessionLost(const Error& why) override {
+    if (!app_.finished_ && !app_.left_) sink_.OnLost(why);
+  }
+  void OnConnectFailed(const Error& why) override {
+    if (app_.spec_.sessions == 1 || !app_.listens_) return app_.OnConnectFailed(why);
+    if (!app_.finished_ && !app_.left_) sink_.OnLost(why);  // the others stay
+  }
+
+  SocketApp& app_;
+  AppSessionSink& sink_;
+  SocketLeg leg_;
 };
 
 SocketApp::SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket)
@@ -51,40 +87,29 @@ SocketApp::SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket)
       spec_(std::move(spec)),
       watch_(std::make_unique<Watch>(loop.io())),
       socket_(std::move(socket)),
-      channel_(loop) {
-  if (spec_.direct) return;
-  leg_ = std::make_unique<SocketLeg>(
-      loop, spec_.limits, socket_.app, [this](int fd) { return Verify(fd); },
-      static_cast<SocketLegSink&>(*this), spec_.generation);
-}
+      channel_(loop) {}
 
 SocketApp::~SocketApp() = default;
 
 std::string SocketApp::direct_address() const {
   return spec_.direct ? PageUrl(socket_.client) : std::string();
 }
-SendResult SocketApp::Send(Packet&& packet) {
-  return leg_ ? leg_->port().Send(std::move(packet)) : SendResult::kClosed;
-}
-std::size_t SocketApp::queued_bytes() const { return leg_ ? leg_->port().queued_bytes() : 0; }
-void SocketApp::PauseReceiving() {
-  if (leg_) leg_->port().PauseReceiving();
-}
-void SocketApp::ResumeReceiving() {
-  if (leg_) leg_->port().ResumeReceiving();
-}
 
-void SocketApp::NewSession() {
-  if (!leg_) return;
-  leg_->MarkNewSession();
-  const auto begin = [this] {
-    if (!finished_ && !left_) leg_->NewSession(kReconnect);
-  };
-  if (loop_.InLoop()) {
-    begin();
-  } else {
-    loop_.Post(begin);
+Result<std::unique_ptr<AppSession>> SocketApp::OpenSession(AppSessionSink& sink) {
+  if (sessions_.size() >= static_cast<std::size_t>(spec_.sessions)) {
+    return MakeError(Errc::kLimit, spec_.sessions == 1
+                                       ? "the app has a session already"
+                                       : "the app has as many sessions as it may have, " +
+                                             std::to_string(spec_.sessions));
   }
+  auto session = std::make_unique<Session>(*this, sink);
+  sessions_.push_back(session.get());
+  if (finished_ || left_ || spec_.direct) {
+    session->leg().Close();
+  } else if (begun_) {
+    session->leg().Connect(listens_ ? kReconnect : kForEver);
+  }
+  return std::unique_ptr<AppSession>(std::move(session));
 }
 
 SocketAddress::Kind SocketApp::kind() const { return socket_.app.kind; }
@@ -106,6 +131,7 @@ Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& given, bool for_ex
     given.push_back(std::move(ends.write));
   }
   if (socket_.listener) give("FLETBRIDGE_LISTENER_FD", Given(socket_.listener.get(), for_exec));
+  if (spec_.sessions > 1) environment.emplace_back(kSessionsVariable, "1");
   if (spec_.note_fd >= 0) give(kNoteVariable, Given(spec_.note_fd, for_exec));
   environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
   return environment;
@@ -113,11 +139,12 @@ Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& given, bool for_ex
 
 void SocketApp::Begin() {
   if (finished_) return;
+  begun_ = true;
   channel_.Start([this](AppWord word, int number) { OnWord(word, number); });
-  if (leg_) {
-    leg_->Connect(kForEver);
-  } else {
+  if (spec_.direct) {
     AwaitListening();
+  } else {
+    for (Session* session : sessions_) session->leg().Connect(kForEver);
   }
 }
 
@@ -129,13 +156,13 @@ void SocketApp::OnWord(AppWord word, int number) {
   }
 }
 
-// Direct mode: the shim tells it where Flet takes our socket; else a path shows it.
+// Direct mode: the shim sends kListens if Flet takes our socket; else the socket's file appears.
 void SocketApp::AwaitListening() {
   if (kind() != SocketAddress::Kind::kUnix) return;
-  const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd >= 0) watch_->folder.assign(fd);
-  if (fd < 0 || ::inotify_add_watch(fd, socket_.dir.path().c_str(), IN_CREATE) < 0) {
-    watch_->Close();
+  UniqueFd fd = platform::WatchFile(socket_.dir.path(), platform::FileEvent::kMadeInFolder);
+  if (fd) {
+    watch_->folder.assign(fd.release());
+  } else {
     Log(LogLevel::kDebug, "the system has no folder watch left: looking every 50 ms");
   }
   WatchFolder();
@@ -154,17 +181,14 @@ void SocketApp::WatchFolder() {
 }
 
 void SocketApp::LookForSocket() {
-  alignas(inotify_event) char events[4096];
-  while (watch_->folder.is_open() &&
-         ::read(watch_->folder.native_handle(), events, sizeof events) > 0) {
-  }
+  if (watch_->folder.is_open()) platform::TakeFileEvents(watch_->folder.native_handle());
   if (::access(socket_.app.path.c_str(), F_OK) != 0) {
     WatchFolder();
     return;
   }
-  // Flet has bound the path by itself, in a process that our shim does not reach, such as one that
-  // the app has started: the client's path leads there from now on, and a client that waits at ours
-  // is sent away, to come again.
+  // Flet has bound the path itself, in a process that the shim does not reach, such as one that the
+  // app has started. Link the client's path to it, and disconnect a client that waits on our
+  // socket: it connects again.
   if (socket_.listener) {
     ::unlink(socket_.client.path.c_str());
     ::link(socket_.app.path.c_str(), socket_.client.path.c_str());
@@ -181,37 +205,27 @@ void SocketApp::OnListening() {
   sink_->OnListening();
 }
 
-void SocketApp::OnPacket(Packet&& packet) { sink_->OnPacket(std::move(packet)); }
-void SocketApp::OnWritable() { sink_->OnWritable(); }
-void SocketApp::OnRefused(const Error& why) { sink_->OnRefused(why); }
-
 void SocketApp::OnConnected() {
   if (listens_) return;
-  // Nobody will come a second time: take the files away now, and a kill leaves none.
+  // No second connection will follow: without the files nothing is left behind by a SIGKILL.
   if (spec_.single_session) socket_.dir.Remove();
   OnListening();
   sink_->OnConnected();
-}
-
-void SocketApp::OnSessionLost(const Error& why) {
-  if (!finished_ && !left_) sink_->OnSessionLost(why);
 }
 
 void SocketApp::OnConnectFailed(const Error& why) {
   if (!finished_ && !left_) sink_->OnUnreachable(why);
 }
 
-// What Flet sees when its window is closed; told by word first, since an app that then does its own
-// work may hear nothing for a while.
+// First the message, then the disconnection that Flet sees when its window is closed: an app that
+// then does work of its own may not read the channel for a while.
 void SocketApp::Leave() {
   if (finished_ || std::exchange(left_, true)) return;
   channel_.Say(HostWord::kClosed);
   watch_->Close();
-  if (leg_) {
-    leg_->Close();
-    return;
-  }
-  socket_.dir.Remove();  // first: the client would come again
+  for (Session* session : sessions_) session->leg().Close();
+  if (!spec_.direct) return;
+  socket_.dir.Remove();  // first, so that the client cannot connect again
   socket_.listener.reset();
   HangUp(socket_.client);
 }
@@ -225,22 +239,34 @@ void SocketApp::PassSignal(int signal, bool app_has_it) {
 void SocketApp::Acknowledge() { channel_.Say(HostWord::kKnown); }
 
 void SocketApp::End(int code, std::function<void()> done) {
-  const auto finish = [this, code, done = std::move(done)] {
+  at_end_ = [this, code, done = std::move(done)] {
     Finish(code, {});
     done();
   };
-  if (leg_) {
-    leg_->Drain(kDrain, finish);
-  } else {
-    finish();
-  }
+  drained_ = sessions_;
+  for (Session* session : sessions_)
+    session->leg().Drain(kDrain, [this, session] { OnDrained(*session); });
+  if (drained_.empty()) EndNow();
+}
+
+void SocketApp::EndNow() {
+  if (at_end_) std::exchange(at_end_, nullptr)();
+}
+
+void SocketApp::OnSessionClosed(Session& session) {
+  std::erase(sessions_, &session);
+  OnDrained(session);  // nobody reads the app's last packets
+}
+
+void SocketApp::OnDrained(Session& session) {
+  if (std::erase(drained_, &session) != 0 && drained_.empty()) EndNow();
 }
 
 void SocketApp::Fail(const Error& why) { Finish(70, why); }
 
 void SocketApp::Finish(int code, const Error& why) {
   if (std::exchange(finished_, true)) return;
-  if (leg_) leg_->Close();
+  for (Session* session : sessions_) session->leg().Close();
   watch_->Close();
   channel_.Close();
   socket_.dir.Remove();

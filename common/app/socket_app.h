@@ -1,7 +1,10 @@
-// Room: common/app. What stages 1 and 2 have in common: an app whose Flet listens on a socket, in
-// another process or in this one. Either we connect to it as its client and carry the packets, or,
-// in direct mode, Flet's own client connects to it and no packet passes through us. Derived from by
-// the stages, which know where the interpreter runs. Contract and threads: app_transport.h.
+// Room: common/app. Base class of the transports of stages 1 and 2: an app whose Flet listens on a
+// socket, in another process or in this one. In relayed mode a session connects to it as its
+// client; in direct mode Flet's own client does, and no packet passes through us. The derived
+// classes know where the interpreter runs.
+//
+// Threads, ownership and errors: as AppHost (app_host.h). The protected methods: the loop's thread,
+// except where something else is stated.
 #pragma once
 
 #include <functional>
@@ -17,17 +20,13 @@
 
 namespace fletbridge {
 
-class SocketApp : public AppTransport, private SocketLegSink {
+class SocketApp : public AppHost {
  public:
   ~SocketApp() override;
 
   Generation generation() const override { return spec_.generation; }
   std::string direct_address() const override;
-  SendResult Send(Packet&& packet) override;
-  std::size_t queued_bytes() const override;
-  void PauseReceiving() override;
-  void ResumeReceiving() override;
-  void NewSession() override;
+  Result<std::unique_ptr<AppSession>> OpenSession(AppSessionSink& sink) override;
   void Leave() override;
   void PassSignal(int signal, bool app_has_it) override;
   void Acknowledge() override;
@@ -35,38 +34,40 @@ class SocketApp : public AppTransport, private SocketLegSink {
  protected:
   SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket);
 
-  // Whether a connected socket leads to our app.
+  // Checks that a connected socket leads to our app; errors as SocketLeg's `verify`.
   virtual Result<> Verify(int fd) = 0;
-  // Has the app get a signal that it does not have by itself. Loop's thread.
+  // Sends the app a signal that it has not received itself.
   virtual void Deliver(int signal) = 0;
 
-  // What the interpreter is given besides the spec's own, and descriptors that it takes over, which
-  // are named in there; they outlive an exec if it is `for_exec`. Once.
+  // The interpreter's environment: Flet's variables, ours, and the spec's. Appends to `given` the
+  // descriptors that these variables name; the interpreter takes them over, and they survive an
+  // exec if `for_exec`. On the thread that starts the app, once.
   Environment TakeEnvironment(std::vector<UniqueFd>& given, bool for_exec);
-  // Before the app is started, on the thread that starts it: whom the facts are told.
+  // On the thread that starts the app, before that.
   void SetSink(AppSink& sink) { sink_ = &sink; }
-  // It is being started. Loop's thread.
+  // The app is being started: begins to connect.
   void Begin();
-  // The app has ended with this code: delivers what it still said, tells OnExited(), then calls
-  // `done`. Loop's thread, once.
+  // The app has ended with this exit code: delivers its last packets, calls OnExited(), then
+  // `done`. Once.
   void End(int code, std::function<void()> done);
-  // The same for one that was not even started.
+  // The app could not be started: calls OnExited().
   void Fail(const Error& why);
 
   EventLoop& loop() { return loop_; }
   const AppSpec& spec() const { return spec_; }
   AppSink& sink() { return *sink_; }
   SocketAddress::Kind kind() const;
-  // The private folder, for what else the interpreter needs. Before Begin().
+  // The private folder, for other files that the interpreter needs. Before Begin().
   const RuntimeDir& folder() const;
 
  private:
-  void OnPacket(Packet&& packet) override;
-  void OnWritable() override;
-  void OnRefused(const Error& why) override;
-  void OnConnected() override;
-  void OnSessionLost(const Error& why) override;
-  void OnConnectFailed(const Error& why) override;
+  class Session;
+
+  void OnConnected();
+  void OnConnectFailed(const Error& why);
+  void OnSessionClosed(Session& session);
+  void OnDrained(Session& session);
+  void EndNow();
   void Finish(int code, const Error& why);
   void OnWord(AppWord word, int number);
   void AwaitListening();
@@ -76,13 +77,16 @@ class SocketApp : public AppTransport, private SocketLegSink {
 
   EventLoop& loop_;
   const AppSpec spec_;
-  std::unique_ptr<SocketLeg> leg_;  // none in direct mode
-  AppSink* sink_ = nullptr;         // set before the start
+  AppSink* sink_ = nullptr;  // set before the start
   // loop's thread only
+  std::vector<Session*> sessions_;  // the open ones
+  std::vector<Session*> drained_;   // those of an ended app whose last packets are still read
   struct Watch;
   std::unique_ptr<Watch> watch_;
   AppSocket socket_;
   AppChannel channel_;
+  std::function<void()> at_end_;  // set while the last packets of an ended app are read
+  bool begun_ = false;
   bool listens_ = false;
   bool left_ = false;
   bool finished_ = false;

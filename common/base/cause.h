@@ -1,5 +1,6 @@
-// Room: common/base. Why the operating system has refused something, and what to do: a program that
-// cannot be started for want of descriptors is no reason to name another program. Any thread.
+// Room: common/base. Explains why the operating system has refused something, and what to do: for
+// example, if a program cannot be started because no descriptor is free, another program would not
+// help. Any thread.
 #pragma once
 
 #include <cerrno>

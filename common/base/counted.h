@@ -1,4 +1,5 @@
-// Room: common/base. Numbers with what they count, for messages: "1 byte", "2 bytes". Any thread.
+// Room: common/base. Numbers with their unit in singular or plural, for messages: "1 byte", "2
+// bytes". Any thread.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,9 @@
 #include <unistd.h>
 #include <vector>
 
+// Not declared by every system's <unistd.h>.
+extern "C" char** environ;  // NOLINT(readability-redundant-declaration)
+
 namespace fletbridge {
 namespace {
 

@@ -1,12 +1,13 @@
-// Room: common/base. The process's environment, changed while other threads read it: a window's
-// toolkit and graphics driver ask for variables all the time, and the Dart VM first counts and then
-// reads them. The C library's setenv() may free the list that a getenv() of another thread walks
-// (glibc before 2.41), and its unsetenv() takes a place away from one who has counted (any glibc).
+// Room: common/base. Changes the process's environment safely while other threads read it: a
+// window's toolkit and graphics driver read variables all the time, and the Dart VM first counts
+// and then reads them. The C library's setenv() may free the list that a getenv() of another
+// thread iterates over (glibc before 2.41), and its unsetenv() removes an entry from a list that
+// another thread has counted (any glibc).
 //
-// Any thread. What a reader may still hold stays for ever: each distinct text, and a list that was
-// outgrown. The place of a removed variable holds an empty text, which everybody who reads an
-// environment passes over, until a new variable takes it; a program started with this environment
-// inherits that empty text.
+// Any thread. Memory that a reader may still use is never freed: each distinct text, and each list
+// that was outgrown. A removed variable leaves an empty text in its entry, which all readers of an
+// environment skip, until a new variable takes the entry; a program started with this environment
+// inherits the empty text.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Room: common/base. How fletbridge reports what went wrong: a boost::system::error_code for
-// programs to compare, and a context for people. Used by every room; knows none of them.
+// Room: common/base. Errors of fletbridge: a boost::system::error_code for programs to compare,
+// and a context for people. Used by every room; depends on none of them.
 //
 // Values; copy and move freely, any thread.
 #pragma once

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <exception>
 #include <pthread.h>
-#include <signal.h>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,6 +12,8 @@
 #include <boost/asio/post.hpp>
 
 #include "common/base/log.h"
+#include "common/platform/self.h"
+#include "common/platform/threads.h"
 
 namespace fletbridge {
 
@@ -57,16 +58,11 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::Start() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  impl_->thread = std::thread([impl = impl_.get()] {
-    pthread_setname_np(pthread_self(), "fletbridge-io");
+  impl_->thread = platform::StartWithoutSignals([impl = impl_.get()] {
+    platform::NameThread("fletbridge-io");
     impl->id.store(std::this_thread::get_id());
     impl->Run();
   });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void EventLoop::OnFailure(std::function<void(const std::string& what)> failed) {

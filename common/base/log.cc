@@ -18,9 +18,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
-#include <time.h>
 #include <unistd.h>
 #include <utility>
+
+#include "common/platform/self.h"
+#include "common/platform/threads.h"
 
 namespace fletbridge {
 namespace {
@@ -40,21 +42,9 @@ constexpr double kAllPerSecond = 50;
 // The system's word for it outlives an exec, after which the times go on.
 Clock::time_point StartOfProcess() noexcept {
   const Clock::time_point now = Clock::now();
-  char text[1024];
-  const int fd = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-  const ssize_t size = fd < 0 ? -1 : ::read(fd, text, sizeof text - 1);
-  if (fd >= 0) ::close(fd);
-  if (size <= 0) return now;
-  text[size] = '\0';
-  const char* at = std::strrchr(text, ')');  // the name may contain anything
-  for (int field = 2; at != nullptr && field < 22; ++field) at = std::strchr(at + 1, ' ');
-  timespec booted{};
-  if (at == nullptr || ::clock_gettime(CLOCK_BOOTTIME, &booted) != 0) return now;
-  const double started = std::strtod(at + 1, nullptr) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  const double age =
-      static_cast<double>(booted.tv_sec) + static_cast<double>(booted.tv_nsec) / 1e9 - started;
-  if (age < 0) return now;
-  return now - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(age));
+  const auto age = platform::Age();
+  if (!age || age->count() < 0) return now;
+  return now - std::chrono::duration_cast<Clock::duration>(*age);
 }
 
 // How often a kind of line may come.
@@ -83,7 +73,7 @@ std::uint64_t KindOf(std::string_view text) {
   return hash;
 }
 
-// SIGPIPE of a write of this thread does not reach the app, whatever it does about that signal.
+// A SIGPIPE caused by a write of this thread does not reach the app, with any handler of the app.
 class NoSigpipe {
  public:
   NoSigpipe() {
@@ -97,11 +87,12 @@ class NoSigpipe {
   }
   ~NoSigpipe() {
     if (was_pending_) return;
-    if (broken_) {
-      const timespec now{};
-      while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-      }
-    }
+    sigset_t pending;
+    sigemptyset(&pending);
+    // Where it is ignored none waits, and sigwait() would.
+    if (int taken = 0;
+        broken_ && ::sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1)
+      ::sigwait(&pipe_, &taken);
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   NoSigpipe(const NoSigpipe&) = delete;
@@ -140,7 +131,7 @@ ssize_t WriteAtOnce(std::string_view text) {
     return Told(::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
   NoSigpipe guard;
   if (S_ISREG(info.st_mode)) return Told(guard.Write(STDERR_FILENO, text));
-  const int own = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  const int own = platform::OpenToWriteAtOnce(STDERR_FILENO);
   if (own < 0) return errno == ENXIO ? kGone : kWouldWait;  // not ours to open: the thread writes
   const ssize_t n = Told(guard.Write(own, text));
   ::close(own);
@@ -275,21 +266,16 @@ class Lines {
   void WriteKept() {
     if (kept_.empty() || writer_runs_) return;
     FlushAtExit();
-    sigset_t every;
-    sigset_t before;
-    sigfillset(&every);
-    ::pthread_sigmask(SIG_BLOCK, &every, &before);
     try {
-      std::thread([this] { WriteWithPatience(); }).detach();
+      platform::StartWithoutSignals([this] { WriteWithPatience(); }).detach();
       writer_runs_ = true;
     } catch (...) {  // the next line tries again
     }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   // The thread's. It takes no signal, so SIGPIPE stays with it and ends with it.
   void WriteWithPatience() noexcept {
-    pthread_setname_np(pthread_self(), "fletbridge-log");
+    platform::NameThread("fletbridge-log");
     std::unique_lock lock(mutex_);
     while (!kept_.empty()) {
       char piece[kPiece];
@@ -313,7 +299,7 @@ class Lines {
     taken_.notify_all();
   }
 
-  // In the child of a fork: what is kept is the parent's to write, and so is the thread.
+  // In a forked child: the queue and the thread belong to the parent.
   void BeginAnew() {
     kept_.clear();
     dropped_ = 0;

@@ -1,11 +1,11 @@
-// Room: common/base. One-line messages for the person at the terminal, on stderr, so that the
-// app's own stdout stays untouched. Any thread; a line is written whole.
+// Room: common/base. One-line messages for the user at the terminal, on stderr, so that the app's
+// stdout stays untouched. Any thread; a line is written whole.
 //
-// Log() never waits: what stderr does not take at once is kept, up to 64 KiB, and written by a
-// thread of its own, which lives as long as something is kept. Nor does it flood: a kind of line,
-// which is its text without the numbers, comes 20 times at once and twice a second then; the rest
-// is counted, and the count told with the next line of that kind or at the end. A reader that is
-// gone costs no SIGPIPE.
+// Log() never waits: if stderr is blocked, up to 64 KiB are queued and written by a separate
+// thread, which lives as long as the queue is not empty. Log() is rate-limited: a kind of line
+// (its text without the numbers) may come 20 times at once and then twice a second. Further lines
+// are counted, and the next line of that kind, or the end, reports the count. A closed stderr
+// causes no SIGPIPE.
 #pragma once
 
 #include <chrono>

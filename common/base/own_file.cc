@@ -13,6 +13,8 @@
 
 #include <climits>
 
+#include "common/platform/self.h"
+
 namespace fletbridge {
 namespace {
 
@@ -66,7 +68,7 @@ Result<Place> PlaceOf(const std::string& path) {
   if (path.empty()) return Refused("it has no name");
   if (place.name.empty() || place.name == "." || place.name == "..")
     return Refused("it is a folder");
-  place.folder.reset(::open(place.folder_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  place.folder.reset(platform::OpenAsName(place.folder_path.c_str(), O_DIRECTORY));
   if (!place.folder) {
     const int why = errno;
     return why == ENOENT || why == ENOTDIR ? Refused("there is no folder " + place.folder_path)
@@ -76,7 +78,7 @@ Result<Place> PlaceOf(const std::string& path) {
   return place;
 }
 
-// Whether what lies there was put there by us, by root, or by nobody but those.
+// Whether the entry belongs to us or to root, or nobody else could have put it into the folder.
 bool IsTrusted(const struct stat& folder, const struct stat& entry) {
   const auto known = [](uid_t user) { return user == ::geteuid() || user == 0; };
   return known(entry.st_uid) || (known(folder.st_uid) && (folder.st_mode & 022) == 0);
@@ -181,22 +183,25 @@ int WriteAll(int fd, std::string_view text, bool stream) {
 class NoSigpipe {
  public:
   NoSigpipe() {
-    sigset_t pending;
-    ::sigemptyset(&pipe_);
-    ::sigaddset(&pipe_, SIGPIPE);
-    ::sigpending(&pending);
-    waits_already_ = ::sigismember(&pending, SIGPIPE) == 1;
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    waits_already_ = Waits();
     ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
   }
   ~NoSigpipe() {
-    const timespec at_once{};
-    if (!waits_already_) ::sigtimedwait(&pipe_, nullptr, &at_once);
+    if (int taken = 0; !waits_already_ && Waits()) ::sigwait(&pipe_, &taken);
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   NoSigpipe(const NoSigpipe&) = delete;
   NoSigpipe& operator=(const NoSigpipe&) = delete;
 
  private:
+  static bool Waits() {
+    sigset_t pending;
+    sigemptyset(&pending);
+    return ::sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+  }
+
   sigset_t pipe_{};
   sigset_t before_{};
   bool waits_already_ = false;
@@ -245,8 +250,8 @@ Result<> WriteOwnFile(const std::string& path, std::string_view text, unsigned m
   if (!found) return found.error();
   const Place& place = found->place;
   if (found->kind == OwnFileKind::kStream) return WriteStream(OpenStream(place), text);
-  const std::string part =
-      ".fletbridge-" + std::to_string(::getpid()) + "-" + std::to_string(::gettid()) + ".tmp";
+  const std::string part = ".fletbridge-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(platform::ThreadNumber()) + ".tmp";
   ::unlinkat(place.folder.get(), part.c_str(), 0);  // of a dead one with our number
   Result<UniqueFd> file = CreateIn(place, part, mode);
   if (!file) return file.error();

@@ -1,20 +1,20 @@
-// Room: common/base. Files that we write where a person, or a setting, has said: reports,
-// recordings, trees. The folder may be one in which other users write too, such as /tmp, so a name
-// in it may be a trap: a link that leads elsewhere, a file or a FIFO that somebody else holds open.
+// Room: common/base. Files that we write at a path named by the user or a setting: reports,
+// recordings, trees. Other users may write to the same folder, such as /tmp, so an existing name
+// may be a trap: a link to another place, or a file or a FIFO that somebody else holds open.
 //
-// What is there and belongs to somebody else is refused; a file is always made anew, so that nobody
-// has it open; and a FIFO or a device, which may well be meant (`--report >(jq .)`, /dev/stdout),
-// is written to if its owner may be trusted, and never waited for without an end.
+// An existing file of another user is refused; a file is always created anew, so nobody else has
+// it open. A FIFO or a device, which may be intended (`--report >(jq .)`, /dev/stdout), is written
+// to if its owner is trusted, and no write waits forever.
 //
-// Errors are kUsage for what the person can name otherwise, else the system's; their context is the
-// reason alone: "it is a folder". Free functions, any thread.
+// Errors are kUsage if another path would help, else the system's; their context is the reason
+// alone: "it is a folder". Free functions, any thread.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "common/base/error.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 
 namespace fletbridge {
 

@@ -1,5 +1,5 @@
-// Room: common/base. Where a user's own things lie, by the XDG base directory specification. Reads
-// the environment; call before threads start that change it.
+// Room: common/base. The user's own folders by the XDG base directory specification. Reads the
+// environment; call before threads start that change it.
 #pragma once
 
 #include <string>

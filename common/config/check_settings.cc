@@ -32,7 +32,12 @@ Result<> CheckSettings(const Settings& settings) {
   if (auto served = CheckServed(settings); !served) return served.error();
   const std::string& stage = settings.text("stage");
   const std::string& transport = settings.text("transport");
-  const std::string& ui = settings.text("ui");
+  const std::string& named_ui = settings.text("ui");
+  const std::string ui = settings.flag("web") ? "web" : named_ui;
+  if (settings.flag("web") && named_ui != "auto" && named_ui != "web") {
+    return Usage("web (from " + settings.Get("web").where + ") is --ui web, so no " +
+                 Named(settings, "ui") + "; leave one of them out");
+  }
   if (stage == "3" && !transport.empty() && transport != "ffi") {
     return Usage(Named(settings, "stage") + " has no sockets, so no " +
                  Named(settings, "transport") + "; use --transport ffi, or stage 1 or 2");
@@ -41,6 +46,12 @@ Result<> CheckSettings(const Settings& settings) {
     return Usage(Named(settings, "stage") + " speaks over sockets, so no " +
                  Named(settings, "transport") + "; use --transport uds or tcp, or stage 3");
   }
+  if (!transport.empty() && stage != "auto" && (transport == "ws") != (stage == "legacy")) {
+    return Usage(Named(settings, "stage") + " has no " + Named(settings, "transport") + "; use " +
+                 (stage == "legacy" ? "--transport ws, or stage 1, 2 or 3" : "--stage legacy"));
+  }
+  if (transport == "ws" && stage == "auto")
+    return Usage(Named(settings, "transport") + " is of stage legacy alone; use --stage legacy");
   if (settings.text("mode") == "direct") {
     // With a fallback, as in a rollout, the run takes the next stage that has a socket.
     if (stage == "3" && !settings.flag("fallback")) {

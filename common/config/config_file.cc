@@ -128,7 +128,7 @@ std::string ReadFletAppPath(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return {};
   const Result<toml::table> table = ParseToml(path);
-  if (!table) return {};  // the merge of settings reads the same file and tells what is wrong
+  if (!table) return {};  // the merge of settings reads the same file and reports its errors
   return (*table)["tool"]["flet"]["app"]["path"].value_or(std::string());
 }
 

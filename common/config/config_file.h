@@ -1,5 +1,5 @@
-// Room: common/config. Reads the files that hold settings, TOML or JSON, into keys and texts. Knows
-// the shapes of the files; settings.cc knows what the keys mean. Free functions; any thread.
+// Room: common/config. Parses settings files, TOML or JSON, into keys and texts. Knows the file
+// formats; settings.cc knows the meaning of the keys. Free functions; any thread.
 #pragma once
 
 #include <string>

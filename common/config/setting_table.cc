@@ -22,13 +22,6 @@ constexpr std::uint64_t kMaxPayload = std::uint64_t{2} << 30;
 
 constexpr std::uint64_t kMaxSeconds = std::uint64_t{366} * 24 * 3600;
 
-constexpr std::string_view kNoWatching =
-    "watching files and hot reload are not in this version; leave it out and start again by hand";
-constexpr std::string_view kNoWeb =
-    "the web UI is not in this version; use --ui desktop, headless or attach";
-constexpr std::string_view kNoAddress =
-    "this version chooses the app's address by itself; leave it out, or use "
-    "--ui attach=tcp:HOST:PORT to choose where a client connects";
 constexpr std::string_view kNoMobile =
     "mobile devices are not in this version; use `flet run` for them";
 
@@ -36,30 +29,65 @@ const std::vector<SettingSpec>& Table() {
   static const std::vector<SettingSpec> table = {
       {.name = "stage",
        .kind = SettingKind::kChoice,
-       .metavar = "1|2|3|auto",
+       .metavar = "legacy|1|2|3|auto",
        .initial = "auto",
        .group = kStage,
        .help =
            "Where the app runs: 1 in a process of its own, 2 in this process over sockets, 3 in "
-           "this process over direct calls; auto takes the highest that works",
-       .allowed = {"1", "2", "3", "auto"}},
+           "this process over direct calls; legacy in a process of its own behind a broker, a "
+           "third one; auto takes the highest of 1 to 3 that works",
+       .allowed = {"legacy", "1", "2", "3", "auto"}},
       {.name = "transport",
        .kind = SettingKind::kChoice,
-       .metavar = "uds|tcp|ffi",
+       .metavar = "uds|tcp|ffi|ws",
        .group = kStage,
        .help = "How packets travel: a Unix socket or loopback TCP (stages 1 and 2), direct calls "
-               "(stage 3); the stage's own default if not given",
-       .allowed = {"uds", "tcp", "ffi"}},
+               "(stage 3), WebSockets (stage legacy); the stage's own default if not given",
+       .allowed = {"uds", "tcp", "ffi", "ws"}},
       {.name = "ui",
        .kind = SettingKind::kChoice,
-       .metavar = "desktop|headless|attach[=ADDRESS]|auto",
+       .metavar = "desktop|webview|web|headless|attach[=ADDRESS]|auto",
        .initial = "auto",
        .group = kStage,
-       .help = "What shows the app: desktop opens a window with Flet's own client, headless runs "
-               "--steps, attach waits for a Flet client at unix:PATH or tcp:HOST:PORT; auto opens "
+       .help = "What shows the app: desktop opens a window with Flet's own client, webview opens "
+               "one with Flet's web client in it, web serves that client to browsers, headless "
+               "runs --steps, attach waits for a Flet "
+               "client at unix:PATH or tcp:HOST:PORT; auto opens "
                "a window where there is a display",
-       .allowed = {"desktop", "headless", "attach", "attach=unix:PATH", "attach=tcp:HOST:PORT",
-                   "auto"}},
+       .allowed = {"desktop", "webview", "web", "headless", "attach", "attach=unix:PATH",
+                   "attach=tcp:HOST:PORT", "auto"}},
+      {.name = "web",
+       .letter = 'w',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kStage,
+       .help = "The same as --ui web"},
+      {.name = "port",
+       .letter = 'p',
+       .kind = SettingKind::kInteger,
+       .metavar = "PORT",
+       .initial = "8550",
+       .group = kStage,
+       .help = "web: the port that browsers are served at; 0 takes one that is free",
+       .maximum = 65535},
+      {.name = "host",
+       .kind = SettingKind::kString,
+       .metavar = "HOST",
+       .initial = "127.0.0.1",
+       .group = kStage,
+       .help = "web: the address of this machine to listen at; * for all of them"},
+      {.name = "public",
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kStage,
+       .help = "web: serve everybody who can reach the address; else it has a token, which whoever "
+               "opens it needs"},
+      {.name = "web-client",
+       .kind = SettingKind::kPath,
+       .metavar = "DIR",
+       .group = kStage,
+       .help = "web: the folder of Flet's own web client; else that of the package flet-web beside "
+               "the app's flet"},
       {.name = "mode",
        .kind = SettingKind::kChoice,
        .metavar = "auto|direct|relayed",
@@ -115,6 +143,11 @@ const std::vector<SettingSpec>& Table() {
        .help = "A flag file in flagd's format that says which stage this installation gets, a "
                "folder with fletbridge.flagd.json in it, or where it is served; see `fletbridge "
                "rollout`"},
+      {.name = "rollout-token",
+       .kind = SettingKind::kPath,
+       .metavar = "FILE",
+       .group = kStage,
+       .help = "With a rollout at an https address: a file with the token that it wants to hear"},
       {.name = "rollout-backoff",
        .kind = SettingKind::kInteger,
        .metavar = "SECONDS",
@@ -128,8 +161,9 @@ const std::vector<SettingSpec>& Table() {
        .kind = SettingKind::kPath,
        .metavar = "PATH",
        .group = kApp,
-       .help = "The interpreter or virtual environment; else $VIRTUAL_ENV, .venv beside the app, "
-               "python3"},
+       .help =
+           "The interpreter or virtual environment; else $VIRTUAL_ENV, .venv beside the app or in "
+           "the folders above up to its pyproject.toml, python3"},
       {.name = "assets",
        .letter = 'a',
        .kind = SettingKind::kPath,
@@ -142,6 +176,27 @@ const std::vector<SettingSpec>& Table() {
        .metavar = "NAME",
        .group = kApp,
        .help = "The app's name, for apps that share one address"},
+      {.name = "directory",
+       .letter = 'd',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kApp,
+       .help = "Hot reload: start the app again whenever a file in the script's folder is saved; "
+               "the UI stays",
+       .in_files = false},
+      {.name = "recursive",
+       .letter = 'r',
+       .kind = SettingKind::kBool,
+       .initial = "false",
+       .group = kApp,
+       .help = "The same for that folder and all below it",
+       .in_files = false},
+      {.name = "ignore-dirs",
+       .kind = SettingKind::kString,
+       .metavar = "DIRS",
+       .group = kApp,
+       .help = "With -d or -r: folders not to watch, names or paths with commas between them; "
+               "hidden folders, __pycache__, node_modules and virtual environments never are"},
       {.name = "verbose",
        .letter = 'v',
        .kind = SettingKind::kInteger,
@@ -203,7 +258,7 @@ const std::vector<SettingSpec>& Table() {
        .kind = SettingKind::kBool,
        .initial = "false",
        .group = kTalk,
-       .help = "No line that says what runs how"},
+       .help = "Say nothing but warnings and errors, unless --log-level is given"},
       {.name = "start-deadline",
        .kind = SettingKind::kInteger,
        .metavar = "SECONDS",
@@ -243,47 +298,6 @@ const std::vector<SettingSpec>& Table() {
        .help = "With more than this waiting for a slow reader, the sender is held",
        .minimum = 1,
        .maximum = kMaxPayload},
-      {.name = "directory",
-       .letter = 'd',
-       .kind = SettingKind::kBool,
-       .initial = "false",
-       .group = kNotYet,
-       .help = "Watch the script's folder and reload",
-       .refusal = kNoWatching},
-      {.name = "recursive",
-       .letter = 'r',
-       .kind = SettingKind::kBool,
-       .initial = "false",
-       .group = kNotYet,
-       .help = "Watch its subfolders too",
-       .refusal = kNoWatching},
-      {.name = "ignore-dirs",
-       .kind = SettingKind::kString,
-       .metavar = "DIRS",
-       .group = kNotYet,
-       .help = "Folders not to watch",
-       .refusal = kNoWatching},
-      {.name = "web",
-       .letter = 'w',
-       .kind = SettingKind::kBool,
-       .initial = "false",
-       .group = kNotYet,
-       .help = "Show the app in a browser",
-       .refusal = kNoWeb},
-      {.name = "port",
-       .letter = 'p',
-       .kind = SettingKind::kInteger,
-       .metavar = "PORT",
-       .group = kNotYet,
-       .help = "The app's TCP port",
-       .refusal = kNoAddress,
-       .maximum = 65535},
-      {.name = "host",
-       .kind = SettingKind::kString,
-       .metavar = "HOST",
-       .group = kNotYet,
-       .help = "The address a web app listens on",
-       .refusal = kNoAddress},
       {.name = "ios",
        .kind = SettingKind::kBool,
        .initial = "false",
@@ -312,16 +326,21 @@ std::string Kebab(std::string_view name) {
   return kebab;
 }
 
+// How many letters were left out, added, replaced, or exchanged with the next one.
 std::size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);
+  std::vector<std::size_t> above(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    std::swap(before, above);
+    std::swap(above, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, above[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row[b.size()];

@@ -1,6 +1,6 @@
-// Room: common/config. The one table of known settings. It drives everything that has to know them:
-// options of the command line, names in the environment, keys in files, checking, help texts and
-// `--explain`. Adding a setting is adding a row in setting_table.cc.
+// Room: common/config. The one table of known settings. Options of the command line, names in the
+// environment, keys in files, checks, help texts and `--explain` are all generated from it. To add
+// a setting, add a row in setting_table.cc.
 //
 // Constant data and free functions; any thread.
 #pragma once

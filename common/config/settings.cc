@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <filesystem>
+#include <sstream>
+#include <sys/stat.h>
 
 #include "common/config/config_file.h"
 #include "common/config/setting_table.h"
@@ -41,6 +43,31 @@ std::string UserConfigPath(const TextPairs& environment) {
   return home.empty() ? std::string() : home + "/.config/fletbridge/config.toml";
 }
 
+// Of all users; the most important last. Folders that are named relatively are invalid (XDG).
+std::vector<std::string> MachineConfigPaths(const TextPairs& environment) {
+  const std::string named = Find(environment, "XDG_CONFIG_DIRS");
+  std::istringstream folders(named.empty() ? "/etc/xdg" : named);
+  std::vector<std::string> paths;
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (folder.starts_with('/')) paths.insert(paths.begin(), folder + "/fletbridge/config.toml");
+  }
+  return paths;
+}
+
+// They name programs that every user's run starts, so who may write them must be root alone.
+Result<> CheckMachineConfig(const std::string& path) {
+  for (const std::string& one : {fs::path(path).parent_path().string(), path}) {
+    struct stat info {};
+    if (::stat(one.c_str(), &info) != 0) continue;  // gone meanwhile; reading it says so
+    if (info.st_uid == 0 && (info.st_mode & 022) == 0) continue;
+    return MakeError(Errc::kUsage, path + " is for all users and not read: " + one +
+                                       (info.st_uid == 0 ? " can be written by others than root"
+                                                         : " does not belong to root") +
+                                       "; run chown root and chmod go-w on it, or remove it");
+  }
+  return {};
+}
+
 std::string DidYouMean(std::string_view nearest) {
   return nearest.empty() ? std::string() : "; did you mean " + std::string(nearest) + "?";
 }
@@ -76,6 +103,13 @@ class SettingsMerger {
   // Lowest first, so that each source overwrites what it knows better. All are checked in full:
   // a wrong value must not lie hidden until the day nothing overrides it.
   Result<Settings> Run() {
+    for (const std::string& path : MachineConfigPaths(input_.environment)) {
+      if (!FileExists(path)) continue;
+      if (auto good = CheckMachineConfig(path); !good) return good.error();
+      const auto entries = ReadTomlSettings(path);
+      if (auto done = ReadFile(path, entries, SettingSource::kMachineConfig); !done)
+        return done.error();
+    }
     if (auto done = ReadUserConfig(); !done) return done.error();
     if (input_.app_folder) {
       const std::string json = *input_.app_folder + "/fletbridge.json";

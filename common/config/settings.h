@@ -1,10 +1,11 @@
-// Room: common/config. Merges the settings of all sources in one place and remembers where each
-// value came from. Called by tools/ before anything runs. Reads files, never the process's own
-// environment: that is handed in, so that tests can say what it is.
+// Room: common/config. Merges the settings of all sources and remembers the source of each value.
+// Called by tools/ before anything runs. Reads files, but not the process's own environment: the
+// caller passes that in, so that tests can choose it.
 //
-// Precedence, highest first: command line, FLETBRIDGE_* environment, [tool.fletbridge] in the app's
-// pyproject.toml, fletbridge.json beside the app, the user's config, the rollout file, defaults.
-// The rollout's values are offered afterwards, since these settings say where its file is.
+// Precedence, highest first: command line, FLETBRIDGE_* environment, [tool.fletbridge] in the
+// app's pyproject.toml, fletbridge.json beside the app, the user's config, the machine's, the
+// rollout file, defaults. The rollout's values are added afterwards, since these settings name its
+// file.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ using TextPairs = std::vector<std::pair<std::string, std::string>>;
 enum class SettingSource {
   kDefault,
   kRollout,
+  kMachineConfig,
   kUserConfig,
   kAppJson,
   kPyproject,
@@ -32,8 +34,8 @@ enum class SettingSource {
 };
 
 [[nodiscard]] constexpr bool IsFile(SettingSource source) {
-  return source == SettingSource::kUserConfig || source == SettingSource::kAppJson ||
-         source == SettingSource::kPyproject;
+  return source == SettingSource::kMachineConfig || source == SettingSource::kUserConfig ||
+         source == SettingSource::kAppJson || source == SettingSource::kPyproject;
 }
 
 struct SettingValue {

@@ -1,4 +1,4 @@
-// Room: common/config. The version of fletbridge, as `--version` and the reports tell it.
+// Room: common/config. The version of fletbridge, for `--version` and the reports.
 #pragma once
 
 #include <string_view>

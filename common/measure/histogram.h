@@ -1,9 +1,8 @@
 // Room: common/measure. A histogram in the layout of HdrHistogram with three significant digits:
-// values keep a relative error below 0.1 % whatever their size. Buckets without values take no
-// memory: for `fletbridge compare`, which keeps thousands of blocks of some values each, and merges
-// them.
+// the relative error is below 0.1 % for values of any size. Empty buckets use no memory:
+// `fletbridge compare` keeps thousands of blocks with some values each, and merges them.
 //
-// A value; not for two threads.
+// A value; not for concurrent use.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "common/measure/run_report.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -70,7 +71,11 @@ Error CannotWrite(const std::string& path, const Error& why) {
 
 void RunReport::SetTimeline(const Timeline& from) {
   timeline.python_ready = from.At(Milestone::kPythonReady);
+  timeline.app_imported = from.At(Milestone::kAppImported);
   timeline.app_listening = from.At(Milestone::kAppListening);
+  // The two come by different descriptors, and the loop may read the later one first.
+  if (timeline.app_imported && timeline.app_listening)
+    timeline.app_imported = std::min(*timeline.app_imported, *timeline.app_listening);
   timeline.registered = from.At(Milestone::kRegistered);
   timeline.first_frame = from.At(Milestone::kFirstFrame);
   timeline.window_shown = from.At(Milestone::kWindowShown);
@@ -115,9 +120,11 @@ std::string ToJson(const RunReport& report) {
         {"fallbacks", fallbacks}}},
       {"rollout", RolloutJson(report)},
       {"accelerators", AcceleratorsJson(report)},
+      {"reloads", OrNull(report.reloads)},
       {"processes", processes},
       {"timeline_ms",
        {{"python_ready", Milliseconds(report.timeline.python_ready)},
+        {"app_imported", Milliseconds(report.timeline.app_imported)},
         {"app_listening", Milliseconds(report.timeline.app_listening)},
         {"registered", Milliseconds(report.timeline.registered)},
         {"first_frame", Milliseconds(report.timeline.first_frame)},

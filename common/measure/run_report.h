@@ -1,8 +1,7 @@
-// Room: common/measure. What a run was and how it went, as `--report` writes it. Filled by
-// src/host, read by tests and by people's scripts: keys stay, more may be added. Knows no stage and
-// no UI.
+// Room: common/measure. The report of a run, as `--report` writes it. Filled by src/host, read by
+// tests and by users' scripts: keys stay, more may be added. Knows no stage and no UI.
 //
-// Values; not for two threads.
+// Values; not for concurrent use.
 #pragma once
 
 #include <cstdint>
@@ -65,9 +64,12 @@ struct RunReport {
     std::optional<std::vector<std::pair<std::string, std::uint64_t>>> counters;
     std::vector<std::string> differences;
   } accelerators;
+  std::optional<std::uint64_t> reloads;  // hot reload: how often the app was started again
   std::vector<Process> processes;
   struct {
-    std::optional<std::chrono::nanoseconds> python_ready, app_listening, registered, first_frame;
+    // app_imported: the app has called ft.run(), so its imports are over.
+    std::optional<std::chrono::nanoseconds> python_ready, app_imported, app_listening;
+    std::optional<std::chrono::nanoseconds> registered, first_frame;
     // With a window: it is on the screen; the engine has drawn in it for the first time.
     std::optional<std::chrono::nanoseconds> window_shown{}, frame_drawn{};
   } timeline;

@@ -1,5 +1,5 @@
-// Room: common/measure. Clocks of a run: how long since it began, and when each step of its life
-// was reached. Called by src/host. Header only.
+// Room: common/measure. Clocks of a run: the time since its start, and the time of each milestone.
+// Used by src/host. Header only.
 #pragma once
 
 #include <array>
@@ -27,6 +27,7 @@ class Stopwatch {
 
 enum class Milestone {
   kPythonReady,
+  kAppImported,
   kAppListening,
   kRegistered,
   kFirstFrame,
@@ -55,7 +56,8 @@ class Timeline {
  private:
   static constexpr std::int64_t kUnset = -1;
   Stopwatch watch_;
-  std::array<std::atomic<std::int64_t>, 6> marks_{kUnset, kUnset, kUnset, kUnset, kUnset, kUnset};
+  std::array<std::atomic<std::int64_t>, 7> marks_{kUnset, kUnset, kUnset, kUnset,
+                                                  kUnset, kUnset, kUnset};
 };
 
 }  // namespace fletbridge

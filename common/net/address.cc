@@ -6,8 +6,6 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
-#include <filesystem>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
@@ -18,9 +16,16 @@
 #include <utility>
 
 #include "common/base/cause.h"
-#include "common/net/tcp_owner.h"
+#include "common/platform/peer.h"
 
 namespace fletbridge {
+
+using platform::OwnerOfConnection;
+using platform::OwnerOfListener;
+using platform::TcpEnd;
+using platform::TcpEndOf;
+using platform::TcpOwner;
+
 namespace {
 
 Error SystemError(int value, std::string context) {
@@ -44,85 +49,33 @@ Result<Connecting> ConnectTcp(const sockaddr* to, socklen_t size) {
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(fd.get(), to, size) != 0 && errno != EINPROGRESS) return SystemError(errno, {});
-  // On the loopback it is mostly decided by now; not so if the listener's queue is full.
+  // On loopback a connection is usually complete by now, unless the listener's backlog is full.
   pollfd decided{fd.get(), POLLOUT, 0};
   if (::poll(&decided, 1, 0) <= 0) return Connecting{std::move(fd), true};
   if (Result<> connected = FinishConnect(fd.get()); !connected) return connected.error();
   return Connecting{std::move(fd), false};
 }
 
-// Fills in a port of 0. None, and errno, if it cannot be had.
+// Replaces port 0 in `at` by the bound one. Empty on failure, with errno set.
 UniqueFd Bind(sockaddr* at, socklen_t size) {
   UniqueFd fd(::socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::bind(fd.get(), at, size) != 0 || ::getsockname(fd.get(), at, &size) != 0) {
-    const int why = errno;  // which closing may change
+    const int why = errno;  // close() may change it
     fd.reset();
     errno = why;
   }
   return fd;
 }
 
-// Of the functions below an error is that there is no descriptor for the look, which says nothing
-// about who is looked at. Everything else that fails is a process that is gone or not ours.
-
-Result<bool> HoldsSocket(pid_t pid, const std::string& inode) {
-  const std::string wanted = "socket:[" + inode + "]";
-  std::error_code error;
-  std::filesystem::directory_iterator files("/proc/" + std::to_string(pid) + "/fd", error);
-  if (IsShortOfDescriptors(error.value())) return SystemError(error.value(), {});
-  // It may end while we look: then that is the end of its files.
-  for (; files != std::filesystem::directory_iterator(); files.increment(error)) {
-    if (std::filesystem::read_symlink(files->path(), error) == wanted) return true;
-  }
-  return false;
-}
-
-Result<pid_t> ParentOf(pid_t pid) {
-  const UniqueFd in(
-      ::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!in && IsShortOfDescriptors(errno)) return SystemError(errno, {});
-  std::array<char, 1024> text{};
-  if (!in || ::read(in.get(), text.data(), text.size() - 1) <= 0) return pid_t{0};
-  const char* name_end = std::strrchr(text.data(), ')');  // the name may contain anything
-  pid_t parent = 0;
-  if (name_end == nullptr || std::sscanf(name_end + 1, " %*c %d", &parent) != 1) return pid_t{0};
-  return parent;
-}
-
-Result<bool> HeldByProcessTree(pid_t root, const std::string& inode) {
-  if (Result<bool> holds = HoldsSocket(root, inode); !holds || *holds) return holds;
-  std::error_code error;
-  std::filesystem::directory_iterator processes("/proc", error);
-  if (IsShortOfDescriptors(error.value())) return SystemError(error.value(), {});
-  for (const auto& entry : processes) {
-    const std::string name = entry.path().filename();
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ptr !=
-        name.data() + name.size()) {
-      continue;
-    }
-    pid_t ancestor = pid;
-    while (ancestor > 1 && ancestor != root) {
-      const Result<pid_t> parent = ParentOf(ancestor);
-      if (!parent) return parent.error();
-      ancestor = *parent;
-    }
-    if (ancestor != root) continue;
-    if (Result<bool> holds = HoldsSocket(pid, inode); !holds || *holds) return holds;
-  }
-  return false;
-}
-
 Error NotToBeTold(Errc code) {
   return MakeError(code, "cannot tell who holds the other end of the TCP connection: refused");
 }
 
-Error NoDescriptor(const Error& why) {
-  return SystemError(why.code.value(),
-                     "cannot tell who holds the other end of the TCP connection: " +
-                         CauseAndRemedy(why.code.value(), {}));
+Error NoDescriptor(boost::system::error_code why) {
+  return SystemError(why.value(), "cannot tell who holds the other end of the TCP connection: " +
+                                      CauseAndRemedy(why.value(), {}));
 }
 
 Result<> CheckUser(uid_t user) {
@@ -196,7 +149,7 @@ Result<SocketAddress> ParseSocketAddress(std::string_view text) {
 }
 
 Result<HeldPort> HoldTcpPort() {
-  constexpr int kAttempts = 16;  // others may hold the number at the other address
+  constexpr int kAttempts = 16;  // the port may be in use at the other address
   HeldPort held;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     sockaddr_in v4{};
@@ -239,8 +192,8 @@ Result<> FinishConnect(int fd) {
   if (error != 0) return SystemError(error, {});
   const Result<TcpEnds> ends = EndsOf(fd);
   if (!ends) return ends.error();
-  // Where nobody listens, a port of the range for clients may be given to the one who asks for it,
-  // and then it has called itself.
+  // If nobody listens at an ephemeral port, the system may assign that same port to the connecting
+  // socket, which is then connected to itself.
   if (ends->ours == ends->theirs) return SystemError(ECONNREFUSED, {});
   return {};
 }
@@ -253,27 +206,26 @@ Result<UniqueFd> TryConnect(const SocketAddress& address) {
 }
 
 Result<pid_t> CheckUnixPeer(int fd) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return SystemError(errno, "cannot tell who is at the other end of the socket");
+  const boost::system::result<platform::UnixPeer> peer = platform::PeerOf(fd);
+  if (!peer) {
+    return SystemError(peer.error().value(), "cannot tell who is at the other end of the socket");
   }
-  if (peer.uid != ::geteuid()) {
+  if (peer->user != ::geteuid()) {
     return MakeError(Errc::kUntrusted, "the other end of the socket runs as user " +
-                                           std::to_string(peer.uid) + ", not as " +
+                                           std::to_string(peer->user) + ", not as " +
                                            std::to_string(::geteuid()) + ": refused");
   }
-  return peer.pid;
+  return peer->process;
 }
 
 Result<> CheckTcpClient(int fd) {
   const Result<TcpEnds> ends = EndsOf(fd);
   if (!ends) return ends.error();
-  const Result<std::optional<TcpOwner>> found = OwnerOfConnection(ends->theirs, ends->ours);
+  const boost::system::result<std::optional<TcpOwner>> found =
+      OwnerOfConnection(ends->theirs, ends->ours);
   if (!found) return NoDescriptor(found.error());
   const std::optional<TcpOwner>& owner = *found;
-  // A client's socket has a holder from its beginning. One that has none has been closed, whoever
-  // that was.
+  // A client's socket belongs to a process from the beginning; without one it has been closed.
   if (!owner || owner->inode == 0) return NotToBeTold(Errc::kUntrusted);
   return CheckUser(owner->uid);
 }
@@ -281,9 +233,11 @@ Result<> CheckTcpClient(int fd) {
 Result<> CheckTcpPeer(int fd, pid_t process) {
   const Result<TcpEnds> ends = EndsOf(fd);
   if (!ends) return ends.error();
-  Result<std::optional<TcpOwner>> found = OwnerOfConnection(ends->theirs, ends->ours);
+  boost::system::result<std::optional<TcpOwner>> found =
+      OwnerOfConnection(ends->theirs, ends->ours);
   if (found && *found && (*found)->inode == 0) {
-    // The connection still waits to be accepted, if it is one; then who listens will have it.
+    // Either it waits to be accepted, and then it will belong to the listener's process, or it has
+    // been closed.
     const bool waits = (*found)->state == TCP_ESTABLISHED || (*found)->state == TCP_SYN_RECV;
     if (!waits) return NotToBeTold(Errc::kPeerGone);
     found = OwnerOfListener(ends->theirs);
@@ -293,7 +247,7 @@ Result<> CheckTcpPeer(int fd, pid_t process) {
   if (!owner || owner->inode == 0) return NotToBeTold(Errc::kPeerGone);
   if (Result<> ours = CheckUser(owner->uid); !ours) return ours;
   if (process == 0) return {};
-  const Result<bool> held = HeldByProcessTree(process, std::to_string(owner->inode));
+  const boost::system::result<bool> held = platform::HeldByProcessTree(process, owner->inode);
   if (!held) return NoDescriptor(held.error());
   if (!*held) {
     return MakeError(Errc::kUntrusted,

@@ -12,7 +12,7 @@
 namespace fletbridge {
 namespace {
 
-// Over TCP anybody on the machine may stand in the queue before he is refused.
+// Large, since over TCP other users' connections occupy it until they are refused.
 constexpr int kBacklog = 128;
 
 Error Refuse(const std::string& address, const std::string& why) {
@@ -33,12 +33,12 @@ Result<UniqueFd> ListenUnix(const std::string& path) {
     if (other) return Refuse("unix:" + path, "another program listens there");
     if (other.error().code != boost::system::errc::connection_refused) {
       return Refuse("unix:" + path,
-                    other.error().code.message());  // such as: it is busy, or not ours
+                    other.error().code.message());  // for example busy, or of another user
     }
-    ::unlink(path.c_str());  // left by one that was killed
+    ::unlink(path.c_str());  // left behind by a process that was killed
   }
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // The file is made with the socket's own mode; the umask, which is the app's as well, stays.
+  // The file gets the socket's mode. The umask is not changed, since it is the app's as well.
   if (!fd || ::fchmod(fd.get(), 0600) != 0 ||
       ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
       ::listen(fd.get(), kBacklog) != 0) {

@@ -13,18 +13,18 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// A started interpreter needs hundreds of milliseconds, a failed connect some microseconds.
+// An interpreter takes hundreds of milliseconds to start, a failed connect some microseconds.
 constexpr std::chrono::milliseconds kRetryEvery{2};
-// After a connection whose peer was gone before it could be looked at.
+// After kPeerGone from `verify`.
 constexpr std::chrono::milliseconds kRetryGone{50};
-// What the app said before its end waits so long for a UI that takes nothing.
+// How long the app's last packets wait for a UI that accepts nothing.
 constexpr std::chrono::milliseconds kLastWords{5000};
-// A process that the app left behind could speak for ever.
+// A process that the app has left behind could send without end.
 constexpr std::chrono::seconds kLongestDrain{5};
 
 }  // namespace
 
-// Shared with the timer's handler, which may run after the leg has gone.
+// Shared with handlers, which may run after the SocketLeg's destruction.
 struct SocketLeg::Retry {
   explicit Retry(boost::asio::io_context& io) : timer(io), attempt(io) {}
   void Stop() {
@@ -33,7 +33,7 @@ struct SocketLeg::Retry {
     attempt.close(ignored);
   }
   boost::asio::steady_timer timer;
-  boost::asio::posix::stream_descriptor attempt;  // a connection that is not decided yet
+  boost::asio::posix::stream_descriptor attempt;  // a pending connection
   steady_clock::time_point until;
   bool closed = false;
 };
@@ -57,12 +57,6 @@ void SocketLeg::Connect(std::chrono::milliseconds deadline) {
   Try();
 }
 
-void SocketLeg::NewSession(std::chrono::milliseconds deadline) {
-  if (retry_->closed) return;
-  port_.DisconnectForNewSession();
-  Connect(deadline);
-}
-
 void SocketLeg::Drain(std::chrono::milliseconds quiet, std::function<void()> done) {
   retry_->Stop();
   if (!port_.connected()) {
@@ -80,7 +74,7 @@ void SocketLeg::AwaitDrained(std::chrono::milliseconds quiet) {
   retry_->timer.expires_after(quiet);
   retry_->timer.async_wait([this, quiet, retry = retry_](boost::system::error_code error) {
     if (error || retry->closed) return;
-    // On a busy machine the timer may come before what the kernel has for us.
+    // On a busy machine the timer may expire before data that has arrived is read.
     if (port_.unread_bytes() != 0 && steady_clock::now() < retry->until) {
       AwaitDrained(quiet);
     } else {
@@ -119,7 +113,7 @@ void SocketLeg::Try() {
   }
 }
 
-// The queue of who listens there is full: the kernel tries again for us.
+// The listener's backlog is full; the kernel keeps trying to connect.
 void SocketLeg::Await() {
   retry_->timer.expires_at(retry_->until);
   retry_->timer.async_wait([this, retry = retry_](boost::system::error_code error) {
@@ -145,13 +139,13 @@ void SocketLeg::Begin(UniqueFd socket) {
       TryAgain(trusted.error(), kRetryGone);
     } else if (trusted.error().code.category() == boost::system::system_category() &&
                IsShortOfDescriptors(trusted.error().code.value())) {
-      TryAgain(trusted.error(), kRetryEvery);  // the app may let one go
+      TryAgain(trusted.error(), kRetryEvery);  // one may become free
     } else {
       sink_.OnConnectFailed(trusted.error());
     }
     return;
   }
-  // Told first, so that no packet comes before it.
+  // Before Connect(), so that no packet is delivered before it.
   sink_.OnConnected();
   if (!retry_->closed) port_.Connect(std::move(socket));
 }

@@ -1,7 +1,7 @@
-// Room: common/net. The app's end of a session on stages 1 and 2: waits until Flet's socket server
-// listens, connects, checks who is there, carries packets, and reconnects for a new session.
+// Room: common/net. The connection to an app on stages 1 and 2: waits until Flet's socket server
+// listens, connects, checks the peer, and transports packets.
 //
-// Threads: as StreamPort. The sink is called on the EventLoop's thread.
+// Threads: the EventLoop's, on which the sink is called too; port() as StreamPort.
 #pragma once
 
 #include <chrono>
@@ -16,34 +16,28 @@ namespace fletbridge {
 class SocketLegSink : public PacketSink {
  public:
   virtual void OnConnected() = 0;
-  // The app closed the session; NewSession() may begin another.
+  // The app has closed the connection.
   virtual void OnSessionLost(const Error& why) = 0;
-  // No connection came about: the deadline passed or the listener is not to be trusted.
+  // Not connected: the deadline has passed (kLimit), or the listener is not trusted.
   virtual void OnConnectFailed(const Error& why) = 0;
 };
 
 class SocketLeg final : private StreamSink {
  public:
-  // `verify` is asked about each connected socket: kPeerGone means another attempt, any other error
-  // the end. All but the values must outlive this object.
-  // `generation` is what the app speaks: it never speaks first, so it must be known.
+  // `verify` checks each connected socket: after kPeerGone another attempt follows, after any other
+  // error OnConnectFailed(). `generation` is the app's, which must be known, since an app never
+  // sends first. `loop` and `sink` must outlive this object.
   SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
             std::function<Result<>(int fd)> verify, SocketLegSink& sink,
             Generation generation = Generation::kG3);
   ~SocketLeg() override;
 
-  // Tries to connect until `deadline` from now. Loop's thread.
+  // Tries to connect for at most `deadline` from now.
   void Connect(std::chrono::milliseconds deadline);
-  // What is sent from now on is for the new session, for which NewSession() must follow. Any
-  // thread.
-  void MarkNewSession() { port_.MarkNewSession(); }
-  // Ends the session, drops what is queued for it, and connects anew. Loop's thread.
-  void NewSession(std::chrono::milliseconds deadline);
-  // The app has ended: delivers what it still said, until the end of the stream or until nothing
-  // has come for `quiet` (another process may hold the socket open), closes, calls `done`. Loop's
-  // thread.
+  // The app has ended: delivers its last packets, until the end of the stream or until nothing has
+  // come for `quiet` (another process may hold the socket open), then closes and calls `done`.
   void Drain(std::chrono::milliseconds quiet, std::function<void()> done);
-  // Ends for good. Loop's thread.
+  // Final.
   void Close();
 
   [[nodiscard]] StreamPort& port() { return port_; }

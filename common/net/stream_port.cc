@@ -3,7 +3,6 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
@@ -16,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
+#include "common/platform/peer.h"
 #include "common/transport/bounded_queue.h"
 #include "common/wire/stream_decoder.h"
 
@@ -25,7 +25,7 @@ using Protocol = asio::generic::stream_protocol;
 
 namespace {
 
-// One write gathers at most this many packets: two buffers each, and the kernel takes 64 at once.
+// Packets in one write: two buffers each, and Asio passes 64 buffers to the kernel at once.
 constexpr std::size_t kMaxBatch = 32;
 
 }  // namespace
@@ -42,9 +42,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
         end(event_loop.io()),
         end_timer(event_loop.io()) {}
 
-  void OnFrame(Packet&& packet) override {
-    if (sessions_to_skip.load() == 0) sink.OnPacket(std::move(packet));
-  }
+  void OnFrame(Packet&& packet) override { sink.OnPacket(std::move(packet)); }
 
   void OnOversizedFrame(std::size_t payload_bytes) override {
     sink.OnRefused(MakeError(
@@ -69,7 +67,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   }
 
   void OnRead(std::uint64_t of_connection, boost::system::error_code error, std::size_t n) {
-    if (of_connection != connection) return;  // of a connection that is no longer ours
+    if (of_connection != connection) return;  // a late handler of an earlier connection
     reading = false;
     if (error) {
       Fail(decoder.InFrame()
@@ -91,22 +89,19 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     Read();
   }
 
-  // While nothing is read, nothing says that the peer has gone: this does. A read would say that
-  // there is more to read, for ever.
+  // Notices the end of the connection while receiving is paused. Waiting for readability would not
+  // do, since unread data makes the socket readable all the time.
   void WatchForEnd() {
     if (std::exchange(watching, true)) return;
     const auto told = [self = shared_from_this(),
                        watch = ++watch_count](boost::system::error_code error) {
       if (!error && self->watching && watch == self->watch_count) self->OnEndWhilePaused();
     };
-    epoll_event wanted{};
-    wanted.events = EPOLLRDHUP;
-    UniqueFd fd(::epoll_create1(EPOLL_CLOEXEC));
-    if (fd && ::epoll_ctl(fd.get(), EPOLL_CTL_ADD, socket->native_handle(), &wanted) == 0) {
+    if (UniqueFd fd = platform::WatchForPeerEnd(socket->native_handle())) {
       end.assign(fd.release());
       end.async_wait(asio::posix::stream_descriptor::wait_read, told);
     } else {
-      socket->async_wait(Protocol::socket::wait_error, told);  // a reset, or both directions' end
+      socket->async_wait(Protocol::socket::wait_error, told);  // a reset, or both directions closed
     }
   }
 
@@ -130,10 +125,10 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     end_timer.cancel();
   }
 
-  // Writes what is queued, unless a write is under way; its end calls this again.
+  // Writes queued packets, unless a write is in progress, whose end calls this again.
   void Write() {
-    if (writing || !socket || at_marker) return;
-    if (decoder.generation() == Generation::kUnknown) return;  // the peer speaks first
+    if (writing || !socket) return;
+    if (decoder.codec() == nullptr) return;  // the peer sends first
     batch_size = 0;
     while (batch_size < kMaxBatch) {
       if (!queue.Pop(batch[batch_size].packet)) {
@@ -141,28 +136,26 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
         continue;
       }
       Outgoing& out = batch[batch_size];
-      if (out.packet.type == PacketType::kNewSession) {
-        at_marker = true;  // what follows is for the next connection
-        if (queue.Release(0)) sink.OnWritable();
-        break;
-      }
-      if (bare() && out.packet.type != PacketType::kControl) {  // there is no place for it
+      const std::optional<std::size_t> size =
+          decoder.codec()->Frame(out.packet.type, out.packet.payload.size(), out.header);
+      if (!size) {  // there is no place for it
         if (queue.Release(out.packet.payload.size())) sink.OnWritable();
         continue;
       }
-      out.header = MakeFrameHeader(out.packet.type, out.packet.payload.size());
+      out.header_size = *size;
       ++batch_size;
     }
     if (batch_size == 0) return;
     buffers.clear();
     for (std::size_t i = 0; i < batch_size; ++i) {
-      if (!bare()) buffers.emplace_back(batch[i].header.data(), batch[i].header.size());
+      if (batch[i].header_size != 0)
+        buffers.emplace_back(batch[i].header.data(), batch[i].header_size);
       if (const Buffer& payload = batch[i].packet.payload; payload.size() != 0) {
         buffers.emplace_back(payload.data(), payload.size());
       }
     }
     writing = true;
-    // Between two of its steps the operation goes back to the socket, which may have been dropped.
+    // The operation uses the socket between its steps, even after Drop(): `keep` owns it.
     asio::async_write(
         *socket, buffers,
         [self = shared_from_this(), keep = socket, connection = connection](
@@ -173,7 +166,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     if (of_connection != connection) return;
     writing = false;
     ReleaseBatch();
-    // A broken pipe is told by the reading side, which first delivers what the peer still said.
+    // A broken connection is reported by the reading side, after the peer's last packets.
     if (!error) Write();
   }
 
@@ -192,7 +185,8 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     StopWatch();
     if (socket) {
       boost::system::error_code ignored;
-      // A fork of the app in this process holds it as well, and would keep the peer from seeing it.
+      // A forked child of an app in this process may hold a duplicate, which would keep the
+      // connection open.
       socket->shutdown(asio::socket_base::shutdown_both, ignored);
       socket->close(ignored);
     }
@@ -202,14 +196,10 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
     decoder.Reset();
   }
 
-  [[nodiscard]] bool bare() const { return decoder.generation() == Generation::kG2; }
-
   void DropQueue() {
     ReleaseBatch();
-    const bool dropped = std::exchange(at_marker, false);
-    for (Packet packet; (!dropped || queue.closed()) && queue.Pop(packet);) {
+    for (Packet packet; queue.Pop(packet);) {
       if (queue.Release(packet.payload.size())) sink.OnWritable();
-      if (packet.type == PacketType::kNewSession && !queue.closed()) break;
     }
   }
 
@@ -224,26 +214,26 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   const std::chrono::milliseconds last_words;
   PacketQueue queue;
   std::atomic<bool> paused{false};
-  std::atomic<int> sessions_to_skip{0};  // NewSession() calls that the loop has not come to
 
   // EventLoop's thread only
   struct Outgoing {
     FrameHeader header;
+    std::size_t header_size = 0;
     Packet packet;
   };
-  std::shared_ptr<Protocol::socket> socket;  // shared with a write that is under way
-  std::uint64_t connection = 0;              // counts them; a handler of an old one does nothing
+  std::shared_ptr<Protocol::socket> socket;  // shared with a write in progress
+  std::uint64_t connection =
+      0;  // the number of the current one; handlers of earlier ones do nothing
   StreamDecoder decoder;
   std::array<Outgoing, kMaxBatch> batch;
   std::size_t batch_size = 0;
   std::vector<asio::const_buffer> buffers;
-  asio::posix::stream_descriptor end;  // while paused: an epoll that knows only the socket's end
-  asio::steady_timer end_timer;        // while paused, after the end
+  asio::posix::stream_descriptor end;  // while paused: becomes readable at the connection's end
+  asio::steady_timer end_timer;        // while paused, after the connection's end
   std::uint64_t watch_count = 0;
   bool watching = false;
   bool reading = false;
   bool writing = false;
-  bool at_marker = false;  // the queue's next packet is for the next connection
 };
 
 StreamPort::StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink,
@@ -254,7 +244,7 @@ StreamPort::~StreamPort() { impl_->Drop(); }
 
 void StreamPort::Connect(UniqueFd socket) {
   impl_->Drop();
-  impl_->ReleaseBatch();  // what an old connection was writing is lost with it
+  impl_->ReleaseBatch();  // packets of an unfinished write are lost
   int family = AF_UNIX;
   socklen_t size = sizeof family;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
@@ -270,18 +260,6 @@ void StreamPort::Disconnect() {
 }
 
 void StreamPort::SetGeneration(Generation generation) { impl_->decoder.SetGeneration(generation); }
-
-void StreamPort::MarkNewSession() {
-  impl_->sessions_to_skip.fetch_add(1);
-  if (impl_->queue.PushMarker(Packet{PacketType::kNewSession, {}})) {
-    impl_->loop.Post([impl = impl_] { impl->Write(); });
-  }
-}
-
-void StreamPort::DisconnectForNewSession() {
-  impl_->sessions_to_skip.fetch_sub(1);
-  Disconnect();
-}
 
 std::size_t StreamPort::unread_bytes() const {
   int unread = 0;

@@ -1,16 +1,16 @@
-// Room: common/net. A connected local stream socket (Unix or TCP) as a PacketPort: in the
-// framing of wire generation 2 or 3 in both directions. Used by SocketLeg for the app's end and by
-// ClientLeg for the client's end. Knows nothing of either.
+// Room: common/net. A connected local stream socket (Unix or TCP) as a PacketPort, with the framing
+// of wire generation 2 or 3 (common/wire). Used by SocketLeg for the connection to the app and by
+// ClientListener for a client's; independent of both.
 //
-// Threads: Send(), PauseReceiving(), ResumeReceiving(), queued_bytes(), MarkNewSession() from any
-// thread; the rest on the EventLoop's thread. The sink is called there.
+// Threads: Send(), PauseReceiving(), ResumeReceiving() and queued_bytes() any; the others the
+// EventLoop's, on which the sink is called too.
 #pragma once
 
 #include <chrono>
 #include <memory>
 
 #include "common/base/event_loop.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "common/transport/generation.h"
 #include "common/transport/packet_port.h"
 
@@ -18,38 +18,32 @@ namespace fletbridge {
 
 class StreamSink : public PacketSink {
  public:
-  // A port that was given no generation has told the peer's, before its first packet.
+  // The peer's generation has been detected; before its first packet. Only if it was kUnknown.
   virtual void OnGeneration(Generation /*generation*/) {}
-  // The connection has ended; nothing more comes until the next Connect(). Not called after
-  // Disconnect().
+  // The connection has ended: kPeerGone, kCut (in the middle of a packet), or kPeerMisbehaved. No
+  // further call until the next Connect(). Not called for Disconnect().
   virtual void OnDisconnected(const Error& why) = 0;
 };
 
 class StreamPort final : public PacketPort {
  public:
-  // `loop` and `sink` must outlive this object. kUnknown: each peer's first bytes tell it, and
-  // until then nothing is written to it. Towards generation 2, data packets are dropped.
-  // The peer's end is noticed while receiving is paused as well; then what it still said waits for
-  // `last_words` to be received, and is dropped.
+  // `loop` and `sink` must outlive this object. `generation`: the peer's; kUnknown: detected from
+  // its first bytes, and nothing is sent until then. A peer of generation 2 gets no data packets.
+  // The end of the connection is noticed while receiving is paused as well. Unread data then waits
+  // for `last_words` to be read, after which it is dropped.
   StreamPort(EventLoop& loop, const FlowLimits& limits, StreamSink& sink,
              Generation generation = Generation::kG3, std::chrono::milliseconds last_words = {});
   ~StreamPort() override;
 
-  // Takes a connected socket and begins to carry packets; first those that were sent before.
+  // Takes over a connected socket. Sends first what was queued before.
   void Connect(UniqueFd socket);
-  // Ends the connection at once and drops what is queued; the port can be connected again.
+  // Closes the connection at once and drops queued packets. Connect() may follow.
   void Disconnect();
-  // Any thread. What is sent from now on is for the next connection, and what still comes over this
-  // one is dropped. The loop's thread must then end it with DisconnectForNewSession(), once per
-  // call.
-  void MarkNewSession();
-  // Like Disconnect(), but keeps what was sent after MarkNewSession().
-  void DisconnectForNewSession();
-  // For the next connection. While there is none.
+  // The generation of the next connection. Only while disconnected.
   void SetGeneration(Generation generation);
-  // What the kernel holds for us and we have not read.
+  // Bytes that have arrived in the kernel and have not been read.
   [[nodiscard]] std::size_t unread_bytes() const;
-  // From now on Send() answers kClosed.
+  // From now on Send() returns kClosed.
   void Close();
   [[nodiscard]] bool connected() const;
 
@@ -60,7 +54,7 @@ class StreamPort final : public PacketPort {
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;  // shared with handlers that are under way
+  std::shared_ptr<Impl> impl_;  // shared with pending handlers
 };
 
 }  // namespace fletbridge

@@ -1,5 +1,5 @@
-// Room: common/process. One child process: started with our terminal, watched by its pidfd, ended
-// for sure. It is killed by the kernel when this process dies, however that happens.
+// Room: common/process. One child process: started with our terminal, watched, and ended for sure.
+// Where the kernel can do that it kills it when this process dies, however that happens.
 //
 // Threads: Start() on a thread that lives as long as the child (the kernel ties the child's death
 // to it: use the main thread); the rest on the EventLoop's thread.

@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string_view>
 #include <thread>
 #include <unistd.h>
+
+#include "common/platform/threads.h"
 
 namespace fletbridge {
 namespace {
@@ -54,16 +55,11 @@ void EndProcessAfter(std::chrono::milliseconds patience, int code) noexcept {
   g_code.store(code);
   g_moment.store(Now() + nanoseconds(patience).count());
   if (g_watched.exchange(true)) return;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
   try {
-    std::thread(Watch).detach();
+    platform::StartWithoutSignals(Watch).detach();
   } catch (...) {  // no thread can be had: there is nobody left who could wait
     g_watched.store(false);
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void CancelEndOfProcess() noexcept { g_moment.store(kNever); }

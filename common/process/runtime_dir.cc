@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "common/platform/self.h"
+
 namespace fletbridge {
 namespace {
 
@@ -38,11 +40,9 @@ bool IsPlain(const std::string& path) {
 
 std::vector<std::string> Bases() {
   std::vector<std::string> bases;
-  for (const char* name : {"XDG_RUNTIME_DIR", "TMPDIR"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && IsPlain(value)) bases.emplace_back(value);
+  for (std::string& folder : platform::TemporaryFolders()) {
+    if (IsPlain(folder)) bases.push_back(std::move(folder));
   }
-  bases.emplace_back("/tmp");
   return bases;
 }
 

@@ -2,9 +2,11 @@
 
 #include <cstdlib>
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "common/platform/process.h"
+#include "common/platform/self.h"
 
 namespace fletbridge {
 namespace {
@@ -34,7 +36,7 @@ void Set(int signal, void (*handler)(int)) noexcept {
 void HoldStreams() noexcept {
   for (int stream = 0; stream < 3; ++stream) {
     if (::fcntl(stream, F_GETFD) >= 0) continue;
-    int fd = ::open("/dev/null", O_PATH | O_CLOEXEC);
+    int fd = platform::OpenAsName("/dev/null", 0);
     // A chroot may have none.
     if (fd < 0) fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
@@ -84,7 +86,7 @@ void LeaveSignalsAsFound() noexcept {
 }
 
 void DieWithParent(int parent, int signal) noexcept {
-  ::prctl(PR_SET_PDEATHSIG, signal);
+  platform::EndWithParent(signal);
   if (::getppid() != parent) ::_exit(128 + signal);
 }
 

@@ -8,8 +8,6 @@
 #include <csignal>
 #include <string>
 
-#include <boost/system/error_code.hpp>
-
 namespace fletbridge {
 
 // The first thing in each main(): HoldStreams(), SettleSignals(), and an end with the parent, where
@@ -27,10 +25,10 @@ void FillHeldStreams() noexcept;
 // SIGCHLD: where it is ignored, nobody can be waited for. SIGXFSZ: a full quota is an error to
 // report, not our death.
 void SettleSignals() noexcept;
-// From here on what would end this process waits, until somebody reads it: for what must not be left
-// behind half made. What the parent has blocked, or ignored as nohup does, is as he wants it. Returns
-// the signals that wait, for a signalfd. Any thread; of the threads, the one that calls and those that
-// it starts.
+// From here on what would end this process waits, until somebody reads it: for what must not be
+// left behind half made. What the parent has blocked, or ignored as nohup does, is as he wants it.
+// Returns the signals that wait, for a signalfd. Any thread; of the threads, the one that calls and
+// those that it starts.
 [[nodiscard]] sigset_t HoldSignals() noexcept;
 // A reader that has gone does not end what hosts an app, nor does it end Python.
 void IgnoreBrokenPipes() noexcept;
@@ -42,16 +40,5 @@ void LeaveSignalsAsFound() noexcept;
 void DieWithParent(int parent, int signal) noexcept;
 // What a parent sets to its own number that has no fork() of its own to do this in.
 inline constexpr const char* kEndsWithVariable = "FLETBRIDGE_ENDS_WITH";
-
-// For Boost.Process: a program that we start and wait for.
-struct OwnChild {
-  int parent;
-  template <class Launcher, class Path>
-  boost::system::error_code on_exec_setup(Launcher&, const Path&, const char* const*(&)) const {
-    DieWithParent(parent, SIGKILL);
-    LeaveSignalsAsFound();
-    return {};
-  }
-};
 
 }  // namespace fletbridge

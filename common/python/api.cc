@@ -1,7 +1,8 @@
 #include "common/python/api.h"
 
 #include <cstring>
-#include <dlfcn.h>
+
+#include "common/platform/library.h"
 
 namespace fletbridge {
 namespace {
@@ -10,7 +11,7 @@ PyApi g_api;
 
 template <class Pointer>
 bool Find(void* library, const char* name, Pointer& to) {
-  to = reinterpret_cast<Pointer>(::dlsym(library, name));
+  to = reinterpret_cast<Pointer>(platform::FindSymbol(library, name));
   return to != nullptr;
 }
 
@@ -18,12 +19,13 @@ bool Find(void* library, const char* name, Pointer& to) {
 
 Result<> LoadPyApi(const std::string& libpython) {
   const bool is_here = libpython.empty();
-  void* library = is_here ? RTLD_DEFAULT : ::dlopen(libpython.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (!is_here && library == nullptr) {
-    return MakeError(Errc::kSetup, std::string("cannot open libpython: ") + ::dlerror());
-  }
+  std::string why;
+  void* library = is_here ? nullptr : platform::OpenLibrary(libpython, why);
+  if (!is_here && library == nullptr)
+    return MakeError(Errc::kSetup, "cannot open libpython: " + why);
   // Its objects have another shape than those that we and our table were compiled for.
-  const auto version = reinterpret_cast<const char* (*)()>(::dlsym(library, "Py_GetVersion"));
+  const auto version =
+      reinterpret_cast<const char* (*)()>(platform::FindSymbol(library, "Py_GetVersion"));
   if (version != nullptr && std::strstr(version(), "free-threading build") != nullptr) {
     return MakeError(Errc::kSetup, (is_here ? std::string("this interpreter") : libpython) +
                                        " is a free-threaded build; one with the GIL is needed");

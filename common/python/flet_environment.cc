@@ -38,6 +38,17 @@ Environment FletOnBridge(std::int64_t port) {
   return result;
 }
 
+Environment FletAsWebServer(std::uint16_t port) {
+  Environment result{{"FLET_FORCE_WEB_SERVER", "true"},
+                     {"FLET_SERVER_IP", "127.0.0.1"},
+                     {"FLET_SERVER_PORT", std::to_string(port)}};
+  // What another run or a person's shell left must not choose the place.
+  for (const char* name : {"FLET_WEB_APP_PATH", "FLET_WEBSOCKET_HANDLER_ENDPOINT"}) {
+    if (std::getenv(name) != nullptr) result.emplace_back(name, "");
+  }
+  return result;
+}
+
 void PointToShim(const std::string& folder, Environment& environment) {
   const char* before = std::getenv("PYTHONPATH");
   environment.emplace_back("FLETBRIDGE_SHIM", folder);

@@ -12,9 +12,14 @@ namespace fletbridge {
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
+// Tells the shim that the app may have several clients at a time, each with a session of its own.
+inline constexpr const char* kSessionsVariable = "FLETBRIDGE_SESSIONS";
+
 [[nodiscard]] Environment FletOnUnixSocket(const std::string& path);
 [[nodiscard]] Environment FletOnTcp(std::uint16_t port);
 [[nodiscard]] Environment FletOnBridge(std::int64_t port);
+// No embedded mode: Flet's own web server, whose WebSocket is at http://127.0.0.1:PORT/ws.
+[[nodiscard]] Environment FletAsWebServer(std::uint16_t port);
 
 // For an interpreter's executable: lets it load our shim, which lies in `folder`.
 void PointToShim(const std::string& folder, Environment& environment);

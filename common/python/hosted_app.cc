@@ -10,7 +10,7 @@
 
 #include "common/base/cause.h"
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 
 namespace fletbridge {
 namespace asio = boost::asio;

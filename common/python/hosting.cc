@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "common/platform/self.h"
+
 namespace fletbridge {
 namespace {
 
@@ -77,9 +79,8 @@ std::string OwnProcessObstacle(const Interpreter& python) {
 
 const std::string& PartsFolder() {
   static const std::string folder = [] {
-    std::error_code error;
-    const fs::path self = fs::read_symlink("/proc/self/exe", error);
-    if (error) return std::string();
+    const fs::path self = platform::OwnProgram();
+    if (self.empty()) return std::string();
     if (self.filename() == StaticProgramName()) return self.parent_path().string();
     return (self.parent_path().parent_path() / "lib" / "fletbridge").string();
   }();

@@ -13,27 +13,18 @@
 #include <unistd.h>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/readable_pipe.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/process/v2/process.hpp>
-#include <boost/process/v2/stdio.hpp>
-
 #include "common/base/cause.h"
-#include "common/process/surroundings.h"
+#include "common/process/program.h"
 #include "common/python/hosting.h"
 #include "common/python/probe_memory.h"
 
 namespace fletbridge {
-namespace asio = boost::asio;
-namespace process = boost::process::v2;
 namespace fs = std::filesystem;
 
 namespace {
 
 // Stands on PYTHONPATH where the shim will, to see whether it comes to be on sys.path.
-constexpr const char* kMark = "/proc/self/fletbridge-shim";
+constexpr const char* kMark = "/dev/null/fletbridge-shim";
 
 // Written for any Python 3; finds Flet by its metadata folder, since importing it takes 400 ms.
 constexpr const char* kProbe = R"py(
@@ -195,91 +186,41 @@ Error NoInterpreter(const std::string& path) {
                    path + " is not a working Python interpreter; name another one with --python");
 }
 
-// Our own environment, with the mark on PYTHONPATH.
-std::vector<std::string> ProbeEnvironment() {
-  std::vector<std::string> result;
-  std::string path = kMark;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    if (!text.starts_with("PYTHONPATH=")) {
-      result.push_back(text);
-    } else if (const std::string before = text.substr(text.find('=') + 1); !before.empty()) {
-      path += ":" + before;
-    }
-  }
-  result.push_back("PYTHONPATH=" + path);
-  return result;
+// PYTHONPATH with the mark on it.
+std::string MarkedPath() {
+  const char* before = std::getenv("PYTHONPATH");
+  return before != nullptr && *before != '\0' ? std::string(kMark) + ":" + before : kMark;
 }
 
 // What the interpreter prints when it is started so; an error also if it ends with one.
 Result<std::string> Ask(const std::string& path, const std::vector<std::string>& words,
-                        std::chrono::milliseconds deadline) try {
-  asio::io_context io;
-  asio::readable_pipe out(io);
-  std::string text;
-  process::error_code start_error;
-  process::posix::default_launcher launcher;
-  const std::vector<std::string> environment = ProbeEnvironment();
-  std::vector<const char*> variables;
-  for (const std::string& variable : environment) variables.push_back(variable.c_str());
-  variables.push_back(nullptr);
-  launcher.env = variables.data();
-  auto child = launcher(io.get_executor(), start_error, process::filesystem::path(path), words,
-                        process::process_stdio{nullptr, out, nullptr},  // gone with this line: its
-                                                                        // copy of the pipe's end
-                        OwnChild{::getpid()});
-  if (start_error) {
+                        std::chrono::milliseconds deadline) {
+  auto outcome =
+      RunProgram({.path = path, .arguments = words, .environment = {{"PYTHONPATH", MarkedPath()}}},
+                 deadline, kLongestAnswer);
+  if (!outcome) {
     return MakeError(Errc::kSetup,
                      "cannot run the interpreter " + path + ": " +
-                         CauseAndRemedy(start_error.value(), "name another one with --python"));
+                         CauseAndRemedy(outcome.error().value(), "name another one with --python"));
   }
-  const std::string pid = "\npid=" + std::to_string(child.id()) + "\n";
-  bool late = false;
-  bool too_long = false;
-  int code = -1;
-  asio::steady_timer timer(io, deadline);
-  timer.async_wait([&](boost::system::error_code error) {
-    if (error) return;
-    late = true;
-    out.close();
-    boost::system::error_code ignored;
-    child.terminate(ignored);
-  });
-  asio::async_read(out, asio::dynamic_buffer(text, kLongestAnswer),
-                   [&](boost::system::error_code, std::size_t) {
-                     if (late) return;
-                     if (text.size() == kLongestAnswer) {  // and it may wait to write more
-                       too_long = true;
-                       timer.cancel();
-                       boost::system::error_code ignored;
-                       child.terminate(ignored);
-                       return;
-                     }
-                     // It may close its output long before it ends.
-                     child.async_wait([&](boost::system::error_code, int status) {
-                       code = status;
-                       timer.cancel();
-                     });
-                   });
-  io.run();
-  if (too_long) {
+  if (outcome->end == ProgramOutcome::End::kTooMuch) {
     return MakeError(Errc::kSetup, "the interpreter " + path + " answered with more than " +
                                        std::to_string(kLongestAnswer >> 20) +
                                        " MiB, which no Python does; name another one with "
                                        "--python");
   }
-  if (late) {
+  if (outcome->end == ProgramOutcome::End::kTooLate) {
     std::ostringstream message;
     message << "the interpreter " << path << " did not answer within "
             << std::chrono::duration<double>(deadline).count()
             << " s; name another one with --python";
     return MakeError(Errc::kSetup, message.str());
   }
-  if (code != 0) return NoInterpreter(path);
-  if (text.find(pid) == std::string::npos) text += "is_child=1\n";
+  if (outcome->code != 0) return NoInterpreter(path);
+  std::string text = std::move(outcome->output);
+  if (text.find("\npid=" + std::to_string(outcome->pid) + "\n") == std::string::npos)
+    text += "is_child=1\n";
   return text;
-} catch (const std::exception& error) {
-  return MakeError(Errc::kSetup, "cannot run the interpreter " + path + ": " + error.what());
 }
 
 std::vector<std::string> ProbeWords(const std::string& place) {
@@ -410,10 +351,11 @@ Result<Interpreter> ProbeInterpreterWithin(const std::string& path,
 }
 
 Result<std::string> AskInterpreter(const std::string& path, const std::string& code,
-                                   const std::vector<std::string>& arguments) {
+                                   const std::vector<std::string>& arguments,
+                                   std::chrono::milliseconds deadline) {
   std::vector<std::string> words{"-c", code};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  return Ask(path, words, kAnswerDeadline);
+  return Ask(path, words, deadline);
 }
 
 Result<Interpreter> RecallInterpreter(const std::string& path, const std::string& place) {
@@ -429,6 +371,36 @@ Result<Interpreter> RecallInterpreter(const std::string& path, const std::string
   Result<Interpreter> found = Understand(path, *text);
   if (found && own.empty() && found->executable == path) memory.Keep(path, question, *text);
   return found;
+}
+
+std::vector<std::string> EnvironmentsOf(const std::string& app_dir) {
+  const fs::path beside = Absolute(app_dir.empty() ? "." : app_dir);
+  std::vector<std::string> venvs = {(beside / ".venv").string()};
+  std::error_code error;
+  for (fs::path at = beside; !fs::is_regular_file(at / "pyproject.toml", error);) {
+    if (at == at.parent_path()) return {venvs.front()};  // in no project
+    at = at.parent_path();
+    venvs.push_back((at / ".venv").string());
+  }
+  return venvs;
+}
+
+std::string HowToInstall(const Interpreter& python, const std::string& requirement,
+                         const std::string& app_dir) {
+  std::error_code error;
+  const fs::path library =
+      fs::path(python.base_prefix) / "lib" / ("python3." + std::to_string(python.minor));
+  if (python.prefix != python.base_prefix || !fs::exists(library / "EXTERNALLY-MANAGED", error))
+    return python.path + " -m pip install " + requirement;
+  const std::string venv = EnvironmentsOf(app_dir).back();
+  return python.path + " -m venv " + venv + " && " + venv + "/bin/pip install " + requirement;
+}
+
+std::string WebObstacle(const Interpreter& python) {
+  std::error_code error;
+  if (fs::exists(fs::path(python.flet_package).parent_path() / "flet_web", error)) return {};
+  return "its Flet is no web server without flet-web; run " +
+         HowToInstall(python, "flet-web==" + python.flet_version, ".");
 }
 
 Result<std::string> FindInterpreter(const std::string& asked, const std::string& app_dir) {
@@ -450,9 +422,8 @@ Result<std::string> FindInterpreter(const std::string& asked, const std::string&
   if (const char* venv = std::getenv("VIRTUAL_ENV"); venv != nullptr && *venv != '\0') {
     if (const std::string found = InEnvironment(venv); !found.empty()) return Absolute(found);
   }
-  if (const std::string found = InEnvironment(fs::path(app_dir.empty() ? "." : app_dir) / ".venv");
-      !found.empty()) {
-    return Absolute(found);
+  for (const std::string& venv : EnvironmentsOf(app_dir)) {
+    if (const std::string found = InEnvironment(venv); !found.empty()) return Absolute(found);
   }
   if (const std::string found = OnPath("python3"); !found.empty()) return Absolute(found);
   return MakeError(Errc::kSetup,
@@ -469,6 +440,16 @@ int WireGeneration(std::string_view version) {
   if (major >= 1 || minor >= 86) return 3;
   if (minor >= 70) return 2;
   return minor >= 4 ? 1 : 0;
+}
+
+bool IsNewerThanKnown(std::string_view version) {
+  constexpr std::pair kKnown{1, 0};
+  std::pair said{0, 0};
+  const char* end = version.data() + version.size();
+  const auto [dot, error] = std::from_chars(version.data(), end, said.first);
+  if (error != std::errc{}) return false;
+  if (dot != end && *dot == '.') std::from_chars(dot + 1, end, said.second);
+  return said > kKnown;
 }
 
 }  // namespace fletbridge

@@ -37,19 +37,32 @@ struct Interpreter {
                                                          std::chrono::milliseconds deadline);
 // Has the interpreter run a text of Python, with these arguments, and returns what that has
 // printed.
-[[nodiscard]] Result<std::string> AskInterpreter(const std::string& path, const std::string& code,
-                                                 const std::vector<std::string>& arguments = {});
+[[nodiscard]] Result<std::string> AskInterpreter(
+    const std::string& path, const std::string& code,
+    const std::vector<std::string>& arguments = {},
+    std::chrono::milliseconds deadline = std::chrono::seconds(20));
 // As ProbeInterpreter(), but an answer that still holds is taken from the user's cache. `place` is
 // the app's script, folder or archive: a Flet that lies there comes before an installed one.
 [[nodiscard]] Result<Interpreter> RecallInterpreter(const std::string& path,
                                                     const std::string& place = {});
 
+// The virtual environments that an app in `app_dir` may have: .venv beside it, and in each folder
+// above up to the one with the project's pyproject.toml.
+[[nodiscard]] std::vector<std::string> EnvironmentsOf(const std::string& app_dir);
+// A command that installs `requirement` for it; where pip must leave the system's Python alone (PEP
+// 668), one that makes a virtual environment first.
+[[nodiscard]] std::string HowToInstall(const Interpreter& python, const std::string& requirement,
+                                       const std::string& app_dir);
+// Why its Flet cannot be a web server, and what to do; empty if it can.
+[[nodiscard]] std::string WebObstacle(const Interpreter& python);
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
-// PATH), else $VIRTUAL_ENV, else .venv beside the app (in `app_dir`), else python3 on PATH.
+// PATH), else $VIRTUAL_ENV, else the first of EnvironmentsOf(), else python3 on PATH.
 [[nodiscard]] Result<std::string> FindInterpreter(const std::string& asked,
                                                   const std::string& app_dir);
 
 // The generation of Flet's wire format that a version speaks: 1, 2 or 3; 0 if it cannot be told.
 [[nodiscard]] int WireGeneration(std::string_view flet_version);
+// One that came after this was written: taken for the newest generation.
+[[nodiscard]] bool IsNewerThanKnown(std::string_view flet_version);
 
 }  // namespace fletbridge

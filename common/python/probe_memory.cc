@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
-#include "common/base/unique_fd.h"
 #include "common/base/user_folder.h"
+#include "common/platform/unique_fd.h"
 
 namespace fletbridge {
 namespace {

@@ -1,15 +1,18 @@
-// Room: common/transport. Which patch answers which input, for everybody who measures that: the
-// UIs, hence the report's latency_us, fletbridge_click_seconds and `fletbridge compare`. Nothing in
-// Flet's protocol says so; a patch is taken for the answer only where it can hardly be anything
-// else:
+// Room: common/transport. Decides which patch answers which input, and collects the latencies. Used
+// by everything that measures latency: the pipeline's meter and the UIs, and through them the
+// report's latency_us, fletbridge_click_seconds and `fletbridge compare`. Flet's protocol does not
+// connect a patch with an input, so a patch is accepted as the answer only if hardly anything else
+// can have caused it:
 //
-// - An input counts if it comes while the page is quiet: for kQuiet no patch has come that nobody
-//   waited for. The first patch after it is its answer, but not sooner than Python can answer.
+// - An input counts if the page is quiet: no patch that answers nothing has come for kQuiet. The
+//   first patch after the input is its answer, unless it comes sooner than Python can answer.
 // - A second input before the answer makes both unclear, unless it belongs to the same action.
-// - Where inputs follow faster than that and then a patch too many comes, the answers before it may
-//   be one another's: of these inputs only the first counts.
+// - If inputs follow one another without such a pause and more patches come than inputs, the
+//   answers may be mixed up: of these inputs only the first counts.
 //
-// Inputs that do not count are numbered. Header only. A value; not for two threads.
+// Inputs that do not count are counted as unclear. Header only.
+//
+// Threads: a value; one thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -29,14 +32,14 @@ class Answers {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kQuiet{50};
   static constexpr std::chrono::microseconds kFastest{50};
-  // What a hand does at once comes as several events.
+  // One action of a user arrives as several events, such as press and release.
   static constexpr std::chrono::milliseconds kOneAction{10};
-  // An input that has no answer for so long changes nothing, most likely.
+  // An input without an answer for this long has probably changed nothing.
   static constexpr std::chrono::seconds kLongest{1};
-  // Inputs in a row without a rest that are still believed one by one.
+  // Limit of answered inputs without a pause between them (`row_`).
   static constexpr std::size_t kMostInARow = 256;
 
-  // `of`: whose answer it is, for inputs(); 0 where nobody asks.
+  // `of`: a number of the caller's for this input, which inputs() returns; 0: none.
   void Input(Clock::time_point at, std::uint32_t of = 0) {
     if (waits_ && at - *waits_ <= kOneAction) return;
     if (waits_ && at - *waits_ < kLongest) {
@@ -60,8 +63,8 @@ class Answers {
 
   enum class Taken {
     kAnswer,
-    kTooSoon,       // there is an input, but nobody can answer so fast
-    kNobodyWaited,  // for none that counts
+    kTooSoon,       // an input waits, but Python cannot have answered it so fast
+    kNobodyWaited,  // no input that counts waits for an answer
   };
   Taken Patch(Clock::time_point at) {
     const bool rested = at - last_patch_ >= kQuiet;
@@ -87,11 +90,11 @@ class Answers {
     return taken;
   }
 
-  // Of what is measured in another way.
+  // Adds a latency that was measured in another way.
   void Add(std::uint64_t nanoseconds, std::uint32_t of = 0) { Keep({nanoseconds, of}); }
-  // The last input has no answer.
+  // The last input gets no answer.
   void GiveUp() { waits_.reset(); }
-  // Whatever comes now has nothing to do with what came before: another session.
+  // Another session begins: what comes now is unrelated to what came before.
   void Renew() {
     Believe();
     waits_.reset();
@@ -105,10 +108,10 @@ class Answers {
     between_ = 0;
   }
 
-  // When an input will count, if no more patches come.
+  // From when on an input counts, if no further patch comes.
   [[nodiscard]] Clock::time_point quiet_from() const noexcept { return quiet_from_; }
   [[nodiscard]] Clock::time_point last_patch() const noexcept { return last_patch_; }
-  // Patches that nobody waited for; inputs that do not count.
+  // The number of patches that answer nothing, and of inputs that do not count.
   [[nodiscard]] std::size_t between() const noexcept { return between_; }
   [[nodiscard]] std::uint64_t unclear() const noexcept { return samples_.unclear(); }
   [[nodiscard]] LatencySamples samples() const {
@@ -116,7 +119,8 @@ class Answers {
     for (const Sample& sample : row_) all.push_back(sample.nanoseconds);
     return all;
   }
-  // Whose answers they are, one by one, where each was told.
+  // The inputs' numbers (`of`) in the order of samples(). Shorter than samples() if an input had
+  // none.
   [[nodiscard]] std::vector<std::uint32_t> inputs() const {
     std::vector<std::uint32_t> all = inputs_;
     for (const Sample& sample : row_) {
@@ -142,8 +146,8 @@ class Answers {
 
   LatencySamples samples_;
   std::vector<std::uint32_t> inputs_;
-  std::vector<Sample> row_;  // of inputs without a rest between them; not believed yet
-  std::optional<Clock::time_point> waits_;
+  std::vector<Sample> row_;  // of inputs without a pause between them; may still be dropped
+  std::optional<Clock::time_point> waits_;  // the time of the input that waits for its answer
   std::uint32_t waits_of_ = 0;
   std::optional<Clock::time_point> tangled_;  // inputs whose answers cannot be told apart
   Clock::time_point quiet_from_{};

@@ -1,10 +1,13 @@
-// Room: common/transport. The queue of one direction of a port: many producers, one consumer, no
-// locks, bounded by bytes. Used by the stream ports of common/net and by stage 3, where a producer
-// may be a UI thread that must never wait and the consumer a thread that holds the GIL.
+// Room: common/transport. The queue of one direction of a port: lock-free, several producers, one
+// consumer, bounded in bytes. Used by common/net's stream ports and by stage 3, where a producer
+// may be a UI thread, which must never wait, and the consumer a thread that holds the GIL.
 //
-// Order: items leave in the order in which their Push() calls took effect, over all producers, so
-// what happened before stays before. (An intrusive list in the manner of Dmitry Vyukov's MPSC
-// queue; a queue with one lane per producer would lose that order.)
+// Order: items leave in the order in which their Push() calls took effect, over all producers (a
+// linked list after Dmitry Vyukov's intrusive MPSC queue; a queue with one lane for each producer
+// would lose that order).
+//
+// Threads: Push(), PushMarker(), Close() and the accessors any; Pop(), Release(), PrepareToSleep()
+// the consumer's. Constructed before and destroyed after all of these calls.
 #pragma once
 
 #include <atomic>
@@ -15,7 +18,7 @@
 
 namespace fletbridge {
 
-// `Item` can be moved and made empty, and has a `payload` with a size() in bytes.
+// `Item` is movable and default-constructible, and has a `payload` with a size() in bytes.
 template <class Item>
 class BoundedQueue {
  public:
@@ -28,8 +31,8 @@ class BoundedQueue {
   BoundedQueue(const BoundedQueue&) = delete;
   BoundedQueue& operator=(const BoundedQueue&) = delete;
 
-  // Any thread; never waits. Sets `wake` when the consumer sleeps and this caller must wake it:
-  // one caller per sleep is told so. On every result but kAccepted the item is untouched.
+  // Never waits. Sets `wake` if this caller must wake the sleeping consumer; one caller per sleep
+  // gets it. On every result but kAccepted the item is untouched. Throws std::bad_alloc.
   [[nodiscard]] SendResult Push(Item&& item, bool& wake) {
     wake = false;
     const std::size_t size = item.payload.size();
@@ -39,8 +42,8 @@ class BoundedQueue {
     std::size_t queued = queued_.load();
     do {
       if (queued > limits_.high_water) {
-        // Announce first, look again second: Release() looks in the other order, so one of the two
-        // sees the other and no producer waits for a call that never comes.
+        // First set the flag, then look again; Release() does both in the opposite order. So one
+        // of the two sees the other's change, and no producer waits for a call that never comes.
         was_full_.store(true);
         queued = queued_.load();
         if (queued > limits_.low_water) return SendResult::kFull;
@@ -49,25 +52,25 @@ class BoundedQueue {
 
     try {
       wake = Link(std::move(item));
-    } catch (...) {  // no memory: the item is still the caller's
+    } catch (...) {  // out of memory: the item is still the caller's
       queued_.fetch_sub(size + kPacketOverhead);
       throw;
     }
     return SendResult::kAccepted;
   }
-  // Any thread. Puts in an item of the owner's own, whatever the marks say; it must get through.
-  // True when the consumer must be woken.
+  // For items of the owner itself, which must get through: ignores the limits and Close(). True if
+  // the consumer must be woken.
   [[nodiscard]] bool PushMarker(Item&& item) {
     queued_.fetch_add(item.payload.size() + kPacketOverhead);
     return Link(std::move(item));
   }
-  // Any thread. From now on Push() answers kClosed; what is queued can still be popped.
+  // From now on Push() returns kClosed; queued items can still be popped.
   void Close() noexcept { closed_.store(true); }
   [[nodiscard]] bool closed() const noexcept { return closed_.load(); }
   [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_.load(); }
   [[nodiscard]] const FlowLimits& limits() const noexcept { return limits_; }
 
-  // Consumer only. Takes the next item; it counts as queued until Release().
+  // Takes the oldest item, which counts as queued until Release(); false if there is none.
   [[nodiscard]] bool Pop(Item& item) {
     Node* next = tail_->next.load();
     if (next == nullptr) return false;
@@ -75,19 +78,19 @@ class BoundedQueue {
     delete std::exchange(tail_, next);
     return true;
   }
-  // Consumer only. `payload_bytes` of a popped item have left; true if producers who were told
-  // kFull must now be told that they may go on.
+  // A popped item with a payload of `payload_bytes` has been handled. True if producers that got
+  // kFull must now be notified (OnWritable()).
   [[nodiscard]] bool Release(std::size_t payload_bytes) {
     const std::size_t cost = payload_bytes + kPacketOverhead;
     const std::size_t left = queued_.fetch_sub(cost) - cost;
     return left <= limits_.low_water && was_full_.load() && was_full_.exchange(false);
   }
-  // Consumer only. Announces that it will wait; false if an item has come in the meantime, and
-  // then it must not wait.
+  // Announces that the consumer is going to wait. False if an item has come in the meantime: then
+  // it must not wait.
   [[nodiscard]] bool PrepareToSleep() {
     sleeping_.store(true);
     if (tail_->next.load() == nullptr) return true;
-    // A producer may have seen us asleep and be about to wake us: harmless, we find nothing then.
+    // A producer may have seen the flag and be about to wake us, which is harmless.
     sleeping_.store(false);
     return false;
   }
@@ -98,7 +101,7 @@ class BoundedQueue {
     Item item;
   };
 
-  // True when the consumer must be woken.
+  // True if the consumer must be woken.
   [[nodiscard]] bool Link(Item&& item) {
     Node* node = new Node{nullptr, std::move(item)};
     Node* before = head_.exchange(node);
@@ -109,7 +112,7 @@ class BoundedQueue {
   const FlowLimits limits_;
   alignas(64) std::atomic<Node*> head_;  // producers: the newest node
   std::atomic<std::size_t> queued_{0};
-  std::atomic<bool> sleeping_{true};  // a new consumer must be woken by the first item
+  std::atomic<bool> sleeping_{true};  // the first item must wake a new consumer
   std::atomic<bool> was_full_{false};
   std::atomic<bool> closed_{false};
   alignas(64) Node* tail_;  // consumer: the node before the oldest item

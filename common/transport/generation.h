@@ -1,6 +1,7 @@
-// Room: common/transport. The generations of Flet's wire (flet-protocol, 1). Of 2 and 3 the
-// messages are the same MessagePack, the framing and some kinds of message are not. 1 is never read
-// here: an app of it and its client speak to each other directly.
+// Room: common/transport. The generations of Flet's wire protocol. Generations 2 and 3 encode
+// messages alike, in MessagePack; their framing and some kinds of message differ. Generation 1 has
+// messages of its own, in JSON. (Source: Flet's socket servers and clients, 0.28.3, 0.82.2 and
+// 1.0.5.)
 #pragma once
 
 #include <cstdint>

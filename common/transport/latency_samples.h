@@ -1,9 +1,8 @@
-// Room: common/transport. How long inputs took to be answered, as a UI gathers it for as long as
-// the app runs: exact for the first million; of more, every second, fourth, ... one is kept, evenly
-// over the whole time, and the longest of all. So percentiles stay those of the whole run. Header
-// only.
+// Room: common/transport. The latencies of a run's inputs in nanoseconds, with bounded memory: all
+// of the first million; of more, every second, fourth, ... one, evenly over the whole run, and the
+// longest of all. So percentiles are those of the whole run. Header only.
 //
-// A value; not for two threads.
+// Threads: a value; one thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -25,18 +24,28 @@ class LatencySamples {
     kept_.push_back(nanoseconds);
     if (kept_.size() == kMost) Thin();
   }
-  // Inputs whose answer nobody can tell have no sample.
+  // Counts inputs without a latency, since their answer is unclear.
   void Unclear(std::size_t inputs) { unclear_ += inputs; }
   [[nodiscard]] std::uint64_t unclear() const noexcept { return unclear_; }
+  // Those of another session as well, its longest one included.
+  void Add(const LatencySamples& other) {
+    if (seen_ == 0 && unclear_ == 0) {
+      *this = other;
+      return;
+    }
+    for (const std::uint64_t sample : other.kept_) push_back(sample);
+    longest_left_out_ = std::max(longest_left_out_, other.longest_left_out_);
+    Unclear(other.unclear_);
+  }
   void clear() { *this = LatencySamples(); }
 
-  // Of those that are kept, in the order of the inputs.
+  // The kept samples, in the order of the inputs.
   [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return kept_.size(); }
   [[nodiscard]] auto begin() const noexcept { return kept_.begin(); }
   [[nodiscard]] auto end() const noexcept { return kept_.end(); }
 
-  // Those, and behind them the longest if it is another one.
+  // The kept samples, followed by the longest one if it is not among them.
   operator std::vector<std::uint64_t>() const {
     std::vector<std::uint64_t> samples = kept_;
     if (!kept_.empty() && longest_left_out_ > *std::max_element(kept_.begin(), kept_.end()))

@@ -1,5 +1,7 @@
-// Room: common/transport. One packet of Flet's protocol, as every transport carries it, without
-// stream framing. Move-only; owns its bytes; not shared between threads.
+// Room: common/transport. One packet of Flet's protocol, as every transport carries it: without the
+// framing of a stream. Move-only; owns its bytes.
+//
+// Threads: values; one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +14,8 @@
 
 namespace fletbridge {
 
-// A block of bytes whose content starts out uninitialised: a 64 MiB packet is written once, not
-// zeroed first as std::vector would do.
+// A block of bytes of fixed size, initially uninitialised: std::vector would first write zeros to
+// all of a 64 MiB packet.
 class Buffer {
  public:
   Buffer() = default;
@@ -46,11 +48,12 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-// The type byte of Flet's protocol since 0.86. Other values are unknown to Flet: it drops them.
-// Wider than a byte: what lies above is a queue's own, which no peer can send.
-enum class PacketType : std::uint16_t { kControl = 0, kData = 1, kNewSession = 0x100 };
+// The type byte of Flet's framing since 0.86 (Flet 1.0.5, flet_socket_server.py). Flet drops
+// packets of any other type.
+enum class PacketType : std::uint8_t { kControl = 0, kData = 1 };
 
-// kControl: one MessagePack value [action, body]. kData: [channel id, u32 little-endian][bytes].
+// kControl: one MessagePack value [action, body]. kData: a channel id, u32 little-endian, then the
+// channel's bytes.
 struct Packet {
   PacketType type = PacketType::kControl;
   Buffer payload;  // without length prefix and type byte

@@ -20,14 +20,14 @@
 namespace fletbridge {
 
 // As FrameDecoder, with the same limits; all packets are control packets.
-class BareDecoder {
+class BareDecoder final : public FrameReader {
  public:
   explicit BareDecoder(std::size_t max_payload);
 
-  [[nodiscard]] std::span<std::byte> Room() { return scratch_; }
-  [[nodiscard]] Result<> Consume(std::size_t n, FrameHandler& handler);
-  [[nodiscard]] bool InFrame() const noexcept { return message_bytes_ != 0; }
-  void Reset() noexcept;
+  std::span<std::byte> Room() override { return scratch_; }
+  Result<> Consume(std::size_t n, FrameHandler& handler) override;
+  bool InFrame() const noexcept override { return message_bytes_ != 0; }
+  void Reset() noexcept override;
 
  private:
   [[nodiscard]] Result<> Admit(FrameHandler& handler);

@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/counted.h"
-
 namespace fletbridge::wire {
 namespace {
 
@@ -193,89 +191,121 @@ Map* ParentControl(const Container& container) noexcept {
   return nullptr;
 }
 
-// One patch being applied: [tree, op, op, ...]. `tree` is [index] or [index, {segment: tree}]; it
-// names the containers by number, and each is looked up when an operation uses it, because the
-// operations before may have moved it.
-class ControlTree::Patch {
+// One patch being applied. Its places are looked up when a change needs them, because the changes
+// before may have moved them.
+class ControlTree::Patching {
  public:
-  Patch(ControlTree& tree, std::int64_t id, Map& root) : tree_(tree), id_(id), root_(root) {}
+  Patching(ControlTree& tree, Patch& patch) : tree_(tree), patch_(patch) { path_.reserve(16); }
 
-  Result<> Run(List& patch) {
-    if (patch.items.empty()) return Wrong("it is empty");
-    if (Result<> ok = ReadTable(patch.items[0], 0, nullptr); !ok) return ok;
-    for (std::size_t i = 1; i < patch.items.size(); ++i) {
-      operation_ = i;
-      List* op = patch.items[i].AsList();
-      if (op == nullptr || op->items.empty() || !op->items[0].AsInt()) {
-        return Wrong("it is not a list that begins with a number");
-      }
-      if (Result<> ok = RunOperation(*op->items[0].AsInt(), op->items); !ok) return ok;
+  Result<bool> Run() {
+    bool known = false;
+    for (std::size_t place = 0; place < patch_.places.size(); ++place) {
+      known = known || (patch_.places[place].above == Place::kControl &&
+                        RootAt(patch_.places[place].control) != nullptr);
     }
-    return {};
+    for (std::size_t i = 0; i < patch_.changes.size(); ++i) {
+      Change& change = patch_.changes[i];
+      if (i == 0 || change.at != patch_.changes[i - 1].at) control_ = RootOf(patch_, change.at);
+      number_ = i + 1;
+      if (RootAt(control_) == nullptr) continue;
+      known = true;
+      if (Result<> ok = Make(change); !ok) return ok.error();
+    }
+    return known;
   }
 
  private:
-  struct Node {
-    std::int64_t parent = 0;
-    const Value* segment = nullptr;  // null: the addressed control itself
-  };
+  using Kind = Change::Kind;
 
-  Result<> ReadTable(const Value& value, std::int64_t parent, const Value* segment) {
-    const List* node = value.AsList();
-    if (node == nullptr || node->items.empty() || node->items.size() > 2 ||
-        !node->items[0].AsInt()) {
-      return Wrong("its tree of paths holds something that is not [index] or [index, {...}]");
+  Map* RootAt(std::int64_t control) {
+    if (root_ == nullptr || root_id_ != control) {
+      const auto entry = tree_.index_.find(control);
+      root_ = entry == tree_.index_.end() ? nullptr : entry->second.lock();
+      root_id_ = control;
     }
-    const std::int64_t index = *node->items[0].AsInt();
-    if (!table_.emplace(index, Node{parent, segment}).second) {
-      return Wrong("its tree of paths holds the index " + std::to_string(index) + " twice");
-    }
-    if (node->items.size() == 1) return {};
-    const Map* below = node->items[1].AsMap();
-    if (below == nullptr) return Wrong("its tree of paths holds no map below an index");
-    for (const auto& [key, child] : below->entries) {
-      if (Result<> ok = ReadTable(child, index, &key); !ok) return ok;
-    }
-    return {};
+    return root_.get();
   }
 
-  Result<> RunOperation(std::int64_t kind, std::vector<Value>& op) {
-    static constexpr std::size_t kSizes[] = {4, 4, 3, 5};
-    if (kind < 0 || kind > 3) return Wrong("its kind " + std::to_string(kind) + " is unknown");
-    if (op.size() != kSizes[kind]) {
-      return Wrong("it has " + Counted(op.size(), "part") + ", not " +
-                   std::to_string(kSizes[kind]));
+  Result<> Make(Change& change) {
+    if (change.kind == Kind::kTakeOut) {
+      if (Result<> ok = FindOut(change); !ok || change.kind == Kind::kTakeOut) return ok;
     }
-    Result<Container*> container = Resolve(op[1]);
+    Result<Container*> container = Resolve(change.at);
     if (!container) return container.error();
     tree_.Note(**container);
-    switch (kind) {
-      case 0:
-        return Replace(**container, op[2], std::move(op[3]));
-      case 1:
-        return Insert(**container, op[2], std::move(op[3]));
-      case 2: {
-        Result<Value> removed = Remove(**container, op[2], false);
+    switch (change.kind) {
+      case Kind::kSet:
+        return Replace(**container, change.key, std::exchange(change.value, {}));
+      case Kind::kAppend:
+        if ((*container)->is_map) return Wrong("what it appends to is no list");
+        change.kind = Kind::kInsert;
+        change.key = lists_.Size(static_cast<List&>(**container));
+        [[fallthrough]];
+      case Kind::kInsert:
+        return Insert(**container, change.key, std::exchange(change.value, {}));
+      case Kind::kRemove:
+      case Kind::kTakeOut: {
+        Result<Value> removed = Remove(**container, change.key, false);
         if (!removed) return removed.error();
         return {};
       }
-      default: {
-        const std::size_t depth = Depth(*container);
-        Result<Value> moved = Remove(**container, op[2], true);
-        if (!moved) return moved.error();
-        // Looked up only now: a position below the same list may have shifted, and a container
-        // can't come to lie within itself.
-        Result<Container*> target = Resolve(op[3]);
-        if (!target) return target.error();
-        tree_.Note(**target);
-        // What does not come to lie deeper is known in all its parts: only its parent changes.
-        known_ = Depth(*target) <= depth;
-        if (!known_) lists_.Join();  // what it holds is walked through
-        Result<> done = Insert(**target, op[4], std::move(*moved));
-        known_ = false;
-        return done;
-      }
+      case Kind::kMove:
+        break;
     }
+    const std::size_t depth = Depth(*container);
+    Result<Value> moved = Remove(**container, change.key, true);
+    if (!moved) return moved.error();
+    // Looked up only now: a position below the same list may have shifted, and a container can't
+    // come to lie within itself.
+    Result<Container*> target = Resolve(change.to);
+    if (!target) return target.error();
+    tree_.Note(**target);
+    // What does not come to lie deeper is known in all its parts: only its parent changes.
+    known_ = Depth(*target) <= depth;
+    if (!known_) lists_.Join();  // what it holds is walked through
+    Result<> done = Insert(**target, change.to_key, std::move(*moved));
+    known_ = false;
+    return done;
+  }
+
+  // Makes a removal from where the control is; leaves the change as it is if that is nowhere.
+  Result<> FindOut(Change& change) {
+    Result<Container*> container = Resolve(change.at);
+    if (!container) return container.error();
+    Container* holder = (*container)->parent;
+    if (holder == nullptr) return {};
+    change.key = KeyOf(**container, *holder);
+    change.at = PlaceOf(*holder);
+    change.kind = Kind::kRemove;
+    return {};
+  }
+
+  std::size_t PlaceOf(const Container& container) {
+    const Map* map = container.is_map ? static_cast<const Map*>(&container) : nullptr;
+    if (map != nullptr && (container.parent == nullptr || ControlId(*map) != 0)) {
+      patch_.places.push_back({Place::kControl, ControlId(*map), {}});
+    } else {
+      const std::size_t above = PlaceOf(*container.parent);
+      patch_.places.push_back({above, 0, KeyOf(container, *container.parent)});
+    }
+    return patch_.places.size() - 1;
+  }
+
+  Value KeyOf(const Container& child, Container& holder) {
+    if (holder.is_map) {
+      for (const auto& [key, value] : static_cast<Map&>(holder).entries) {
+        if (AsContainer(value) == &child) return key;
+      }
+      return {};
+    }
+    List& list = static_cast<List&>(holder);
+    const std::size_t size = lists_.Size(list);
+    // Mostly where it was seen last, or before.
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t at = (std::min(child.seen_at, size - 1) + size - i) % size;
+      if (AsContainer(lists_.At(list, at)) == &child) return at;
+    }
+    return {};
   }
 
   Result<> Adopt(const Value& value, Container& container) {
@@ -287,27 +317,22 @@ class ControlTree::Patch {
     return {};
   }
 
-  Result<Container*> Resolve(const Value& index) {
-    if (!index.AsInt()) return Wrong("its node is " + std::string(index.kind()));
-    std::vector<const Value*> path;
-    for (std::int64_t at = *index.AsInt();;) {
-      const auto node = table_.find(at);
-      if (node == table_.end()) {
-        return Wrong("node " + std::to_string(at) + " is not in the tree of paths");
-      }
-      if (node->second.segment == nullptr) break;
-      path.push_back(node->second.segment);
-      at = node->second.parent;
-    }
-    Container* container = &root_;
-    for (auto segment = path.rbegin(); segment != path.rend(); ++segment) {
-      const Value* next = Child(*container, **segment);
+  Result<Container*> Resolve(std::size_t place) {
+    path_.clear();
+    std::size_t at = place;
+    for (; patch_.places[at].above != Place::kControl; at = patch_.places[at].above)
+      path_.push_back(&patch_.places[at].step);
+    Container* container = RootAt(patch_.places[at].control);
+    if (container == nullptr) return Wrong("the tree has no control to move to");
+    list_ = nullptr;
+    for (auto step = path_.rbegin(); step != path_.rend(); ++step) {
+      const Value* next = Child(*container, **step);
       container = next == nullptr ? nullptr : AsContainer(*next);
       const auto* list =
           next == nullptr ? nullptr : std::get_if<std::shared_ptr<List>>(&next->content());
       list_ = list == nullptr ? nullptr : *list;
       if (container == nullptr) {
-        return Wrong("the path to node " + Shown(index) + " ends at " + Shown(**segment) +
+        return Wrong("the path to node " + std::to_string(place) + " ends at " + Shown(**step) +
                      ": the tree has nothing there that could hold something");
       }
     }
@@ -379,19 +404,17 @@ class ControlTree::Patch {
     return static_cast<std::size_t>(*at);
   }
 
-  Error Wrong(const std::string& what) const {
-    std::string where = "the app sent a malformed patch for control " + std::to_string(id_);
-    if (operation_ != 0) where += ", operation " + std::to_string(operation_);
-    return MakeError(Errc::kPeerMisbehaved, where + ": " + what);
-  }
+  Error Wrong(const std::string& what) const { return MalformedPatch(control_, number_, what); }
 
   ControlTree& tree_;
-  const std::int64_t id_;
-  Map& root_;
-  std::unordered_map<std::int64_t, Node> table_;
+  Patch& patch_;
+  std::shared_ptr<Map> root_;  // the control found last
+  std::int64_t root_id_ = 0;
+  std::vector<const Value*> path_;
   Lists lists_;
   std::shared_ptr<List> list_;  // what Resolve() gave last, if it is one
-  std::size_t operation_ = 0;   // 0: none yet
+  std::int64_t control_ = 0;    // of the change
+  std::size_t number_ = 0;      // of the change, from 1
   bool known_ = false;          // what is inserted was a part of the tree just now
 };
 
@@ -416,17 +439,10 @@ Result<> ControlTree::Register(Value page_patch) {
   return {};
 }
 
-Result<bool> ControlTree::Apply(std::int64_t id, Value patch) {
-  const auto entry = index_.find(id);
-  const std::shared_ptr<Map> root = entry == index_.end() ? nullptr : entry->second.lock();
-  if (root == nullptr) return false;
-  List* list = patch.AsList();
-  if (list == nullptr)
-    return MakeError(Errc::kPeerMisbehaved, "the app sent a patch without a list");
-  Result<> done = Patch(*this, id, *root).Run(*list);
+Result<bool> ControlTree::Apply(Patch& patch) {
+  Result<bool> applied = Patching(*this, patch).Run();
   Sweep();
-  if (!done) return done.error();
-  return true;
+  return applied;
 }
 
 void ControlTree::SetProperty(Map& control, std::string_view name, Value value) {

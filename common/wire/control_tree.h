@@ -1,6 +1,6 @@
 // Room: common/wire. The control tree as a client of Flet holds it: what the app's registration
 // answer, its patches and the client's own changes have made of the page. Knows no meaning of any
-// property, and nothing of transports.
+// property, and nothing of transports or of how a generation writes a change (message.h).
 //
 // A control is a Map with a type (`_c`) and an id (`_i`), below one another through properties,
 // plain maps and lists. The index of ids is weak: a control lives as long as the tree holds it, so
@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "common/wire/value.h"
+#include "common/wire/message.h"
 
 namespace fletbridge::wire {
 
@@ -32,9 +32,11 @@ class ControlTree {
   // Merges the registration answer: maps merge, everything else is replaced.
   [[nodiscard]] Result<> Register(Value page_patch);
 
-  // Applies a patch to the control `id`. False if the tree holds no such control: Flet's clients
-  // ignore those. On an error the operations before the wrong one stay applied.
-  [[nodiscard]] Result<bool> Apply(std::int64_t id, Value patch);
+  // Applies a patch, whose values become part of the tree. Changes below a control that the tree
+  // does not hold are passed over, as Flet's clients do; false if all are. On an error the changes
+  // before the wrong one stay applied. kAppend and kTakeOut become kInsert and kRemove there, for
+  // generations that know only these.
+  [[nodiscard]] Result<bool> Apply(Patch& patch);
 
   // A change that comes from the client itself, such as a text that was typed.
   void SetProperty(Map& control, std::string_view name, Value value);
@@ -51,7 +53,7 @@ class ControlTree {
   [[nodiscard]] std::size_t index_size() const noexcept { return index_.size(); }
 
  private:
-  class Patch;
+  class Patching;
 
   // Makes `value` a part of the tree below `parent`: parents, ids, and a check of the depth.
   [[nodiscard]] Result<> Adopt(const Value& value, Container& parent);

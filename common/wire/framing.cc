@@ -18,8 +18,14 @@ FrameHeader MakeFrameHeader(PacketType type, std::size_t payload_bytes) noexcept
           std::byte((length >> 16) & 0xff), std::byte(length >> 24), static_cast<std::byte>(type)};
 }
 
-FrameDecoder::FrameDecoder(std::size_t max_payload)
-    : max_payload_(max_payload), scratch_(kScratchBytes) {}
+FrameHeader MakePlainHeader(std::size_t payload_bytes) noexcept {
+  const auto length = static_cast<std::uint32_t>(payload_bytes);
+  return {std::byte(length >> 24), std::byte((length >> 16) & 0xff),
+          std::byte((length >> 8) & 0xff), std::byte(length & 0xff)};
+}
+
+FrameDecoder::FrameDecoder(std::size_t max_payload, FrameLayout layout)
+    : max_payload_(max_payload), layout_(layout), scratch_(kScratchBytes) {}
 
 std::span<std::byte> FrameDecoder::Room() {
   // Below a scratch's length one read may well bring the next frames too.
@@ -58,30 +64,31 @@ Result<> FrameDecoder::Consume(std::size_t n, FrameHandler& handler) {
   return {};
 }
 
-// Called with 4 bytes of header, and again with the type byte.
+// Called with 4 bytes of header, and again with the type byte where there is one.
 Result<> FrameDecoder::BeginPayload(FrameHandler& handler) {
-  const std::size_t length = std::to_integer<std::size_t>(header_[0]) |
-                             std::to_integer<std::size_t>(header_[1]) << 8 |
-                             std::to_integer<std::size_t>(header_[2]) << 16 |
-                             std::to_integer<std::size_t>(header_[3]) << 24;
-  if (length == 0) {  // Flet skips an empty frame as well
+  const bool typed = layout_ == FrameLayout::kTyped;
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    length = length << 8 | std::to_integer<std::size_t>(header_[typed ? 3 - i : i]);
+  if (length == 0) {  // Flet skips an empty frame as well, or can't read it
     header_have_ = 0;
     return {};
   }
-  const std::size_t payload = length - 1;
+  const std::size_t payload = length - (typed ? 1 : 0);
   if (payload > kAbsurdFrameBytes && payload > max_payload_) {
     return MakeError(Errc::kPeerMisbehaved, "a frame header announces " + std::to_string(payload) +
                                                 " bytes, limit " + std::to_string(max_payload_) +
-                                                "; the peer does not speak Flet >= 0.86");
+                                                "; the peer does not speak " +
+                                                (typed ? "Flet >= 0.86" : "Flet up to 0.28"));
   }
-  if (header_have_ < kFrameHeaderBytes) return {};  // the type byte is still to come
+  if (typed && header_have_ < kFrameHeaderBytes) return {};  // the type byte is still to come
   header_have_ = 0;
   if (payload > max_payload_) {
     skip_ = payload;
     handler.OnOversizedFrame(payload);
     return {};
   }
-  packet_.type = static_cast<PacketType>(header_[4]);
+  packet_.type = typed ? static_cast<PacketType>(header_[4]) : PacketType::kControl;
   packet_.payload = Buffer(payload);
   filled_ = 0;
   in_payload_ = true;

@@ -3,84 +3,59 @@
 #include <cstring>
 
 namespace fletbridge {
-namespace {
 
-constexpr std::byte kArrayOfTwo{0x92};
-// A text begins with a byte from here on (fixstr): the first key of a body.
-constexpr std::byte kSmallestText{0xa0};
-
-}  // namespace
+using wire::Codec;
 
 StreamDecoder::StreamDecoder(Generation generation, std::size_t max_payload)
-    : fixed_(generation), max_payload_(max_payload) {
-  Take(generation);
+    : fixed_(wire::CodecOf(generation)), max_payload_(max_payload) {
+  Take(fixed_);
 }
 
-void StreamDecoder::Take(Generation generation) {
-  generation_ = generation;
-  if (generation == Generation::kG2 && !bare_) bare_.emplace(max_payload_);
-  if (generation == Generation::kG3 && !framed_) framed_.emplace(max_payload_);
+void StreamDecoder::Take(const Codec* codec) {
+  codec_ = codec;
+  if (codec == nullptr) return;
+  std::unique_ptr<FrameReader>& reader = readers_[codec];
+  if (reader == nullptr) reader = codec->MakeReader(max_payload_);
+  reader_ = reader.get();
 }
 
 void StreamDecoder::SetGeneration(Generation generation) {
-  fixed_ = generation;
-  Take(generation);
+  fixed_ = wire::CodecOf(generation);
+  Take(fixed_);
   Reset();
 }
 
 std::span<std::byte> StreamDecoder::Room() {
-  switch (generation_) {
-    case Generation::kG2:
-      return bare_->Room();
-    case Generation::kG3:
-      return framed_->Room();
-    case Generation::kG1:  // never comes here
-    case Generation::kUnknown:
-      break;
-  }
-  return std::span(first_).subspan(first_have_);
+  return codec_ != nullptr ? reader_->Room() : std::span(first_).subspan(first_have_);
 }
 
 Result<> StreamDecoder::Consume(std::size_t n, FrameHandler& handler) {
-  switch (generation_) {
-    case Generation::kG2:
-      return bare_->Consume(n, handler);
-    case Generation::kG3:
-      return framed_->Consume(n, handler);
-    case Generation::kG1:  // never comes here
-    case Generation::kUnknown:
-      break;
-  }
+  if (codec_ != nullptr) return reader_->Consume(n, handler);
   first_have_ += n;
   return Tell(handler);
 }
 
 Result<> StreamDecoder::Tell(FrameHandler& handler) {
-  if (first_have_ == 0) return {};
-  if (first_[0] != kArrayOfTwo) {
-    Take(Generation::kG3);
-  } else if (first_have_ < first_.size()) {
-    return {};
-  } else {
-    Take(first_[3] >= kSmallestText ? Generation::kG2 : Generation::kG3);
+  for (const Codec* codec : wire::Codecs()) {
+    const Codec::Match match = codec->Recognize(std::span(first_).first(first_have_));
+    if (match == Codec::Match::kPerhaps) return {};
+    if (match == Codec::Match::kNo) continue;
+    Take(codec);
+    std::memcpy(reader_->Room().data(), first_.data(), first_have_);
+    return reader_->Consume(std::exchange(first_have_, 0), handler);
   }
-  const std::span<std::byte> room = Room();
-  std::memcpy(room.data(), first_.data(), first_have_);
-  const std::size_t have = first_have_;
-  first_have_ = 0;
-  return Consume(have, handler);
+  return {};
 }
 
 bool StreamDecoder::InFrame() const noexcept {
-  return first_have_ != 0 || (generation_ == Generation::kG2 && bare_->InFrame()) ||
-         (generation_ == Generation::kG3 && framed_->InFrame());
+  return first_have_ != 0 || (codec_ != nullptr && reader_->InFrame());
 }
 
 void StreamDecoder::Reset() noexcept {
-  if (bare_) bare_->Reset();
-  if (framed_) framed_->Reset();
+  for (auto& [codec, reader] : readers_) reader->Reset();
   first_have_ = 0;
-  generation_ = fixed_;
+  codec_ = fixed_;
+  if (codec_ != nullptr) reader_ = readers_[codec_].get();
 }
 
 }  // namespace fletbridge

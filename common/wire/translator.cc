@@ -1,76 +1,12 @@
 #include "common/wire/translator.h"
 
-#include <optional>
 #include <string_view>
 #include <utility>
 
-#include "common/base/counted.h"
-#include "common/wire/peek.h"
-#include "common/wire/value_scanner.h"
-
 namespace fletbridge {
-
-// What generation 3 has and generation 2 has not (flet-protocol, 4.1 and 8). The other way round
-// there is nothing.
-struct Translator::Rule {
-  Sender sender;
-  Action action;
-  std::string_view event;  // of a control event; empty: any
-  const char* kind;
-};
-
-const Translator::Rule Translator::kOnlyInG3[] = {
-    {Sender::kApp, Action::kPythonOutput, {}, "lines of output (python_output)"},
-    {Sender::kClient, Action::kControlEvent, "data_channel_open", "data channels"},
-};
-
 namespace {
 
-constexpr std::size_t kBodyAt = 2;  // behind 92 and the action
-// Calls beyond, or of longer names, are not watched: what a peer may make us hold.
-constexpr std::size_t kMaxCalls = 64;
-constexpr std::size_t kMaxName = 100;
-
-// A text of less than 64 KiB at the beginning of `in`; nothing if it is none.
-std::optional<std::string_view> ShortText(std::span<const std::byte> in) {
-  if (in.empty()) return std::nullopt;
-  const auto head = std::to_integer<unsigned>(in[0]);
-  std::size_t at = 1;
-  std::size_t size = head & 0x1f;
-  if (head == 0xd9 && in.size() > 1) {
-    at = 2;
-    size = std::to_integer<std::size_t>(in[1]);
-  } else if (head == 0xda && in.size() > 2) {
-    at = 3;
-    size = std::to_integer<std::size_t>(in[1]) << 8 | std::to_integer<std::size_t>(in[2]);
-  } else if ((head & 0xe0) != 0xa0) {
-    return std::nullopt;
-  }
-  if (in.size() < at + size) return std::nullopt;
-  return std::string_view(reinterpret_cast<const char*>(in.data()) + at, size);
-}
-
-// The text under `key` in the body of a whole message.
-std::string_view BodyText(const Packet& packet, std::string_view key) {
-  std::span<const std::byte> in = packet.payload.span().subspan(kBodyAt);
-  if (in.empty() || (in[0] & std::byte{0xf0}) != std::byte{0x80}) return {};
-  const std::size_t entries = std::to_integer<std::size_t>(in[0] & std::byte{0x0f});
-  in = in.subspan(1);
-  for (std::size_t i = 0; i < entries; ++i) {
-    const bool found = ShortText(in) == key;
-    for (const bool is_value : {false, true}) {
-      if (is_value && found) return ShortText(in).value_or(std::string_view());
-      const Result<std::size_t> length = wire::ValueLength(in);
-      if (!length) return {};
-      in = in.subspan(*length);
-    }
-  }
-  return {};
-}
-
-Error Malformed(const std::string& sender, const std::string& what) {
-  return MakeError(Errc::kPeerMisbehaved, "the " + sender + " sent a malformed message: " + what);
-}
+constexpr std::size_t kMostWarnings = 64;
 
 // Whether the error with which a client has answered a call is that it has no such method: Flet's
 // "Unknown FilePicker method: …", or what it says of a control that it does not have.
@@ -83,92 +19,106 @@ bool SaysUnknown(std::string_view error) {
          line.find("does not know the method") != std::string_view::npos;
 }
 
-}  // namespace
-
-const char* FletOf(Generation generation) noexcept {
-  switch (generation) {
-    case Generation::kG1:
-      return "Flet 0.4 to 0.28";
-    case Generation::kG2:
-      return "Flet 0.70 to 0.85";
-    case Generation::kG3:
-      return "Flet 0.86 and later";
-    case Generation::kUnknown:
-      break;
+// One whose values that enter the tree are not those of the message given.
+wire::Message Unshared(const wire::Message& message) {
+  wire::Message copy = message;
+  if (auto* registration = std::get_if<wire::Register>(&copy)) {
+    registration->page = wire::Copied(registration->page);
+  } else if (auto* answer = std::get_if<wire::RegisterAnswer>(&copy)) {
+    answer->page_patch = wire::Copied(answer->page_patch);
+  } else if (auto* update = std::get_if<wire::UpdateProps>(&copy)) {
+    update->props = wire::Copied(update->props);
+  } else if (auto* patch = std::get_if<wire::Patch>(&copy)) {
+    for (wire::Change& change : patch->changes) change.value = wire::Copied(change.value);
   }
-  return "an unknown Flet";
+  return copy;
 }
 
-Translator::Translator(Generation app, Generation client,
+}  // namespace
+
+Translator::Translator(const wire::Codec* app, const wire::Codec* client,
                        std::function<void(const std::string& line)> warn)
     : app_(app),
       client_(client),
-      active_(app != client && app != Generation::kUnknown && client != Generation::kUnknown),
+      active_(app != client && app != nullptr && client != nullptr),
+      alike_(active_ && app->WritesAs(*client)),
       warn_(std::move(warn)) {}
 
-Result<bool> Translator::ToClient(const Packet& packet) {
-  return Pass(packet, Sender::kApp, client_);
+Result<> Translator::ToClient(Packet&& packet, const Pass& pass) {
+  return Take(std::move(packet), Sender::kApp, pass);
 }
 
-Result<bool> Translator::ToApp(const Packet& packet) { return Pass(packet, Sender::kClient, app_); }
-
-Result<bool> Translator::Pass(const Packet& packet, Sender sender, Generation to) {
-  if (!active_) return true;
-  const Action action = PeekAction(packet);
-  if (action == Action::kInvokeMethod) WatchCall(packet, sender);
-  if (to == Generation::kG3) return true;  // what generation 2 says, 3 understands
-  if (packet.type == PacketType::kData) return Refuse("data channels", sender, to);
-  if (packet.type != PacketType::kControl) {
-    return Refuse("packets of type " + std::to_string(static_cast<unsigned>(packet.type)), sender,
-                  to);
-  }
-  const std::string who = sender == Sender::kApp ? "app" : "client";
-  const std::span<const std::byte> payload = packet.payload.span();
-  const Result<std::size_t> length = wire::ValueLength(payload);
-  if (!length) return Malformed(who, length.error().context);
-  if (*length != payload.size()) {
-    return Malformed(who,
-                     Counted(payload.size() - *length, "byte follows", "bytes follow") + " it");
-  }
-  if (payload[0] != std::byte{0x92}) return Malformed(who, "it is not [action, body]");
-  for (const Rule& rule : kOnlyInG3) {
-    if (rule.sender != sender || rule.action != action) continue;
-    if (rule.event.empty() || BodyText(packet, "name") == rule.event)
-      return Refuse(rule.kind, sender, to);
-  }
-  return true;
+Result<> Translator::ToApp(Packet&& packet, const Pass& pass) {
+  return Take(std::move(packet), Sender::kClient, pass);
 }
 
-void Translator::WatchCall(const Packet& packet, Sender sender) {
-  const std::string_view id = BodyText(packet, "call_id");
-  if (id.empty() || id.size() > kMaxName) return;
-  if (sender == Sender::kApp) {
-    const std::string_view name = BodyText(packet, "name");
-    if (calls_.size() < kMaxCalls && name.size() <= kMaxName) calls_.emplace(id, name);
-    return;
+Result<> Translator::Take(Packet&& packet, Sender sender, const Pass& pass) {
+  if (!active_) return pass(std::move(packet)), Result<>();
+  const wire::Codec& from = sender == Sender::kApp ? *app_ : *client_;
+  const wire::Codec& to = sender == Sender::kApp ? *client_ : *app_;
+  wire::Outline message;
+  message.action = from.Peek(packet);
+  if (message.action == Action::kInvokeMethod) WatchCall(message = from.Skim(packet), sender);
+  // The newest has all that the others have.
+  if (alike_ && &to == &wire::Newest()) return pass(std::move(packet)), Result<>();
+  if (message.action == Action::kControlEvent) message = from.Skim(packet);
+  if (packet.type == PacketType::kControl && alike_) {
+    if (Result<> whole = from.Check(packet.payload.span()); !whole)
+      return wire::MalformedMessage(sender, whole.error().context);
   }
-  const auto call = calls_.find(std::string(id));
-  if (call == calls_.end()) return;
-  const std::string name = std::move(call->second);
-  calls_.erase(call);
-  const std::string_view error = BodyText(packet, "error");
-  if (!SaysUnknown(error) || refused_.size() >= kMaxCalls ||
+  if (const std::string kind = to.Lacks(packet.type, message); !kind.empty())
+    return Refuse(kind, sender), Result<>();
+  if (packet.type == PacketType::kControl && !alike_) return Rewrite(packet, sender, pass);
+  return pass(std::move(packet)), Result<>();
+}
+
+Result<> Translator::Rewrite(const Packet& packet, Sender sender, const Pass& pass) {
+  const bool from_app = sender == Sender::kApp;
+  const wire::Codec& from = from_app ? *app_ : *client_;
+  Result<wire::Message> message = from.Decode(sender, packet.payload.span());
+  if (!message) return message.error();
+  if (Result<> settled = session_.Settle(*message); !settled) return settled.error();
+  if (auto* result = std::get_if<wire::MethodResult>(&*message);
+      result && result->control_id == 0) {
+    if (const auto* call = session_.calls().Find(result->call_id); call != nullptr)
+      result->control_id = call->control_id;
+  }
+  // One copy becomes part of the tree, by which its changes find their places; the other is
+  // written.
+  wire::Message taken = Unshared(*message);
+  if (Result<bool> applied = session_.Apply(taken); !applied) return applied.error();
+  if (auto* patch = std::get_if<wire::Patch>(&*message)) {
+    wire::Patch& placed = std::get<wire::Patch>(taken);
+    for (std::size_t i = 0; i < placed.changes.size(); ++i)
+      placed.changes[i].value = std::move(patch->changes[i].value);
+    *patch = std::move(placed);
+  }
+  for (Packet& written : (from_app ? *client_ : *app_).Encode(*message)) pass(std::move(written));
+  return {};
+}
+
+void Translator::WatchCall(const wire::Outline& message, Sender sender) {
+  if (sender == Sender::kApp) return calls_.Begin(message.call_id, 0, message.name);
+  const wire::PendingCalls::Call* call = calls_.Find(message.call_id);
+  if (call == nullptr) return;
+  const std::string name = call->name;
+  calls_.End(message.call_id);
+  if (!SaysUnknown(message.error) || refused_.size() >= kMostWarnings ||
       !refused_.insert("call " + name).second)
     return;
   if (warn_) {
-    warn_("the app's call \"" + name + "\" failed at its client of " + FletOf(client_) +
-          ", which does not know it: " + std::string(error.substr(0, error.find('\n'))));
+    warn_("the app's call \"" + name + "\" failed at its client of " + client_->flet() +
+          ", which does not know it: " +
+          std::string(message.error.substr(0, message.error.find('\n'))));
   }
 }
 
-bool Translator::Refuse(const std::string& kind, Sender sender, Generation to) {
-  if (refused_.insert(kind).second && warn_) {
-    const bool from_app = sender == Sender::kApp;
-    warn_(std::string("the ") + (from_app ? "app" : "client") + " uses " + kind + ", which its " +
-          (from_app ? "client" : "app") + " of " + FletOf(to) +
-          " does not have: dropped; use a Flet of 0.86 or later on both sides");
-  }
-  return false;
+void Translator::Refuse(const std::string& kind, Sender sender) {
+  if (!refused_.insert(kind).second || !warn_) return;
+  const bool from_app = sender == Sender::kApp;
+  warn_(std::string("the ") + (from_app ? "app" : "client") + " uses " + kind + ", which its " +
+        (from_app ? "client" : "app") + " of " + (from_app ? *client_ : *app_).flet() +
+        " does not have: dropped; use a Flet of 0.86 or later on both sides");
 }
 
 }  // namespace fletbridge

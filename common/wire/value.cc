@@ -12,12 +12,17 @@ namespace {
 
 // Up to so many are searched one by one, which is faster.
 constexpr std::size_t kFewEntries = 48;
+// What most messages do not exceed, so that they are read and written with few allocations.
+constexpr std::size_t kUsualDepth = 16;
+constexpr std::size_t kUsualBytes = 240;
 
 // Builds the tree while msgpack-cxx walks the bytes. `open_` are the containers not yet complete;
 // a slot stays valid while its value is read, since only deeper containers grow meanwhile.
 class Builder : public msgpack::null_visitor {
  public:
-  Builder(std::size_t size, const DecodeLimits& limits) : size_(size), limits_(limits) {}
+  Builder(std::size_t size, const DecodeLimits& limits) : size_(size), limits_(limits) {
+    open_.reserve(kUsualDepth);
+  }
 
   Value TakeRoot() { return std::move(root_); }
   [[nodiscard]] const std::string& error() const { return error_; }
@@ -315,6 +320,21 @@ std::optional<Value> Map::Remove(const Value& key) {
   return value;
 }
 
+Value In(const Map& map, std::string_view key) {
+  const Value* value = map.Find(key);
+  return value == nullptr ? Value() : *value;
+}
+
+std::string TextIn(const Map& map, std::string_view key) {
+  const Value* value = map.Find(key);
+  return value == nullptr || value->AsText() == nullptr ? std::string() : *value->AsText();
+}
+
+Map* MapIn(const Map& map, std::string_view key) noexcept {
+  const Value* value = map.Find(key);
+  return value == nullptr ? nullptr : value->AsMap();
+}
+
 Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits) {
   Builder builder(bytes.size(), limits);
   std::size_t end = 0;
@@ -333,6 +353,7 @@ Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limit
 
 Buffer Encode(const Value& value) {
   StringSink sink;
+  sink.bytes.reserve(kUsualBytes);
   Packer{sink}.Pack(value);
   return Buffer(std::string_view(sink.bytes));
 }

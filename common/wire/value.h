@@ -159,6 +159,11 @@ struct Map : Container {
   mutable std::unique_ptr<Index> index_;  // of the first entries; none in a small map
 };
 
+// A field of a map; nil, empty and null where it is missing or of another type.
+[[nodiscard]] Value In(const Map& map, std::string_view key);
+[[nodiscard]] std::string TextIn(const Map& map, std::string_view key);
+[[nodiscard]] Map* MapIn(const Map& map, std::string_view key) noexcept;
+
 // What a peer may make us hold. Sizes that it declares are checked before anything is allocated.
 struct DecodeLimits {
   std::size_t max_depth = 512;  // containers within containers

@@ -40,10 +40,10 @@ class ValueScanner {
   std::array<std::byte, 5> head_{};
   std::size_t head_have_ = 0;
   std::size_t head_size_ = 0;
-  std::uint64_t skip_ = 0;                       // bytes of a text or a number still to come
-  std::uint64_t values_ = 1;                     // values of all open containers still to come
-  std::array<std::uint64_t, kMaxDepth> open_{};  // for each of them: values not yet complete
+  std::uint64_t skip_ = 0;    // bytes of a text or a number still to come
+  std::uint64_t values_ = 1;  // values of all open containers still to come
   std::size_t depth_ = 0;
+  std::array<std::uint64_t, kMaxDepth> open_;  // up to depth_: values not yet complete
 };
 
 // Where the one value at the beginning of `in` ends; an error if `in` ends before it does.

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fletbridge/dart_bridge.h>
+#include <fletbridge/wire/codec.h>
 #include <fletbridge/wire/control_tree.h>
-#include <fletbridge/wire/message.h>
 #include <mutex>
 #include <queue>
 #include <string>
@@ -92,7 +92,8 @@ int main(int argc, char** argv) {
   Value page =
       Value::MapOf({{"route", "/"}, {"platform", "linux"}, {"width", 800.0}, {"height", 600.0}});
   wire::ControlTree tree(page);
-  Send(wire::EncodeRegister("", page));
+  const wire::Codec& codec = wire::Newest();
+  Send(codec.EncodeOne(wire::Register{{}, {}, page}));
   std::string shown;
   for (int presses = 0;;) {
     std::unique_lock lock(mutex);
@@ -101,14 +102,14 @@ int main(int argc, char** argv) {
     const std::string packet = std::move(packets.front());
     packets.pop();
     lock.unlock();
-    auto message = wire::DecodeAppMessage(std::as_bytes(std::span(packet)));
+    auto message = codec.Decode(fletbridge::Sender::kApp, std::as_bytes(std::span(packet)));
     if (!message) return std::puts(message.error().Line().c_str()), 1;
     if (auto* answer = std::get_if<wire::RegisterAnswer>(&*message)) {
       if (!tree.Register(std::move(answer->page_patch))) return 1;
-    } else if (auto* change = std::get_if<wire::PatchControl>(&*message)) {
-      if (!tree.Apply(change->id, std::move(change->patch))) return 1;
+    } else if (auto* patch = std::get_if<wire::Patch>(&*message)) {
+      if (!tree.Apply(*patch)) return 1;
     } else if (auto* call = std::get_if<wire::InvokeMethod>(&*message)) {
-      Send(wire::EncodeMethodAnswer(*call, {}, std::nullopt));
+      Send(codec.EncodeOne(wire::MethodResult{call->control_id, call->call_id, {}, {}}));
     } else if (auto* crash = std::get_if<wire::SessionCrashed>(&*message)) {
       return std::puts(crash->message.c_str()), 1;
     }
@@ -122,6 +123,6 @@ int main(int argc, char** argv) {
     if (now == nullptr || now->AsText() == nullptr || *now->AsText() == shown) continue;
     std::puts((shown = *now->AsText()).c_str());
     if (button == nullptr || presses++ == 3) serious_python_hard_exit(std::fflush(stdout));
-    Send(wire::EncodeEvent(wire::ControlId(*button), "click", {}));
+    Send(codec.EncodeOne(wire::ControlEvent{wire::ControlId(*button), "click", {}}));
   }
 }

@@ -17,4 +17,6 @@ if _os.path.isdir(_parts):  # a wheel: fletbridge.accelerate and fletbridge.chec
     __path__.append(_parts)
     FLET_VIEW_PATH = _os.path.join(_here, "bin")
 else:
-    FLET_VIEW_PATH = _os.path.normpath(_os.path.join(_here, *[_os.pardir] * 4, "bin"))
+    _inside = _os.path.normpath(_os.path.join(_here, _os.pardir, _os.pardir, "bin"))  # a system's package
+    FLET_VIEW_PATH = (_inside if _os.path.isdir(_inside) else
+                      _os.path.normpath(_os.path.join(_here, *[_os.pardir] * 4, "bin")))

@@ -2,8 +2,8 @@
 # ours as a built-in module, in the interpreter's own from a folder on PYTHONPATH. There it loads our
 # extension, if the process that has become this interpreter says so (stages 2 and 3).
 #
-# This file is what must run first: it takes its traces from the environment and from sys.path, listens to
-# the host, sees Flet's modules come, and gives way to the machine's own sitecustomize. It imports nothing
+# This file is what must run first: it takes its traces from the environment and from sys.path, opens the
+# channel to the host, sees Flet's modules come, and gives way to the machine's own sitecustomize. It imports nothing
 # heavy. What changes a module lies in a file of its own in on-demand, read when that module comes: a
 # function patch(module, shim). Flet runs in its embedded mode, in which ft.run() never returns; the largest
 # of them (flet_app) makes it return as it does in `python app.py` when the window closes.
@@ -55,15 +55,12 @@ def unset_in_forks(forgets):
 class Channel:
     """The host's own channel with this process: what concerns the life of the run goes here, and so
     never by the app's signals, streams or connections. A message is a letter and a number (the host's
-    common/app/app_channel.h has them all). Without a host, and in a fork, it is silent."""
+    common/app/app_channel.h has them all). Without a host, and in a fork, it is silent. What is said on it
+    while ft.run() is under way: on-demand/conversation.py."""
 
     def __init__(self, numbers):
         self.fd = None  # where the host is heard
         self.out = None  # where it hears
-        self.closed = False  # the UI has
-        self.runs = []  # the calls of ft.run() that are under way: (loop, what to do)
-        self.owner = None  # the loop that reads
-        self.heeded = set()  # the signals that have ended an ft.run()
         if numbers:
             self.fd, self.out = map(int, numbers.split(":"))
             for fd in self.fd, self.out:
@@ -75,12 +72,12 @@ class Channel:
 
     def forget(self):
         """In a fork: it is the app's, not the fork's."""
-        if self._good():
+        if self.good():
             os.close(self.fd)
             os.close(self.out)
         self.fd = None
 
-    def _good(self):
+    def good(self):
         """An app may close what it does not know, and get the number for a file of its own."""
         try:
             return self.fd is not None and self._inodes() == self.inodes
@@ -88,107 +85,11 @@ class Channel:
             return False
 
     def say(self, letter, number=0):
-        if self._good():
+        if self.good():
             try:
                 os.write(self.out, letter.encode() + bytes((number,)))
             except OSError:
                 pass  # the host has gone, or does not listen
-
-    def take(self):
-        """The messages that wait: (letter, number)."""
-        while self._good():
-            try:
-                message = os.read(self.fd, 2)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                message = b""
-            if not message:
-                self.fd = None
-                return
-            yield chr(message[0]), message[1]
-
-    def hear(self, is_ours):
-        """On the event loop, so whoever waits for an answer knows that it turns. `is_ours(number)`:
-        whether the signal ends ft.run()."""
-        fd = self.fd
-        for letter, number in self.take():
-            if letter == "c":
-                self.closed = True
-                self.say("h")
-                self.ask()
-            elif letter == "s" and not is_ours(number):
-                self.say("o", number)
-            elif letter == "s":
-                self.say("h")
-                self.ask()
-        if self.fd is None:
-            self.owner.remove_reader(fd)
-            self.ask()  # nobody is left who could show this app
-
-    def ask(self):
-        for loop, asked in self.runs:
-            try:
-                loop.call_soon_threadsafe(asked)
-            except RuntimeError:
-                pass  # that loop has ended
-
-    def listen(self, loop, asked, is_ours):
-        """From now on the host is heard on this loop, unless another one does that already."""
-        self.runs.append((loop, asked))
-        if self.closed:
-            asked()
-        if self.owner is not None or not self._good():
-            return
-        try:
-            loop.add_reader(self.fd, self.hear, is_ours)
-        except NotImplementedError:  # a foreign loop: somebody else reads for it
-            import select
-            import threading
-
-            def wait():
-                while self.owner is loop and self._good():
-                    if select.select((self.fd,), (), (), 1)[0] and self.owner is loop:
-                        done = threading.Event()
-                        try:
-                            loop.call_soon_threadsafe(lambda: (self.hear(is_ours), done.set()))
-                        except RuntimeError:
-                            return
-                        done.wait()
-
-            threading.Thread(target=wait, name="fletbridge", daemon=True).start()
-        self.owner = loop
-        self.say("b")
-
-    def leave(self, loop, asked):
-        """ft.run() returns. Waits until the host has written what the session came to: from here on
-        the process may end in any way."""
-        self.runs.remove((loop, asked))
-        if self.owner is loop:
-            self.owner = None
-            try:
-                if self._good():
-                    loop.remove_reader(self.fd)
-            except (NotImplementedError, RuntimeError):
-                pass
-        if self.runs or not self._good():
-            return
-        import select
-        import time
-
-        self.say("r")
-        until = time.monotonic() + 1
-        while self._good() and select.select((self.fd,), (), (), max(0, until - time.monotonic()))[0]:
-            for letter, number in self.take():
-                if letter == "k":
-                    return
-                if letter == "c":
-                    self.closed = True
-                    self.say("h")
-                if letter == "s" and number in self.heeded:  # the question comes after the deed
-                    self.say("h")
-                elif letter == "s":
-                    self.say("o", number)  # it is Python's again
 
 
 def make_finder(host, built_in, patches, ours):
@@ -273,7 +174,7 @@ def make_finder(host, built_in, patches, ours):
 
         @staticmethod
         def catch_up():
-            """Somebody came before us and imports by himself: what has been loaded so far is patched now."""
+            """Another finder came before ours and imported modules itself: patches those now."""
             if sys.meta_path[:1] != [Finder]:
                 sys.meta_path[:] = [Finder, *(finder for finder in sys.meta_path if finder is not Finder)]
             missed.clear()
@@ -348,19 +249,26 @@ def install():
             os._exit(70)
 
     def told(name):
-        """What the host has to say: to its own process by itself, to another one in the environment."""
+        """A value from the host: by a call if it shares this process, else from the environment."""
         value = host.told(name.encode()) if host else None
         return os.environ.pop(name, None) if value is None else os.fsdecode(value)
 
     class Shim:
         """What the files of on-demand share."""
 
+        load = staticmethod(load)
         channel = Channel(told("FLETBRIDGE_CHANNEL"))
         channel.say("1")
         # For direct mode a socket for Flet's server, which listens already.
         listener = told("FLETBRIDGE_LISTENER_FD")
+        # Without a socket: where a Flet that has no bridge listens, by its name alone.
+        stream = told("FLETBRIDGE_STREAM")
+        # Stage `legacy`: the broker's process and the port of Flet's web server.
+        broker = tuple(map(int, filter(None, (told("FLETBRIDGE_BROKER") or "").split(":"))))
+        sessions = told("FLETBRIDGE_SESSIONS")  # the app may have several clients at a time
         code_cache = told("FLETBRIDGE_CODE_CACHE")
         accelerate, note = told("FLETBRIDGE_ACCELERATE"), told("FLETBRIDGE_NOTE")
+        conversation = None  # on the channel, once ft.run() can be called
         package = None  # fletbridge.accelerate, once it has been looked for
         pid = os.getpid()
         servers = []  # Flet's, of the calls of ft.run() that are under way: (loop, server)
@@ -376,7 +284,12 @@ def install():
         "flet.messaging.flet_dart_bridge_server": ["flet_dart_bridge_server"],
         "flet.messaging.flet_socket_server": ["flet_socket_server"],
         "flet.flet_socket_server": ["flet_socket_server"],  # before Flet 0.70
+        "flet.core.page": ["flet_page"],  # the same
     }
+    if Shim.stream:
+        patches["asyncio"] = ["ffi_streams"]
+    if Shim.broker:
+        patches["uvicorn.server"] = ["uvicorn_server"]
     if Shim.code_cache:
         patches["dataclasses"] = ["accelerators/generated_code"]
     ours = {}

@@ -1,4 +1,5 @@
-// Room: src/accelerate. What leaves work to the garbage collector that reference counts could do.
+// Room: src/accelerate. Frees controls by reference counting that would otherwise wait for the
+// garbage collector.
 #pragma once
 
 #include "src/accelerate/python.h"

@@ -97,17 +97,8 @@ void Walk::Configure(PyObject* item, PyObject* given_parent, bool frozen, bool s
     return;
   }
   if (!IsDataclass(item)) {
-    if (PyDict_Check(item) != 0) {
-      const Ref values = Ref::Checked(PyDict_Values(item));
-      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
-        Configure(PyList_GET_ITEM(values.get(), i), given_parent, frozen, false, found);
-      }
-    } else if (PyList_Check(item) != 0) {
-      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(item); ++i) {
-        const Ref value = Ref::Share(PyList_GET_ITEM(item, i));
-        Configure(value.get(), given_parent, frozen, false, found);
-      }
-    }
+    ForEachItem(item,
+                [&](PyObject* value) { Configure(value, given_parent, frozen, false, found); });
     return;
   }
   ++g_counters.nodes;
@@ -204,16 +195,8 @@ void Walk::RemovedControls(PyObject* item, bool recurse, PyObject* found) {
       ForEachField(item, plan, [&](PyObject* value) { RemovedControls(value, recurse, found); });
     }
     Check(PyList_Append(found, item));
-  } else if (PyDict_Check(item) != 0) {
-    const Ref values = Ref::Checked(PyDict_Values(item));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
-      RemovedControls(PyList_GET_ITEM(values.get(), i), recurse, found);
-    }
-  } else if (PyList_Check(item) != 0) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(item); ++i) {
-      const Ref value = Ref::Share(PyList_GET_ITEM(item, i));
-      RemovedControls(value.get(), recurse, found);
-    }
+  } else {
+    ForEachItem(item, [&](PyObject* value) { RemovedControls(value, recurse, found); });
   }
 }
 

@@ -84,7 +84,7 @@ void Describe(PyTypeObject* type, Recipe& recipe) {
   }
 }
 
-// Null where it cannot be told whether the class changes.
+// Null if it is unknown whether the class changes.
 std::shared_ptr<const Recipe> RecipeOf(PyTypeObject* type) {
   const std::shared_ptr<const Recipe>& recipe = g_recipes[type];
   if (recipe != nullptr && recipe->of.Is(type)) return recipe;

@@ -1,6 +1,5 @@
-// Room: src/accelerate. Making a control: the __init__() that dataclasses writes for its class, and
-// the
-// __post_init__() of Flet's controls behind it.
+// Room: src/accelerate. Makes a control: the __init__() that dataclasses generates for its class,
+// and the __post_init__() of Flet's controls that it calls.
 #pragma once
 
 #include "src/accelerate/python.h"

@@ -46,7 +46,7 @@ bool Bind(const std::array<const char*, kCount>& names, PyObject* const* argumen
   return true;
 }
 
-// Runs `body` with a walk on the builder; what is not as expected is Flet's.
+// Runs `body` with a walk on the builder; unexpected input is left to Flet's code.
 template <typename Body_>
 PyObject* Run(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords,
               bool expected, Body_ body) {
@@ -59,6 +59,7 @@ PyObject* Run(PyObject* flet, PyObject* const* arguments, Py_ssize_t count, PyOb
     ++g_epoch;
     if (g_depth == 0) {
       ForgetRetiredPlans();
+      ForgetUnrecorded();
       g_builder = arguments[0];
     } else if (g_builder != arguments[0]) {
       g_nested = true;  // a hook's own comparison changes what the outer one has noted

@@ -1,5 +1,5 @@
-// Room: src/accelerate. The comparison of a page with what the client has of it:
-// flet.controls.object_patch, in place and frozen.
+// Room: src/accelerate. Compares a page with the client's copy of it: flet.controls.object_patch,
+// both its in-place and its frozen comparison.
 #pragma once
 
 #include "src/accelerate/python.h"

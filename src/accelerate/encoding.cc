@@ -271,7 +271,7 @@ struct Encoded {
   Ref dicts = Ref::Checked(PyDict_New());
   Ref classes = Ref::Checked(PyDict_New());
 
-  // A list or dictionary: the copy is what is sent and what is kept.
+  // A list or dictionary: the copy is both sent and kept.
   void AddCopy(PyObject* name, PyObject* value, Shape shape, bool also_empty) {
     const Ref copy = CopyOf(value, shape);
     bool sent = also_empty;

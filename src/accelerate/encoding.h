@@ -1,4 +1,4 @@
-// Room: src/accelerate. What MessagePack asks for an object that it has no form for:
+// Room: src/accelerate. Converts objects that MessagePack has no format for:
 // flet.messaging.protocol.configure_encode_object_for_msgpack. The bytes are msgpack's own.
 #pragma once
 

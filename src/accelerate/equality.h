@@ -1,5 +1,5 @@
-// Room: src/accelerate. Whether two controls are equal, as the __eq__() that dataclasses wrote for
-// their class tells it: `list.remove(row)` and `row in rows` ask it of each control of a list.
+// Room: src/accelerate. Compares two controls like the __eq__() that dataclasses has generated for
+// their class: `list.remove(row)` and `row in rows` call it for each control of a list.
 #pragma once
 
 #include "src/accelerate/python.h"

@@ -1,5 +1,5 @@
-// Room: src/accelerate. What Flet asks at each event and could know from the last one: the type of
-// an event, the parameters of a handler, the page of a control.
+// Room: src/accelerate. Caches what Flet looks up again for each event: the type of an event, the
+// parameters of a handler, the page of a control.
 #pragma once
 
 #include "src/accelerate/python.h"

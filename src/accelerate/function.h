@@ -1,5 +1,5 @@
-// Room: src/accelerate. What stands in the place of one of Flet's functions: a callable that binds
-// as a function does, keeps the function that it replaces as `__wrapped__`, and counts.
+// Room: src/accelerate. The replacement for one of Flet's functions: a callable that binds like a
+// function, keeps the original as `__wrapped__`, and counts what it leaves to it.
 #pragma once
 
 #include <cstdint>

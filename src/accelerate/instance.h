@@ -1,9 +1,9 @@
-// Room: src/accelerate. Reading what an instance itself holds, without descriptors, hooks or calls.
+// Room: src/accelerate. Reads an instance's own attributes, without descriptors, hooks or calls.
 //
 // CPython 3.11 keeps the attributes of most instances in an array beside the object, in the order
-// of its class's shared keys (Objects/dictobject.c, Include/internal/pycore_dict.h of 3.11): there
-// they are read in place. Other versions, and instances that have a dictionary, are read through
-// it.
+// of its class's shared keys (Objects/dictobject.c, Include/internal/pycore_dict.h of 3.11); they
+// are read there in place. With other versions, and for instances that have a dictionary, the
+// dictionary is read.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,10 @@ struct SharedEntry {
 
 inline PyObject** ValuesOf(PyObject* object) { return reinterpret_cast<PyObject***>(object)[-4]; }
 inline PyObject* DictOf(PyObject* object) { return reinterpret_cast<PyObject**>(object)[-3]; }
+// Another one after each change of a dictionary.
+inline std::uint64_t VersionOf(PyObject* dict) {
+  return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
+}
 #endif
 
 // How the instances of a class hold their attributes.

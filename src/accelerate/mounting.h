@@ -1,4 +1,4 @@
-// Room: src/accelerate. What Session.patch_control() does with the controls that came and went: the
+// Room: src/accelerate. The work of Session.patch_control() on added and removed controls: the
 // session's index, and will_unmount() and did_mount() of each.
 #pragma once
 

@@ -402,6 +402,10 @@ const Field* Plan::Find(PyObject* name) const {
 }
 
 #ifdef FLETBRIDGE_INLINE_VALUES
+namespace {
+constexpr std::uint64_t kVersionFactor = 0xa0761d6478bd642e;  // even: an odd factor stays odd
+}
+
 std::uint64_t Plan::Watched(PyObject** array) const {
   if (weights_of_ != layout.keys()->entries) {
     weights_.clear();
@@ -410,7 +414,7 @@ std::uint64_t Plan::Watched(PyObject** array) const {
       // An odd factor each: one value that is another makes another sum for certain.
       factor = factor * 0xd1342543de82ef95 + 2;
       const int place = slot.Place(layout);
-      if (place >= 0) weights_.push_back({place, factor | 1});
+      if (place >= 0) weights_.push_back({place, factor | 1, slot.name() == g_names.values});
     }
     weights_of_ = layout.keys()->entries;
     std::vector<int> places;
@@ -425,7 +429,11 @@ std::uint64_t Plan::Watched(PyObject** array) const {
   }
   std::uint64_t sum = 0;
   for (const Weight& weight : weights_) {
-    sum += reinterpret_cast<std::uintptr_t>(array[weight.place]) * weight.factor;
+    PyObject* held = array[weight.place];
+    sum += reinterpret_cast<std::uintptr_t>(held) * weight.factor;
+    if (weight.dict && held != nullptr && PyDict_CheckExact(held) != 0) {
+      sum += VersionOf(held) * (weight.factor ^ kVersionFactor);
+    }
   }
   return sum;
 }

@@ -1,5 +1,5 @@
-// Room: src/accelerate. What the comparison needs to know of a class, worked out once and checked
-// again cheaply: a class can be changed at any time, by whoever calls Python.
+// Room: src/accelerate. The facts about a class that the comparison needs, computed once and
+// validated cheaply later: any Python code can change a class at any time.
 #pragma once
 
 #include <cstdint>
@@ -123,8 +123,8 @@ struct Plan : std::enable_shared_from_this<Plan> {
 
   std::vector<Slot> watch;  // what of an instance a record compares
 
-  // A sum over what an instance's array of values holds of `watch`: another one where one of them
-  // is another, but for 1 of 2^64 cases where several are.
+  // A sum over what an instance's array of values holds of `watch`, and the version of `_values`:
+  // another one where one of them is another, but for 1 of 2^64 cases where several are.
   [[nodiscard]] std::uint64_t Watched(PyObject** array) const;
   // Where that reads the array, a line of the cache each.
   [[nodiscard]] const std::vector<int>& Fetched() const { return fetched_; }
@@ -139,6 +139,7 @@ struct Plan : std::enable_shared_from_this<Plan> {
   struct Weight {
     int place;
     std::uint64_t factor;
+    bool dict;  // `_values`, which a client's changes are written into without a note of them
   };
   mutable std::vector<Weight> weights_;  // of those that instances hold
   mutable std::vector<int> fetched_;

@@ -1,6 +1,6 @@
-// Room: src/accelerate. What its sources share of CPython's own interface: a reference that counts
-// itself, an error as a C++ exception, the names it looks up. Full interface, not the stable one:
-// the walk reads objects in place. Call with the GIL held.
+// Room: src/accelerate. The part of CPython's interface that these sources share: a
+// reference-counting handle, Python errors as C++ exceptions, the names that are looked up. The
+// full interface, not the stable one: the walk reads objects in place. Call with the GIL held.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

@@ -123,7 +123,7 @@ Reconciliation::How Reconciliation::Judge(PyObject* src, PyObject* dst) {
       }
       children = true;
     }
-    return children ? How::kChildren : How::kNothing;
+    return children ? How::kPositions : How::kNothing;
   }
   bool any = false;
   for (Py_ssize_t i = 0; i < old_size && !any; ++i)
@@ -140,7 +140,7 @@ Reconciliation::How Reconciliation::Judge(PyObject* src, PyObject* dst) {
   return old_keys_ == new_keys_ ? How::kPositions : How::kKeys;
 }
 
-bool Reconciliation::Run() {
+bool Reconciliation::Run(PyObject* dst) {
   std::unordered_map<Key, std::size_t, HashKey> old_places;
   std::unordered_map<Key, std::size_t, HashKey> new_places;
   for (std::size_t i = 0; i < old_keys_.size(); ++i) {
@@ -153,7 +153,7 @@ bool Reconciliation::Run() {
   if (IsRemembered()) return false;
 
   // Flet works on a copy of the old list in which it puts each item in its place, from the front.
-  // So what is left of the old items stands behind the place it is at, in the old order.
+  // So the remaining old items follow this position, in the old order.
   Remaining remaining(old_keys_.size());
   std::vector<bool> used(old_keys_.size());
   std::size_t front = 0;
@@ -165,31 +165,40 @@ bool Reconciliation::Run() {
     remaining.Take(place);
     skip();
   };
-  for (std::size_t i = 0; i < new_keys_.size(); ++i) {
+  // A hook may change the new list meanwhile; its keys stay those of the beginning.
+  std::size_t i = 0;
+  for (; static_cast<Py_ssize_t>(i) < PyList_GET_SIZE(dst); ++i) {
+    if (i >= new_keys_.size()) {
+      PyErr_SetString(PyExc_IndexError, "list index out of range");
+      throw PythonError();
+    }
     const auto at = static_cast<Py_ssize_t>(i);
     while (front < used.size() && new_places.find(old_keys_[front]) == new_places.end()) {
       PyObject* item = PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(front));
       Removed(at, item, Keys::Tuple(old_keys_[front], item).get());
       take(front);
     }
-    PyObject* item = PyTuple_GET_ITEM(new_items_.get(), at);
+    const Ref item = Ref::Share(PyList_GET_ITEM(dst, at));
     const auto found = old_places.find(new_keys_[i]);
     if (found == old_places.end()) {
-      Added(at, item, Keys::Tuple(new_keys_[i], item).get());
+      PyObject* judged = PyTuple_GET_ITEM(new_items_.get(), at);
+      Added(at, item.get(), Keys::Tuple(new_keys_[i], judged).get());
       continue;
     }
     const std::size_t place = found->second;
     const Py_ssize_t now = at + remaining.Before(place);
-    Update(now, PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(place)), item);
+    Update(now, PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(place)), item.get());
     if (now != at) Moved(now, at);
     take(place);
   }
   // What is left is in none of the new places; from the end, so that the numbers hold.
-  Py_ssize_t last = static_cast<Py_ssize_t>(new_keys_.size()) + remaining.Before(old_keys_.size());
+  Py_ssize_t last = static_cast<Py_ssize_t>(i) + remaining.Before(old_keys_.size());
   for (std::size_t place = old_keys_.size(); place-- > front;) {
     if (used[place]) continue;
+    --last;
+    if (new_places.find(old_keys_[place]) != new_places.end()) continue;  // the list became shorter
     PyObject* item = PyTuple_GET_ITEM(old_items_.get(), static_cast<Py_ssize_t>(place));
-    Removed(--last, item, Keys::Tuple(old_keys_[place], item).get());
+    Removed(last, item, Keys::Tuple(old_keys_[place], item).get());
   }
   return true;
 }

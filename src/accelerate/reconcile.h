@@ -1,5 +1,5 @@
-// Room: src/accelerate. Two lists of controls: which item went where. Flet's keyed algorithm, whose
-// cost grows with the square of the length there, in n log n.
+// Room: src/accelerate. Matches the items of two lists of controls. Same result as Flet's keyed
+// algorithm, whose cost is quadratic in the length there, in n log n.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,6 @@ class Reconciliation {
  public:
   enum class How : std::uint8_t {
     kNothing,    // both hold the same, in which nothing can change
-    kChildren,   // both hold the same controls
     kPositions,  // the same keys in the same order
     kKeys,       // keys that have moved, come or gone
     kFlet        // left to Flet's code
@@ -30,8 +29,9 @@ class Reconciliation {
   // What two lists need. Throws PythonError.
   [[nodiscard]] How Judge(PyObject* src, PyObject* dst);
   // After kKeys, for the same lists. False, with nothing done, for what Flet's code must do: keys
-  // that are there twice. Throws PythonError.
-  [[nodiscard]] bool Run();
+  // that are there twice. Throws PythonError; IndexError where a hook has made `dst` longer than
+  // its keys, as Flet does.
+  [[nodiscard]] bool Run(PyObject* dst);
 
  private:
   void Update(Py_ssize_t place, PyObject* old_item, PyObject* new_item);
@@ -46,7 +46,7 @@ class Reconciliation {
   const Path& path_;
   bool frozen_;
   Ref list_;                   // the path
-  Ref old_items_, new_items_;  // tuples
+  Ref old_items_, new_items_;  // tuples, as they were judged
   std::vector<Key> old_keys_, new_keys_;
 };
 

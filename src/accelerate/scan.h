@@ -1,5 +1,5 @@
-// Room: src/accelerate. The scan of Flet 0.80 to 0.86.0: after an update, each control that was
-// removed was looked for among all that were added, and the other way round.
+// Room: src/accelerate. Replaces the scan of Flet 0.80 to 0.86.0: after an update it searched for
+// each removed control among all added ones, and vice versa.
 #pragma once
 
 #include "src/accelerate/python.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace fletbridge::accelerate {
 namespace {
@@ -17,6 +18,10 @@ struct Root {
 auto& g_roots = *new std::unordered_map<PyObject*, Root>;
 [[maybe_unused]] std::uint64_t g_uses = 0;
 
+// Addresses, of nodes that may be gone: another one there is compared once more than it need be.
+constexpr std::size_t kMostUnrecorded = 4096;
+auto& g_unrecorded = *new std::unordered_set<PyObject*>;
+
 [[maybe_unused]] bool IsScalar(PyObject* value) {
   PyTypeObject* type = Py_TYPE(value);
   // NaN is another value than itself.
@@ -28,12 +33,6 @@ auto& g_roots = *new std::unordered_map<PyObject*, Root>;
 }  // namespace
 
 #ifdef FLETBRIDGE_INLINE_VALUES
-
-namespace {
-std::uint64_t VersionOf(PyObject* dict) {
-  return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
-}
-}  // namespace
 
 bool Record::Holds() const {
   if (!valid || Py_TYPE(object) != plan->type) return false;
@@ -107,9 +106,6 @@ void FetchAhead(const std::vector<Record::Entry>& entries, std::size_t at) {
   if (const Record* record = At(entries, at + 10)) FetchNode(*record);
   if (const Record* record = At(entries, at + 8); record != nullptr && record->holdings) {
     Fetch(record->holdings->groups.data());
-    if (record->holdings->values.dict != nullptr) {
-      Fetch(&reinterpret_cast<const PyDictObject*>(record->holdings->values.dict)->ma_version_tag);
-    }
   }
   if (const Record::Group* group = FirstGroup(At(entries, at + 6))) {
     Fetch(group->entries.data());
@@ -136,7 +132,7 @@ void Renewal::Empty(Record& record) {
   if (record.holdings == nullptr) return;
   for (Record::Group& group : record.holdings->groups) {
     for (Record::Entry& entry : group.entries) {
-      if (entry.record != nullptr) pool_.push_back(std::move(entry.record));
+      if (entry.record != nullptr) pool_.push_back({std::move(entry.record)});
     }
   }
   record.holdings = nullptr;
@@ -149,31 +145,37 @@ Renewal::Renewal(Record& old) : old_(old) {
 
 // The place in the pool, or its size.
 std::size_t Renewal::Find(PyObject* object, std::size_t& cursor) {
-  if (cursor < pool_.size() && pool_[cursor] != nullptr && pool_[cursor]->object == object)
-    return cursor++;
+  const auto holds = [&](std::size_t place) {
+    const Record* record = pool_[place].record.get();
+    return record != nullptr && record->object == object;
+  };
+  if (cursor < pool_.size() && holds(cursor)) return cursor++;
   if (places_.empty()) {
     for (std::size_t i = 0; i < pool_.size(); ++i) {
-      if (pool_[i] != nullptr) places_.emplace(pool_[i]->object, i);
+      if (pool_[i].record != nullptr) places_.emplace(pool_[i].record->object, i);
     }
   }
   const auto found = places_.find(object);
-  if (found == places_.end() || pool_[found->second] == nullptr) return pool_.size();
+  if (found == places_.end() || !holds(found->second)) return pool_.size();
   cursor = found->second + 1;
   return found->second;
 }
 
 Record& Renewal::Child(PyObject* object) {
   const std::size_t place = Find(object, met_);
-  if (place < pool_.size()) return *pool_[place];
-  pool_.push_back(std::make_unique<Record>(object));
-  if (!places_.empty() || pool_.size() > 1) places_[object] = place;
-  return *pool_.back();
+  if (place == pool_.size()) {
+    pool_.push_back({std::make_unique<Record>(object)});
+    if (!places_.empty() || pool_.size() > 1) places_[object] = place;
+  }
+  pool_[place].met = true;
+  return *pool_[place].record;
 }
 
 std::unique_ptr<Record> Renewal::Take(PyObject* object) {
   const std::size_t place = Find(object, taken_);
   // One that is new is looked at when it is met.
-  return place < pool_.size() ? std::move(pool_[place]) : std::make_unique<Record>(object);
+  return place < pool_.size() && pool_[place].met ? std::move(pool_[place].record)
+                                                  : std::make_unique<Record>(object);
 }
 
 bool Renewal::AddList(PyObject* name, PyObject* list, Record& made) {
@@ -215,10 +217,14 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   if (made.array != nullptr) {
     made.watched = plan.Watched(made.array);
   } else {
-    // Its dictionary's version tells of every change.
+    // Its dictionary's version changes with every change.
     PyObject* dict = DictOf(object);
     if (dict == nullptr || PyDict_CheckExact(dict) == 0) return false;
     made.Held().own = {dict, VersionOf(dict)};
+    PyObject* values = plan.values.Read(plan.layout, object);
+    if (values != nullptr && PyDict_CheckExact(values) != 0) {
+      made.Held().values = {values, VersionOf(values)};
+    }
   }
   made.dirty = read(Plan::kDirty);
   PyObject* const changes = read(Plan::kChanges);
@@ -246,10 +252,9 @@ bool Renewal::Describe(const Plan& plan, PyObject* object, Record& made) {
   const auto current = [&](PyObject* name) -> PyObject* {
     const Field* field = plan.Find(name);
     if (field == nullptr || field->skip) return nullptr;
-    if (field->prop && made.Held().values.dict == nullptr) {
+    if (field->prop) {
       PyObject* values = plan.values.Read(plan.layout, object);
       if (values == nullptr || PyDict_CheckExact(values) == 0) return nullptr;
-      made.Held().values = {values, VersionOf(values)};
     }
     return plan.Get(*field, object);
   };
@@ -310,10 +315,10 @@ void Renewal::Finish(const Plan& plan, PyObject* object, bool closed) {
     // It is looked at again each time; its children need not be.
     Empty(made);
     Record::Group rest;
-    for (std::unique_ptr<Record>& record : pool_) {
-      if (record == nullptr) continue;
-      PyObject* item = record->object;
-      rest.entries.push_back({item, std::move(record)});
+    for (Pooled& pooled : pool_) {
+      if (pooled.record == nullptr || !pooled.met) continue;
+      PyObject* item = pooled.record->object;
+      rest.entries.push_back({item, std::move(pooled.record)});
     }
     if (!rest.entries.empty()) made.Held().groups.push_back(std::move(rest));
   }
@@ -359,6 +364,39 @@ void Renewal::Finish(const Plan&, PyObject*, bool) {}
 Record* RootRecord(PyObject*) { return nullptr; }
 
 #endif
+
+void NoteUnrecorded(PyObject* object) {
+  if (g_roots.empty()) return;
+  g_unrecorded.insert(object);
+  g_any_unrecorded = true;
+}
+
+bool IsUnrecorded(PyObject* object) { return g_unrecorded.count(object) != 0; }
+
+namespace {
+
+void ForgetUnrecordedIn(Record& record) {
+  if (IsUnrecorded(record.object)) record.valid = false;
+  if (!record.HasChildren()) return;
+  for (Record::Group& group : record.holdings->groups) {
+    for (Record::Entry& entry : group.entries) {
+      if (entry.record != nullptr) ForgetUnrecordedIn(*entry.record);
+    }
+  }
+}
+
+}  // namespace
+
+void ForgetUnrecorded() {
+  if (!g_any_unrecorded) return;
+  if (g_unrecorded.size() > kMostUnrecorded) {
+    ForgetAllRoots();
+  } else {
+    for (auto& [object, root] : g_roots) ForgetUnrecordedIn(*root.record);
+  }
+  g_unrecorded.clear();
+  g_any_unrecorded = false;
+}
 
 void ForgetOthers(PyObject* root) {
   if (g_roots.size() < 2) return;

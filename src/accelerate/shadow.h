@@ -1,11 +1,11 @@
-// Room: src/accelerate. What a page was like when it was last compared and nothing was left to
-// send: one record for each control, so that what has not changed is known by looking at memory,
+// Room: src/accelerate. The state of a page when it was last compared and nothing remained to be
+// sent: one record per control, so that an unchanged control is recognised by comparing memory,
 // without its dictionaries.
 //
-// A record holds addresses, no references: it must not keep alive what an app has let go. An
-// address is used only after what holds it was seen to be as it was: the instance's own attributes,
-// the version of a dictionary, the items of a list. So a node is looked at after its parent, whose
-// lists hold it.
+// A record holds addresses, not references: it must not keep objects alive that an app has
+// released. An address is used only after its holder was found unchanged: the instance's own
+// attributes, the version of a dictionary, the items of a list. So a node is examined after its
+// parent, whose lists hold it.
 #pragma once
 
 #include <memory>
@@ -36,8 +36,8 @@ struct Record {
   // What a leaf of the page has not.
   struct Holdings {
     std::vector<Group> groups;
-    Dict values;                  // `_values`, where it holds children
     Dict own;                     // of an instance that has a dictionary
+    Dict values;                  // `_values` of such an instance
     PyObject* changes = nullptr;  // `__changes`
     std::vector<Dict> dicts;
     // Lists of scalars inside of those, with what they held: that nothing else comes into a place
@@ -78,12 +78,18 @@ class Renewal {
  public:
   // `old`: the node's record, whose children are used again. It is not valid until Finish().
   explicit Renewal(Record& old);
-  // The record of a child: its old one, or a new one.
+  // The record of a child that is now compared: its old one, or a new one. Those of other children
+  // are dropped: whoever compared these kept no record of it.
   [[nodiscard]] Record& Child(PyObject* object);
-  // Makes the node's record valid, if what there is can be told by it. `closed`: see Record.
+  // Makes the node's record valid, if it can represent the node. `closed`: see Record.
   void Finish(const Plan& plan, PyObject* object, bool closed);
 
  private:
+  struct Pooled {
+    std::unique_ptr<Record> record;
+    bool met = false;
+  };
+
   [[nodiscard]] std::size_t Find(PyObject* object, std::size_t& cursor);
   [[nodiscard]] std::unique_ptr<Record> Take(PyObject* object);
   [[nodiscard]] bool Describe(const Plan& plan, PyObject* object, Record& made);
@@ -92,7 +98,7 @@ class Renewal {
   void Empty(Record& record);
 
   Record& old_;
-  std::vector<std::unique_ptr<Record>> pool_;
+  std::vector<Pooled> pool_;
   std::unordered_map<PyObject*, std::size_t> places_;  // in the pool, once they are out of order
   std::size_t met_ = 0, taken_ = 0;                    // where the next one is expected
 };
@@ -100,6 +106,15 @@ class Renewal {
 // The records of a comparison that begins at `root`. Null where this Python cannot be read in
 // place.
 [[nodiscard]] Record* RootRecord(PyObject* root);
+// A node was compared without a record and had changed. A page may show it in several places: what
+// is recorded of it anywhere holds no longer.
+void NoteUnrecorded(PyObject* object);
+// Whether there are any, which a page that is as it was asks for each node.
+inline bool g_any_unrecorded = false;
+// Whether it was, in this comparison.
+[[nodiscard]] bool IsUnrecorded(PyObject* object);
+// Makes the records of such nodes invalid, before the next comparison.
+void ForgetUnrecorded();
 // A node of the page that `root` is in has changed: what other comparisons noted of that page holds
 // no longer.
 void ForgetOthers(PyObject* root);

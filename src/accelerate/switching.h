@@ -1,5 +1,5 @@
-// Room: src/accelerate. Who gets the interpreter: an event loop that has input waits for a
-// computing thread much shorter than the switch interval, and does not let go of it before it must.
+// Room: src/accelerate. Thread switching: an event loop with pending input waits for a computing
+// thread much less than the switch interval, and does not release the GIL before it must.
 #pragma once
 
 #include "src/accelerate/python.h"

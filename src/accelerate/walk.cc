@@ -41,19 +41,6 @@ bool Differ(PyObject* src, PyObject* dst) {
   return Truth(result.get());
 }
 
-// What a list holds, kept while code of an app may change it.
-class Held {
- public:
-  explicit Held(PyObject* list) : items_(Ref::Checked(PyList_AsTuple(list))) {}
-  [[nodiscard]] Py_ssize_t size() const { return PyTuple_GET_SIZE(items_.get()); }
-  [[nodiscard]] PyObject* operator[](Py_ssize_t i) const {
-    return PyTuple_GET_ITEM(items_.get(), i);
-  }
-
- private:
-  Ref items_;
-};
-
 // list(dict.items()), for the few entries that snapshots have.
 class Entries {
  public:
@@ -138,6 +125,16 @@ bool HoldSame(PyObject* src, PyObject* dst) {
         Differ(value, other)) {
       return false;
     }
+  }
+  return true;
+}
+
+bool HoldIdentical(PyObject* src, PyObject* dst) {
+  if (PyDict_GET_SIZE(src) != PyDict_GET_SIZE(dst)) return false;
+  PyObject *key = nullptr, *value = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(src, &position, &key, &value) != 0) {
+    if (PyUnicode_CheckExact(key) == 0 || Item(dst, key) != value) return false;
   }
   return true;
 }
@@ -231,6 +228,7 @@ Ref Walk::KeyOf(PyObject* item) {
 }
 
 Ref Walk::Insert(PyTypeObject* kind, Ref operation, PyObject* location) {
+  ++changes_;
   const Ref made = Ref::Checked(kind->tp_alloc(kind, 0));
   Check(PyObject_GenericSetAttr(made.get(), g_names.location, location));
   Check(PyObject_GenericSetAttr(made.get(), g_names.operation, operation.get()));
@@ -287,14 +285,8 @@ void Walk::DataclassAdded(PyObject* item, PyObject* parent, bool frozen) {
     if (frozen) Check(PyObject_SetAttr(item, g_names.frozen, Py_True));
     const Ref key = KeyOf(item);
     Check(PyDict_SetItem(added_.get(), key.get(), item));
-  } else if (PyDict_Check(item) != 0) {
-    const Ref values = Ref::Checked(PyDict_Values(item));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i) {
-      DataclassAdded(PyList_GET_ITEM(values.get(), i), parent, frozen);
-    }
-  } else if (PyList_Check(item) != 0) {
-    const Held items(item);
-    for (Py_ssize_t i = 0; i < items.size(); ++i) DataclassAdded(items[i], parent, frozen);
+  } else {
+    ForEachItem(item, [&](PyObject* value) { DataclassAdded(value, parent, frozen); });
   }
 }
 
@@ -304,25 +296,75 @@ void Walk::DataclassRemoved(PyObject* item) {
   if (IsDataclass(item)) {
     const Ref key = KeyOf(item);
     Check(PyDict_SetItem(removed_.get(), key.get(), item));
-  } else if (PyDict_Check(item) != 0) {
-    const Ref values = Ref::Checked(PyDict_Values(item));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(values.get()); ++i)
-      DataclassRemoved(PyList_GET_ITEM(values.get(), i));
-  } else if (PyList_Check(item) != 0) {
-    const Held items(item);
-    for (Py_ssize_t i = 0; i < items.size(); ++i) DataclassRemoved(items[i]);
+  } else {
+    ForEachItem(item, [&](PyObject* value) { DataclassRemoved(value); });
   }
+}
+
+Items::Items(PyObject* value) {
+  static PyObject* const values_of = PyUnicode_InternFromString("values");
+  if (PyList_CheckExact(value) != 0) {
+    list_ = Ref::Share(value);
+  } else if (PyDict_CheckExact(value) != 0) {
+    PyObject *key = nullptr, *held = nullptr;
+    Py_ssize_t position = 0;
+    bool plain = true;  // as most are, and then there is nothing to meet
+    while (plain && PyDict_Next(value, &position, &key, &held) != 0) plain = IsPlainScalar(held);
+    if (plain) return;
+    const Ref values = Ref::Checked(PyObject_CallMethodNoArgs(value, values_of));
+    iterator_ = Ref::Checked(PyObject_GetIter(values.get()));
+  } else if (PyList_Check(value) != 0 || PyDict_Check(value) != 0) {
+    foreign_ = true;
+    const Ref iterated =
+        PyList_Check(value) != 0 ? Ref::Share(value) : CallMethod(value, values_of);
+    iterator_ = Ref::Own(PyObject_GetIter(iterated.get()));
+    ++g_epoch;
+    if (!iterator_) throw PythonError();
+  }
+}
+
+Ref Items::Next() {
+  if (list_) {
+    return at_ < PyList_GET_SIZE(list_.get()) ? Ref::Share(PyList_GET_ITEM(list_.get(), at_++))
+                                              : Ref();
+  }
+  if (!iterator_) return {};
+  Ref item = Ref::Own(PyIter_Next(iterator_.get()));
+  if (foreign_) ++g_epoch;
+  if (!item && PyErr_Occurred() != nullptr) throw PythonError();
+  return item;
 }
 
 // Snapshots of lists, as _update_list_snapshot() keeps them.
 void Walk::UpdateList(PyObject* snapshots, PyObject* key, PyObject* value) {
   PyObject* snapshot = Item(snapshots, key);
-  if (snapshot == nullptr || PyList_CheckExact(snapshot) == 0) {
+  if (snapshot != nullptr && PyList_CheckExact(snapshot) != 0 && PyList_CheckExact(value) != 0 &&
+      SameItems(snapshot, value)) {
+    return;
+  }
+  ++changes_;
+  if (PyList_CheckExact(value) == 0 || (snapshot != nullptr && PyList_CheckExact(snapshot) == 0)) {
+    // A subclass says by methods of its own what it holds.
+    const Ref kept = Ref::Share(snapshot);
+    const Ref all = Ref::Checked(PySlice_New(nullptr, nullptr, nullptr));
+    if (kept) {
+      kept_.push_back(Ref::Checked(PyList_AsTuple(kept.get())));
+      const int set = PyObject_SetItem(kept.get(), all.get(), value);
+      ++g_epoch;  // the app's code ran
+      Check(set);
+    } else {
+      const Ref copy = Ref::Own(PyObject_GetItem(value, all.get()));
+      ++g_epoch;
+      if (!copy) throw PythonError();
+      Check(PyDict_SetItem(snapshots, key, copy.get()));
+    }
+    return;
+  }
+  if (snapshot == nullptr) {
     const Ref copy = Ref::Checked(PyList_GetSlice(value, 0, PyList_GET_SIZE(value)));
     Check(PyDict_SetItem(snapshots, key, copy.get()));
     return;
   }
-  if (SameItems(snapshot, value)) return;
   const Ref kept = Ref::Share(snapshot);
   kept_.push_back(Ref::Checked(PyList_AsTuple(snapshot)));
   Check(PyList_SetSlice(kept.get(), 0, PyList_GET_SIZE(kept.get()), value));
@@ -330,12 +372,30 @@ void Walk::UpdateList(PyObject* snapshots, PyObject* key, PyObject* value) {
 
 void Walk::UpdateDict(PyObject* snapshots, PyObject* key, PyObject* value) {
   PyObject* snapshot = Item(snapshots, key);
+  if (PyDict_CheckExact(value) == 0 || (snapshot != nullptr && PyDict_CheckExact(snapshot) == 0)) {
+    static PyObject* const copied = PyUnicode_InternFromString("copy");
+    static PyObject* const clear = PyUnicode_InternFromString("clear");
+    static PyObject* const update = PyUnicode_InternFromString("update");
+    const Ref kept = Ref::Share(snapshot);
+    if (kept) {
+      kept_.push_back(Ref::Checked(PyDict_Copy(kept.get())));
+      CallMethod(kept.get(), clear);
+      const Ref done = Ref::Own(PyObject_CallMethodOneArg(kept.get(), update, value));
+      ++g_epoch;  // the app's code ran
+      if (!done) throw PythonError();
+    } else {
+      const Ref copy = CallMethod(value, copied);
+      Check(PyDict_SetItem(snapshots, key, copy.get()));
+    }
+    return;
+  }
   if (snapshot == nullptr) {
     const Ref copy = Ref::Checked(PyDict_Copy(value));
     Check(PyDict_SetItem(snapshots, key, copy.get()));
     return;
   }
   if (PyDict_GET_SIZE(snapshot) == 0 && PyDict_GET_SIZE(value) == 0) return;
+  if (!HoldIdentical(snapshot, value)) ++changes_;
   const Ref kept = Ref::Share(snapshot);
   kept_.push_back(Ref::Checked(PyDict_Copy(snapshot)));
   PyDict_Clear(kept.get());
@@ -355,22 +415,15 @@ void Walk::Validate(const Plan& plan, PyObject* object) {
   if (values == nullptr || PyDict_CheckExact(values) == 0) values = nullptr;
   const bool clean = values != nullptr && reported != nullptr && PySet_CheckExact(reported) != 0 &&
                      PySet_GET_SIZE(reported) == 0;
-  if (clean && plan.rules_own) {
-    PyObject* dirty = plan.dirty.Read(plan.layout, object);
-    // What no prop has changed since passes again.
-    if (dirty != nullptr && PyDict_CheckExact(dirty) != 0 && PyDict_GET_SIZE(dirty) == 0) return;
-  }
   bool good = values != nullptr && (clean || reported == nullptr);
   if (good && reported == nullptr) {
     const Ref none = Ref::Checked(PySet_New(nullptr));
     Check(PyObject_SetAttr(object, g_names.reported, none.get()));
   }
   if (good) {
-    PyObject* dirty = plan.dirty.Read(plan.layout, object);
-    const bool unchanged =
-        clean && dirty != nullptr && PyDict_CheckExact(dirty) != 0 && PyDict_GET_SIZE(dirty) == 0;
+    // An empty _dirty does not say that the values are as they were: what the client has set is not
+    // noted there.
     for (const Rule& rule : plan.rules) {
-      if (rule.own && unchanged) continue;
       if (rule.default_passes && Item(values, rule.field.name) == nullptr) continue;
       const Ref value = Ref::Own(PyObject_GetAttr(object, rule.field.name));
       const Ref result = value ? Ref::Own(PyObject_CallFunctionObjArgs(
@@ -444,16 +497,10 @@ bool Walk::IsIsolated(PyObject* parent) {
 
 bool Walk::HoldsControl(PyObject* value) {
   if (IsControl(value)) return true;
-  if (PyList_Check(value) != 0 || PyTuple_Check(value) != 0) {
-    const Ref items = Ref::Checked(PySequence_Tuple(value));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.get()); ++i) {
-      if (IsControl(PyTuple_GET_ITEM(items.get(), i))) return true;
-    }
-  } else if (PyDict_Check(value) != 0) {
-    const Ref items = Ref::Checked(PyDict_Values(value));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
-      if (IsControl(PyList_GET_ITEM(items.get(), i))) return true;
-    }
+  const Ref of_tuple = PyTuple_Check(value) != 0 ? Ref::Checked(PySequence_List(value)) : Ref();
+  Items items(of_tuple ? of_tuple.get() : value);
+  while (const Ref item = items.Next()) {
+    if (IsControl(item.get())) return true;
   }
   return false;
 }
@@ -531,7 +578,9 @@ void Walk::CompareDataclasses(PyObject* parent, const Path& path, PyObject* src,
   } else if (renewal_ != nullptr) {
     Visit(renewal_->Child(dst), parent, path, false);
   } else {
+    const std::uint64_t before = changes_;
     CompareNode(parent, path, dst);
+    if (changes_ != before) NoteUnrecorded(dst);
   }
 }
 
@@ -546,7 +595,7 @@ void Walk::CompareRoot(PyObject* parent, const Path& path, PyObject* root) {
 }
 
 void Walk::Visit(Record& record, PyObject* parent, const Path& path, bool single) {
-  if (record.Holds()) {
+  if (record.Holds() && !(g_any_unrecorded && IsUnrecorded(record.object))) {
     ++g_counters.nodes;
     // What asks for more than the node itself is asked again.
     if (record.plan->control && !record.plan->rules_own) Validate(*record.plan, record.object);
@@ -704,6 +753,14 @@ class Walk::Rest {
 // Of a list that is no longer all is in the caches by the time that it would be fetched.
 constexpr std::size_t kShortList = 8;
 
+// The items of a list as they were sent; null if Flet keeps none.
+Ref Snapshot(const Plan& plan, PyObject* object, PyObject* name) {
+  PyObject* lists =
+      Py_TYPE(object) == plan.type ? plan.prev_lists.Read(plan.layout, object) : nullptr;
+  PyObject* found = lists != nullptr && PyDict_CheckExact(lists) != 0 ? Item(lists, name) : nullptr;
+  return found != nullptr && PyList_CheckExact(found) != 0 ? Ref::Share(found) : Ref();
+}
+
 // The children of a node that is as it was. Code of the app may run for each of them: from then on
 // nothing that the record says is taken as true without a look.
 void Walk::VisitChildren(Record& record, const Path& path) {
@@ -729,26 +786,31 @@ void Walk::VisitChildren(Record& record, const Path& path) {
     }
     const Ref list = Ref::Share(group.list);
     const bool ahead = group.entries.size() > kShortList;
+    Ref before;  // the snapshot, once code of the app has run
     for (std::size_t i = 0; i < group.entries.size(); ++i) {
       if (ahead) FetchAhead(group.entries, i);
       std::unique_ptr<Record>& child = group.entries[i].record;
-      if (child == nullptr) continue;
       const auto at = static_cast<Py_ssize_t>(i);
-      const Path place(field, at);
       if (g_epoch == seen) {
-        Visit(*child, dst.get(), place, false);
+        if (child != nullptr) Visit(*child, dst.get(), Path(field, at), false);
         continue;
       }
-      if (at >= PyList_GET_SIZE(list.get())) break;
+      if (!before) before = Snapshot(*plan, dst.get(), group.name);
+      if (!before || at >= PyList_GET_SIZE(before.get()) || at >= PyList_GET_SIZE(list.get())) {
+        break;
+      }
+      const Ref old_item = Ref::Share(PyList_GET_ITEM(before.get(), at));
       const Ref item = Ref::Share(PyList_GET_ITEM(list.get(), at));
-      if (item.get() == child->object) {
-        Visit(*child, dst.get(), place, false);
-      } else if (IsDataclass(item.get())) {
+      if (old_item.get() == item.get() && child != nullptr && item.get() == child->object) {
+        Visit(*child, dst.get(), Path(field, at), false);
+        continue;
+      }
+      if (child != nullptr || old_item.get() != item.get()) {
         child = nullptr;
         record.valid = false;
-        const WithoutRecords without(renewal_);
-        CompareDataclasses(dst.get(), place, item.get(), item.get(), false);
       }
+      const WithoutRecords without(renewal_);
+      CompareItem(dst.get(), field, at, old_item.get(), item.get(), false);
     }
     if (g_epoch != seen) {
       const Ref lists = Attribute(dst.get(), g_names.prev_lists);
@@ -768,17 +830,18 @@ void Walk::VisitChildren(Record& record, const Path& path) {
   Ref lists = Ref::Share(known.prev_lists.Read(known.layout, dst.get()));
   Ref dicts = Ref::Share(known.prev_dicts.Read(known.layout, dst.get()));
   Ref classes = Ref::Share(known.prev_classes.Read(known.layout, dst.get()));
+  const Ref dirty = Ref::Share(known.dirty.Read(known.layout, dst.get()));
   const bool snapshots = lists || dicts || classes;
   Rest rest(*this, path, dst.get(), known);
   const Entries old_lists(lists.get());
   if (singles != 0) {
-    rest.RunClasses(singles, old_lists, nullptr, lists, dicts, classes, nullptr, snapshots);
+    rest.RunClasses(singles, old_lists, nullptr, lists, dicts, classes, dirty.get(), snapshots);
     return;
   }
   for (Py_ssize_t i = static_cast<Py_ssize_t>(next); i < old_lists.size(); ++i) {
     rest.CompareList(old_lists.key(i), old_lists.value(i), lists.get());
   }
-  rest.Run(old_lists, lists, dicts, classes, nullptr, snapshots);
+  rest.Run(old_lists, lists, dicts, classes, dirty.get(), snapshots);
 }
 
 void Walk::InPlace(const Path& path, PyObject* dst) {
@@ -818,7 +881,7 @@ void Walk::InPlace(const Path& path, PyObject* dst) {
     PyObject* old = old_lists.value(i);
     rest.CompareList(name, old, lists.get());
   }
-  rest.Run(old_lists, lists, dicts, classes, is_dirty ? dirty.get() : nullptr, snapshots);
+  rest.Run(old_lists, lists, dicts, classes, dirty.get(), snapshots);
 }
 
 void Walk::CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObject* dirty,
@@ -889,8 +952,9 @@ void Walk::CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObj
   // With one key and the same there is no order that a set decides, as there is in Flet's code.
   PyObject *key = nullptr, *value = nullptr;
   Py_ssize_t position = 0;
-  if (PyDict_GET_SIZE(src) == 1 && PyDict_GET_SIZE(dst) == 1 &&
-      PyDict_Next(src, &position, &key, &value) != 0 && PyUnicode_CheckExact(key) != 0) {
+  if (PyDict_CheckExact(src) != 0 && PyDict_CheckExact(dst) != 0 && PyDict_GET_SIZE(src) == 1 &&
+      PyDict_GET_SIZE(dst) == 1 && PyDict_Next(src, &position, &key, &value) != 0 &&
+      PyUnicode_CheckExact(key) != 0) {
     if (PyObject* other = Item(dst, key); other != nullptr) {
       const Ref name = Ref::Share(key);
       const Ref before = Ref::Share(value);
@@ -973,37 +1037,34 @@ void Walk::RemovedAndAdded(PyObject* parent, const Path& path, Py_ssize_t place,
   if (!done) throw PythonError();
 }
 
-// The items of a list that is the same as before.
-void Walk::CompareChildren(PyObject* parent, const Path& path, PyObject* list, bool frozen) {
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-    const Ref item = Ref::Share(PyList_GET_ITEM(list, i));
-    if (IsPlainScalar(item.get()) && Py_TYPE(item.get()) != &PyFloat_Type) continue;
-    CompareDataclasses(parent, Path(path, i), item.get(), item.get(), frozen);
+// One place of two lists whose keys are the same.
+void Walk::CompareItem(PyObject* parent, const Path& path, Py_ssize_t place, PyObject* before,
+                       PyObject* after, bool frozen) {
+  if (before == after && IsPlainScalar(before) && PyFloat_CheckExact(before) == 0) return;
+  if (PyDict_Check(before) != 0 && PyDict_Check(after) != 0) {
+    CompareDicts(parent, Path(path, place), before, after, frozen);
+  } else if (PyList_Check(before) != 0 && PyList_Check(after) != 0) {
+    CompareLists(parent, Path(path, place), before, after, frozen);
+  } else if (IsDataclass(before) && IsDataclass(after)) {
+    if (Py_TYPE(before) == Py_TYPE(after) && (before == after || SameComponent(before, after))) {
+      CompareDataclasses(parent, Path(path, place), before, after,
+                         EffectivelyFrozen(before, after, frozen));
+    } else {
+      RemovedAndAdded(parent, path, place, before, after, frozen);
+    }
+  } else if (Py_TYPE(before) != Py_TYPE(after) || Differ(before, after)) {
+    const Ref number = Ref::Checked(PyLong_FromSsize_t(place));
+    Replaced(path, number.get(), after);
   }
 }
 
+// As zip() does: a hook may change the lists meanwhile, and what follows is met as it is then.
 void Walk::ComparePositions(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                             bool frozen) {
-  const Held old_items(src);
-  const Held new_items(dst);
-  for (Py_ssize_t i = 0; i < old_items.size(); ++i) {
-    PyObject* before = old_items[i];
-    PyObject* after = new_items[i];
-    if (PyDict_Check(before) != 0 && PyDict_Check(after) != 0) {
-      CompareDicts(parent, Path(path, i), before, after, frozen);
-    } else if (PyList_Check(before) != 0 && PyList_Check(after) != 0) {
-      CompareLists(parent, Path(path, i), before, after, frozen);
-    } else if (IsDataclass(before) && IsDataclass(after)) {
-      if (Py_TYPE(before) == Py_TYPE(after) && (before == after || SameComponent(before, after))) {
-        CompareDataclasses(parent, Path(path, i), before, after,
-                           EffectivelyFrozen(before, after, frozen));
-      } else {
-        RemovedAndAdded(parent, path, i, before, after, frozen);
-      }
-    } else if (Py_TYPE(before) != Py_TYPE(after) || Differ(before, after)) {
-      const Ref number = Ref::Checked(PyLong_FromSsize_t(i));
-      Replaced(path, number.get(), after);
-    }
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(src) && i < PyList_GET_SIZE(dst); ++i) {
+    const Ref before = Ref::Share(PyList_GET_ITEM(src, i));
+    const Ref after = Ref::Share(PyList_GET_ITEM(dst, i));
+    CompareItem(parent, path, i, before.get(), after.get(), frozen);
   }
 }
 
@@ -1015,14 +1076,11 @@ void Walk::CompareLists(PyObject* parent, const Path& path, PyObject* src, PyObj
     switch (compare.Judge(src, dst)) {
       case Reconciliation::How::kNothing:
         return;
-      case Reconciliation::How::kChildren:
-        CompareChildren(parent, path, dst, frozen);
-        return;
       case Reconciliation::How::kPositions:
         ComparePositions(parent, path, src, dst, frozen);
         return;
       case Reconciliation::How::kKeys:
-        if (compare.Run()) return;
+        if (compare.Run(dst)) return;
         break;
       case Reconciliation::How::kFlet:
         break;

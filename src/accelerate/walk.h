@@ -1,6 +1,5 @@
-// Room: src/accelerate. One comparison that is under way: Flet's DiffBuilder, seen from C++. What
-// it emits goes into the builder's own chain of operations, so that Flet's code and ours can take
-// turns.
+// Room: src/accelerate. One comparison in progress: Flet's DiffBuilder, seen from C++. It adds its
+// operations to the builder's own chain, so that Flet's code and ours can alternate.
 #pragma once
 
 #include "src/accelerate/plan.h"
@@ -19,6 +18,26 @@ class Recursion {
   Recursion& operator=(const Recursion&) = delete;
   ~Recursion() { Py_LeaveRecursiveCall(); }
 };
+
+// What a loop of Python over a list, or over the values of a dictionary, meets: code of an app may
+// change either meanwhile. Nothing of any other value.
+class Items {
+ public:
+  explicit Items(PyObject* value);
+  [[nodiscard]] Ref Next();  // null: the end
+
+ private:
+  Ref list_;  // exactly a list
+  Py_ssize_t at_ = 0;
+  Ref iterator_;
+  bool foreign_ = false;  // a class of the app says what it holds
+};
+
+template <typename Visit>
+void ForEachItem(PyObject* value, Visit visit) {
+  Items items(value);
+  while (const Ref item = items.Next()) visit(item.get());
+}
 
 // Where a value is: made into a list of Python only when an operation needs it.
 class Path {
@@ -75,7 +94,8 @@ class Walk {
   void Frozen(PyObject* parent, const Path& path, const Plan& plan, PyObject* src, PyObject* dst);
   void CompareDirty(const Path& path, const Plan& plan, PyObject* dst, PyObject* dirty,
                     PyObject* lists, PyObject* dicts, PyObject* classes);
-  void CompareChildren(PyObject* parent, const Path& path, PyObject* list, bool frozen);
+  void CompareItem(PyObject* parent, const Path& path, Py_ssize_t place, PyObject* before,
+                   PyObject* after, bool frozen);
   void ComparePositions(PyObject* parent, const Path& path, PyObject* src, PyObject* dst,
                         bool frozen);
   void CompareDicts(PyObject* parent, const Path& path, PyObject* src, PyObject* dst, bool frozen);
@@ -103,6 +123,7 @@ class Walk {
   Ref root_, added_, removed_, dst_doc_;
   Renewal* renewal_ = nullptr;  // of the node whose children are compared
   PyObject* forgotten_for_ = nullptr;
+  std::uint64_t changes_ = 0;  // operations, and snapshots that became others
   std::vector<Ref>
       kept_;  // what snapshots let go: its end may run code of the app, so it comes after the walk
 };

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <vector>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "src/clients/sha256.h"
 
 namespace fletbridge {

@@ -95,13 +95,11 @@ void AddOfFletHome(const ClientSearch& search, std::vector<FletClient>& found) {
 std::string HowToGetOne(const ClientSearch& search) {
   if (search.generation == 1) {
     return "an app with Flet up to 0.28 is shown by its own client alone: run it once with python, "
-           "which has Flet unpack that into ~/.flet/bin, or name a folder with one by "
-           "--flet-client";
+           "which has Flet unpack that into ~/.flet/bin, run fletbridge client get 0.28.3, or name "
+           "a "
+           "folder with one by --flet-client";
   }
-  return "name a folder with one by --flet-client, or install one that has it: pip install "
-         "flet-desktop==0.82.2 into any environment, then fletbridge client add "
-         "ENVIRONMENT/lib/python3.X/site-packages/flet_desktop/app/flet-linux-" +
-         Processor() + std::string(kArchiveEnd);
+  return "run fletbridge client get, or name a folder with one by --flet-client";
 }
 
 void Judge(const ClientSearch& search, FletClient& client) {

@@ -1,6 +1,7 @@
 #include "src/clients/client_store.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
@@ -11,21 +12,19 @@
 #include <unistd.h>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/process/v2/process.hpp>
-#include <boost/process/v2/stdio.hpp>
-
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
+#include "common/process/program.h"
 #include "src/clients/sha256.h"
-#include "common/process/surroundings.h"
 
 namespace fletbridge {
-namespace process = boost::process::v2;
 namespace fs = std::filesystem;
 
 namespace {
 
 constexpr const char* kPart = ".part";
+// tar has a hundred megabytes to write, and says nothing.
+constexpr auto kUnpackDeadline = std::chrono::minutes(10);
+constexpr std::size_t kLongestWord = 4096;
 
 Error Failed(const std::string& archive, const std::string& why) {
   return MakeError(Errc::kSetup, "cannot unpack Flet's client " + archive + ": " + why +
@@ -50,15 +49,14 @@ std::string Extract(const std::string& archive, const std::string& into) try {
   std::string tar = "/bin/tar";
   std::error_code missing;
   if (!fs::exists(tar, missing)) tar = "/usr/bin/tar";
-  boost::asio::io_context io;
-  process::error_code error;
-  process::posix::default_launcher launcher;
-  auto child = launcher(io.get_executor(), error, process::filesystem::path(tar),
-                        std::vector<std::string>{"-xzf", archive, "-C", into, "--no-same-owner"},
-                        process::process_stdio{nullptr, nullptr, nullptr}, OwnChild{::getpid()});
-  if (error) return "cannot run tar: " + error.message();
-  const int code = child.wait();
-  return code == 0 ? std::string() : "tar ended with exit code " + std::to_string(code);
+  const auto outcome =
+      RunProgram({.path = tar, .arguments = {"-xzf", archive, "-C", into, "--no-same-owner"}},
+                 kUnpackDeadline, kLongestWord);
+  if (!outcome) return "cannot run tar: " + outcome.error().message();
+  if (outcome->end == ProgramOutcome::End::kByItself && outcome->code != 0)
+    return "tar ended with exit code " + std::to_string(outcome->code);
+  return outcome->end == ProgramOutcome::End::kByItself ? std::string()
+                                                        : "tar has not ended in ten minutes";
 } catch (const std::exception& error) {
   return error.what();
 }
@@ -113,10 +111,14 @@ std::string UnpackedBefore(const std::string& store, const std::string& archive)
   const std::string note = NoteOf(store, archive);
   std::ifstream in(note);
   std::string content;
-  std::error_code error;
   if (note.empty() || !(in >> content) || content.size() != 64) return {};
-  const std::string folder = store + "/" + content;
-  const bool there = fs::is_directory(folder, error) && Distrust(store, content).empty();
+  return UnpackedBySum(store, content);
+}
+
+std::string UnpackedBySum(const std::string& store, const std::string& sha256) {
+  const std::string folder = store + "/" + sha256;
+  std::error_code error;
+  const bool there = fs::is_directory(folder, error) && Distrust(store, sha256).empty();
   return there ? folder : std::string();
 }
 

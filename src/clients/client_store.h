@@ -19,6 +19,9 @@ namespace fletbridge {
 // The same, if it lies there already and may be taken; else empty. Unpacks nothing.
 [[nodiscard]] std::string UnpackedBefore(const std::string& store, const std::string& archive);
 
+// The same by the archive's SHA-256.
+[[nodiscard]] std::string UnpackedBySum(const std::string& store, const std::string& sha256);
+
 // Why a client's folder cannot be taken for one that only this user, or root, has written; empty if
 // it can. `ours_alone`: nor may the members of its group write there.
 [[nodiscard]] std::string WhoElseWrites(const std::string& folder, bool ours_alone);

@@ -1,8 +1,9 @@
-// Room: src/compare. Whether something has become slower since older results: `--against old.json`.
+// Room: src/compare. Compares results with older ones, for `--against old.json`: has something
+// become slower?
 //
-// The two runs share no rounds, and often no machine. So a variant's figure is its ratio to the
-// baseline of its own run, where both runs have the same baseline; the baseline's own figure counts
-// only if both runs say that they were on the same kind of machine.
+// The two runs share no rounds, and often no machine. So each variant's ratio to the baseline of
+// its own run is compared, if both runs have the same baseline. The baseline's own figure is
+// compared only if both runs report the same kind of machine.
 #pragma once
 
 #include <string>

@@ -10,12 +10,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sstream>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "common/platform/wake_up.h"
 #include "src/compare/processes.h"
 
 namespace fletbridge::compare {
@@ -57,11 +57,28 @@ std::string Complaint(const std::string& file) {
   return (ours.empty() || (known && !said.empty()) ? said : ours).substr(0, 300);
 }
 
+// The last one that Python printed, with the exception's own line.
+std::string Traceback(const std::string& file) {
+  constexpr std::size_t kMostBytes = 8192;
+  std::ifstream in(file);
+  std::string line, text;
+  bool inside = false;
+  while (std::getline(in, line)) {
+    if (line.starts_with("Traceback (most recent call last):")) {
+      text.clear();
+      inside = true;
+    }
+    if (inside && text.size() + line.size() < kMostBytes) text += line + "\n";
+    if (!line.starts_with(' ') && !line.starts_with("Traceback")) inside = false;
+  }
+  return text;
+}
+
 }  // namespace
 
-// What the loop's thread tells of processes that end.
+// The loop's thread reports here which processes have ended.
 struct AppRun::Ended {
-  UniqueFd event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  platform::WakeUp event{platform::WakeUp::Reader::kLoop};
   std::atomic<int> running{0};
   std::atomic<int> code{0};  // of the first one that ended
 
@@ -69,16 +86,17 @@ struct AppRun::Ended {
     int none = 0;
     code.compare_exchange_strong(none, exit_code == 0 ? -1 : exit_code);
     --running;
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(event.get(), &one, sizeof one));
+    event.Signal();
   }
 };
 
-AppRun::AppRun(EventLoop& loop, std::string name, std::string output, int interrupt)
+AppRun::AppRun(EventLoop& loop, std::string name, std::string output, int interrupt,
+               std::string& traceback)
     : loop_(loop),
       name_(std::move(name)),
       output_file_(std::move(output)),
       interrupt_(interrupt),
+      traceback_(traceback),
       output_(::open(output_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)),
       ended_(std::make_shared<Ended>()) {}
 
@@ -106,7 +124,7 @@ Result<> AppRun::Launch(ChildOptions options) {
 
 Result<bool> AppRun::Readable(int fd, Clock::time_point until, const char* for_what) {
   while (true) {
-    pollfd fds[] = {{fd, POLLIN, 0}, {interrupt_, POLLIN, 0}, {ended_->event.get(), POLLIN, 0}};
+    pollfd fds[] = {{fd, POLLIN, 0}, {interrupt_, POLLIN, 0}, {ended_->event.fd(), POLLIN, 0}};
     const int ready = ::poll(fds, 3, Milliseconds(until));
     if (ready < 0 && errno == EINTR) continue;
     if (fds[1].revents != 0) return MakeError(Errc::kClosed, "interrupted");
@@ -129,6 +147,7 @@ Result<> AppRun::Wait(int fd, Clock::time_point deadline, const char* for_what) 
 Error AppRun::Failure(const std::string& what) const {
   const std::string said = Complaint(output_file_);
   const Errc code = said.starts_with("the app raised") ? Errc::kPeerMisbehaved : Errc::kSetup;
+  if (code == Errc::kPeerMisbehaved && traceback_.empty()) traceback_ = Traceback(output_file_);
   return MakeError(code, name_ + ": " + what + (said.empty() ? "" : ": " + said));
 }
 
@@ -150,10 +169,9 @@ void AppRun::Join(int left) {
   if (children_.empty()) return;
   const Clock::time_point deadline = Clock::now() + kEndTime;
   while (ended_->running > left && Clock::now() < deadline) {
-    pollfd fd{ended_->event.get(), POLLIN, 0};
+    pollfd fd{ended_->event.fd(), POLLIN, 0};
     if (::poll(&fd, 1, Milliseconds(deadline)) > 0) {
-      std::uint64_t count = 0;
-      static_cast<void>(!::read(ended_->event.get(), &count, sizeof count));
+      ended_->event.Clear();
     }
   }
   OnLoop(loop_, [this] { children_.clear(); });

@@ -1,8 +1,8 @@
-// Room: src/compare. The processes of one running app: started, waited for, ended, and what they
-// said last. What is common to the ways to look at it.
+// Room: src/compare. The processes of one running app: starts them, waits for them, ends them, and
+// keeps their last output. Shared by the headless and the desktop instance.
 //
-// Threads: everything on the thread that made it (the main one: the kernel ties the processes'
-// lives to it). Waiting ends early when a process ends or the person wants an end.
+// Threads: everything on the thread that created it (the main one: the kernel ties the processes'
+// lives to that thread). A wait ends early when a process ends or the user interrupts the run.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "common/process/child.h"
 #include "src/compare/plan.h"
 
@@ -27,7 +27,9 @@ class AppRun {
   using Clock = std::chrono::steady_clock;
 
   // `name` is the variant's, for messages; what the processes say goes to the file `output`.
-  AppRun(EventLoop& loop, std::string name, std::string output, int interrupt);
+  // `traceback` becomes that of the app's exception, if Failure() finds one and it is empty.
+  AppRun(EventLoop& loop, std::string name, std::string output, int interrupt,
+         std::string& traceback);
   ~AppRun();  // kills what still runs
 
   [[nodiscard]] Result<> Launch(ChildOptions options);
@@ -49,6 +51,7 @@ class AppRun {
   EventLoop& loop_;
   const std::string name_, output_file_;
   const int interrupt_;
+  std::string& traceback_;
   UniqueFd output_;
   std::shared_ptr<Ended> ended_;
   std::vector<std::unique_ptr<Child>> children_;

@@ -1,6 +1,6 @@
-// Room: src/compare. How a run keeps to its time: no verdict comes from fewer than kMinRounds
-// rounds, so what is measured in a round must fit into the time that many times. Arithmetic only;
-// the runner asks it during the first round, in which it learns what things take here.
+// Room: src/compare. Divides the time of a run. A verdict needs kMinRounds rounds, so the
+// workloads of one round must fit into the time that many times. Pure arithmetic; the runner uses
+// it during the first round, in which it measures how long each workload takes on this machine.
 #pragma once
 
 #include <cstddef>

@@ -8,7 +8,7 @@
 
 #include "src/compare/app_run.h"
 #include "src/compare/display_steps.h"
-#include "src/compare/first_open.h"
+#include "src/compare/file_opens.h"
 #include "src/compare/fresh_start.h"
 #include "src/compare/instance.h"
 
@@ -26,10 +26,10 @@ constexpr auto kSettlingTime = 10s;
 // How long the screen must be as it was at the first showing, to be taken for it and not for a
 // likeness on its way.
 constexpr auto kStays = 300ms;
-// After an input, and before the next: nothing was drawn for so long.
+// The screen must be still for this long after an input and before the next one.
 constexpr auto kQuiet = 100ms;
 constexpr auto kQuietTime = 10s;
-// A frame may be drawn in several parts. Without one for so long there was nothing to draw.
+// Parts drawn within kOneFrame are one frame. A gap of kNothingMoves or more is a pause.
 constexpr auto kOneFrame = 4ms;
 constexpr auto kNothingMoves = 1s;
 // Fewer is an empty window on an empty screen.
@@ -58,7 +58,7 @@ class DesktopInstance final : public Instance {
         place_(place),
         fresh_(variant.name),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
-             around.interrupt) {}
+             around.interrupt, around.traceback) {}
 
   ~DesktopInstance() override {
     // After a failure as well, so that they clean up.
@@ -78,18 +78,21 @@ class DesktopInstance final : public Instance {
     if (!display) return display.error();
     display_ = std::move(*display);
     command->environment.emplace_back("DISPLAY", display_->name());
-    const FirstOpen opened(variant_.kind == Variant::Kind::kFlet && plan.module.empty() ? plan.app
-                                                                                        : "");
+    const bool looks = variant_.kind == Variant::Kind::kFlet && plan.module.empty();
+    FileOpens opened(looks ? std::vector<std::string>{plan.app, ServerModuleOf(plan.flet_package,
+                                                                               plan.python_version)}
+                           : std::vector<std::string>());
     begin_ = Clock::now();
     if (Result<> ok = run_.Launch(std::move(*command)); !ok) return ok;
-    if (opened.fd() >= 0) {
-      const Result<bool> ready = run_.Readable(opened.fd(), begin_ + kFirstFrameTime, "its window");
-      if (!ready) return ready.error();
-      python_ready_ = Clock::now() - begin_;
-    }
     const Result<Clock::time_point> shown = place_.settled.empty() ? Learn() : Recognize();
     if (!shown) return shown.error();
     start_up_ = *shown - begin_;
+    if (!looks) return {};
+    const std::vector<FileOpens::Times>& times = opened.Stop();
+    if (times[0].empty()) return {};
+    python_ready_ = times[0].front() - begin_;
+    const auto imported = std::upper_bound(times[1].begin(), times[1].end(), times[0].front());
+    if (imported != times[1].end()) imported_ = *imported - begin_;
     return {};
   }
 
@@ -102,19 +105,21 @@ class DesktopInstance final : public Instance {
   std::vector<pid_t> processes() const override { return run_.processes(); }
   std::string Hosting() const override { return HostingIn(report_file_); }
 
-  // As our run has told of itself; Flet's own tells nothing.
+  // From our run's report; Flet alone reports nothing.
   std::vector<std::pair<std::string, std::chrono::nanoseconds>> Phases() const override {
     std::vector<std::pair<std::string, std::chrono::nanoseconds>> phases;
     if (python_ready_) phases.emplace_back(kUntilPython, *python_ready_);
+    if (imported_) phases.emplace_back(kUntilImported, *imported_);
     for (const auto& [phase, milestone] :
-         {std::pair(kUntilPython, "python_ready"), std::pair(kUntilListening, "app_listening"),
-          std::pair(kUntilShown, "window_shown"), std::pair(kUntilDrawn, "frame_drawn")}) {
+         {std::pair(kUntilPython, "python_ready"), std::pair(kUntilImported, "app_imported"),
+          std::pair(kUntilListening, "app_listening"), std::pair(kUntilShown, "window_shown"),
+          std::pair(kUntilDrawn, "frame_drawn")}) {
       if (const auto at = ReachedIn(report_file_, milestone)) phases.emplace_back(phase, *at);
     }
     return phases;
   }
 
-  // Flet's Python heeds no SIGTERM, but ends with its client, once it has one.
+  // Flet's Python does not end on SIGTERM, but with its client, once it has one.
   void Close() override {
     if (variant_.kind != Variant::Kind::kFlet) return run_.Signal(SIGTERM);
     const std::vector<pid_t> all = run_.processes();
@@ -361,7 +366,7 @@ class DesktopInstance final : public Instance {
   Disturbance disturbance_;
   Clock::time_point begin_;
   std::chrono::nanoseconds start_up_{0};
-  std::optional<std::chrono::nanoseconds> python_ready_;  // of Flet itself
+  std::optional<std::chrono::nanoseconds> python_ready_, imported_;  // of Flet itself
 };
 
 class Desktop final : public Starter {

@@ -15,7 +15,7 @@
 #include <xcb/xcb.h>
 #include <xcb/xtest.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "common/process/child.h"
 
 namespace fletbridge::compare {
@@ -148,7 +148,7 @@ struct Display::Impl {
     const Reply<xcb_damage_query_version_reply_t> version(xcb_damage_query_version_reply(
         connection, xcb_damage_query_version(connection, 1, 1), nullptr));
     root = xcb_setup_roots_iterator(xcb_get_setup(connection)).data->root;
-    // Each drawing is told, so that none is lost between a look and the next.
+    // Every drawing causes an event, so none is missed between two reads.
     xcb_damage_create(connection, xcb_generate_id(connection), root,
                       XCB_DAMAGE_REPORT_LEVEL_RAW_RECTANGLES);
     return {};

@@ -1,10 +1,10 @@
-// Room: src/compare. A display that nobody sees, looked at from outside: an X server of our own
-// (Xvfb), which keeps its screen in a file, so that a look is a read of memory and costs the server
-// nothing; it tells when something was drawn, so nobody polls. No window manager, no pointer on the
-// screen.
+// Room: src/compare. An invisible display, observed from outside: an X server of our own (Xvfb).
+// It keeps its screen in a file, so reading a picture is a memory read and costs the server
+// nothing, and it reports when something was drawn, so nobody polls. No window manager, no pointer
+// on the screen.
 //
-// Threads: everything on the thread that made it (the main one: the kernel ties the server's life
-// to it).
+// Threads: everything on the thread that created it (the main one: the kernel ties the server's
+// life to that thread).
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ class Display {
   [[nodiscard]] const std::string& name() const;  // ":7"
   // Readable when something was drawn. Call Drawn() before waiting for it.
   [[nodiscard]] int fd() const;
-  // Takes what has been told of drawing until now; whether any of it touched the box.
+  // Consumes the drawing events until now; whether any of them touched the box.
   [[nodiscard]] Result<bool> Drawn(const Box& box);
   [[nodiscard]] Picture Look(const Box& box) const;
   [[nodiscard]] bool Looks(const Box& box, const Picture& picture) const;

@@ -1,13 +1,13 @@
-// Room: src/compare. What is done at a display, as a steps file says it. One step a line, `#`
+// Room: src/compare. The steps at a display, parsed from a steps file. One step per line; `#`
 // begins a comment:
 //
 //   click at X,Y watch X,Y,WIDTH,HEIGHT [5s]     until something changes in that part of the screen
 //   click at X,Y                                 not measured
-//   click at X,Y frames 2s                       so long each frame that is drawn is measured
-//   scroll at X,Y by N frames 2s                 the same, N steps of the wheel meanwhile; up: -N
+//   click at X,Y frames 2s                       measures each drawn frame for that long
+//   scroll at X,Y by N frames 2s                 the same, with N steps of the wheel; up: -N
 //   sleep 200ms          repeat N STEP
 //
-// Pixels from the left and from the top. Values; any thread.
+// Coordinates are pixels from the left and from the top. Values; any thread.
 #pragma once
 
 #include <chrono>
@@ -30,7 +30,7 @@ struct DisplayStep {
   int scroll = 0;  // steps of the wheel, in place of a click
 };
 
-// With what is repeated as often as it is done. kUsage for the first line that is wrong.
+// Repeated steps are expanded. kUsage for the first invalid line.
 [[nodiscard]] Result<std::vector<DisplayStep>> ParseDisplaySteps(std::string_view text);
 
 }  // namespace fletbridge::compare

@@ -9,7 +9,7 @@ namespace fletbridge::compare {
 namespace {
 
 constexpr int kCells = 41;
-// What lies further away is at the edge.
+// Values further away are drawn at the edge.
 constexpr double kLeast = 0.05, kMost = 20;
 // So much is seen at least, so that a per cent does not look like a gulf.
 constexpr double kReach = 1.1;

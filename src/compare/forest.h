@@ -1,5 +1,5 @@
-// Room: src/compare. Intervals drawn with characters: a line for each ratio, on one logarithmic
-// axis on which 1 is the baseline and less is better. Pure.
+// Room: src/compare. Draws intervals with characters: one line per ratio, on a logarithmic axis
+// with the baseline at 1; lower is better. Pure.
 #pragma once
 
 #include <string>

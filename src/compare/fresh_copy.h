@@ -1,6 +1,6 @@
-// Room: src/compare. A copy of an app's folder for one start, with a HOME beside it, so that what
-// an app keeps does not reach the next start; and whether it keeps something. Waits for the disk;
-// bounded in files and bytes.
+// Room: src/compare. A copy of an app's folder for one start, with a HOME beside it, so that files
+// which an app writes do not reach its next start. Also detects whether the app writes any. Waits
+// for the disk; bounded in files and bytes.
 #pragma once
 
 #include <map>

@@ -28,7 +28,7 @@ Result<> FreshStart::Begin(const Surroundings& around, int number) {
   }
   if (around.plan.prepare.empty()) return {};
   AppRun shell(around.loop, variant_ + ", --prepare", around.folder + "/q" + std::to_string(number),
-               around.interrupt);
+               around.interrupt, around.traceback);
   ChildOptions options;
   options.executable = "/bin/sh";
   options.arguments = {"-c", around.plan.prepare};

@@ -1,5 +1,5 @@
-// Room: src/compare. What comes before a start: a copy of the app's folder for it alone, if the run
-// wants copies, and the person's own command. Of both ways to look at an app.
+// Room: src/compare. The preparation of a start: a new copy of the app's folder, if the run wants
+// copies, and the user's own command. Shared by the headless and the desktop instance.
 //
 // Threads: as AppRun.
 #pragma once
@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "common/process/child.h"
 #include "src/compare/fresh_copy.h"
 #include "src/compare/instance.h"
@@ -17,9 +17,9 @@ namespace fletbridge::compare {
 
 class FreshStart {
  public:
-  // The variant's name is told to app and command, in COMPARE_VARIANT.
+  // App and command get the variant's name in COMPARE_VARIANT.
   explicit FreshStart(std::string variant) : variant_(std::move(variant)) {}
-  ~FreshStart();  // tells the run whether the app has written; removes the copy
+  ~FreshStart();  // reports to the run whether the app has written; removes the copy
   FreshStart(const FreshStart&) = delete;
   FreshStart& operator=(const FreshStart&) = delete;
 

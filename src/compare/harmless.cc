@@ -62,7 +62,7 @@ constexpr std::string_view kIcons[] = {
     "DELETE",  "SEND",   "SHOP",      "PAY",   "LOGOUT", "LOG_OUT",     "EXIT",    "POWER", "SHARE",
     "PUBLISH", "UPLOAD", "CLEAR_ALL", "TRASH", "CART",   "CREDIT_CARD", "RESTART", "BLOCK"};
 
-// The character at `at`, and how many bytes it has; what is no UTF-8 is a byte.
+// The character at `at`, and its length in bytes; invalid UTF-8 counts as one byte.
 char32_t Decoded(std::string_view text, std::size_t at, std::size_t& size) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
   size = 1;

@@ -1,6 +1,6 @@
-// Room: src/compare. What may be clicked hundreds of times without being asked for: controls of
-// which words and icons say nothing that could hurt. Pure, but for the icons' names, which are in
-// the app's Flet. The rule is in docs/compare.md.
+// Room: src/compare. Decides which controls may be clicked hundreds of times without an explicit
+// request: those whose words and icons suggest no harmful action. Pure, except for the icons'
+// names, which come from the app's Flet. docs/compare.md has the rule.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/compare/app_run.h"
-#include "src/compare/first_open.h"
+#include "src/compare/file_opens.h"
 #include "src/compare/fresh_start.h"
 #include "src/compare/instance.h"
 
@@ -42,7 +42,7 @@ class HeadlessInstance final : public Instance {
         report_file_(around.folder + "/r" + std::to_string(number)),
         fresh_(variant.name),
         run_(around.loop, variant.name, around.folder + "/o" + std::to_string(number),
-             around.interrupt) {}
+             around.interrupt, around.traceback) {}
 
   ~HeadlessInstance() override {
     // The run is over: what still starts is asked to end, so that it cleans up behind itself.
@@ -64,18 +64,15 @@ class HeadlessInstance final : public Instance {
     }
     const Plan plan = fresh_.Placed(around.plan);
     const FreshStart::Here here(fresh_);
-    // Flet itself tells nothing of its start: that Python reads the app is seen from outside.
+    // Flet itself reports nothing about its start.
     const bool looks =
         variant_.kind == Variant::Kind::kFlet && page_.empty() && plan.module.empty();
-    FirstOpen opened(looks ? plan.app : "");
+    FileOpens opened(looks ? std::vector<std::string>{plan.app, ServerModuleOf(plan.flet_package,
+                                                                               plan.python_version)}
+                           : std::vector<std::string>());
     const Clock::time_point begin = Clock::now();
     if (Result<> ok = LaunchAll(plan, folder, number); !ok) return ok;
     const Clock::time_point deadline = begin + kFirstFrameTime;
-    if (opened.fd() >= 0) {
-      if (Result<bool> ok = run_.Readable(opened.fd(), deadline, "its first frame"); !ok)
-        return ok.error();
-      python_ready_ = Clock::now() - begin;
-    }
     if (Result<> ok = run_.Wait(listener_.get(), deadline, "its first frame"); !ok) return ok;
     line_fd_.reset(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     Result<nlohmann::json> line = ReadLine(deadline, "its first frame");
@@ -85,6 +82,10 @@ class HeadlessInstance final : public Instance {
     start_up_ = std::chrono::nanoseconds((*line)["first_frame_ns"].get<std::int64_t>()) -
                 begin.time_since_epoch();
     first_frame_ = std::chrono::nanoseconds((*line)["made_in_ns"].get<std::int64_t>());
+    if (!looks) return {};
+    const std::vector<FileOpens::Times>& times = opened.Stop();
+    if (!times[0].empty()) python_ready_ = times[0].front() - begin;
+    for (const Clock::time_point time : times[1]) server_opened_.push_back(time - begin);
     return {};
   }
 
@@ -98,12 +99,18 @@ class HeadlessInstance final : public Instance {
     const std::chrono::nanoseconds later = start_up_ - *drawn;
     *listening += later;
     if (*listening > registered) return {};
-    std::optional<std::chrono::nanoseconds> python = python_ready_;
+    std::optional<std::chrono::nanoseconds> python = python_ready_, imported;
+    // The last one before the app listens is its own; other apps share the module.
+    for (const std::chrono::nanoseconds at : server_opened_) {
+      if (at <= *listening) imported = at;
+    }
     if (const auto at = ReachedIn(report_file_, "python_ready")) python = *at + later;
+    if (const auto at = ReachedIn(report_file_, "app_imported")) imported = *at + later;
     std::vector<std::pair<std::string, std::chrono::nanoseconds>> phases;
-    if (python && *python <= *listening) {
+    if (python && imported && *python <= *imported && *imported <= *listening) {
       phases.emplace_back(kInterpreter, *python);
-      phases.emplace_back(kImports, *listening - *python);
+      phases.emplace_back(kImports, *imported - *python);
+      phases.emplace_back(kListening, *listening - *imported);
     }
     phases.emplace_back(kRegistration, registered - *listening);
     phases.emplace_back(kFirstFrame, first_frame_);
@@ -299,7 +306,9 @@ class HeadlessInstance final : public Instance {
   std::string input_;
   Disturbance disturbance_;
   std::chrono::nanoseconds start_up_{0}, first_frame_{0};
-  std::optional<std::chrono::nanoseconds> python_ready_;  // of Flet itself
+  // Of Flet itself.
+  std::optional<std::chrono::nanoseconds> python_ready_;
+  std::vector<std::chrono::nanoseconds> server_opened_;
 };
 
 class Headless final : public Starter {

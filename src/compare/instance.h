@@ -1,10 +1,10 @@
-// Room: src/compare. One running app as one variant runs it, and the two ways to look at it: under
-// our headless client, which is told what to do and answers with samples, and in a window, at the
-// display. Made by the runner for each fresh start.
+// Room: src/compare. One running app of one variant. Two implementations: with our headless
+// client, which takes commands and returns samples, and in a window at the display. The runner
+// makes one for each fresh start.
 //
-// Threads: everything on the thread that made it (the main one: the kernel ties the processes'
-// lives to it). Calls wait, for no longer than their deadline, and end early when the app ends or
-// when Interrupt's descriptor becomes readable.
+// Threads: everything on the thread that created it (the main one: the kernel ties the processes'
+// lives to that thread). Calls block, at most until their deadline; they return early when the app
+// ends or when Interrupt's descriptor becomes readable.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@
 
 namespace fletbridge::compare {
 
-// What a block tells of its figures besides.
+// Additional facts about the figures of a block.
 struct Disturbance {
   std::size_t between = 0;              // patches that answer no input
   std::size_t unclear = 0;              // inputs whose answer nobody can tell, so without a figure
@@ -97,6 +97,7 @@ struct Surroundings {
   std::string folder;  // private
   int interrupt = -1;
   Freshness& freshness;
+  std::string& traceback;  // of the app's first exception in this run; empty: none
 };
 
 [[nodiscard]] std::unique_ptr<Starter> HeadlessStarter(Surroundings around);

@@ -19,7 +19,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Beyond these a reader is told.
+// Above these limits the reader gets a warning.
 constexpr double kNoisySpread = 0.25;
 constexpr double kNoisyLost = 0.05;
 constexpr double kOthersAtWork = 0.15;  // of one processor
@@ -142,8 +142,11 @@ std::string Machine::Finish(std::vector<std::string>& warnings) const {
                        " of a processor during the run: end them and measure again");
   }
   if (noisy) {
-    warnings.push_back("the machine is noisy: the same work took up to " + Percent(spread) +
-                       " longer than usual, " + Percent(std::max(lost, stolen)) +
+    const std::string longer =
+        spread < 1 ? Percent(spread) + " longer than usual"
+                   : std::to_string(std::lround(1 + spread)) + " times as long as usual";
+    warnings.push_back("the machine is noisy: the same work took up to " + longer + ", " +
+                       Percent(std::max(lost, stolen)) +
                        " of the time was lost; small differences cannot be seen");
   }
   if (!governor.empty() && governor != "performance") {

@@ -1,5 +1,5 @@
-// Room: src/compare. The machine of a run: what it is, how it is set, and how much else went on.
-// Read once before and once after; Linux only. Any thread.
+// Room: src/compare. The machine of a run: its hardware, its settings, and the load by other
+// programs. Read once before and once after the run; Linux only. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Room: src/compare. Results as one HTML file: tables and plots, light or dark as the reader's
-// system is, printable, and with all that it needs inside.
+// Room: src/compare. Results as one self-contained HTML file: tables and plots, printable, light
+// or dark by the reader's system setting.
 #pragma once
 
 #include <string>

@@ -7,7 +7,7 @@ namespace fletbridge::compare {
 namespace {
 
 constexpr std::string_view kForms =
-    "1:uds, 1:tcp, 2:uds, 2:tcp, 3, with a hosting such as 3@static, flet:uds, flet:tcp, "
+    "legacy, 1:uds, 1:tcp, 2:uds, 2:tcp, 3, with a hosting such as 3@static, flet:uds, flet:tcp, "
     "original:ffi or bridge:ffi";
 
 Error Wrong(std::string_view text) {
@@ -272,6 +272,10 @@ Result<Variant> ParseVariant(std::string_view text) {
   } else if (variant.stage == "3") {
     if (colon != std::string_view::npos && variant.transport != "ffi") return Wrong(text);
     variant.transport = "ffi";
+  } else if (variant.stage == "legacy") {
+    if (colon != std::string_view::npos && variant.transport != "ws") return Wrong(text);
+    variant.transport = "ws";
+    if (!variant.hosting.empty()) return Wrong(text);
   } else if (variant.stage == "1" || variant.stage == "2") {
     if (colon == std::string_view::npos) variant.transport = "uds";
     if (!socket && colon != std::string_view::npos) return Wrong(text);
@@ -366,10 +370,10 @@ std::vector<Workload> AnyAppWorkloads(bool at_display) {
        .title = at_display ? "start of the first process until the app is on the screen as it stays"
                            : "start of the first process until the first frame",
        .measure = Measure::kStartUp,
-       .phases =
-           at_display
-               ? std::vector<std::string>{kUntilPython, kUntilListening, kUntilShown, kUntilDrawn}
-               : std::vector<std::string>{kInterpreter, kImports, kRegistration, kFirstFrame}},
+       .phases = at_display ? std::vector<std::string>{kUntilPython, kUntilImported,
+                                                       kUntilListening, kUntilShown, kUntilDrawn}
+                            : std::vector<std::string>{kInterpreter, kImports, kListening,
+                                                       kRegistration, kFirstFrame}},
       {.name = "memory",
        .title = at_display ? "memory of all processes once the app is on the screen (PSS)"
                            : "memory of all processes after the first frame (PSS)",

@@ -1,5 +1,5 @@
-// Room: src/compare. What is to be compared: variants (how an app runs), workloads (what is done to
-// it and what is read off), and the rules of a run. Values, made by tools/ from the command line.
+// Room: src/compare. The plan of a comparison: variants (how an app runs), workloads (its input,
+// and what is measured), and the limits of a run. Values, made by tools/ from the command line.
 #pragma once
 
 #include <chrono>
@@ -77,11 +77,13 @@ struct Workload {
 
 // Phases of a start; under the headless client they follow one another.
 inline constexpr const char* kInterpreter = "interpreter";
-inline constexpr const char* kImports = "imports, until the app listens";
+inline constexpr const char* kImports = "imports";
+inline constexpr const char* kListening = "listening";
 inline constexpr const char* kRegistration = "registration";
 inline constexpr const char* kFirstFrame = "first frame";
 // In a window Python and the engine start side by side.
 inline constexpr const char* kUntilPython = "until Python runs";
+inline constexpr const char* kUntilImported = "until the app has imported";
 inline constexpr const char* kUntilListening = "until the app listens";
 inline constexpr const char* kUntilShown = "until the window is shown";
 inline constexpr const char* kUntilDrawn = "until the engine has drawn";
@@ -118,7 +120,7 @@ struct Plan {
   std::vector<Variant> variants;  // the baseline is the first
   std::vector<Workload> workloads;
   bool find_clicks = false;  // the workload `clicks` is found by looking at the app
-  // These alone, whatever they are, or by the rule if there are none; and what is never clicked.
+  // Only these, or by the rule if there are none; and the controls that are never clicked.
   std::vector<NamedControl> clicks, not_clicks;
   bool dry_run = false;  // only tell what would be clicked
   enum class Fresh { kIfWritten, kAlways, kNever } fresh = Fresh::kIfWritten;  // headless

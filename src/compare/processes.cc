@@ -37,6 +37,19 @@ std::uint64_t Field(const std::string& file, std::string_view name) {
 
 }  // namespace
 
+bool AnyRunnable(const std::vector<pid_t>& pids) {
+  for (const pid_t pid : pids) {
+    for (const std::string& task : TasksOf(pid)) {
+      std::ifstream in(task + "/status");
+      for (std::string line; std::getline(in, line);) {
+        if (line.starts_with("State:\tR")) return true;
+        if (line.starts_with("State:")) break;
+      }
+    }
+  }
+  return false;
+}
+
 std::vector<pid_t> FamilyOf(const std::vector<pid_t>& roots) {
   std::vector<pid_t> family = roots;
   for (std::size_t i = 0; i < family.size(); ++i) {

@@ -1,5 +1,5 @@
-// Room: src/compare. What the kernel tells of processes: who belongs to whom, memory, processor
-// time, wake-ups. Of what has ended nothing is counted. Any thread.
+// Room: src/compare. Process data from the kernel: descendants, memory, processor time, wake-ups.
+// Ended processes are not counted. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ struct Usage {
 [[nodiscard]] std::uint64_t PssBytes(const std::vector<pid_t>& pids);
 [[nodiscard]] Usage UsedBy(const std::vector<pid_t>& pids);
 [[nodiscard]] std::uint64_t CpuOf(const std::vector<pid_t>& pids);  // ns
+// Whether a thread of them runs or waits for a processor.
+[[nodiscard]] bool AnyRunnable(const std::vector<pid_t>& pids);
 // PSS, and by how much each has had more resident at some time, which is memory of its own mostly.
 [[nodiscard]] std::uint64_t PeakBytes(const std::vector<pid_t>& pids);
 

@@ -1,6 +1,6 @@
-// Room: src/compare. Puts what instances tell into the results: by workload, variant, round and
-// turn, by the inputs and phases that figures are of, and what is reckoned out of it. Used by the
-// runner, which decides what is measured and when. One thread.
+// Room: src/compare. Adds the measurements of instances to the results, by workload, variant,
+// round and turn, and by input or phase, and computes the derived figures. Used by the runner,
+// which decides what is measured and when. One thread.
 #pragma once
 
 #include <chrono>

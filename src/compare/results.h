@@ -1,8 +1,8 @@
-// Room: src/compare. What a run has measured, block by block, what follows from it, and both as
-// JSON (its layout: docs/compare.md). Filled by the runner; read by the table, the page and
-// --against.
+// Room: src/compare. The measurements of a run, block by block, with the verdicts derived from
+// them, and their JSON form (docs/compare.md has the layout). Filled by the runner; read by the
+// table, the page and --against.
 //
-// Values; not for two threads.
+// Values; not for concurrent use.
 #pragma once
 
 #include <optional>
@@ -110,7 +110,7 @@ struct Results {
 inline constexpr int kSchemaVersion = 1;
 [[nodiscard]] nlohmann::json ToJson(const Results& results);
 
-// As VerdictName(), of what is no time: "less" and "more".
+// As VerdictName(), for units other than time: "less" and "more".
 [[nodiscard]] const char* VerdictWord(Verdict verdict, Measure measure);
 // "612 µs", "1.24 s", "53.1 MiB", "0.0 /s"; `unit` as UnitOf() has it.
 [[nodiscard]] std::string Shown(double value, std::string_view unit);

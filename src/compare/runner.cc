@@ -26,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kBlockDeadline = 120s;
 constexpr int kLooks = 5;          // each after a rest, for what an app's main() raises
+constexpr int kMostLooks = 50;     // while the app waits for a processor
 constexpr auto kRestTime = 100ms;  // what a first frame stirs up has settled
 // A window's engine has more to do then, and frees some of its memory after a second.
 constexpr auto kRestTimeAtDisplay = 2s;
@@ -43,7 +44,7 @@ constexpr std::size_t kMaxTried = 24;
 constexpr std::size_t kOfAKind = 2;
 constexpr double kSearchTime = 10;
 constexpr double kSearchPart = 0.2;
-constexpr std::size_t kMostLeftOut = 50;  // of kinds that are told
+constexpr std::size_t kMostLeftOut = 50;  // kinds that are listed
 constexpr std::size_t kMostTries = 4;     // clicks on each of them
 // How long the page is looked at for what it does by itself. Where that may be more than so much of
 // the first patches after an input, these say nothing of the input; less does not move a median.
@@ -95,7 +96,7 @@ class Runner {
     folder_ = std::move(*folder);
     loop_.Start();
     starter_ = (plan_.client.empty() ? HeadlessStarter : DesktopStarter)(
-        Surroundings{loop_, plan_, folder_.path(), interrupt_, freshness_});
+        Surroundings{loop_, plan_, folder_.path(), interrupt_, freshness_, traceback_});
     const Machine machine;
     begin_ = Clock::now();
     record_.Begin(begin_);
@@ -212,6 +213,7 @@ class Runner {
   }
 
   void Fail(std::size_t variant, const Error& why) {
+    if (!traceback_.empty() && !std::exchange(traceback_told_, true)) Say(traceback_);
     if (why.code == Errc::kClosed) {
       results_.stopped_by = "interrupt";
     } else if (variant == 0 && results_.variants.size() > 1 && !std::exchange(tried_again_, true)) {
@@ -265,7 +267,7 @@ class Runner {
                        });
   }
 
-  // The first workload with inputs stays whatever it takes, so that there is something to show.
+  // The first workload with inputs always stays, so that there is a result.
   bool IsFirst(const Workload& workload) const {
     const auto with_inputs =
         std::find_if(results_.workloads.begin(), results_.workloads.end(),
@@ -396,9 +398,13 @@ class Runner {
       Tell("first start of " + results_.variants[i].variant.name);
       const double began = Seconds();
       Result<std::unique_ptr<Instance>> instance = Start(i);
-      // What main() raises comes right behind the first frame, if nobody takes the processor away.
+      // What main() raises comes right behind the first frame, once the app has had the processor.
       const bool display = !plan_.client.empty();
-      for (int look = 0; instance && look < (display ? 1 : kLooks); ++look) {
+      const auto looks_again = [&](int looks) {
+        if (looks < (display ? 1 : kLooks)) return true;
+        return !display && looks < kMostLooks && AnyRunnable((*instance)->processes());
+      };
+      for (int look = 0; instance && looks_again(look); ++look) {
         if (!display && !Rest(kRestTime)) return;
         if (const Result<> runs = (*instance)->Check(); !runs) instance = runs.error();
       }
@@ -519,7 +525,7 @@ class Runner {
       if (hit->empty()) {
         return MakeError(Errc::kUsage, "--click " + named.written +
                                            ": nothing there can be clicked on the first page, "
-                                           "or it has no on_click; --dry-run tells what there is");
+                                           "or it has no on_click; --dry-run lists the controls");
       }
       chosen.push_back(std::move(hit->front()));
     }
@@ -742,7 +748,7 @@ class Runner {
     return runs.has_value();
   }
 
-  // False if the person wants an end meanwhile.
+  // False if the user interrupts meanwhile.
   bool Rest(std::chrono::milliseconds time) {
     pollfd fd{interrupt_, POLLIN, 0};
     if (::poll(&fd, 1, static_cast<int>(time.count())) <= 0) return true;
@@ -1055,6 +1061,8 @@ class Runner {
   bool workloads_known_ = false;
   std::unique_ptr<Starter> starter_;
   Error first_problem_;
+  std::string traceback_;  // of the app's first exception
+  bool traceback_told_ = false;
   const Icons icons_;
   std::vector<Part> clicked_;  // of the workload `clicks`, without figures
   Recorder record_{results_, icons_};

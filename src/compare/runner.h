@@ -1,10 +1,10 @@
-// Room: src/compare. Carries out a plan: rounds of fresh instances, in which the variants take
-// turns in short blocks, in random order, until the intervals are narrow enough or the time is
-// over.
+// Room: src/compare. Executes a plan: rounds of fresh instances, in which the variants take turns
+// in short blocks, in random order, until the intervals are narrow enough or the time is over.
 //
-// One round: alone, one variant after another, start-up, idleness and memory; then one instance of
-// each variant, all alive, and for each workload some turns of one block each. What was measured
-// before a failure or an interrupt is kept. Main thread; waits.
+// One round: first, one variant after another with nothing else running, start-up, idle load and
+// memory; then one instance of each variant, all running, and for each workload some turns of one
+// block per variant. Measurements made before a failure or an interrupt are kept. Main thread;
+// blocks.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ struct Progress {
   std::string said{};  // for good, on a line of its own; mostly empty
 };
 
-// `interrupt`: a descriptor that becomes readable when the person wants an end. Fails only when
+// `interrupt`: a descriptor that becomes readable when the user interrupts. Fails only when
 // nothing could be measured at all; later failures are in the results.
 [[nodiscard]] Result<Results> RunPlan(const Plan& plan, int interrupt,
                                       const std::function<void(const Progress&)>& tell);

@@ -1,5 +1,5 @@
-// Room: src/compare. What may be said from a few rounds of measurements: intervals, and verdicts
-// made of them. Knows numbers only. Pure functions; the same seed gives the same interval.
+// Room: src/compare. Statistics for a small number of rounds: intervals, and verdicts derived from
+// them. Works on numbers alone. Pure functions; the same seed gives the same interval.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Room: src/compare. Results in sentences: what an app developer has of each variant, and what
-// would make the results better. Pure functions.
+// Room: src/compare. Results in sentences: what each variant means to an app developer, and advice
+// for better results. Pure functions.
 #pragma once
 
 #include <string>

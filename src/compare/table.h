@@ -1,5 +1,4 @@
-// Room: src/compare. Results for people: as a table for a terminal, or as Markdown for a pull
-// request.
+// Room: src/compare. Results as text: a table for a terminal, or Markdown for a pull request.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 /* libdart_bridge: the C interface between a Flutter app and the CPython that it embeds, as
- * flet-dev/dart-bridge 1.9.0 has it. A drop-in: exchange the file in the app's bundle.
+ * flet-dev/dart-bridge 1.9.0 defines it. A drop-in replacement for the file in the app's bundle.
  *
  * Threads: every function may be called on any thread and at any time, before Python's start, while
  * it starts or ends, and after, unless it says otherwise. Those marked
@@ -9,16 +9,17 @@
  * What differs from the original, on purpose:
  *  - DartBridge_EnqueueMessage() and dart_bridge_signal_dart_session() return before the handlers
  *    have run. Handlers run one at a time, in the order of acceptance over all ports, on the
- * asyncio loop on which they were set, or on a thread of the library if they were set outside of
- * one.
- *  - What waits is bounded (DART_BRIDGE_QUEUE_BYTES); above, messages are refused with -1, and
- *    the caller still has them, as it has those that nobody listens to.
+ *    asyncio loop on which they were set, or on a thread of the library if they were set outside
+ *    of one.
+ *  - The queue is bounded (DART_BRIDGE_QUEUE_BYTES). A message that does not fit, or that nobody
+ *    listens to, is refused with -1 and stays the caller's.
  *  - Large payloads of send_bytes() reach Dart without a copy, as unmodifiable typed data.
  *
  * Environment, read at each start of Python:
- *   FLETBRIDGE_BRIDGE_QUEUE_BYTES  the bound of what waits for Python, in bytes; once per process
- *   FLETBRIDGE_LIBPYTHON           the libpython to open, instead of the one that is found: what
- * the process has already, else beside this library, else the system's
+ *   FLETBRIDGE_BRIDGE_QUEUE_BYTES  the limit of the queue to Python, in bytes; once per process
+ *
+ *   FLETBRIDGE_LIBPYTHON           the libpython to open. Default: the one in the process, else the
+ *                                  one beside this library, else the system's
  */
 #ifndef FLETBRIDGE_DART_BRIDGE_H_
 #define FLETBRIDGE_DART_BRIDGE_H_
@@ -104,8 +105,8 @@ int serious_python_register_extension(const char* name,
 int serious_python_request_stop(void) DART_BRIDGE_NOEXCEPT;
 
 /* While a program starts or runs: refuses messages from now on and requests its stop; its own
- * thread finalises the interpreter. When an interpreter is up that serious_python_run() has not started:
- * finalises it (waits for the GIL). Else nothing. */
+ * thread finalises the interpreter. When an interpreter is up that serious_python_run() has not
+ * started: finalises it (waits for the GIL). Else nothing. */
 void serious_python_finalize(void) DART_BRIDGE_NOEXCEPT;
 
 /* Whether this command line is that of a child of Python's multiprocessing: call it first in
@@ -137,7 +138,7 @@ typedef struct {
   uint64_t dropped;           /* accepted, but then there was no handler or the program ended */
   uint64_t sent;              /* messages that send_bytes() has posted to Dart */
   uint64_t sent_bytes;        /* their payloads */
-  uint64_t lent_bytes;        /* now: payloads that Dart holds in Python's memory, a slow Dart's backlog */
+  uint64_t lent_bytes;        /* now: payloads in Python's memory that Dart has not returned */
 } dart_bridge_statistics_t;
 
 /* Figures without another symbol:

@@ -1,9 +1,9 @@
-// Room: src/dart_bridge. The Dart VM as we see it: two functions out of its table, and what Python
-// has lent to it.
+// Room: src/dart_bridge. The Dart VM as the library uses it: two functions from its table, and the
+// bytes objects that Python has lent to it.
 //
-// A large bytes object is handed to the VM as it is, with one reference of its own. The VM gives it
-// back on any thread, at any time, even after the interpreter's end; the reference is dropped later
-// by a thread that holds the GIL.
+// A large bytes object is passed to the VM without a copy, with one reference of its own. The VM
+// returns it on any thread, at any time, even after the interpreter's end; a thread that holds the
+// GIL drops the reference later.
 #pragma once
 
 #include <atomic>

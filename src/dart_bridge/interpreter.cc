@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <fstream>
 #include <iterator>
 #include <signal.h>
@@ -13,6 +12,8 @@
 #include <thread>
 
 #include "common/base/environment.h"
+#include "common/platform/library.h"
+#include "common/platform/threads.h"
 #include "common/python/api.h"
 #include "src/dart_bridge/dart_bridge.h"
 #include "src/dart_bridge/libpython.h"
@@ -172,12 +173,13 @@ Interpreter::Interpreter()
       delivery_(inbox_, {.on_set = {},
                          .on_gone = {},
                          .on_turn = [this] { vm_.CollectReturned(); },
-                         .on_new_client = {}}) {}
+                         .on_session = {}}) {}
 
 bool Interpreter::is_up() const noexcept {
   if (HasPython()) return Py().Py_IsInitialized() != 0;
   // Somebody else may have started one.
-  auto* is_initialized = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "Py_IsInitialized"));
+  auto* is_initialized =
+      reinterpret_cast<int (*)()>(platform::FindSymbol(nullptr, "Py_IsInitialized"));
   return is_initialized != nullptr && is_initialized() != 0;
 }
 
@@ -222,11 +224,8 @@ int Interpreter::Run(Program program, bool sync) {
   }
   try {
     std::thread([run] {
-      // RequestStop() must reach the program, whatever the mask of the thread that has started us.
-      sigset_t interrupt;
-      sigemptyset(&interrupt);
-      sigaddset(&interrupt, SIGINT);
-      ::pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
+      // RequestStop() must reach the program, with any signal mask of the thread that started us.
+      platform::AllowInterrupt();
       run();
     }).detach();
   } catch (const std::exception&) {  // no thread, or no memory
@@ -323,8 +322,7 @@ int Interpreter::RunInInterpreter(const Program& program) {
 }
 
 void Interpreter::EnterProgram() {
-  struct sigaction now {};
-  ::sigaction(SIGINT, nullptr, &now);
+  const platform::SignalHandler now = platform::InterruptHandler();
   bool stop = false;
   bool finalize = false;
   {
@@ -332,7 +330,7 @@ void Interpreter::EnterProgram() {
     phase_ = Phase::kUp;
     interruptible_ = true;
     program_thread_ = ::pthread_self();
-    sigint_handler_ = now.sa_handler;
+    sigint_handler_ = now;
     stop = std::exchange(stop_asked_, false);
     finalize = std::exchange(finalize_asked_, false);
     phase_changed_.notify_all();
@@ -377,13 +375,11 @@ bool Interpreter::RequestStop() noexcept {
       Py().PyErr_SetInterrupt();
       return true;
   }
-  struct sigaction now {};
-  ::sigaction(SIGINT, nullptr, &now);
-  if (sigint_handler_ != SIG_DFL && sigint_handler_ != SIG_IGN &&
-      now.sa_handler == sigint_handler_) {
+  const platform::SignalHandler now = platform::InterruptHandler();
+  if (sigint_handler_ != SIG_DFL && sigint_handler_ != SIG_IGN && now == sigint_handler_) {
     // A real one: it wakes the program out of a waiting system call. While the mutex is held the
     // program's thread cannot come to where Python takes its handler away.
-    ::pthread_kill(program_thread_, SIGINT);
+    platform::InterruptThread(program_thread_);
   } else {
     Py().PyErr_SetInterrupt();
   }

@@ -1,12 +1,12 @@
-// Room: src/dart_bridge. The life of the interpreter that runs a Flet app's program: start,
-// program, end, and again. One per process.
+// Room: src/dart_bridge. The life cycle of the interpreter that runs a Flet app: start, program,
+// end, and again. One per process.
 //
 //   kDown -> kStarting -> kUp -> kEnding -> kDown
 //
-// Any method may be called in any phase, on any thread: callers know nothing of phases. What needs
-// a whole interpreter is refused outside of kUp, and the end waits for who is inside; a stop or an
-// end that is asked for during the start is remembered, since Python's own start does not survive
-// an interrupt.
+// Any method may be called in any phase, on any thread: callers need not know the phase. A call
+// that needs a running interpreter is refused outside of kUp, and the end waits for calls in
+// progress. A stop or an end that is requested during the start is deferred, since Python's own
+// start does not survive an interrupt.
 #pragma once
 
 #include <atomic>

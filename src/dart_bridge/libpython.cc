@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <dlfcn.h>
 #include <filesystem>
-#include <link.h>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "common/platform/library.h"
 #include "common/python/api.h"
 
 namespace fletbridge::dart_bridge {
@@ -19,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr int kOldestMinor = 10;
 constexpr int kNewestMinor = 14;
-// dlopen's own name for what is in the process already.
+// LoadPyApi()'s name for what is in the process already.
 constexpr const char* kThisProcess = "";
 
 std::atomic<bool> g_found{false};
@@ -30,29 +29,32 @@ int MinorOf(const std::string& name) {
   constexpr std::string_view kStart = "libpython3.";
   if (!name.starts_with(kStart)) return 0;
   const std::size_t dot = name.find('.', kStart.size());
-  if (dot == std::string::npos || name.compare(dot, 3, ".so") != 0) return 0;
+  if (dot == std::string::npos ||
+      name.compare(dot, platform::kLibraryEnding.size(), platform::kLibraryEnding) != 0)
+    return 0;
   const int minor = std::atoi(name.c_str() + kStart.size());
   return minor >= kOldestMinor && minor <= kNewestMinor ? minor : 0;
 }
 
-int AddLoaded(dl_phdr_info* info, std::size_t, void* to) {
-  const std::string path = info->dlpi_name != nullptr ? info->dlpi_name : "";
-  if (MinorOf(fs::path(path).filename()) != 0)
-    static_cast<std::vector<std::string>*>(to)->push_back(path);
-  return 0;
+// Open already, whoever has opened it; empty if there is none.
+std::string Loaded() {
+  for (const std::string& path : platform::OpenLibraries()) {
+    if (MinorOf(fs::path(path).filename().string()) != 0) return path;
+  }
+  return {};
 }
 
 std::vector<std::string> BesideThisLibrary() {
   std::vector<std::string> found;
-  Dl_info self{};
-  if (::dladdr(reinterpret_cast<const void*>(&FindPython), &self) == 0) return found;
+  const std::string self = platform::LibraryOf(reinterpret_cast<const void*>(&FindPython));
+  if (self.empty()) return found;
   std::error_code error;
-  const fs::path folder = fs::absolute(self.dli_fname, error).parent_path();
+  const fs::path folder = fs::absolute(self, error).parent_path();
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (MinorOf(entry.path().filename()) != 0) found.push_back(entry.path());
+    if (MinorOf(entry.path().filename().string()) != 0) found.push_back(entry.path().string());
   }
   std::sort(found.begin(), found.end(), [](const std::string& a, const std::string& b) {
-    return MinorOf(fs::path(a).filename()) > MinorOf(fs::path(b).filename());
+    return MinorOf(fs::path(a).filename().string()) > MinorOf(fs::path(b).filename().string());
   });
   return found;
 }
@@ -62,7 +64,7 @@ std::vector<std::string> OfTheSystem() {
   const char* home = std::getenv("PYTHONHOME");
   for (int minor = kNewestMinor; minor >= kOldestMinor; --minor) {
     const std::string version = "3." + std::to_string(minor);
-    const std::string name = "libpython" + version + ".so.1.0";
+    const std::string name = "libpython" + version + std::string(platform::kVersionedLibraryEnding);
     std::error_code error;
     if (home != nullptr && fs::exists(fs::path(home) / "lib" / ("python" + version), error)) {
       names.insert(names.begin(), name);
@@ -76,10 +78,8 @@ std::vector<std::string> OfTheSystem() {
 Result<> Find() {
   if (const char* asked = std::getenv("FLETBRIDGE_LIBPYTHON"); asked != nullptr && *asked != '\0')
     return LoadPyApi(asked);
-  if (::dlsym(RTLD_DEFAULT, "Py_BytesMain") != nullptr) return LoadPyApi(kThisProcess);
-  std::vector<std::string> loaded;
-  ::dl_iterate_phdr(AddLoaded, &loaded);
-  if (!loaded.empty()) return LoadPyApi(loaded.front());
+  if (platform::FindSymbol(nullptr, "Py_BytesMain") != nullptr) return LoadPyApi(kThisProcess);
+  if (const std::string loaded = Loaded(); !loaded.empty()) return LoadPyApi(loaded);
   std::string why = "there is no libpython";
   for (const auto& names : {BesideThisLibrary(), OfTheSystem()}) {
     for (const std::string& name : names) {

@@ -19,13 +19,13 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kGeneratedCode = "generated-code";
-// So begins what the package says of one that has nothing to do.
+// The beginning of the package's text for an accelerator with nothing to do.
 constexpr std::string_view kNotNeeded = "this Flet has no such ";
 constexpr std::size_t kLongestText = 300;  // bytes
 constexpr std::size_t kMostEntries = 32;
 constexpr std::size_t kMostShown = 3;  // differences, in the log
 
-// Printed last, whatever Flet prints when it is imported.
+// The last line of the output, after anything that Flet prints when it is imported.
 constexpr const char* kAsk = R"py(
 import json, sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -39,7 +39,7 @@ package.switch_on()
 print("\n" + json.dumps({"state": package.state()}))
 )py";
 
-// One line that people can read, whatever the app has put there.
+// One printable line of bounded length, from untrusted text.
 std::string Shown(const std::string& text) {
   std::string shown = text.substr(0, kLongestText);
   for (char& c : shown) {
@@ -74,14 +74,14 @@ std::string CodeCache(const Interpreter& python, std::string& obstacle) {
   return folder + "/generated-code/flet-" + python.flet_version;
 }
 
-// What people call the accelerators that lie in the package.
+// The names of the accelerators in the package, as in the setting.
 std::vector<std::string> AllNames() {
   std::vector<std::string> names;
   for (const std::string_view name : FindSetting("accelerators")->names) names.emplace_back(name);
   return names;
 }
 
-// Why there is none there; empty if there is.
+// Why the package is not there; empty if it is.
 std::string PackageObstacle(const std::string& package) {
   std::error_code missing;
   if (std::filesystem::exists(package + "/__init__.py", missing)) return {};

@@ -1,8 +1,9 @@
-// Room: src/host. What speeds up Flet's own Python in one run: what was asked for goes to the shim,
-// by the app's environment; what came of it comes back in a note, which the app may write whatever
-// it likes into. Knows no stage, and of an accelerator no more than its name.
+// Room: src/host. The accelerators of one run: passes the requested ones to the shim in the app's
+// environment, and reads their state from a shared memory (common/app/app_note.h), whose content is
+// not trusted since the app can write to it. Independent of stages; knows accelerators by name
+// only.
 //
-// Never waits; one thread at a time.
+// Threads: one at a time. Never waits, except AskForAccelerators().
 #pragma once
 
 #include <map>
@@ -14,12 +15,12 @@
 #include "common/app/app_note.h"
 #include "common/measure/run_report.h"
 #include "common/python/interpreter.h"
-#include "common/transport/app_transport.h"
+#include "common/transport/app_host.h"
 #include "src/host/run.h"
 
 namespace fletbridge {
 
-// What the app's side has told of itself, as far as it is fit to be shown.
+// The state that the app's side has written, checked and shortened.
 struct AcceleratorsTold {
   std::map<std::string, std::string> state;  // name -> why it is not on, empty if it is
   std::vector<std::pair<std::string, std::uint64_t>> counters;
@@ -27,25 +28,25 @@ struct AcceleratorsTold {
 
   [[nodiscard]] std::uint64_t Counted(std::string_view name) const;
 };
-// Nothing if it is not what the app's side writes. Texts come out printable and short.
+// Nothing if `note` is invalid. Texts are made printable and short.
 [[nodiscard]] std::optional<AcceleratorsTold> ReadAcceleratorsNote(const std::string& note);
 
-// Of each accelerator whether it would be on for the Flet of this interpreter, which is started for
-// that and imports it; waits, 20 s at most.
+// Whether each accelerator would be on with this interpreter's Flet. Starts the interpreter and
+// waits for it, at most 20 s.
 [[nodiscard]] std::vector<RunReport::Accelerator> AskForAccelerators(const Interpreter& python);
 
 class Accelerators {
  public:
-  // `package`: the folder that the shim loads it from.
+  // `package`: the folder of the package fletbridge.accelerate, for the shim.
   Accelerators(const RunRequest& request, std::string package, const Interpreter& python);
 
-  // `spec` must not outlive this object.
+  // Adds the variables and the descriptor of the note. `spec` must not outlive this object.
   void GiveTo(AppSpec& spec) const;
-  // What is on now, and why the others are not.
+  // Adds the current state: what is on, and why the others are not.
   void AddTo(RunReport& report) const;
-  // A line, once: after the first frame everything of Flet's is there.
+  // Logs one line, once. After the first frame, when all of Flet has been imported.
   void SayWhatIsOn();
-  // Lines for what people should know at the end: failures, and what verify has found.
+  // Logs failures, and the differences that verify has found. At the end.
   void SayWhatCameOfIt();
 
  private:
@@ -53,13 +54,13 @@ class Accelerators {
       const std::optional<AcceleratorsTold>& told) const;
   [[nodiscard]] std::optional<AcceleratorsTold> Told() const;
 
-  std::vector<std::string> names_;  // what was asked for, one by one
+  std::vector<std::string> names_;  // the requested ones
   bool by_name_ = false;
   bool verify_ = false;
   bool quiet_ = false;
   bool said_ = false;
   std::string code_cache_, code_cache_obstacle_;
-  std::string package_, package_obstacle_;  // where fletbridge.accelerate lies, or why it does not
+  std::string package_, package_obstacle_;  // the package's folder, or why there is none
   AppNote note_;
 };
 

@@ -1,5 +1,6 @@
 #include "src/host/factory.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -7,8 +8,10 @@
 
 #include "common/base/cause.h"
 #include "common/python/hosted.h"
+#include "common/python/hosting.h"
 #include "common/python/interpreter.h"
 #include "src/host/features.h"
+#include "src/legacy/legacy_app.h"
 #include "src/stage1/attached_transport.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
@@ -17,11 +20,13 @@
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
 #include "src/ui/headless/window_steps.h"
+#include "src/ui/web/web_ui.h"
+#include "src/ui/webview/webview_ui.h"
 
 namespace fletbridge {
 namespace {
 
-// Steps then come over it, from whoever listens there.
+// The steps then come over this socket (src/ui/headless/live_steps.h).
 bool IsSocket(const std::string& steps_file) {
   std::error_code error;
   return std::filesystem::is_socket(steps_file, error);
@@ -31,27 +36,40 @@ using Kind = SocketAddress::Kind;
 
 struct Stage {
   StageTraits traits;
-  Result<std::unique_ptr<AppTransport>> (*make)(EventLoop&, AppSpec, const Interpreter&,
-                                                const std::string& transport);
+  Result<std::unique_ptr<AppHost>> (*make)(EventLoop&, AppSpec, const Interpreter&,
+                                           const std::string& transport);
 };
+
+// What `fletbridge broker` is, also for a program of another name.
+std::string BrokerProgram() {
+  return std::filesystem::path(PartsFolder()).parent_path().parent_path() / "bin" / "fletbridge";
+}
 
 Kind KindOf(const std::string& transport) { return transport == "tcp" ? Kind::kTcp : Kind::kUnix; }
 
 // Highest first: the order in which `auto` and fallbacks try them.
 const Stage kStages[] = {
-    {{"3", {"ffi"}, true, 3},
+    {{"3", {"ffi"}, true},
      [](EventLoop& loop, AppSpec spec, const Interpreter& python,
-        const std::string&) -> Result<std::unique_ptr<AppTransport>> {
-       return stage3::MakeFfiTransport(loop, std::move(spec), python.libpython);
+        const std::string&) -> Result<std::unique_ptr<AppHost>> {
+       // Flet has a server for the bridge since generation 3.
+       const bool has_none =
+           spec.generation == Generation::kG1 || spec.generation == Generation::kG2;
+       const stage3::FfiForm form = has_none ? stage3::FfiForm::kStream : stage3::FfiForm::kBridge;
+       return stage3::MakeFfiTransport(loop, std::move(spec), python.libpython, form);
      }},
-    {{"2", {"uds", "tcp"}, true, 1},
+    {{"2", {"uds", "tcp"}, true},
      [](EventLoop& loop, AppSpec spec, const Interpreter& python, const std::string& transport) {
        return stage2::MakeHostedSocketTransport(loop, std::move(spec), python.libpython,
                                                 KindOf(transport));
      }},
-    {{"1", {"uds", "tcp"}, false, 1},
+    {{"1", {"uds", "tcp"}, false},
      [](EventLoop& loop, AppSpec spec, const Interpreter&, const std::string& transport) {
        return stage1::MakeProcessTransport(loop, std::move(spec), KindOf(transport));
+     }},
+    {{.name = "legacy", .transports = {"ws"}, .by_name = true, .wants_web = true},
+     [](EventLoop& loop, AppSpec spec, const Interpreter&, const std::string&) {
+       return legacy::MakeLegacyApp(loop, std::move(spec), BrokerProgram());
      }},
 };
 
@@ -69,8 +87,8 @@ std::vector<std::string> StageNames() {
   return names;
 }
 
-Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop, const LaunchPlan& plan,
-                                                const Interpreter& python, AppSpec spec) {
+Result<std::unique_ptr<AppHost>> MakeStage(EventLoop& loop, const LaunchPlan& plan,
+                                           const Interpreter& python, AppSpec spec) {
   for (const Stage& stage : kStages) {
     if (stage.traits.name == plan.stage)
       return stage.make(loop, std::move(spec), python, plan.transport);
@@ -100,7 +118,7 @@ Result<HeadlessOptions> StepsOptions(const RunRequest& request, const LaunchPlan
     options.first_frame = std::chrono::seconds(request.first_frame_deadline);
   options.flet_package = flet_package;
   options.limits = request.limits;
-  options.renews = plan.is_client;
+  options.renews = plan.is_client || plan.reloads;
   if (IsSocket(request.steps_file)) {
     options.live_steps = request.steps_file;
   } else if (!request.steps_file.empty()) {
@@ -113,21 +131,47 @@ Result<HeadlessOptions> StepsOptions(const RunRequest& request, const LaunchPlan
 
 }  // namespace
 
-Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
-                                           const LaunchPlan& plan, const std::string& flet_package,
-                                           Generation app, const Features& features,
-                                           const std::string& page_url) {
+namespace {
+
+// Bytes that wait for one browser before the app's side is held.
+constexpr std::size_t kMostForBrowser = std::size_t{4} << 20;
+
+// The folder of Flet's web client: named, or of the package flet-web beside the app's flet.
+Result<std::string> WebClientFor(const RunRequest& request, const std::string& flet_package) {
+  const auto holds_client = [](const std::filesystem::path& folder) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(folder / "index.html", error);
+  };
+  if (const std::string& named = request.web.client; !named.empty()) {
+    if (holds_client(named)) return named;
+    return MakeError(Errc::kUsage, "there is no web client in " + named +
+                                       ": it has no index.html; name the folder web of the "
+                                       "package flet-web with --web-client");
+  }
+  const std::filesystem::path packages = std::filesystem::path(flet_package).parent_path();
+  const std::filesystem::path folder = packages / "flet_web" / "web";
+  if (!flet_package.empty() && holds_client(folder)) return folder.string();
+  return MakeError(Errc::kSetup,
+                   "there is no web client for this app: " + packages.string() +
+                       " lacks the package flet-web; pip install flet-web of the same version as "
+                       "flet, or name the client's folder with --web-client");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& request,
+                                          const LaunchPlan& plan, const std::string& flet_package,
+                                          const Features& features, const std::string& page_url) {
   if (plan.shown_by == "desktop") {
-    // Here, while no other thread runs that could read the environment.
+    // Here, while no other thread runs that may read the environment.
     if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
     desktop::DesktopOptions window;
     window.client = plan.client.folder;
     window.client_generation = static_cast<Generation>(plan.client.generation);
-    window.app_generation = app;
     window.page_url = page_url;
     window.assets = request.assets;
     window.limits = request.limits;
-    Result<std::unique_ptr<UiEndpoint>> shown = desktop::MakeDesktopUi(loop, std::move(window));
+    Result<std::unique_ptr<UiSurface>> shown = desktop::MakeDesktopUi(loop, std::move(window));
     if (!shown || request.steps_file.empty()) return shown;
     Result<HeadlessOptions> options = StepsOptions(request, plan, flet_package);
     if (!options) return options.error();
@@ -147,16 +191,41 @@ Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& re
     Result<SocketAddress> address = ParseSocketAddress(
         request.attach_address.empty() ? "tcp:127.0.0.1:8550" : request.attach_address);
     if (!address) return address.error();
-    return attach::MakeAttachUi(loop, request.limits, *address, app);
+    return attach::MakeAttachUi(loop, request.limits, *address, request.life_line);
+  }
+  if (plan.shown_by == "web") {
+    web::WebOptions options;
+    options.host = request.web.host;
+    options.port = request.web.port;
+    options.name = request.web.name;
+    options.is_public = request.web.is_public;
+    options.assets = request.assets;
+    options.limits = request.limits;
+    // Of each browser.
+    options.limits.high_water = std::min(options.limits.high_water, kMostForBrowser);
+    options.limits.low_water = std::min(options.limits.low_water, kMostForBrowser / 4);
+    Result<std::string> client = WebClientFor(request, flet_package);
+    if (!client) return client.error();
+    options.client = std::move(*client);
+    return web::MakeWebUi(loop, std::move(options));
+  }
+  if (plan.shown_by == "webview") {
+    webview::WebviewOptions options;
+    Result<std::string> client = WebClientFor(request, flet_package);
+    if (!client) return client.error();
+    options.client = std::move(*client);
+    options.assets = request.assets;
+    options.limits = request.limits;
+    return webview::MakeWebviewUi(loop, std::move(options));
   }
   Result<HeadlessOptions> options = StepsOptions(request, plan, flet_package);
   if (!options) return options.error();
-  return std::unique_ptr<UiEndpoint>(std::make_unique<HeadlessUi>(loop, std::move(*options)));
+  return std::unique_ptr<UiSurface>(std::make_unique<HeadlessUi>(loop, std::move(*options)));
 }
 
-Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop, const RunRequest& request,
-                                                   const LaunchPlan& plan,
-                                                   const std::string& page_url, Generation app) {
+Result<std::unique_ptr<AppHost>> MakeClientOf(EventLoop& loop, const RunRequest& request,
+                                              const LaunchPlan& plan, const std::string& page_url,
+                                              Generation app) {
   if (page_url.starts_with("http://") || page_url.starts_with("https://")) {
     return MakeError(Errc::kUsage, "cannot show " + page_url +
                                        ": this version connects to sockets, not to web servers");

@@ -1,5 +1,7 @@
-// Room: src/host. The one list of all stages and UIs, and their making. A new stage or UI is a line
-// in factory.cc. Main thread.
+// Room: src/host. The list of all stages and UIs, and their construction. A new stage or UI is one
+// line in factory.cc.
+//
+// Threads: the main thread.
 #pragma once
 
 #include <memory>
@@ -7,8 +9,8 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
-#include "common/transport/app_transport.h"
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/app_host.h"
+#include "common/transport/ui_surface.h"
 #include "src/host/launch_plan.h"
 #include "src/host/run.h"
 
@@ -18,28 +20,27 @@ namespace fletbridge {
 [[nodiscard]] std::vector<StageTraits> StageList();
 [[nodiscard]] std::vector<std::string> StageNames();
 
-// Makes the plan's stage. An interpreter without libpython is one that this process has in it.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeStage(EventLoop& loop,
-                                                              const LaunchPlan& plan,
-                                                              const Interpreter& python,
-                                                              AppSpec spec);
+// Creates the plan's stage. An interpreter without a libpython path is part of this process.
+[[nodiscard]] Result<std::unique_ptr<AppHost>> MakeStage(EventLoop& loop, const LaunchPlan& plan,
+                                                         const Interpreter& python, AppSpec spec);
 
-// Reads the steps' file into the request, if one is named and that has not been done.
+// Reads the steps file into the request, if it names one that has not been read. kUsage or kSetup.
 [[nodiscard]] Result<> ReadSteps(RunRequest& request);
 
-// `flet_package` is the app's `flet` folder, where the headless UI looks up icons; may be empty.
-// `app` is what the app speaks; `page_url` is where, in direct mode.
-[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeUi(EventLoop& loop, const RunRequest& request,
-                                                         const LaunchPlan& plan,
-                                                         const std::string& flet_package,
-                                                         Generation app, const Features& features,
-                                                         const std::string& page_url = {});
+// Creates the plan's UI. `flet_package`: the folder of the app's package `flet`, where the headless
+// UI looks up icons; may be empty. `page_url`: in direct mode the app's address.
+[[nodiscard]] Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& request,
+                                                        const LaunchPlan& plan,
+                                                        const std::string& flet_package,
+                                                        const Features& features,
+                                                        const std::string& page_url = {});
 
-// The client of an app that has started us: `page_url` as Flet passes it to its own client.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeClientOf(EventLoop& loop,
-                                                                 const RunRequest& request,
-                                                                 const LaunchPlan& plan,
-                                                                 const std::string& page_url,
-                                                                 Generation app);
+// Creates the AppHost of an app that has started us as its client. `page_url`: as Flet passes it to
+// its own client. `app`: the app's generation.
+[[nodiscard]] Result<std::unique_ptr<AppHost>> MakeClientOf(EventLoop& loop,
+                                                            const RunRequest& request,
+                                                            const LaunchPlan& plan,
+                                                            const std::string& page_url,
+                                                            Generation app);
 
 }  // namespace fletbridge

@@ -1,6 +1,9 @@
-// Room: src/host. What features give a run: the guard of its start, Flet's clients, a tap on its
-// packets, further UIs. The host calls them by these interfaces and knows none of them; who starts
-// a run says which there are (tools/features.h). All are stateless but a tap, and outlive the run.
+// Room: src/host. The interfaces of features of a run: a guard of its start, a finder of Flet's
+// clients, filters of its packets, further UIs. The host knows features only by these; the program
+// that starts a run passes them (tools/features.h). All are stateless, except filters, and must
+// outlive the run.
+//
+// Threads: the main thread, except where something else is stated.
 #pragma once
 
 #include <chrono>
@@ -14,9 +17,9 @@
 #include "common/measure/run_report.h"
 #include "common/measure/stopwatch.h"
 #include "common/transport/generation.h"
-#include "common/transport/packet.h"
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 #include "src/host/launch_plan.h"
+#include "src/host/pipeline/filter.h"
 #include "src/host/run.h"
 #include "src/host/watched_end.h"
 
@@ -24,33 +27,34 @@ namespace fletbridge {
 
 struct SessionParts;
 
-// What to pass by, because of how the last starts on these stages ended; and whether the stage
-// where the run then is may well fail.
+// Which stages to skip, because of how earlier starts on them ended, and whether the resulting
+// stage is likely to fail.
 struct StartAdvice {
-  std::vector<RunReport::Fallback> changes;  // from the chosen stage down; mostly none
+  std::vector<RunReport::Fallback> changes;  // from the chosen stage down; usually none
   bool doubtful = false;
 };
 
-// What starts of this app have come to before, around one more. `RunRequest::guard` says what it
-// needs to know, and is empty where nothing is guarded: then no function is called. A guard that
-// cannot keep its notes says so once and stops no run. Main thread.
+// Records how starts of an app end, and advises from these records. `RunRequest::guard` holds the
+// guard's own data; if it is empty, no function is called. A guard that cannot write its records
+// logs that once and does not stop the run.
 class StartGuard {
  public:
   virtual ~StartGuard() = default;
-  // `chosen` was decided among `stages`, highest first. `peeks`: no note is changed.
+  // `chosen` was decided among `stages`, highest first. `peeks`: changes no record.
   [[nodiscard]] virtual StartAdvice Advise(const RunRequest& request, const LaunchPlan& chosen,
                                            const std::vector<std::string>& stages, bool peeks) = 0;
-  // Before anything that may take the process down. Notes the start in the plan and returns
-  // nothing; or, of a plan that is doubtful, makes the start in a child of this process: then it
-  // returns nothing in the child, in which the run goes on, and here its end.
+  // Before anything that could crash the process. Writes a start record, puts its path into the
+  // plan, and returns nothing. If the plan is doubtful, it forks instead: it returns nothing in the
+  // child, where the run continues, and the child's end in this process.
   [[nodiscard]] virtual std::optional<WatchedEnd> Begin(const RunRequest& request,
                                                         LaunchPlan& plan) = 0;
-  // Books a watched start that has ended.
+  // Records the end of a start that a child has made.
   virtual void BookEnded(const RunRequest& request, const LaunchPlan& plan) = 0;
-  // The start came to nothing: by the stage's fault, or by something that says nothing about it.
+  // The app could not be started: `by_stage`, because of the stage, or for another reason.
   virtual void NoStart(const RunRequest& request, LaunchPlan& plan, const Error& why,
                        bool by_stage) = 0;
-  // Has the session tell of its first frame and its end. Both outlive the session.
+  // Adds callbacks for the session's first frame and end. `plan` and `timeline` outlive the
+  // session.
   virtual void Follow(SessionParts& parts, const RunRequest& request, const LaunchPlan& plan,
                       const Timeline& timeline) = 0;
 };
@@ -58,48 +62,34 @@ class StartGuard {
 class ClientFinder {
  public:
   virtual ~ClientFinder() = default;
-  // The one that a window takes: `asked` is the setting, `flet_package` the folder of the app's
-  // package, `generation` what the app speaks; empty and 0 where they are not known. Unpacked, if
-  // `unpacks`. The error says what to do. Any thread; reads the disk.
+  // The client for a window. `asked`: the setting flet_client; `flet_package`: the folder of the
+  // app's package `flet`; `generation`: the app's; empty and 0 if unknown. `unpacks`: unpacks the
+  // client if needed. The error says what to do. Any thread; reads the disk.
   [[nodiscard]] virtual Result<FoundClient> Find(const std::string& asked,
                                                  const std::string& flet_package, int generation,
                                                  bool unpacks) = 0;
 };
 
-enum class Side { kApp, kUi };
-
-// Sees each packet of a session where it reaches the host, so in the order of causes and effects.
-// The loop's thread, but for Close(): the one that ends the process. Never waits, but there.
-class SessionTap {
- public:
-  virtual ~SessionTap() = default;
-  virtual void OnPacket(Side from, const Packet& packet) noexcept = 0;
-  // The client has registered: what both sides speak is known.
-  virtual void OnRegistered(Generation app, Generation client) noexcept = 0;
-  // The client has gone: what follows belongs to another session.
-  virtual void OnNewSession() noexcept = 0;
-  // The run ends so. Waits for a disk at most so long.
-  virtual void Close(int code, const std::string& reason,
-                     std::chrono::milliseconds patience) noexcept = 0;
-};
-
-// What is known of a run when its tap is opened.
-struct TapFacts {
-  RunReport report;  // what it says before the start
+// Facts about a run for the construction of its filters.
+struct FilterFacts {
+  RunReport report;  // as before the start
   int generation = 0;
-  std::string interpreter;                // empty where Python has started us
-  std::vector<std::string> expect_crash;  // parts of what the app may raise, by options and steps
+  std::string interpreter;                // empty if Python has started us
+  std::vector<std::string> expect_crash;  // parts of expected exceptions, from options and steps
 };
 
 struct Features {
-  StartGuard* guard = nullptr;      // null: no start is guarded
-  ClientFinder* clients = nullptr;  // null: there is no window
-  // Null, or a tap; null itself: no run has one. May refuse the run.
-  std::function<Result<std::unique_ptr<SessionTap>>(const RunRequest&, const TapFacts&)> tap;
+  StartGuard* guard = nullptr;      // null: none
+  ClientFinder* clients = nullptr;  // null: no windows
+  // Creates filters (pipeline/filter.h), in order from the app's side. A function returns null if
+  // the run needs no filter of it; an error refuses the run.
+  using MakeFilter =
+      std::function<Result<std::unique_ptr<Filter>>(const RunRequest&, const FilterFacts&)>;
+  std::vector<MakeFilter> filters;
   // The UI of a run with `replay_file`.
-  std::function<Result<std::unique_ptr<UiEndpoint>>(EventLoop&, const RunRequest&)> replay;
+  std::function<Result<std::unique_ptr<UiSurface>>(EventLoop&, const RunRequest&)> replay;
 
-  // Null where this run's start is not guarded.
+  // Null if this run's start is not guarded.
   [[nodiscard]] StartGuard* GuardOf(const RunRequest& request) const {
     return request.guard.empty() ? nullptr : guard;
   }

@@ -4,15 +4,14 @@
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
-#include <map>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "common/base/cause.h"
-#include "common/process/surroundings.h"
+#include "common/platform/memory.h"
+#include "common/process/program.h"
 #include "common/python/flet_environment.h"
 
 namespace fletbridge {
@@ -20,13 +19,15 @@ namespace fletbridge {
 // For the library alone, which finds them by their types' namespace.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RolloutNote, address, variant, why, chose)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, ui, hosting, accelerators,
-                                   attach_address, flet_client, hidden, assets, python, script,
-                                   module, arguments, environment, steps_file, steps, report_file,
-                                   record_file, record_limit, redact, replay_file,
-                                   replay_full_speed, replay_masks, replay_wait_ms, expect_crash,
-                                   fallback, quiet, limits, start_deadline, first_frame_deadline,
-                                   end_deadline, guard, rollout)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WebRequest, host, port, name, client, is_public)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, ui, web, hosting,
+                                   accelerators, attach_address, flet_client, hidden, assets,
+                                   python, script, module, arguments, environment, steps_file,
+                                   steps, report_file, record_file, record_limit, redact,
+                                   replay_file, replay_full_speed, replay_masks, replay_wait_ms,
+                                   expect_crash, fallback, quiet, limits, start_deadline,
+                                   first_frame_deadline, end_deadline, watched_folder,
+                                   watches_below, ignored_folders, life_line, guard, rollout)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Interpreter, path, executable, detour, major, minor, micro,
                                    libpython, libpython_hint, flet_version, flet_package, prefix,
                                    base_prefix, soabi, free_threaded, shim_obstacle,
@@ -37,8 +38,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FoundClient, folder, archive, source, version
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchPlan, stage, transport, hostings, hosting_why, why,
                                    fallbacks, doubtful, shown_by, no_window, client, direct,
                                    mode_why, flet_version, accelerators_package, start_record,
-                                   is_client)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, plan, start_ns, log_level)
+                                   is_client, reloads)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, plan, start_ns, log_level, errors)
 
 namespace {
 
@@ -48,38 +49,16 @@ Error Failed(const std::string& what, const std::string& why) {
   return MakeError(Errc::kSetup, what + ": " + why + "; choose another with --hosting");
 }
 
-// execve's form of our environment with these added; the texts live as long as this.
-class ProgramEnvironment {
- public:
-  explicit ProgramEnvironment(const Environment& added) {
-    std::map<std::string, std::string> merged;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      const std::string text = *entry;
-      if (const std::size_t equals = text.find('='); equals != std::string::npos)
-        merged.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
-    for (const auto& [name, value] : added) merged.insert_or_assign(name, value);
-    for (const auto& [name, value] : merged) texts_.push_back(name + "=" + value);
-    for (std::string& text : texts_) pointers_.push_back(text.data());
-    pointers_.push_back(nullptr);
-  }
-  char* const* get() const { return pointers_.data(); }
-
- private:
-  std::vector<std::string> texts_;
-  std::vector<char*> pointers_;
-};
-
 }  // namespace
 
 Result<UniqueFd> WriteHandover(const Handover& handover) {
-  // Not text: arguments and paths may be bytes that are no UTF-8.
+  // Binary, since arguments and paths may be invalid UTF-8.
   const std::vector<std::uint8_t> bytes = Json::to_cbor(Json(handover));
   const auto refused = [](int number) {
     return MakeError(Errc::kSetup, "cannot hand the run over to the program that hosts Python: " +
                                        CauseAndRemedy(number, "use --stage 1"));
   };
-  const UniqueFd low(::memfd_create("fletbridge", MFD_CLOEXEC));
+  const UniqueFd low = platform::MakeMemory("fletbridge");
   if (!low) return refused(errno);
   // A number that no shell script uses, since the interpreter may be started by one; and a lower
   // one where the limit of descriptors does not let us have it.
@@ -117,18 +96,10 @@ Error Become(Hosting hosting, const Handover& handover, const std::vector<std::s
     added.emplace_back(kExtensionVariable, ExtensionPath());
     PointToShim(ShimFolder(), added);
   }
-  std::vector<std::string> words{name};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  const ProgramEnvironment environment(added);
-  LeaveSignalsAsFound();
-  ::execve(program.c_str(), argv.data(), environment.get());
-  const int error = errno;
-  SettleSignals();
-  IgnoreBrokenPipes();
-  return Failed("cannot start " + program, std::strerror(error));
+  const boost::system::error_code error =
+      BecomeProgram({.path = program, .arguments = arguments, .environment = added, .name = name},
+                    SignalsOf::kFound);
+  return Failed("cannot start " + program, error.message());
 }
 
 }  // namespace fletbridge

@@ -1,35 +1,38 @@
-// Room: src/host. What one program hands to the next when a run goes on in another executable: the
-// interpreter's own, or ours with a static libpython inside. The process stays the same, so it goes
-// by an inherited descriptor to memory, which leaves nothing behind however the process ends.
+// Room: src/host. The data that are passed on when a run continues in another executable by
+// execve(): the interpreter's own, or ours with a static libpython. They are in anonymous memory
+// with an inherited descriptor, which leaves nothing behind however the process ends.
+//
+// Threads: the main thread.
 #pragma once
 
 #include <cstdint>
 
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "src/host/launch_plan.h"
 
 namespace fletbridge {
 
-// "FD:PID", the descriptor and the process it is meant for: not those that this one starts.
+// Environment variables. "FD:PID": the descriptor and this process, so that its children ignore it.
 inline constexpr const char* kHandoverVariable = "FLETBRIDGE_HANDOVER";
-// The extension, for the shim.
+// The path of our extension module, for the shim.
 inline constexpr const char* kExtensionVariable = "FLETBRIDGE_EXTENSION";
 
 struct Handover {
   RunRequest request;
   Interpreter python;
   LaunchPlan plan;
-  std::int64_t start_ns = 0;  // of the run, on the monotonic clock, which goes on
+  std::int64_t start_ns = 0;  // the run's start on the monotonic clock
   int log_level = 0;
+  int errors = -1;  // a start of an app that is reloaded: becomes its standard error
 };
 
-// The descriptor is inherited by the next program.
+// The returned descriptor is inherited by execve().
 [[nodiscard]] Result<UniqueFd> WriteHandover(const Handover& handover);
-// Reads it once and closes it.
+// Reads the data and closes `fd`.
 [[nodiscard]] Result<Handover> ReadHandover(int fd);
 
-// Goes on in the program that `hosting` asks for; returns only if that cannot be started.
+// Replaces this program by the one for `hosting`; returns only if that fails.
 [[nodiscard]] Error Become(Hosting hosting, const Handover& handover,
                            const std::vector<std::string>& arguments);
 

@@ -41,7 +41,7 @@ RunReport BeginReport(const Launch& launch) {
   return report;
 }
 
-// A person waits as long as he likes, and has a Ctrl-C; steps that nobody watches do not.
+// A user waits as long as he likes, and has Ctrl-C; headless steps need a deadline.
 LifePatience PatienceOf(const RunRequest& request, const LaunchPlan& plan) {
   const bool unwatched = !request.steps_file.empty() || plan.shown_by == "replay";
   const auto time = [](std::int64_t given, std::optional<std::chrono::seconds> otherwise) {
@@ -54,28 +54,33 @@ LifePatience PatienceOf(const RunRequest& request, const LaunchPlan& plan) {
   LifePatience patience;
   patience.listening =
       time(request.start_deadline, unwatched ? Seconds(kStartOfUnwatched) : Seconds());
+  // The child that the app runs in keeps these, and says what is waited for.
+  if (plan.reloads) {
+    patience.listening.reset();
+    patience.start_notice = patience.before_notice = std::chrono::hours(24 * 365);
+  }
   patience.registration = patience.listening;
   patience.end = time(request.end_deadline, unwatched ? Seconds(kEndOfUnwatched) : Seconds());
   return patience;
 }
 
-// Lets a feature see the packets, if the request asks for it. `parts` is complete but for that.
-Result<> OpenTap(const Launch& launch, SessionParts& parts) {
+// Creates the features' filters. All of `parts` is set, except these.
+Result<> AddFilters(const Launch& launch, SessionParts& parts) {
   const RunRequest& request = launch.request;
-  const Features& features = launch.features;
-  if (!features.tap) return {};
-  // Where Python has started us, nobody else can start it so.
+  // If Python has started us, a replay could not start the app in the same way.
   const std::string interpreter = launch.plan.is_client ? "" : launch.python.path;
-  TapFacts facts{parts.report, static_cast<int>(parts.app->generation()), interpreter,
-                 request.expect_crash};
+  FilterFacts facts{parts.report, static_cast<int>(parts.app->generation()), interpreter,
+                    request.expect_crash};
   if (const Result<Steps> steps = ParseSteps(request.steps); steps) {
     for (const Step& step : steps->steps) {
       if (step.kind == StepKind::kExpectCrash) facts.expect_crash.push_back(step.text);
     }
   }
-  Result<std::unique_ptr<SessionTap>> tap = features.tap(request, facts);
-  if (!tap) return tap.error();
-  parts.tap = std::move(*tap);
+  for (const Features::MakeFilter& make : launch.features.filters) {
+    Result<std::unique_ptr<Filter>> filter = make(request, facts);
+    if (!filter) return filter.error();
+    if (*filter) parts.filters.push_back(std::move(*filter));
+  }
   return {};
 }
 
@@ -110,12 +115,11 @@ int Run(Launch launch) {
   if (launch.speeds_up)
     parts.accelerators =
         std::make_unique<Accelerators>(request, plan.accelerators_package, launch.python);
-  Result<std::unique_ptr<AppTransport>> app =
-      launch.make_app(*parts.loop, parts.accelerators.get());
+  Result<std::unique_ptr<AppHost>> app = launch.make_app(*parts.loop, parts.accelerators.get());
   if (!app) return refuse(app.error(), true);
-  Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(*parts.loop, request, plan, launch.python.flet_package, launch.generation,
-             launch.features, (*app)->direct_address());
+  Result<std::unique_ptr<UiSurface>> ui =
+      MakeUi(*parts.loop, request, plan, launch.python.flet_package, launch.features,
+             (*app)->direct_address());
   if (!ui) return refuse(ui.error(), false);
   parts.report = BeginReport(launch);
   parts.report.used.ui = (*ui)->name();
@@ -124,9 +128,12 @@ int Run(Launch launch) {
   parts.max_packet = request.limits.max_packet;
   parts.patience = PatienceOf(request, plan);
   parts.timeline = &launch.timeline;
+  parts.reloads = launch.reloads;
   parts.app = std::move(*app);
   parts.ui = std::move(*ui);
-  if (Result<> open = OpenTap(launch, parts); !open) return refuse(open.error(), false);
+  parts.app_generation = launch.generation;
+  if (plan.direct) parts.client_generation = static_cast<Generation>(plan.client.generation);
+  if (Result<> added = AddFilters(launch, parts); !added) return refuse(added.error(), false);
   // The steps and the replay say what is expected.
   parts.crash_fails = !plan.is_client && !request.record_file.empty() &&
                       request.steps_file.empty() && plan.shown_by != "replay";

@@ -27,6 +27,26 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
     return {};
   }
   plan.shown_by = request.ui == "auto" ? "headless" : request.ui;
+  if (plan.shown_by == "web" || plan.shown_by == "webview") {
+    if (facts.generation != 0 && facts.generation < 3) {
+      return MakeError(Errc::kSetup, "the UI " + plan.shown_by +
+                                         " is for Flet 0.86 and later, and the app has Flet " +
+                                         facts.python.flet_version +
+                                         "; pip install --upgrade flet flet-web");
+    }
+  }
+  if (plan.shown_by == "web") {
+    if (plan.reloads) {
+      return MakeError(Errc::kUsage,
+                       "hot reload is not for the web UI; leave out --directory, or choose another "
+                       "UI");
+    }
+    if (!request.record_file.empty()) {
+      return MakeError(Errc::kUsage,
+                       "a recording has one client, and the web UI has many; leave out --record, "
+                       "or choose another UI");
+    }
+  }
   if (request.ui != "auto" || !request.steps_file.empty()) return {};
   if (!facts.window_obstacle) {
     take_desktop();
@@ -39,11 +59,11 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
 
 // ---- The stage
 
-// How the interpreter is hosted, or why it cannot be.
+// The possible hostings of the interpreter, or why there is none.
 struct HostingChoice {
   std::vector<Hosting> hostings;
-  std::string why;       // the first of them, or
-  std::string obstacle;  // there is none
+  std::string why;       // why the first one, or
+  std::string obstacle;  // why there is none
 };
 
 HostingChoice ChooseHosting(const RunRequest& request, const LaunchFacts& facts) {
@@ -76,36 +96,60 @@ HostingChoice ChooseHosting(const RunRequest& request, const LaunchFacts& facts)
   return choice;
 }
 
+// The stages that a request for `asked` may take, in this order. Below one that is taken by name
+// alone stands the lowest of the others, where every Flet app has run so far.
+std::vector<const StageTraits*> Order(const std::string& asked, const LaunchFacts& facts) {
+  std::vector<const StageTraits*> order;
+  const StageTraits* by_name = nullptr;
+  bool seen = asked == "auto";
+  for (const StageTraits& stage : facts.stages) {
+    if (stage.by_name) {
+      if (stage.name == asked) by_name = &stage;
+      continue;
+    }
+    seen = seen || stage.name == asked;
+    if (seen) order.push_back(&stage);
+  }
+  if (by_name == nullptr) return order;
+  for (const StageTraits& stage : facts.stages) {
+    if (!stage.by_name) order = {by_name, &stage};
+  }
+  return order.empty() ? std::vector{by_name} : order;
+}
+
+// Why this stage cannot run, but for hosting.
+std::string StageObstacle(const StageTraits& stage, const RunRequest& request,
+                          const LaunchFacts& facts) {
+  if (request.mode == "direct" && stage.transports.front() == "ffi")
+    return "it has no socket for mode direct";
+  if (stage.hosts_python) return {};
+  return !facts.own_process_obstacle.empty() || !stage.wants_web ? facts.own_process_obstacle
+                                                                 : facts.web_obstacle;
+}
+
 Result<> DecideStage(const RunRequest& request, const LaunchFacts& facts, LaunchPlan& plan) {
   const bool any = request.stage == "auto";
-  bool asked_seen = any;
   std::string last_reason = "no stage of this version has the transport " + request.transport;
   std::string failed;
-  for (const StageTraits& stage : facts.stages) {
-    asked_seen = asked_seen || request.stage == stage.name;
-    if (!asked_seen) continue;
+  const std::vector<const StageTraits*> order = Order(request.stage, facts);
+  for (const StageTraits* const at : order) {
+    const StageTraits& stage = *at;
     std::string transport =
         request.transport.empty() ? stage.transports.front() : request.transport;
     if (!Has(stage, transport)) {
-      if (failed.empty()) continue;          // `auto` with a transport: the stages that have it
-      transport = stage.transports.front();  // a fallback takes its stage's own
+      if (failed.empty()) continue;          // `auto` with a transport: only stages that have it
+      transport = stage.transports.front();  // a fallback uses its stage's default
     }
     if (!failed.empty()) plan.fallbacks.push_back({failed, stage.name, last_reason});
     HostingChoice hosting;
-    const bool too_old = facts.generation != 0 && facts.generation < stage.generation;
-    if (request.mode == "direct" && stage.transports.front() == "ffi") {
-      hosting.obstacle = "it has no socket for mode direct";
-    } else if (too_old) {
-      hosting.obstacle = "Flet " + facts.python.flet_version +
-                         " speaks to sockets only, the bridge into one process came with 0.86";
+    if (const std::string why = StageObstacle(stage, request, facts); !why.empty()) {
+      hosting.obstacle = why;
     } else if (stage.hosts_python) {
       hosting = ChooseHosting(request, facts);
-    } else {
-      hosting.obstacle = facts.own_process_obstacle;
     }
     if (const std::string& why = hosting.obstacle; !why.empty()) {
-      if ((!any || (request.hosting != "auto" && !too_old)) && !request.fallback) {
-        const bool is_lowest = &stage == &facts.stages.back();
+      if ((!any || request.hosting != "auto") && !request.fallback) {
+        const bool is_lowest = at == order.back();
         return MakeError(Errc::kSetup,
                          "stage " + stage.name + " cannot run: " + why +
                              (is_lowest ? "; name another interpreter with --python"
@@ -142,9 +186,9 @@ Result<> DecideStage(const RunRequest& request, const LaunchFacts& facts, const 
   return {};
 }
 
-// ---- Whether Flet's client speaks to the app's own socket, so that no byte passes through us
+// ---- The mode: whether Flet's client connects to the app itself (direct)
 
-// Why the client and the app cannot be left to themselves; empty if they can.
+// Why direct mode is impossible; empty if it is possible.
 std::string DirectObstacle(const RunRequest& request, const LaunchFacts& facts,
                            const LaunchPlan& plan) {
   if (plan.shown_by != "desktop") {
@@ -152,6 +196,7 @@ std::string DirectObstacle(const RunRequest& request, const LaunchFacts& facts,
     if (!plan.no_window.empty()) why += " (no window: " + plan.no_window + ")";
     return why;
   }
+  if (plan.reloads) return "with hot reload the client goes from one start of the app to the next";
   if (!request.record_file.empty()) return "a recording needs every packet";
   if (!request.steps_file.empty()) return "steps need every packet";
   if (plan.transport == "ffi") return "stage " + plan.stage + " has no socket";
@@ -161,7 +206,8 @@ std::string DirectObstacle(const RunRequest& request, const LaunchFacts& facts,
     return "the client speaks wire generation " + std::to_string(plan.client.generation) +
            ", the app " + std::to_string(facts.generation);
   }
-  // Else nobody can have taken the port when the client connects: it is ours, or listens already.
+  if (plan.transport == "ws") return "the broker of stage legacy is reached by this process alone";
+  // Otherwise no other process can take the port: it is ours, or already listens.
   if (plan.transport == "tcp" && !facts.takes_socket && !plan.is_client)
     return "over tcp this app's Flet must choose its port itself, which others could take first";
   return {};
@@ -169,15 +215,6 @@ std::string DirectObstacle(const RunRequest& request, const LaunchFacts& facts,
 
 Result<> DecideMode(const RunRequest& request, const LaunchFacts& facts, LaunchPlan& plan) {
   const std::string obstacle = DirectObstacle(request, facts, plan);
-  if (facts.generation == 1 && (!obstacle.empty() || request.mode == "relayed")) {
-    return MakeError(
-        Errc::kSetup,
-        "Flet " + facts.python.flet_version +
-            " speaks JSON, which Flet's own client can read and fletbridge cannot: " +
-            (obstacle.empty() ? "--mode relayed is not for it" : obstacle) +
-            "; run it in a window (--ui desktop --mode direct, stage 1 or 2), or pip install "
-            "--upgrade flet");
-  }
   if (request.mode == "direct" && !obstacle.empty()) {
     return MakeError(Errc::kSetup, "mode direct cannot be: " + obstacle +
                                        "; use --mode auto, or what the client and the app need "
@@ -195,6 +232,7 @@ Result<LaunchPlan> Decide(const RunRequest& request, const LaunchFacts& facts,
                           const Lowering& lowering) {
   LaunchPlan plan;
   plan.flet_version = facts.python.flet_version;
+  plan.reloads = !request.watched_folder.empty();
   if (Result<> decided = DecideUi(request, facts, plan); !decided) return decided.error();
   if (Result<> decided = DecideStage(request, facts, lowering, plan); !decided)
     return decided.error();
@@ -215,14 +253,12 @@ Result<LaunchPlan> DecideAsClient(const RunRequest& request, const LaunchFacts& 
 }
 
 bool MayLower(const RunRequest& request, const LaunchFacts& facts, const std::string& stage) {
-  return request.fallback && stage != facts.stages.back().name;
+  return request.fallback && Order(stage, facts).size() > 1;
 }
 
 Lowering LowerThan(const LaunchPlan& plan, const LaunchFacts& facts, const Error& why) {
-  const auto at = std::find_if(facts.stages.begin(), facts.stages.end(),
-                               [&](const StageTraits& stage) { return stage.name == plan.stage; });
   Lowering lowering{plan.fallbacks, "stage " + plan.stage + " cannot run: " + why.Line()};
-  lowering.changes.push_back({plan.stage, (at + 1)->name, why.Line()});
+  lowering.changes.push_back({plan.stage, Order(plan.stage, facts)[1]->name, why.Line()});
   return lowering;
 }
 
@@ -236,10 +272,12 @@ std::string HostingOf(const LaunchPlan& plan) {
 
 std::string Describe(const LaunchPlan& plan) {
   const std::string processes =
-      plan.hostings.empty()
+      plan.transport == "ws" ? "three processes"
+      : plan.hostings.empty()
           ? "two processes"
           : "one process, hosting " + std::string(HostingName(plan.hostings.front()));
-  return "stage " + plan.stage + " (" + plan.transport + ", " + processes + "), " + plan.shown_by;
+  return "stage " + plan.stage + " (" + plan.transport + ", " + processes + "), " + plan.shown_by +
+         (plan.reloads ? ", with hot reload" : "");
 }
 
 }  // namespace fletbridge

@@ -1,6 +1,8 @@
-// Room: src/host. What a run will be, decided from what was asked for and what there is, without a
-// look at the machine: so it can be tested, printed and decided again. Survey() finds the facts
-// (survey.h), Launch carries the plan out (launch.h). Pure functions; any thread.
+// Room: src/host. Decides what a run will be, from its request and the facts of this machine alone,
+// so that the decision can be tested, printed and repeated. Survey() collects the facts (survey.h),
+// Run(Launch) executes the plan (launch.h).
+//
+// Threads: any; pure functions and values.
 #pragma once
 
 #include <map>
@@ -15,74 +17,77 @@
 
 namespace fletbridge {
 
-// One stage, as far as choosing it goes.
+// A stage's properties that matter for the choice.
 struct StageTraits {
   std::string name;
   std::vector<std::string> transports;  // the default first
-  bool hosts_python = false;            // its interpreter is in the host's process
-  int generation = 1;                   // the oldest that it can run
+  bool hosts_python = false;            // the interpreter runs in the host's process
+  bool by_name = false;                 // taken only if it is asked for: not by `auto`, no fallback
+  bool wants_web = false;               // the app's Flet is a web server
 };
 
-// A desktop client of Flet's on this machine.
+// One of Flet's desktop clients on this machine.
 struct FoundClient {
-  std::string folder;   // unpacked; or, if it need not be yet,
-  std::string archive;  // what it will be unpacked from
+  std::string folder;   // where it is unpacked; or, if it is not yet,
+  std::string archive;  // the archive
   std::string source;   // where it was found
-  std::string version;  // of its Flet; empty: it cannot be told
-  int generation = 0;   // that it speaks; 0: it cannot be told
-  bool pinned = false;  // the person has added it
+  std::string version;  // of its Flet; empty: unknown
+  int generation = 0;   // its wire generation; 0: unknown
+  bool pinned = false;  // added by the user
 };
 
-// What there is, as far as it matters to what was asked for.
+// The facts of this machine that matter for the request.
 struct LaunchFacts {
   std::vector<StageTraits> stages;  // highest first: the order in which `auto` tries them
   Interpreter python;
-  int generation = 0;                // what an app in it speaks; 0: not known
-  bool takes_socket = false;         // the shim can give a socket to Flet's server in it
-  std::string own_process_obstacle;  // why it cannot be a process of its own; empty: it can
-  // Why it cannot be hosted so; empty: it can. Of those that may be asked for.
+  int generation = 0;                // of the interpreter's Flet; 0: unknown
+  bool takes_socket = false;         // AppSpec::takes_socket
+  std::string own_process_obstacle;  // why stage 1 is impossible; empty: it is possible
+  std::string web_obstacle;          // why Flet cannot be a web server; empty: it can
+  // Why a hosting is impossible; empty: it is possible. Of the hostings that the request allows.
   std::map<Hosting, std::string> hosting_obstacles;
-  // Of those that may show a window: the client for it, or why there is none.
+  // If the request allows a window: the client for it, or why there is none.
   FoundClient client;
   std::optional<Error> window_obstacle;
-  bool passed_over = false;  // an obstacle that `auto` passes over; else it refuses
+  bool passed_over = false;  // `auto` then runs without a window; else it refuses
 };
 
 struct LaunchPlan {
   std::string stage, transport;
-  std::vector<Hosting> hostings;  // stages 2 and 3: the one to take, then what may replace it
-  std::string hosting_why;        // why this one comes first
-  std::string why;                // for `auto` and after a fallback: why this stage; else empty
+  std::vector<Hosting> hostings;  // stages 2 and 3: the chosen one, then possible replacements
+  std::string hosting_why;        // why the first one
+  std::string why;                // after `auto` or a fallback: why this stage; else empty
   std::vector<RunReport::Fallback> fallbacks;
-  bool doubtful = false;  // by what earlier starts came to it may well fail: watch it
+  bool doubtful = false;  // likely to fail, by earlier starts: start it in a child process
 
-  std::string shown_by;   // "desktop", "headless", "attach" or "replay"
-  std::string no_window;  // why there is none, where the UI was chosen by itself
-  FoundClient client;     // desktop: the client that was chosen
-  bool direct = false;    // the client and the app's socket are joined without us
-  std::string mode_why;   // why they are not, where a window could be
+  std::string shown_by;   // "desktop", "web", "headless", "attach" or "replay"
+  std::string no_window;  // with ui=auto: why there is no window
+  FoundClient client;     // desktop: the chosen client
+  bool direct = false;    // direct mode: the client connects to the app itself
+  std::string mode_why;   // desktop: why the mode is not direct
 
   std::string flet_version;          // of the app
-  std::string accelerators_package;  // the folder that the shim loads it from; not of every program
-  std::string start_record;          // what the guard has left of this start; empty for nothing
-  bool is_client = false;            // the app has started us, and may be started anew while we run
+  std::string accelerators_package;  // the package's folder; empty in programs without it
+  std::string start_record;          // the path of the guard's start record; empty: none
+  bool is_client = false;            // the app has started us, and may be restarted while we run
+  bool reloads = false;  // each save starts the app again, in a child of the UI's process
 };
 
-// Stages that are passed by, from the top down, in this run: a new decision begins at the last
-// one's `to`.
+// The fallbacks of this run so far, from the top down: a new decision begins at the last one's
+// `to`.
 struct Lowering {
   std::vector<RunReport::Fallback> changes;
-  std::string why;  // in short
+  std::string why;  // a short reason
 };
 
-// The error says what to do.
+// kUsage or kSetup if the request cannot be fulfilled; the error says what to do.
 [[nodiscard]] Result<LaunchPlan> Decide(const RunRequest& request, const LaunchFacts& facts,
                                         const Lowering& lowering = {});
-// The plan of a run that an app has started as its client; it listens already, over `transport`.
+// The plan of a run that an app has started as its client. The app already listens, on `transport`.
 [[nodiscard]] Result<LaunchPlan> DecideAsClient(const RunRequest& request, const LaunchFacts& facts,
                                                 const std::string& transport);
 
-// Whether a run may go on below the plan's stage.
+// Whether the run may fall back from `stage`.
 [[nodiscard]] bool MayLower(const RunRequest& request, const LaunchFacts& facts,
                             const std::string& stage);
 // To the next lower stage, after the plan's could not be started in this run.

@@ -19,7 +19,7 @@ void Life::UiReady() {
   orders_.StartApp();
 }
 
-void Life::UiClosed(const UiEvent& event) {
+void Life::UiClosed(const UiEnd& event) {
   if (ui_end_) return;
   ui_end_ = event;
   if (app_ == App::kNone) {
@@ -56,7 +56,7 @@ void Life::AppStarted() {
   if (app_ != App::kOrdered) return;
   app_ = App::kStarted;
   orders_.OnAppEvent({AppState::kStarting, {}, 0});
-  if (asked_ || signal_ != 0) {  // it was asked while it was being started
+  if (asked_ || signal_ != 0) {  // a request came during the start
     if (asked_) orders_.Leave();
     if (signal_ != 0) orders_.PassSignal(signal_, signal_had_);
     AwaitEnd(signal_ != 0 ? patience_.signalled : asked_patience_);
@@ -66,7 +66,8 @@ void Life::AppStarted() {
   orders_.Arm(LifeTimer::kStartNotice, patience_.start_notice);
 }
 
-// The facts come from another thread than the one that starts the app, so one of them may be first.
+// Events come from another thread than the one that starts the app, so one may come before it has
+// reported the start.
 void Life::Reach(App state, AppState told) {
   AppStarted();
   if (!Running() || app_ >= state) return;
@@ -85,7 +86,8 @@ void Life::AppConnected() {
   AwaitRegistration();
 }
 
-// Flet answers a registration before the app's main() runs; only before_main() may take its time.
+// Flet answers a registration before it calls main(), so this limit does not cover main(); it does
+// cover before_main().
 void Life::AwaitRegistration() {
   if (app_ != App::kConnected || !client_connected_ || client_registered_ || asked_) return;
   if (patience_.registration) AwaitStart(*patience_.registration);
@@ -97,7 +99,7 @@ void Life::StopStartTimers() {
   orders_.Disarm(LifeTimer::kStartNotice);
 }
 
-// What a person takes is not counted, so it is looked for one again and again.
+// Time during which a debugger or input() holds the app does not count, so this is polled.
 void Life::AwaitStart(std::chrono::milliseconds left) {
   start_left_ = left;
   orders_.Arm(LifeTimer::kStart, std::min(left, patience_.person_looked_for));
@@ -136,10 +138,15 @@ void Life::SessionLost(const Error& why) {
   if (asked_ || !Running()) return;
   orders_.Say(LogLevel::kDebug, "the app ended the session: " + why.Line());
   if (signal_ != 0 && !signal_is_apps_) return orders_.CloseUi(MakeError(Errc::kClosed, ""));
-  if (orders_.EndUiSession(why) || ui_end_) return;
-  if (why.code == Errc::kPeerMisbehaved) return GiveUp(why);
+  const bool misbehaved = why.code == Errc::kPeerMisbehaved;
+  if (orders_.EndUiSession(why)) {  // and the run goes on
+    if (misbehaved) orders_.Say(LogLevel::kError, "ended a session of the app: " + why.Line());
+    return;
+  }
+  if (ui_end_) return;
+  if (misbehaved) return GiveUp(why);
   orders_.Disarm(LifeTimer::kStart);
-  // It is mostly about to end by itself, with an exit code of its own.
+  // Usually the app is about to exit, with its own exit code.
   orders_.Arm(LifeTimer::kGrace, patience_.lost);
 }
 
@@ -172,7 +179,7 @@ void Life::AppSaid(AppWord word, int number) {
 void Life::Heed() {
   const bool news = !std::exchange(heeds_, true);
   if (force_ == Force::kNone || force_ == Force::kNotHeeded) {
-    // Late is not never: who was interrupted and now cleans up is no longer pressed.
+    // A late acknowledgement counts: an app that was interrupted and now cleans up has no deadline.
     if (end_ == End::kAsked || end_ == End::kInterrupted) {
       orders_.Disarm(LifeTimer::kEnd);
       end_ = End::kAsked;
@@ -211,12 +218,12 @@ void Life::AskToEnd(std::chrono::milliseconds patience) {
   asked_patience_ = patience;
   StopStartTimers();
   orders_.Disarm(LifeTimer::kGrace);
-  if (app_ == App::kOrdered) return;  // AppStarted() goes on
+  if (app_ == App::kOrdered) return;  // AppStarted() continues
   orders_.Leave();
   if (app_ != App::kExited && end_ == End::kNot) AwaitEnd(patience);
 }
 
-// The app has been asked: within `patience` it heeds, and then it takes its time.
+// The app has been asked to end, and must acknowledge within `patience`.
 void Life::AwaitEnd(std::chrono::milliseconds patience) {
   if (end_ == End::kNot) end_ = End::kAsked;
   if (!heeds_) {
@@ -227,7 +234,7 @@ void Life::AwaitEnd(std::chrono::milliseconds patience) {
   if (patience_.end) orders_.Arm(LifeTimer::kEndLimit, *patience_.end);
 }
 
-// From now on it is ended by force.
+// From now on the app is ended by force.
 void Life::Press(Force why, std::chrono::milliseconds patience) {
   force_ = why;
   end_ = End::kInterrupted;
@@ -258,7 +265,7 @@ void Life::Signal(int signal, bool app_has_it) {
   } else if (signals_ == 2) {
     Press(Force::kSecondSignal, patience_.forced);
   } else if (heeds_ && in_process_ && !app_has_it) {
-    // In a process of its own the app would end here, by the signal's default action.
+    // In a process of its own the signal's default action would end the app here.
     Press(Force::kNone, patience_.interrupted);
     orders_.Interrupt();
   } else if (!heeds_ && end_ == End::kNot) {
@@ -275,7 +282,10 @@ void Life::GiveUp(const Error& why) {
 }
 
 void Life::Failure(const Error& why) {
-  if (!lost_) orders_.Say(LogLevel::kError, why.Line());
+  if (!lost_) {
+    orders_.Say(LogLevel::kError, why.Line());
+    lost_is_told_ = true;
+  }
   if (app_ == App::kNone) {
     lost_ = why;
     orders_.CloseUi(why);
@@ -298,7 +308,7 @@ void Life::Expired(LifeTimer timer) {
                                          "ft.run(main) yet");
       break;
     case LifeTimer::kGrace:
-      if (returned_) {  // it has ended its UI by itself, and now does something else
+      if (returned_) {  // it has left its UI, and does other work
         orders_.CloseUi(MakeError(Errc::kPeerGone, "the app has ended the session"));
         AskToEnd(patience_.told);
       } else {
@@ -332,7 +342,8 @@ void Life::Expired(LifeTimer timer) {
   }
 }
 
-// The UI has closed and the app has heard it, or the app has left its UI by itself.
+// The session has ended once the UI has closed and the app has acknowledged it, or ft.run() has
+// returned.
 void Life::NoteSessionEnd() {
   if (session_ended_ || !heeds_ || !(returned_ || (asked_ && ui_end_))) return;
   session_ended_ = true;

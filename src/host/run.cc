@@ -1,6 +1,7 @@
 #include "src/host/run.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <unistd.h>
 
@@ -8,21 +9,31 @@
 #include "common/base/log.h"
 #include "common/base/own_file.h"
 #include "common/measure/stopwatch.h"
+#include "common/platform/self.h"
+#include "common/process/child.h"
 #include "common/process/surroundings.h"
 #include "common/python/running.h"
 #include "src/host/factory.h"
 #include "src/host/features.h"
 #include "src/host/handover.h"
 #include "src/host/launch.h"
+#include "src/host/reload/reloaded_app.h"
 #include "src/host/survey.h"
 #include "src/host/watched_end.h"
 
 namespace fletbridge {
 namespace {
 
-constexpr int kFailureCode = 70;
+namespace fs = std::filesystem;
 
-// As Decide(), and lower where earlier starts say so.
+constexpr int kFailureCode = 70;
+// Seconds; as of a run that nobody watches.
+constexpr std::int64_t kStartOfUnwatched = 120;
+constexpr std::int64_t kEndOfUnwatched = 60;
+// One for each of the clients that the web UI takes, and the one that waits for the next.
+constexpr int kMostSessions = 4097;
+
+// As Decide(), and on a lower stage if the start guard advises it.
 Result<LaunchPlan> DecideGuarded(const RunRequest& request, const LaunchFacts& facts,
                                  StartGuard* guard, bool peeks) {
   Result<LaunchPlan> plan = Decide(request, facts);
@@ -38,7 +49,7 @@ Result<LaunchPlan> DecideGuarded(const RunRequest& request, const LaunchFacts& f
   return plan;
 }
 
-// After the plan's stage could not be started in this run.
+// The next lower plan, after the plan's stage could not be started.
 Result<LaunchPlan> DecideLower(const RunRequest& request, const LaunchFacts& facts,
                                const LaunchPlan& plan, const Error& why) {
   if (!MayLower(request, facts, plan.stage)) return why;
@@ -47,7 +58,7 @@ Result<LaunchPlan> DecideLower(const RunRequest& request, const LaunchFacts& fac
   return lower;
 }
 
-// The line that a person at a terminal sees.
+// The line that says how the app runs.
 void Announce(const RunRequest& request, const Interpreter& python, const LaunchPlan& plan) {
   const std::string app = request.script.empty() ? "-m " + request.module : request.script;
   const std::string headline = app + " on " + Describe(plan) + ", Flet " + python.flet_version +
@@ -71,9 +82,9 @@ void Announce(const RunRequest& request, const Interpreter& python, const Launch
   }
 }
 
-// The run itself, in the program in which it stays.
+// Runs in this program, which hosts the run.
 int RunHere(Handover& run, const Features& features) {
-  // Read at the end, which may come inside exit().
+  // Static, since it is read at the end of the run, which may come inside exit().
   static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
   Launch launch(run.request, run.plan, run.python, features, timeline);
   launch.generation = static_cast<Generation>(WireGeneration(run.python.flet_version));
@@ -89,6 +100,7 @@ int RunHere(Handover& run, const Features& features) {
     spec.generation = static_cast<Generation>(WireGeneration(run.python.flet_version));
     spec.limits = run.request.limits;
     spec.single_session = run.plan.shown_by == "headless";
+    if (run.plan.shown_by == "web") spec.sessions = kMostSessions;
     spec.direct = run.plan.direct;
     spec.takes_socket = TakesSocket(run.python);
     // A folder of ours comes next. The session reads the signals; a hosted interpreter has its own
@@ -99,27 +111,99 @@ int RunHere(Handover& run, const Features& features) {
   return Run(std::move(launch));
 }
 
-// Ends the process where a window was shown: its engine's threads do not survive the libraries'
-// end, which is what exit() begins with.
+// Ends the process after a window was shown: exit() would finalise libraries that the threads of
+// the engine, or of WebKit, still use.
 int End(const LaunchPlan& plan, int code) {
-  if (plan.shown_by != "desktop") return code;
+  if (plan.shown_by != "desktop" && plan.shown_by != "webview") return code;
   std::fflush(nullptr);
   FlushLog();
   ::_exit(code);
 }
 
-// Whether the request can be served, before another program is started for it.
+// What each start of an app that is reloaded is asked for, in its own process.
+RunRequest OneStart(const Handover& run, const reload::StartOrder& order) {
+  RunRequest start = run.request;
+  start.stage = run.plan.stage;
+  start.transport = run.plan.transport;
+  if (!run.plan.hostings.empty()) start.hosting = HostingOf(run.plan);
+  start.mode = "relayed";
+  start.ui = "attach";
+  start.attach_address = "unix:" + order.socket;
+  start.life_line = order.life_line;
+  // Where nobody watches, nobody watches the starts either.
+  if (!start.steps_file.empty()) {
+    if (start.start_deadline == RunRequest::kByUi) start.start_deadline = kStartOfUnwatched;
+    if (start.end_deadline == RunRequest::kByUi) start.end_deadline = kEndOfUnwatched;
+  }
+  for (std::string* text : {&start.steps_file, &start.steps, &start.report_file, &start.record_file,
+                            &start.watched_folder, &start.guard})
+    text->clear();
+  start.quiet = true;
+  return start;
+}
+
+Result<std::unique_ptr<Child>> StartOne(EventLoop& loop, const std::string& program,
+                                        const Handover& run, const reload::StartOrder& order,
+                                        std::function<void(int)> on_exit) {
+  Handover start;
+  start.request = OneStart(run, order);
+  start.log_level = run.log_level;
+  start.errors = order.errors;
+  const Result<UniqueFd> handed = WriteHandover(start);
+  if (!handed) return handed.error();
+  return Child::Start(loop, {program, {kReloadedWord, std::to_string(handed->get())}, {}},
+                      std::move(on_exit));
+}
+
+// Holds the UI, while the app is started in a child, and again at each save.
+int RunReloading(const Handover& run, const Features& features) {
+  static Timeline timeline{SteadyTime(std::chrono::nanoseconds(run.start_ns))};
+  Launch launch(run.request, run.plan, run.python, features, timeline);
+  launch.request.guard.clear();  // a save is no start of an installation
+  const auto generation = static_cast<Generation>(WireGeneration(run.python.flet_version));
+  const auto reloads = std::make_shared<std::atomic<std::uint64_t>>(0);
+  launch.generation = generation;
+  launch.reloads = reloads;
+  const std::string program = platform::OwnProgram();  // it may be updated meanwhile
+  launch.make_app = [&](EventLoop& loop, Accelerators*) {
+    const RunRequest& request = run.request;
+    reload::ReloadOptions options;
+    options.sources.folder = request.watched_folder;
+    options.sources.recursive = request.watches_below;
+    options.sources.ignored = request.ignored_folders;
+    std::error_code error;
+    if (!request.script.empty() && !fs::is_directory(request.script, error))
+      options.sources.script = fs::absolute(request.script, error).lexically_normal().string();
+    for (const std::string& file : {request.report_file, request.record_file}) {
+      if (!file.empty())
+        options.sources.own_files.push_back(fs::absolute(file, error).lexically_normal().string());
+    }
+    options.capabilities = {run.plan.stage, run.plan.transport, false};
+    options.generation = generation;
+    options.limits = request.limits;
+    options.quiet = request.quiet;
+    options.reloads = reloads;
+    options.start = [&](const reload::StartOrder& order, std::function<void(int)> on_exit) {
+      return StartOne(loop, program, run, order, std::move(on_exit));
+    };
+    (void)HoldSignals();
+    return reload::MakeReloadedApp(loop, std::move(options));
+  };
+  return Run(std::move(launch));
+}
+
+// Checks the request before another program is started for it.
 Result<> CheckUi(const RunRequest& request, const LaunchPlan& plan, const LaunchFacts& facts,
                  const Features& features) {
   EventLoop loop;
-  Result<std::unique_ptr<UiEndpoint>> ui =
-      MakeUi(loop, request, plan, facts.python.flet_package, GenerationOf(facts), features);
+  Result<std::unique_ptr<UiSurface>> ui =
+      MakeUi(loop, request, plan, facts.python.flet_package, features);
   if (!ui) return ui.error();
   return {};
 }
 
-// Goes on in the program that hosts the interpreter, and does not return; or returns nothing, where
-// that is this program, or why no program can.
+// Replaces this program by the one that hosts the interpreter. Returns nothing if that is this
+// program, else why no other can be started.
 std::optional<Error> BecomeHost(Handover& run) {
   std::vector<Hosting>& hostings = run.plan.hostings;
   while (!hostings.empty() && hostings.front() != Hosting::kLibrary) {
@@ -145,10 +229,16 @@ int Run(const RunRequest& request, const Features& features) {
   run.python = facts->python;
   if (Result<> read = ReadSteps(run.request); !read) return Fail(read.error());
   StartGuard* guard = features.GuardOf(request);
-  Result<LaunchPlan> plan = DecideGuarded(run.request, *facts, guard, false);
+  const bool reloads = !request.watched_folder.empty();
+  Result<LaunchPlan> plan = DecideGuarded(run.request, *facts, guard, reloads);
   if (plan) {
     if (Result<> good = CheckUi(run.request, *plan, *facts, features); !good)
       return Fail(good.error());
+  }
+  if (plan && reloads) {
+    run.plan = std::move(*plan);
+    Announce(run.request, run.python, run.plan);
+    return End(run.plan, RunReloading(run, features));
   }
   while (plan) {
     run.plan = std::move(*plan);
@@ -182,11 +272,22 @@ int RunHandedOver(int fd, const Features& features) noexcept try {
   if (!run) return Fail(run.error());
   SetLogLevel(static_cast<LogLevel>(run->log_level));
   SetLogStart(SteadyTime(std::chrono::nanoseconds(run->start_ns)));
-  run->python.libpython.clear();  // it is in this process
+  run->python.libpython.clear();  // the interpreter is part of this process
   return RunHere(*run, features);
 } catch (const std::exception& error) {
   Log(LogLevel::kError, CauseOf(error));
   return kFailureCode;
+}
+
+int RunReloaded(int fd, const Features& features) {
+  Result<Handover> start = ReadHandover(fd);
+  if (!start) return Fail(start.error());
+  if (start->errors >= 0) {
+    ::dup2(start->errors, STDERR_FILENO);
+    ::close(start->errors);
+  }
+  SetLogLevel(static_cast<LogLevel>(start->log_level));
+  return Run(start->request, features);
 }
 
 int RunAsClient(const RunRequest& asked, const std::string& page_url, const std::string& pid_file,
@@ -207,7 +308,7 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
       DecideAsClient(request, facts, page_url.starts_with("tcp:") ? "tcp" : "uds");
   if (!plan) return Fail(plan.error());
   Launch launch(request, *plan, facts.python, features, timeline);
-  // An unknown one is spoken to as the newest first, which the others are translated to.
+  // If unknown, it is detected, beginning with the newest.
   const Generation spoken = GenerationOf(facts);
   launch.generation = spoken == Generation::kUnknown ? Generation::kG3 : spoken;
   launch.app = page_url;
@@ -215,13 +316,13 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
     return MakeClientOf(loop, request, *plan, page_url, spoken);
   };
   if (!pid_file.empty()) {
-    // Python kills the process whose number it finds here; it removes the file itself.
+    // Python kills the process with this pid, and removes the file.
     if (Result<> written = WriteOwnFile(pid_file, std::to_string(::getpid())); !written)
       Log(LogLevel::kWarning,
           "cannot write the pid file " + pid_file + ": " + written.error().Line());
   }
   const int code = Run(std::move(launch));
-  // Python removes it when it sees our end; a Python that was killed does not.
+  // Python removes it after our end, unless it was killed.
   if (!pid_file.empty()) ::unlink(pid_file.c_str());
   return End(*plan, code);
 }

@@ -1,7 +1,9 @@
-// Room: src/host. Runs one app on one stage with one UI, from request to exit code: finds the
-// interpreter, chooses the stage (with fallbacks where allowed), joins the AppTransport to the
-// UiEndpoint, watches the life cycle, writes the report. Called by tools/ on the main thread, which
-// Python may take for itself (stages 2 and 3); the process may become another program for that.
+// Room: src/host. Runs one app on one stage with one UI, from the request to the exit code: finds
+// the interpreter, chooses the stage (with fallbacks if allowed), connects AppHost and UiSurface,
+// controls their life cycle, writes the report. Called by tools/.
+//
+// Threads: the main thread, on which Python runs in stages 2 and 3; for that the process may
+// replace its program (execve).
 #pragma once
 
 #include <cstdint>
@@ -17,69 +19,89 @@ namespace fletbridge {
 struct Features;    // src/host/features.h
 struct LaunchPlan;  // src/host/launch_plan.h
 
-// What a rollout has said of a run; its address is empty where there is none.
+// The decision of a rollout; `address` is empty if there is none.
 struct RolloutNote {
   std::string address, variant, why;
-  bool chose = false;  // the stage is the rollout's, not somebody's who named one
+  bool chose = false;  // it has decided the stage; false if the user has named one
 };
 
-// Everything a run depends on, after the settings of all sources were merged and checked.
+// Of the web UI.
+struct WebRequest {
+  std::string host = "127.0.0.1";  // an address of this machine, "localhost", "*"
+  std::uint16_t port = 8550;       // 0: any that is free
+  std::string name;                // the path below which the app is
+  std::string client;              // the folder of Flet's web client; empty to search
+  bool is_public = false;          // without a token
+};
+
+// All settings of a run, merged from all sources and checked.
 struct RunRequest {
-  std::string stage = "auto";    // "1", "2", "3" or "auto"
+  std::string stage = "auto";    // "legacy", "1", "2", "3" or "auto"
   std::string hosting = "auto";  // stages 2 and 3: "interpreter", "static", "library" or "auto"
   std::string transport;         // "uds", "tcp", "ffi", or empty for the stage's default
-  std::string mode = "auto";     // "direct": the client speaks to the app itself; "relayed", "auto"
-  std::string ui = "auto";       // "desktop", "headless", "attach" or "auto"
-  std::string attach_address;    // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
-  std::string flet_client;       // desktop: folder or archive of Flet's client; empty to search
-  std::string accelerators = "all";    // as the setting has it: "all", "none", "verify" or names
+  std::string mode = "auto";     // "direct": the client connects to the app; "relayed", "auto"
+  std::string ui = "auto";       // "desktop", "web", "headless", "attach" or "auto"
+  WebRequest web;
+  std::string attach_address;  // for attach: "unix:PATH" or "tcp:HOST:PORT"; empty for a default
+  std::string flet_client;     // desktop: folder or archive of Flet's client; empty to search
+  std::string accelerators = "all";    // the setting: "all", "none", "verify" or names
   bool hidden = false;                 // desktop: the window is hidden until the app shows it
-  std::string assets;                  // desktop: the app's folder of assets; empty if it has none
+  std::string assets;                  // desktop: the app's folder of assets; empty: none
   std::string python;                  // interpreter or virtual environment; empty to search
   std::string script;                  // path of the app, or
   std::string module;                  // name of the module (-m); exactly one of both is set
   std::vector<std::string> arguments;  // the app's own, after the script or module
-  std::vector<std::pair<std::string, std::string>> environment;  // set for the app, over ours
-  std::string steps_file;   // headless: what to do; empty for nothing
-  std::string steps;        // its text, once it has been read: a pipe gives it once
+  std::vector<std::pair<std::string, std::string>> environment;  // of the app, in addition to ours
+  std::string steps_file;                                        // the steps; empty for none
+  std::string steps;        // the file's text, once read, since a pipe can be read only once
   std::string report_file;  // where to write the JSON report; empty for none
   std::string record_file;  // where to record the session; empty for nowhere
   std::uint64_t record_limit = std::uint64_t{64} << 20;  // bytes, of all files of the recording
-  std::vector<std::string> redact;                       // fields whose values are left out of it
-  std::string replay_file;  // the UI is the client that was recorded there; empty for another UI
+  std::vector<std::string> redact;                       // fields whose values are not recorded
+  std::string replay_file;  // the UI replays this recording's client; empty for another UI
   bool replay_full_speed = true;
-  std::vector<std::string> replay_masks;  // differences that do not count
-  std::uint64_t replay_wait_ms = 5000;    // for a frame that does not come
-  std::vector<std::string> expect_crash;  // parts of what the app may raise; beside the steps'
-  bool fallback = false;  // a stage asked for by name may be replaced by the next lower one
-  bool quiet = false;     // no line that says what runs how
+  std::vector<std::string> replay_masks;  // differences to ignore
+  std::uint64_t replay_wait_ms = 5000;    // how long a missing frame is waited for
+  std::vector<std::string> expect_crash;  // parts of expected exceptions, besides the steps'
+  bool fallback = false;  // a stage that was named may be replaced by the next lower one
+  bool quiet = false;     // without the line that says how the app runs
   FlowLimits limits;
-  // In seconds; 0: none; kByUi: none for a person, some for steps that nobody watches.
+  // In seconds. 0: none; kByUi: none with a user, a default with headless steps.
   static constexpr std::int64_t kByUi = -1;
-  std::int64_t start_deadline = kByUi;        // until the app listens, then until it answers
+  std::int64_t start_deadline = kByUi;        // until the app listens, then until it has answered
   std::int64_t first_frame_deadline = kByUi;  // headless with steps
-  std::int64_t end_deadline = kByUi;          // from the app's heeding to its end
-  std::string guard;  // what StartGuard needs to know, in its own words; empty: no start is noted
+  std::int64_t end_deadline = kByUi;          // from the app's acknowledgement to its end
+  // Hot reload: the app is started again when a file in this folder is saved; empty: it is not.
+  std::string watched_folder;  // absolute
+  bool watches_below = false;  // the folder's own folders too
+  std::vector<std::string> ignored_folders;
+  int life_line = -1;  // attach: inherited; its end closes the UI
+  std::string guard;   // StartGuard's own data; empty: the start is not guarded
   RolloutNote rollout;
 };
 
 // Returns the process's exit code: the app's own, 1 for a failed step, 2 for a usage error, 70 for
-// a failure of ours, 128 + signal after a signal. May end the process by itself when the app runs
-// in it. Prints one line for each error.
+// a failure of ours, 128 + signal after a signal. If the app runs in this process, it may end the
+// process instead of returning. Prints one line for each error.
 [[nodiscard]] int Run(const RunRequest& request, const Features& features);
 
-// What Run() would do now, as far as it is known before the app is started: asks the interpreter,
-// and leaves no trace.
+// What Run() would do, as far as that is known without starting the app. Probes the interpreter;
+// changes nothing.
 [[nodiscard]] Result<LaunchPlan> PlanStart(const RunRequest& request, const Features& features);
 
-// Goes on with a run that Run() has begun in another program of this process: it has become the
-// interpreter, or our executable with a static one inside. `fd` is what it has inherited. As a
-// guest of the interpreter it returns before the app has run, as RunHosted() says.
+// Continues a run that Run() has begun, after execve() to the interpreter or to our executable with
+// a static libpython. `fd`: the inherited descriptor (handover.h). Inside the interpreter it
+// returns before the app has run (RunHosted()).
 [[nodiscard]] int RunHandedOver(int fd, const Features& features) noexcept;
 
+// One start of an app that is reloaded, in a child of the run that holds the UI: `fd` is what it
+// has inherited. Nobody types its word, which is followed by that number.
+inline constexpr const char* kReloadedWord = "reloaded-start";
+[[nodiscard]] int RunReloaded(int fd, const Features& features);
+
 // Runs as Flet's desktop client, started by Python: connects to `page_url` (a socket path or
-// tcp://host:port), writes our pid to `pid_file`, lives as long as the UI. The UI and its steps
-// come from `request`; its app part is ignored.
+// tcp://host:port), writes our pid to `pid_file`, and returns when the UI has ended. Uses the UI
+// settings of `request`; those of the app are ignored.
 [[nodiscard]] int RunAsClient(const RunRequest& request, const std::string& page_url,
                               const std::string& pid_file, const Features& features);
 

@@ -1,5 +1,6 @@
 #include "src/host/session.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -7,11 +8,11 @@
 #include <mutex>
 #include <optional>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -19,12 +20,12 @@
 
 #include "common/base/cause.h"
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/process.h"
+#include "common/platform/signals.h"
 #include "common/process/last_resort.h"
-#include "common/process/person.h"
 #include "common/process/surroundings.h"
-#include "common/wire/message.h"
-#include "src/host/relay.h"
+#include "src/host/bound_session.h"
+#include "src/host/pipeline/crash_watch.h"
 #include "src/host/verdict.h"
 
 namespace fletbridge {
@@ -34,14 +35,16 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kUiCloseDeadline = 2000ms;
-// A disk that hangs keeps neither the app nor the process.
+// How long a slow disk may delay the end.
 constexpr auto kDiskDeadline = 2000ms;
-// What an end by force may take in all before nothing is waited for any more.
+// How long ending by force may take in all.
 constexpr auto kLastResort = 6000ms;
 constexpr int kKilledCode = 137;
 constexpr int kFailureCode = 70;
 
-class Session final : private LifeOrders {
+// Where the UI has several clients at a time, each has a session of the app of its own, and one
+// more waits, connected, for the next client. Else one object serves one client after another.
+class Session final : private LifeOrders, private BoundSession::Events {
  public:
   explicit Session(SessionParts parts)
       : parts_(std::move(parts)),
@@ -49,15 +52,19 @@ class Session final : private LifeOrders {
         app_(*parts_.app),
         ui_(*parts_.ui),
         in_process_(app_.capabilities().in_process),
-        to_app_(ui_, app_, "to the app", parts_.max_packet),
-        to_ui_(app_, ui_, "to the UI", parts_.max_packet),
+        has_many_(ui_.clients() > 1),
+        client_generation_(parts_.client_generation),
         app_side_(*this),
         ui_side_(*this),
         life_(*this, parts_.patience, in_process_),
         signals_(loop_.io()) {
     for (std::unique_ptr<asio::steady_timer>& timer : timers_)
       timer = std::make_unique<asio::steady_timer>(loop_.io());
+    AddSession(Filters());
+    sessions_.back()->OpenApp();
   }
+
+  ~Session() { signals_.release(); }
 
   int Run() {
     if (!in_process_) {
@@ -66,35 +73,25 @@ class Session final : private LifeOrders {
         return Finish(kFailureCode);
       }
     }
-    // An exception in a handler ends the session; the app's process, which this may be, lives.
+    // An exception in a handler ends the session, but not the process, which may be the app's.
     loop_.OnFailure([this](const std::string& what) {
       life_.Failure(MakeError(Errc::kLimit, "fletbridge itself has failed: " + what));
     });
     loop_.Start();
     ui_.Start(ui_side_);
     if (!AwaitDecision()) return Finish(kFailureCode);
-    // On this thread: the kernel ties a child's life to the thread that has started it.
+    // On this thread: PR_SET_PDEATHSIG ties a child's life to the thread that has started it.
     app_.Start(app_side_);
     loop_.Post([this] { life_.AppStarted(); });
     return app_.RunOnMainThread([this](int code) { return Finish(code); });
   }
 
  private:
-  // The two sides call the same names; each of these says which side speaks.
+  // Both sides have the same sink methods; these two classes tell the sides apart.
   struct AppSide final : AppSink {
     explicit AppSide(Session& owner) : session(owner) {}
-    void OnPacket(Packet&& packet) override {
-      session.Tap(Side::kApp, packet);
-      if (session.parts_.crash_fails) session.LookForCrash(packet);
-      session.to_ui_.Pass(std::move(packet));
-    }
-    void OnWritable() override { session.to_app_.OnWritable(); }
-    void OnRefused(const Error& why) override {
-      Log(LogLevel::kError, "from the app: " + why.Line());
-    }
     void OnListening() override { session.life_.AppListening(); }
     void OnConnected() override { session.life_.AppConnected(); }
-    void OnSessionLost(const Error& why) override { session.life_.SessionLost(why); }
     void OnUnreachable(const Error& why) override { session.life_.AppUnreachable(why); }
     void OnWord(AppWord word, int number) override { session.OnWord(word, number); }
     void OnSignal(int signal, bool handled) override { session.life_.Signal(signal, handled); }
@@ -103,123 +100,194 @@ class Session final : private LifeOrders {
   };
   struct UiSide final : UiSink {
     explicit UiSide(Session& owner) : session(owner) {}
-    void OnPacket(Packet&& packet) override {
-      session.Tap(Side::kUi, packet);
-      session.to_app_.Pass(std::move(packet));
+    void OnReady() override {
+      Log(LogLevel::kDebug, "ui ready");
+      session.life_.UiReady();
     }
-    void OnWritable() override { session.to_ui_.OnWritable(); }
-    void OnRefused(const Error& why) override {
-      Log(LogLevel::kError, "from the UI: " + why.Line());
+    void OnClient(std::unique_ptr<ClientSession> client) override {
+      session.OnClient(std::move(client));
     }
-    void OnUiEvent(const UiEvent& event) override { session.OnUiEvent(event); }
+    void OnClosed(const UiEnd& end) override { session.OnUiClosed(end); }
     bool WaitsForPerson() override { return session.WaitsForPerson(); }
     void OnWindowShown(SteadyTime when) override {
       session.parts_.timeline->Mark(Milestone::kWindowShown, when);
     }
     void OnFrameDrawn(SteadyTime when) override {
       session.parts_.timeline->Mark(Milestone::kFrameDrawn, when);
-      // Where no packet passes through us, the window is all that is seen.
+      // In direct mode only the window is known.
       if (!session.app_.direct_address().empty()) session.TellFirstFrame();
     }
     Session& session;
   };
 
-  void Tap(Side from, const Packet& packet) {
-    if (parts_.tap) parts_.tap->OnPacket(from, packet);
+  std::vector<std::unique_ptr<Filter>> Filters() {
+    std::vector<std::unique_ptr<Filter>> filters = std::move(parts_.filters);
+    if (parts_.crash_fails) {
+      auto crashes = std::make_unique<CrashWatch>();
+      crashes_ = crashes.get();
+      filters.push_back(std::move(crashes));
+    }
+    return filters;
   }
 
-  void LookForCrash(const Packet& packet) {
-    const std::span<const std::byte> payload = packet.payload.span();
-    constexpr std::byte kPair{0x92};
-    constexpr std::byte kCrashed{6};
-    if (!raised_.empty() || packet.type != PacketType::kControl || payload.size() < 2 ||
-        payload[0] != kPair || payload[1] != kCrashed)
-      return;
-    const Result<wire::AppMessage> message = wire::DecodeAppMessage(payload);
-    const auto* crash = message ? std::get_if<wire::SessionCrashed>(&*message) : nullptr;
-    if (crash != nullptr) raised_ = "the app raised: " + wire::CrashLine(crash->message);
+  void AddSession(std::vector<std::unique_ptr<Filter>> filters) {
+    sessions_.push_back(std::make_unique<BoundSession>(
+        loop_, app_, static_cast<BoundSession::Events&>(*this), parts_.app_generation,
+        std::move(filters), parts_.max_packet));
   }
 
-  // An app that raised is no success.
+  // In a task of its own, since it may be called by what it destroys.
+  void DropSession(BoundSession& session) {
+    session.SendClientAway();
+    session.EndApp(false);
+    const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                    [&](const auto& one) { return one.get() == &session; });
+    if (found == sessions_.end()) return;
+    Count(session);
+    loop_.Post([over = std::shared_ptr<BoundSession>(std::move(*found))] {});
+    sessions_.erase(found);
+  }
+
+  static void Add(Pipeline::Traffic& sum, const Pipeline::Traffic& its) {
+    sum.packets += its.packets;
+    sum.bytes += its.bytes;
+  }
+  // Adds the figures of a session that is over.
+  void Count(const BoundSession& session) {
+    Add(past_to_app_, session.pipeline().to_app());
+    Add(past_to_ui_, session.pipeline().to_client());
+    past_latencies_.Add(session.samples());
+  }
+
+  bool HasClient() const {
+    return std::any_of(sessions_.begin(), sessions_.end(),
+                       [](const auto& session) { return session->has_client(); });
+  }
+
+  LatencySamples Latencies() const {
+    if (std::optional<LatencySamples> its = ui_.latencies()) return *its;
+    LatencySamples all = past_latencies_;
+    for (const auto& session : sessions_) all.Add(session->samples());
+    return all;
+  }
+
+  // An exception of the app fails the run.
   Verdict WithCrash(Verdict verdict) const {
-    if (verdict.code != 0 || raised_.empty()) return verdict;
-    return {1, raised_, LogLevel::kError, raised_};
+    if (verdict.code != 0 || crashes_ == nullptr || crashes_->raised().empty()) return verdict;
+    const std::string line = "the app raised: " + crashes_->raised();
+    return {1, line, LogLevel::kError, line};
   }
 
-  // Stage 1: signals are read from a descriptor, with the word who sent them.
+  // Stage 1: signals are read from a descriptor, which tells who has sent them.
   Result<> TakeSignals() {
     const sigset_t taken = HoldSignals();
-    const int fd = ::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
+    signal_reader_.emplace(taken);
+    if (signal_reader_->fd() < 0)
       return MakeError(Errc::kSetup,
                        "cannot watch for signals: " + CauseAndRemedy(errno, "try again"));
-    signals_.assign(fd);
+    signals_.assign(signal_reader_->fd());
     ReadSignals();
     return {};
   }
 
   void ReadSignals() {
-    signals_.async_wait(
-        asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-          if (error) return;
-          signalfd_siginfo info{};
-          while (::read(signals_.native_handle(), &info, sizeof info) == sizeof info) {
-            // What the terminal sends, it sends to the app as well.
-            life_.Signal(static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL);
-          }
-          ReadSignals();
-        });
+    signals_.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [this](boost::system::error_code error) {
+                          if (error) return;
+                          while (const auto signal = signal_reader_->Take()) {
+                            // The terminal sends its signals to the app as well.
+                            life_.Signal(signal->number, signal->from_terminal);
+                          }
+                          ReadSignals();
+                        });
   }
 
   void OnWord(AppWord word, int number) {
     if (word == AppWord::kPythonReady) parts_.timeline->Mark(Milestone::kPythonReady);
+    if (word == AppWord::kRuns) parts_.timeline->Mark(Milestone::kAppImported);
     life_.AppSaid(word, number);
-    // It goes on once the session's end has been written.
+    // ft.run() returns once the report of the session's end is written.
     if (word == AppWord::kReturned && !writing_end_) app_.Acknowledge();
   }
 
-  void OnUiEvent(const UiEvent& event) {
-    static constexpr const char* kNames[] = {"ready",       "connected",    "registered",
-                                             "first frame", "disconnected", "closed"};
-    Log(LogLevel::kDebug, std::string("ui ") + kNames[static_cast<int>(event.state)]);
-    switch (event.state) {
-      case UiState::kReady:
-        life_.UiReady();
-        break;
-      case UiState::kConnected:
-        life_.ClientConnected();
-        break;
-      case UiState::kRegistered:
-        life_.ClientRegistered();
-        if (parts_.tap) parts_.tap->OnRegistered(app_.generation(), ui_.client_generation());
-        parts_.timeline->Mark(Milestone::kRegistered);
-        break;
-      case UiState::kFirstFrame:
-        parts_.timeline->Mark(Milestone::kFirstFrame);
-        TellFirstFrame();
-        break;
-      case UiState::kDisconnected:
-        if (event.why.code == Errc::kPeerMisbehaved || event.why.code == Errc::kCut) {
-          Log(LogLevel::kError, "the client's session ended: " + event.why.Line());
-        } else {
-          // What `flet run` shows in a watched folder would start the app anew.
-          Log(event.why.code == Errc::kClosed ? LogLevel::kDebug : LogLevel::kInfo,
-              "the client has gone; waiting for the next");
-        }
-        if (parts_.tap) parts_.tap->OnNewSession();
-        life_.ClientGone();
-        to_app_.Drop();
-        to_ui_.Drop();
-        app_.NewSession();
-        break;
-      case UiState::kClosed: {
-        const std::lock_guard lock(mutex_);
-        ui_closed_ = true;
-      }
-        life_.UiClosed(event);
-        changed_.notify_all();
-        break;
+  // ---- BoundSession::Events
+
+  void OnRegistered(BoundSession& session) override {
+    Log(LogLevel::kDebug, "ui registered");
+    client_generation_.store(session.client_generation());
+    life_.ClientRegistered();
+    parts_.timeline->Mark(Milestone::kRegistered);
+  }
+
+  void OnFirstFrame(BoundSession& /*session*/) override {
+    Log(LogLevel::kDebug, "ui first frame");
+    parts_.timeline->Mark(Milestone::kFirstFrame);
+    TellFirstFrame();
+  }
+
+  void OnLost(BoundSession& session, const Error& why) override {
+    lost_ = &session;
+    life_.SessionLost(why);
+    lost_ = nullptr;
+  }
+
+  void OnNoSession(BoundSession& session, const Error& why) override {
+    if (!has_many_) return life_.Failure(why);
+    if (!session.has_client()) return;  // the next client asks again
+    Log(LogLevel::kWarning, "a client is sent away: " + why.Line());
+    EndOne(session);
+  }
+
+  // Disconnects a client that sends invalid data; the UI may serve another one.
+  void OnClientUnclear(BoundSession& session, const Error& why) override {
+    if (!ui_.serves_another()) return ui_.Close(why);
+    session.SendClientAway();
+    OnClientGone(session, why);
+  }
+
+  void OnClient(std::unique_ptr<ClientSession> client) {
+    Log(LogLevel::kDebug, "ui connected");
+    if (sessions_.empty() || (has_many_ && sessions_.back()->has_client())) AddSession({});
+    BoundSession& session = *sessions_.back();
+    life_.ClientConnected();
+    session.Take(std::move(client));
+    if (!has_many_) return;
+    loop_.Post([this] {
+      if (!sessions_.empty() && !sessions_.back()->has_client()) return;
+      AddSession({});
+      sessions_.back()->OpenApp();
+    });
+  }
+
+  void OnClientGone(BoundSession& session, const Error& why) override {
+    Log(LogLevel::kDebug, "ui disconnected");
+    if (why.code == Errc::kPeerMisbehaved || why.code == Errc::kCut) {
+      Log(has_many_ ? LogLevel::kWarning : LogLevel::kError,
+          "the client's session ended: " + why.Line());
+    } else {
+      Log(has_many_ ? LogLevel::kDebug : LogLevel::kInfo,
+          "the client has gone; waiting for the next");
     }
+    if (has_many_) return EndOne(session);
+    session.SendClientAway();
+    life_.ClientGone();
+    session.EndApp(true);
+  }
+
+  // Of several.
+  void EndOne(BoundSession& session) {
+    DropSession(session);
+    if (!HasClient()) life_.ClientGone();
+  }
+
+  void OnUiClosed(const UiEnd& end) {
+    Log(LogLevel::kDebug, "ui closed");
+    {
+      const std::lock_guard lock(mutex_);
+      ui_closed_ = true;
+    }
+    life_.UiClosed(end);
+    changed_.notify_all();
   }
 
   void TellFirstFrame() {
@@ -228,7 +296,7 @@ class Session final : private LifeOrders {
     if (parts_.accelerators) parts_.accelerators->SayWhatIsOn();
   }
 
-  // ---- The machine's orders; the loop's thread.
+  // ---- LifeOrders; the loop's thread.
 
   void StartApp() override { Decide(true); }
   void StayUnstarted() override { Decide(false); }
@@ -243,7 +311,33 @@ class Session final : private LifeOrders {
     app_.Kill();
   }
   void CloseUi(const Error& why) override { ui_.Close(why); }
-  bool EndUiSession(const Error& why) override { return ui_.EndSession(why); }
+  bool EndUiSession(const Error& why) override {
+    if (!ui_.serves_another()) return false;
+    Log(LogLevel::kDebug, "the client is sent away: " + why.Line());
+    if (has_many_) {
+      if (lost_ != nullptr) {
+        EndOne(*lost_);
+        return true;
+      }
+      while (!sessions_.empty()) DropSession(*sessions_.back());
+      life_.ClientGone();
+      return true;
+    }
+    BoundSession& session = *sessions_.back();
+    // With hot reload there is a next session for sure, and a client that has said nothing yet
+    // registers there: Flet's own comes back twice at once if it is sent away between its
+    // connection and that, and then the two keep one another out.
+    const bool stays =
+        parts_.reloads != nullptr && session.has_client() && !session.client_speaks();
+    if (session.has_client() && !stays) {
+      session.SendClientAway();
+      life_.ClientGone();
+    }
+    // The app may be about to exit, or end every session, so its next session is opened only when a
+    // client comes.
+    session.EndApp(stays);
+    return true;
+  }
 
   void Arm(LifeTimer timer, std::chrono::milliseconds time) override {
     asio::steady_timer& clock = *timers_[static_cast<std::size_t>(timer)];
@@ -254,13 +348,13 @@ class Session final : private LifeOrders {
   }
   void Disarm(LifeTimer timer) override {
     timers_[static_cast<std::size_t>(timer)]->cancel();
-    // An app that heeds after all takes its time; the process of one that has gone does not.
+    // After a late acknowledgement the app has time again; an ended one does not need it.
     if (timer == LifeTimer::kEnd && !life_.app_has_exited()) CancelEndOfProcess();
   }
 
   bool WaitsForPerson() override {
     for (const ProcessInfo& process : app_.processes()) {
-      if (process.role == (in_process_ ? "host" : "app") && HoldsUpByPerson(process.pid))
+      if (process.role == (in_process_ ? "host" : "app") && platform::HoldsUpByPerson(process.pid))
         return true;
     }
     return false;
@@ -277,15 +371,15 @@ class Session final : private LifeOrders {
     if (event.state == AppState::kListening) parts_.timeline->Mark(Milestone::kAppListening);
   }
 
-  // What the session comes to is written now, since the app's process may end in any way while its
-  // interpreter does; on a thread of its own, since a disk may take its time.
+  // Writes the report of the session's end now, since the process may crash during the
+  // interpreter's shutdown; on a thread of its own, since the disk may be slow.
   void OnSessionEnded() override {
     Verdict verdict = WithCrash(JudgeSession(life_));
     verdict.reason += "; the app had not ended yet";
     auto write = std::make_shared<std::packaged_task<void()>>(
         [this, report = Report(verdict), end = EndOf(verdict, 0)] {
           EndOnce(end);
-          // A pipe or a terminal is written to but once, at the end.
+          // To a pipe or a terminal the report is written only once, at the end.
           if (!parts_.report_file.empty() && IsFile(parts_.report_file))
             (void)WriteReport(parts_.report_file, report);
           loop_.Post([this] {
@@ -297,13 +391,13 @@ class Session final : private LifeOrders {
     writing_end_ = true;
     try {
       std::thread([write] { (*write)(); }).detach();
-    } catch (const std::exception&) {  // no thread can be had: it is written at the end
+    } catch (const std::exception&) {  // no thread: the report is written at the end
       writing_end_ = false;
       end_written_ = {};
     }
   }
 
-  // ---- The main thread, which the app may have for itself.
+  // ---- The main thread, on which the app may run.
 
   void Decide(bool start) {
     const std::lock_guard lock(mutex_);
@@ -317,7 +411,7 @@ class Session final : private LifeOrders {
     return *decision_;
   }
 
-  // Not a pipe, nor a terminal; where nothing is yet, a file will be.
+  // Neither a pipe nor a terminal; a path where nothing exists becomes a file.
   static bool IsFile(const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
@@ -328,16 +422,23 @@ class Session final : private LifeOrders {
     for (const ProcessInfo& process : app_.processes())
       report.processes.push_back({process.role, process.pid});
     report.SetTimeline(*parts_.timeline);
-    if (app_.direct_address().empty()) {  // else none has passed through us
-      report.packets.to_app = {to_app_.packets(), to_app_.bytes()};
-      report.packets.to_ui = {to_ui_.packets(), to_ui_.bytes()};
+    if (app_.direct_address().empty()) {  // in direct mode none pass through us
+      Pipeline::Traffic to_app = past_to_app_;
+      Pipeline::Traffic to_ui = past_to_ui_;
+      for (const auto& session : sessions_) {
+        Add(to_app, session->pipeline().to_app());
+        Add(to_ui, session->pipeline().to_client());
+      }
+      report.packets.to_app = {to_app.packets, to_app.bytes};
+      report.packets.to_ui = {to_ui.packets, to_ui.bytes};
     }
     if (parts_.accelerators) parts_.accelerators->AddTo(report);
-    const LatencySamples latencies = ui_.latencies();
+    const LatencySamples latencies = Latencies();
     report.latency = PercentilesOf(latencies);
     report.latency_unclear = latencies.unclear();
     report.generation = static_cast<int>(app_.generation());
-    report.client_generation = static_cast<int>(ui_.client_generation());
+    report.client_generation = static_cast<int>(client_generation_.load());
+    if (parts_.reloads) report.reloads = parts_.reloads->load();
     report.exit.code = verdict.code;
     report.exit.reason = verdict.reason;
     return report;
@@ -347,7 +448,7 @@ class Session final : private LifeOrders {
     SessionEnd end;
     end.code = verdict.code;
     end.reason = verdict.reason;
-    end.clicks_ns = ui_.latencies();
+    end.clicks_ns = Latencies();
     const std::optional<Error>& closed = life_.app_closed();
     const bool closed_by_ui =
         !life_.lost() && life_.ui_end() && (!closed || closed->code == Errc::kClosed);
@@ -362,9 +463,9 @@ class Session final : private LifeOrders {
     if (!end_told_.exchange(true)) parts_.ended(end);
   }
 
-  // The app has ended, or was never started: waits for the UI, writes the report, says what the
-  // person should know. On the main thread; on the loop's when the app does not heed; on another
-  // thread when the app calls os._exit() there.
+  // The app has ended, or was never started: waits for the UI, writes the report, logs the verdict.
+  // On the main thread; on the loop's if the app did not acknowledge; on another one if the app
+  // calls os._exit() there.
   int Finish(int app_code) {
     if (!loop_.InLoop()) {
       std::unique_lock lock(mutex_);
@@ -378,7 +479,8 @@ class Session final : private LifeOrders {
     if (parts_.accelerators) parts_.accelerators->SayWhatCameOfIt();
     if (end_written_.valid()) end_written_.wait_for(kDiskDeadline);
     EndOnce(EndOf(verdict, app_code));
-    if (parts_.tap) parts_.tap->Close(verdict.code, verdict.reason, kDiskDeadline);
+    for (const auto& session : sessions_)
+      session->pipeline().OnRunEnd(verdict.code, verdict.reason, kDiskDeadline);
     int result = verdict.code;
     if (!parts_.report_file.empty()) {
       if (Result<> written = WriteReport(parts_.report_file, Report(verdict)); !written) {
@@ -386,29 +488,40 @@ class Session final : private LifeOrders {
         if (result == 0) result = kFailureCode;
       }
     }
-    // With the app in this process, its other threads may still be calling into the transport.
-    if (!life_.app_was_started() || !in_process_) parts_.app.reset();
+    // If the app runs in this process, its other threads may still call into the transport.
+    if (!life_.app_was_started() || !in_process_) {
+      for (const auto& session : sessions_) session->DropApp();
+      parts_.app.reset();
+    }
+    for (const auto& session : sessions_) session->DropClient();
     parts_.ui.reset();
     return result;
   }
 
   SessionParts parts_;
   EventLoop& loop_;
-  AppTransport& app_;
-  UiEndpoint& ui_;
+  AppHost& app_;
+  UiSurface& ui_;
   const bool in_process_;
-  Relay to_app_;
-  Relay to_ui_;
+  const bool has_many_;                        // clients at a time
+  std::atomic<Generation> client_generation_;  // of the newest client
+  const CrashWatch* crashes_ = nullptr;        // a filter's; null: the UI judges exceptions
   AppSide app_side_;
   UiSide ui_side_;
   // loop's thread only, and after its end the finishing thread
   Life life_;
   std::array<std::unique_ptr<asio::steady_timer>, kLifeTimers> timers_;
   bool first_frame_ = false;
-  std::string raised_;  // what the app raised first, where that is a failure
+  std::vector<std::unique_ptr<BoundSession>> sessions_;  // the last one takes the next client
+  BoundSession* lost_ = nullptr;                         // while Life is told of it
+  // Of sessions that are over.
+  Pipeline::Traffic past_to_app_;
+  Pipeline::Traffic past_to_ui_;
+  LatencySamples past_latencies_;
   bool writing_end_ = false;
   std::future<void> end_written_;
-  asio::posix::stream_descriptor signals_;
+  std::optional<platform::SignalReader> signal_reader_;
+  asio::posix::stream_descriptor signals_;  // owned by signal_reader_
   std::atomic<bool> end_told_{false};
   // under mutex_
   std::mutex mutex_;
@@ -420,10 +533,11 @@ class Session final : private LifeOrders {
 }  // namespace
 
 int RunSession(SessionParts parts) {
-  // Never destroyed: in a hosted run the process ends inside of it, and other threads of the app
-  // may still call into the transport.
-  auto* session = new Session(std::move(parts));
-  return session->Run();
+  // Never destroyed: a hosted run may end the process inside Run(), while other threads of the app
+  // still call into the transport.
+  static auto& all = *new std::vector<Session*>;  // reachable, so no leak is reported
+  all.push_back(new Session(std::move(parts)));
+  return all.back()->Run();
 }
 
 }  // namespace fletbridge

@@ -1,10 +1,11 @@
-// Room: src/host. One run: an AppTransport and a UiEndpoint, joined by two relays, with the life
-// cycle of both, signals, the end in order and the figures for the report. Knows no stage and no UI
-// by name.
+// Room: src/host. One run: connects an AppHost and a UiSurface by a pipeline, delivers events to
+// Life and executes its orders, handles signals, and collects the report's figures. Knows no stage
+// and no UI by name.
 //
-// Threads: constructed and Run() on the process's main thread; everything else on the EventLoop's.
+// Threads: RunSession() on the process's main thread; the callbacks as stated.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,43 +14,47 @@
 
 #include "common/base/event_loop.h"
 #include "common/measure/run_report.h"
-#include "common/transport/app_transport.h"
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/app_host.h"
+#include "common/transport/ui_surface.h"
 #include "src/host/accelerators.h"
 #include "src/host/features.h"
 #include "src/host/life.h"
 
 namespace fletbridge {
 
-// How a session ended, for who judges the stage by it.
+// How a session ended, for the start guard.
 struct SessionEnd {
   int code = 0;
   std::string reason;
-  bool by_person = false;   // Ctrl-C, SIGTERM, or the UI did not come up or was closed
-  bool app_killed = false;  // the app's own process, by a signal that nobody of us has sent
+  bool by_person = false;   // Ctrl-C, SIGTERM, or the UI did not start or was closed
+  bool app_killed = false;  // a signal that we did not send has ended the app's process
   bool first_frame = false;
-  std::vector<std::uint64_t> clicks_ns;  // input to the first patch that answers it
+  std::vector<std::uint64_t> clicks_ns;  // latencies from an input to the patch that answers it
 };
 
 struct SessionParts {
-  std::unique_ptr<EventLoop> loop;  // not started
-  std::unique_ptr<AppTransport> app;
-  std::unique_ptr<UiEndpoint> ui;
-  RunReport report;                                  // what is known before the start
+  std::unique_ptr<EventLoop> loop;  // not started yet
+  std::unique_ptr<AppHost> app;
+  std::unique_ptr<UiSurface> ui;
+  RunReport report;                                  // as known before the start
   std::size_t max_packet = FlowLimits{}.max_packet;  // of both ports, in bytes
-  std::string report_file;                           // empty: none is written
-  std::unique_ptr<SessionTap> tap;                   // null: nobody sees the packets
-  bool crash_fails = false;  // what the app raises is the run's failure; else the UI judges it
-  std::unique_ptr<Accelerators> accelerators;  // null: the app is not ours to speed up
+  std::string report_file;                           // empty: none
+  Generation app_generation = Generation::kUnknown;
+  Generation client_generation = Generation::kUnknown;  // direct mode: for the report
+  std::vector<std::unique_ptr<Filter>> filters;         // the features', from the app's side on
+  bool crash_fails = false;  // an exception of the app fails the run; else the UI decides
+  std::unique_ptr<Accelerators> accelerators;  // null: none can be loaded into this app
   LifePatience patience;
   Timeline* timeline = nullptr;
+  // How often the app was started again; null: it cannot be.
+  std::shared_ptr<std::atomic<std::uint64_t>> reloads;
   std::function<void()> first_frame = [] {};  // on the loop's thread
-  // Once, on any thread: when the session has ended, or else when the app has.
+  // Once, on any thread: at the session's end, or without one at the app's.
   std::function<void(const SessionEnd&)> ended = [](const SessionEnd&) {};
 };
 
-// Runs to the end and returns the process's exit code. May end the process by itself, when the app
-// runs in it.
+// Runs to the end and returns the process's exit code. If the app runs in this process, it may end
+// the process instead of returning.
 [[nodiscard]] int RunSession(SessionParts parts);
 
 }  // namespace fletbridge

@@ -1,8 +1,10 @@
 #include "src/host/survey.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
+#include "common/base/log.h"
 #include "common/python/hosted.h"
 #include "src/host/factory.h"
 #include "src/ui/desktop/desktop_ui.h"
@@ -20,6 +22,18 @@ std::string AppFolder(const RunRequest& request) {
   return folder.empty() ? "." : folder;
 }
 
+// For a person whose environment was not found.
+std::string WhereLooked(const RunRequest& request) {
+  if (!request.python.empty() || std::getenv("VIRTUAL_ENV") != nullptr) return {};
+  std::string places;
+  for (const std::string& venv : EnvironmentsOf(AppFolder(request))) {
+    std::error_code error;
+    if (fs::exists(fs::path(venv) / "bin", error)) return {};
+    places += (places.empty() ? "" : ", ") + venv;
+  }
+  return " (python3 of PATH: there is no active virtual environment, and none in " + places + ")";
+}
+
 Result<Interpreter> FindPython(const RunRequest& request) {
   Result<std::string> path = FindInterpreter(request.python, AppFolder(request));
   if (!path) return path.error();
@@ -31,25 +45,27 @@ Result<Interpreter> FindPython(const RunRequest& request) {
                                        "; CPython 3.10 to 3.14 is needed: name one with --python");
   }
   if (python->flet_version.empty()) {
-    // Started with -S or -I it may have one that it does not see.
+    // With -S or -I the interpreter may not see an installed Flet.
     if (!python->shim_obstacle.empty())
       return MakeError(Errc::kSetup,
                        OwnProcessObstacle(*python) + "; name another one with --python");
-    return MakeError(Errc::kSetup,
-                     "no flet in " + python->prefix + "; run " + *path +
-                         " -m pip install flet, or name another environment with --python");
+    return MakeError(Errc::kSetup, "no flet in " + python->prefix + WhereLooked(request) +
+                                       "; run " +
+                                       HowToInstall(*python, "flet", AppFolder(request)) +
+                                       ", or name another environment with --python");
   }
   if (WireGeneration(python->flet_version) == 0) {
-    return MakeError(Errc::kSetup,
-                     "Flet " + python->flet_version +
-                         " speaks another wire format; this version of "
-                         "fletbridge runs Flet 0.4 and later: pip install --upgrade flet");
+    return MakeError(Errc::kSetup, "Flet " + python->flet_version +
+                                       " speaks another wire format; this version of "
+                                       "fletbridge runs Flet 0.4 and later: " +
+                                       HowToInstall(*python, "--upgrade flet", AppFolder(request)));
   }
   return python;
 }
 
 void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
   facts.own_process_obstacle = OwnProcessObstacle(facts.python);
+  facts.web_obstacle = WebObstacle(facts.python);
   bool another_works = false;
   for (const Hosting hosting : kHostings) {
     std::string& obstacle = facts.hosting_obstacles[hosting];
@@ -59,7 +75,7 @@ void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
         request.hosting == "auto" || request.fallback || HostingName(hosting) == request.hosting;
     another_works = another_works || (may_be && obstacle.empty());
   }
-  // The others cost nothing to ask; this opens the library, so only where it comes to that.
+  // Only if needed, since it opens the library; the other checks are cheap.
   std::string& obstacle = facts.hosting_obstacles[Hosting::kLibrary];
   const bool is_first = request.hosting == HostingName(Hosting::kLibrary) || !another_works;
   if (!obstacle.empty() || !is_first || request.stage == "1") return;
@@ -67,15 +83,15 @@ void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
     obstacle = loads.error().Line();
 }
 
-// What a window needs, or why there is none.
+// Finds the client for a window, or why there is no window.
 void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpacks,
                    LaunchFacts& facts) {
-  const auto none = [&](Error why) {
-    facts.passed_over = IsPassedOver(request.flet_client, why);
-    facts.window_obstacle = std::move(why);
-  };
-  if (const std::string why = desktop::NoDisplay(); !why.empty()) {
-    return none(MakeError(Errc::kSetup, "no display for a window: " + why +
+  const auto none = [&](Error why) { facts.window_obstacle = std::move(why); };
+  const std::string no_display = desktop::NoDisplay();
+  // Where there is a display a person can put the rest right, and has to be told.
+  facts.passed_over = request.flet_client.empty() && (!no_display.empty() || clients == nullptr);
+  if (!no_display.empty()) {
+    return none(MakeError(Errc::kSetup, "no display for a window: " + no_display +
                                             "; set it to a display that runs, or use --ui headless "
                                             "or --ui attach"));
   }
@@ -97,14 +113,16 @@ bool TakesSocket(const Interpreter& python) {
           fs::exists(flet / "flet_socket_server.py", error));
 }
 
-bool IsPassedOver(const std::string& flet_client, const Error& why) {
-  return flet_client.empty() && why.code != Errc::kUntrusted;
-}
-
 Result<LaunchFacts> Survey(const RunRequest& request, const Features& features, bool unpacks) {
   Result<Interpreter> python = FindPython(request);
   if (!python) return python.error();
   LaunchFacts facts = SurveyAsClient(request, features, std::move(*python), unpacks);
+  if (IsNewerThanKnown(facts.python.flet_version)) {
+    Log(LogLevel::kWarning,
+        "Flet " + facts.python.flet_version +
+            " is newer than this fletbridge knows, and is taken for one of 1.0; "
+            "if it fails, use fletbridge's next version");
+  }
   facts.stages = StageList();
   facts.takes_socket = TakesSocket(facts.python);
   LookAtHostings(request, facts);

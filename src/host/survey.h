@@ -1,6 +1,8 @@
-// Room: src/host. What there is on this machine, as far as it matters to a run: the interpreter,
-// ways to host it, a window. Main thread; starts the interpreter where it is not remembered, reads
-// the disk, may open libpython and the display.
+// Room: src/host. Collects the facts of this machine for a run: the interpreter, the possible
+// hostings, whether a window can be shown. Starts the interpreter if its answers are not cached,
+// reads the disk, and may open libpython and the display.
+//
+// Threads: the main thread.
 #pragma once
 
 #include <string>
@@ -10,21 +12,17 @@
 
 namespace fletbridge {
 
-// Of a run that Python does not begin. `unpacks`: a client that a window needs.
+// For a run that we start. `unpacks`: unpacks the client if a window needs one.
 [[nodiscard]] Result<LaunchFacts> Survey(const RunRequest& request, const Features& features,
                                          bool unpacks);
-// Of one that an app with this interpreter has started as its client; it may be unknown.
+// For a run that an app with this interpreter, which may be unknown, has started as its client.
 [[nodiscard]] LaunchFacts SurveyAsClient(const RunRequest& request, const Features& features,
                                          Interpreter python, bool unpacks = true);
 
-// Whether `auto` passes over this want of a client: what was named, or pinned, is not passed over
-// in silence. `flet_client` is the setting of that name.
-[[nodiscard]] bool IsPassedOver(const std::string& flet_client, const Error& why);
-
-// Whether the shim can give a socket to Flet's server in this interpreter.
+// AppSpec::takes_socket, for this interpreter's Flet.
 [[nodiscard]] bool TakesSocket(const Interpreter& python);
 
-// What an app with this Flet speaks; kUnknown if it cannot be told.
+// The generation of the interpreter's Flet.
 [[nodiscard]] Generation GenerationOf(const LaunchFacts& facts);
 
 }  // namespace fletbridge

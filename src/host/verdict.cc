@@ -24,17 +24,23 @@ bool AppWentFirst(const Life& life) {
 
 std::string KilledBy(int code) { return "the app was killed by " + SignalName(code - 128); }
 
+// What ended the run from our side is told when that happens, or now.
+Verdict JudgeLost(const Life& life) {
+  const std::string line = life.lost()->Line();
+  return life.lost_is_told() ? Verdict{kFailure, line} : Said(kFailure, line);
+}
+
 }  // namespace
 
 Verdict JudgeSession(const Life& life) {
-  const std::optional<UiEvent>& ui = life.ui_end();
+  const std::optional<UiEnd>& ui = life.ui_end();
   const int signal = life.signal();
   if (signal != 0 && (!life.signal_is_apps() || life.force() == Life::Force::kSecondSignal)) {
     return {128 + signal, "ended by " + SignalName(signal)};
   }
-  if (life.lost() && !life.ui_came_up()) return Said(kFailure, life.lost()->Line());
+  if (life.lost() && !life.ui_came_up()) return JudgeLost(life);
   if (ui && !life.ui_came_up()) return Said(kFailure, ui->why.Line());
-  if (life.lost()) return Said(kFailure, life.lost()->Line());
+  if (life.lost()) return JudgeLost(life);
   if (life.app_closed() && IsCause(*life.app_closed()))
     return Said(kFailure, life.app_closed()->Line());
   if (ui && IsCause(ui->why))
@@ -45,9 +51,9 @@ Verdict JudgeSession(const Life& life) {
 
 Verdict Judge(const Life& life, int app_code) {
   const Verdict session = JudgeSession(life);
-  const std::optional<UiEvent>& ui = life.ui_end();
+  const std::optional<UiEnd>& ui = life.ui_end();
   const bool went_first = AppWentFirst(life);
-  // A step that failed since the app had gone is what the app's end has done.
+  // A step that failed because the app had ended is not the cause.
   if (session.code != 0 && !(went_first && session.reason == "a step failed")) return session;
   if (life.signal_is_apps()) {
     return {app_code, "the app ended with exit code " + std::to_string(app_code) + " after " +

@@ -1,5 +1,6 @@
-// Room: src/host. What a run comes to: its exit code and the reason for it, of everything that
-// happened. One thread.
+// Room: src/host. Derives a run's exit code and its reason from the state of its life cycle.
+//
+// Threads: Life's.
 #pragma once
 
 #include <string>
@@ -12,14 +13,14 @@ namespace fletbridge {
 struct Verdict {
   int code = 0;
   std::string reason;
-  // What the person should be told; nothing where the code says it all.
+  // A line for the user; empty if the exit code is enough.
   LogLevel level = LogLevel::kError;
   std::string line = {};
 };
 
-// Of a run that is over; `app_code` is the app's own exit code.
+// Of an ended run; `app_code`: the app's own exit code.
 [[nodiscard]] Verdict Judge(const Life& life, int app_code);
-// Of its session alone, whose app has not ended yet.
+// Of an ended session whose app has not ended yet.
 [[nodiscard]] Verdict JudgeSession(const Life& life);
 
 }  // namespace fletbridge

@@ -16,7 +16,7 @@ std::string Describe(const WatchedEnd& end) {
 int EndLike(const WatchedEnd& end) {
   if (!WIFSIGNALED(end.status)) return WEXITSTATUS(end.status);
   const int number = WTERMSIG(end.status);
-  // The core that may be of use is the child's.
+  // Without a core dump of this process; the child has written its own.
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   std::signal(number, SIG_DFL);

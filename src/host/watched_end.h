@@ -1,4 +1,6 @@
-// Room: src/host. How a start that a child of this process has made came to its end. Main thread.
+// Room: src/host. How a run in a child process of ours ended (StartGuard::Begin()).
+//
+// Threads: the main thread.
 #pragma once
 
 #include <string>
@@ -6,8 +8,8 @@
 namespace fletbridge {
 
 struct WatchedEnd {
-  int status = 0;             // as waitpid() tells it
-  bool start_failed = false;  // before the first frame, and by nobody's wish
+  int status = 0;             // as from waitpid()
+  bool start_failed = false;  // it ended before the first frame, and not by the user
 };
 
 // Such as "its process was killed by signal 11 before the first frame".

@@ -1,6 +1,5 @@
 #include "src/host/window_finding.h"
 
-#include "src/host/survey.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/desktop/file_dialogs.h"
 #include "src/ui/desktop/toolkit.h"
@@ -13,11 +12,10 @@ WindowFinding LookForWindow(ClientFinder& clients, const std::string& flet_clien
   finding.display = toolkit.display;
   finding.display_obstacle = toolkit.display_obstacle;
   finding.toolkit_obstacle = toolkit.obstacle;
-  finding.passed_over = !desktop::NoDisplay().empty();
+  finding.passed_over = flet_client.empty() && !desktop::NoDisplay().empty();
   const Result<FoundClient> client = clients.Find(flet_client, flet_package, generation, false);
   if (!client) {
     finding.client_obstacle = client.error().Line();
-    finding.passed_over = finding.passed_over || IsPassedOver(flet_client, client.error());
     return finding;
   }
   finding.client = client->folder.empty() ? client->archive : client->folder;

@@ -1,4 +1,6 @@
-// Room: src/host. Pieces of messages for people. Any thread.
+// Room: src/host. Parts of messages for users.
+//
+// Threads: any.
 #pragma once
 
 #include <chrono>

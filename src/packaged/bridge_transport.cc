@@ -67,7 +67,7 @@ std::size_t SizeOf(const Letter& letter) {
 class BridgeTransport;
 BridgeTransport* the_transport = nullptr;  // Dart's functions take no context
 
-class BridgeTransport final : public AppTransport {
+class BridgeTransport final : public AppHost {
  public:
   BridgeTransport(EventLoop& loop, BridgeSpec spec)
       : loop_(loop),
@@ -114,59 +114,21 @@ class BridgeTransport final : public AppTransport {
     return at_end(code);
   }
 
-  SendResult Send(Packet&& packet) override {
-    if (packet.payload.size() > spec_.limits.max_packet) return SendResult::kTooLarge;
-    {
-      const std::lock_guard lock(mutex_);
-      if (exit_code_) return SendResult::kClosed;
-      if (queued_ > spec_.limits.high_water) {
-        full_ = true;
-        return SendResult::kFull;
-      }
-      Buffer message(packet.payload.size() + 1);
-      *message.data() = static_cast<std::byte>(packet.type);
-      if (packet.payload.size() != 0) {
-        std::memcpy(message.data() + 1, packet.payload.data(), packet.payload.size());
-      }
-      queued_ += packet.payload.size() + kPacketOverhead;
-      waiting_.push_back({session_, std::move(message)});
-    }
-    // Without our lock: the app may answer from within.
-    if (loop_.InLoop()) {
-      SendWaiting();
-    } else {
-      loop_.Post([this] { SendWaiting(); });
-    }
-    return SendResult::kAccepted;
-  }
-
-  std::size_t queued_bytes() const override {
-    const std::lock_guard lock(mutex_);
-    return queued_;
-  }
-  void PauseReceiving() override { paused_ = true; }
-  void ResumeReceiving() override {
-    paused_ = false;
-    loop_.Post([this] { Deliver(); });
-  }
-
-  // As Flet's Dart side after a restart: new ports, told to the Python that runs.
-  void NewSession() override {
-    bool was_full = false;
+  // Like Flet's Dart side after a restart: new ports, announced to the running Python.
+  Result<std::unique_ptr<AppSession>> OpenSession(AppSessionSink& sink) override {
+    if (session_sink_ != nullptr) return MakeError(Errc::kLimit, "the app has a session already");
+    session_sink_ = &sink;
     Port protocol = 0;
+    bool is_first = false;
     {
       const std::lock_guard lock(mutex_);
-      ++session_;
-      protocol = protocol_port_ += 16;
-      waiting_.clear();
-      queued_ = 0;
-      was_full = std::exchange(full_, false);
+      is_first = session_++ == 0;
+      if (!is_first) protocol_port_ += 16;
+      protocol = protocol_port_;
     }
-    loop_.Post([this, protocol, was_full] {
-      if (finished_) return;
+    if (!is_first && !finished_)
       library_.SignalSession({{"protocol", protocol}, {"exit", exit_port_}});
-      if (was_full) sink_->OnWritable();
-    });
+    return std::unique_ptr<AppSession>(std::make_unique<Session>(*this));
   }
 
   // A packaged app ends with its window: the process exits, and Python is not asked.
@@ -216,10 +178,10 @@ class BridgeTransport final : public AppTransport {
         // A VM's ports have no bound; here a client that reads nothing must not fill the memory.
         if (!std::exchange(overflowed_, true)) {
           loop_.Post([this] {
-            if (finished_) return;
-            sink_->OnSessionLost(MakeError(Errc::kPeerMisbehaved,
-                                           "the app sends more than its client reads: " +
-                                               std::to_string(letters_bytes_ >> 20) + " MiB wait"));
+            if (finished_ || session_sink_ == nullptr) return;
+            session_sink_->OnLost(MakeError(
+                Errc::kPeerMisbehaved, "the app sends more than its client reads: " +
+                                           std::to_string(letters_bytes_ >> 20) + " MiB wait"));
           });
         }
         return false;
@@ -233,7 +195,62 @@ class BridgeTransport final : public AppTransport {
   }
 
  private:
+  struct Session final : AppSession {
+    explicit Session(BridgeTransport& owner) : app(owner) {}
+    ~Session() override { app.CloseSession(); }
+    SendResult Send(Packet&& packet) override { return app.Send(std::move(packet)); }
+    std::size_t queued_bytes() const override {
+      const std::lock_guard lock(app.mutex_);
+      return app.queued_;
+    }
+    void PauseReceiving() override { app.paused_ = true; }
+    void ResumeReceiving() override { app.Resume(); }
+
+    BridgeTransport& app;
+  };
+
+  SendResult Send(Packet&& packet) {
+    if (packet.payload.size() > spec_.limits.max_packet) return SendResult::kTooLarge;
+    {
+      const std::lock_guard lock(mutex_);
+      if (exit_code_) return SendResult::kClosed;
+      if (queued_ > spec_.limits.high_water) {
+        full_ = true;
+        return SendResult::kFull;
+      }
+      Buffer message(packet.payload.size() + 1);
+      *message.data() = static_cast<std::byte>(packet.type);
+      if (packet.payload.size() != 0) {
+        std::memcpy(message.data() + 1, packet.payload.data(), packet.payload.size());
+      }
+      queued_ += packet.payload.size() + kPacketOverhead;
+      waiting_.push_back({session_, std::move(message)});
+    }
+    // Without our lock: the app may answer from within.
+    if (loop_.InLoop()) {
+      SendWaiting();
+    } else {
+      loop_.Post([this] { SendWaiting(); });
+    }
+    return SendResult::kAccepted;
+  }
+  void Resume() {
+    paused_ = false;
+    loop_.Post([this] { Deliver(); });
+  }
+
   // Everything below: the loop's thread.
+
+  void CloseSession() {
+    session_sink_ = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.clear();
+      queued_ = 0;
+      full_ = false;
+    }
+    Resume();  // what the app still says is dropped
+  }
 
   void Deliver() {
     std::size_t left = 0;  // what comes meanwhile has a turn of its own
@@ -278,24 +295,25 @@ class BridgeTransport final : public AppTransport {
       return Finish(code, {});
     }
     Connected();
+    if (session_sink_ == nullptr) return;
     const std::size_t size = bytes.size() + (IsDataChannel(letter.port) ? 4 : 0) -
                              (IsDataChannel(letter.port) || bytes.empty() ? 0 : 1);
     if (size > spec_.limits.max_packet) {
-      return sink_->OnRefused(MakeError(Errc::kLimit, "a packet of " + std::to_string(size) +
-                                                          " bytes, limit " +
-                                                          std::to_string(spec_.limits.max_packet) +
-                                                          "; raise it with --max-packet"));
+      return session_sink_->OnRefused(
+          MakeError(Errc::kLimit, "a packet of " + std::to_string(size) + " bytes, limit " +
+                                      std::to_string(spec_.limits.max_packet) +
+                                      "; raise it with --max-packet"));
     }
     if (IsDataChannel(letter.port)) {
       Buffer payload(4 + bytes.size());
       for (std::size_t i = 0; i < 4; ++i)
         payload.data()[i] = static_cast<std::byte>(letter.port >> (8 * i));
       if (!bytes.empty()) std::memcpy(payload.data() + 4, bytes.data(), bytes.size());
-      return sink_->OnPacket(Packet{PacketType::kData, std::move(payload)});
+      return session_sink_->OnPacket(Packet{PacketType::kData, std::move(payload)});
     }
     if (bytes.empty()) return;
-    sink_->OnPacket(
-        Packet{PacketType{std::to_integer<std::uint16_t>(bytes[0])}, Buffer(bytes.subspan(1))});
+    session_sink_->OnPacket(
+        Packet{PacketType{std::to_integer<std::uint8_t>(bytes[0])}, Buffer(bytes.subspan(1))});
   }
 
   void Connected() {
@@ -333,14 +351,14 @@ class BridgeTransport final : public AppTransport {
         writable = full_ && queued_ <= spec_.limits.low_water;
         if (writable) full_ = false;
       }
-      if (writable) sink_->OnWritable();
+      if (writable && session_sink_ != nullptr) session_sink_->OnWritable();
     }
   }
 
   // A data channel's number is its port, and its messages have no type byte.
   int Enqueue(Port protocol, const Buffer& message) const {
     const std::byte* bytes = message.data();
-    if (PacketType{std::to_integer<std::uint16_t>(bytes[0])} != PacketType::kData ||
+    if (PacketType{std::to_integer<std::uint8_t>(bytes[0])} != PacketType::kData ||
         message.size() < 5)
       return library_.Enqueue(protocol, bytes, message.size());
     Port port = 0;
@@ -381,7 +399,8 @@ class BridgeTransport final : public AppTransport {
   const Port completion_port_ = kFirstPort + 2;
   std::atomic<bool> paused_{false};
   // loop's thread
-  AppSink* sink_ = nullptr;  // since Start()
+  AppSink* sink_ = nullptr;                 // since Start()
+  AppSessionSink* session_sink_ = nullptr;  // of the session that is open
   boost::asio::steady_timer retry_;
   bool connected_ = false;
   bool finished_ = false;
@@ -417,9 +436,9 @@ const dart_vm::ApiTable BridgeTransport::kTable = {2, 5, kEntries};
 
 }  // namespace
 
-Result<std::unique_ptr<AppTransport>> MakeBridgeTransport(EventLoop& loop, BridgeSpec spec) {
+Result<std::unique_ptr<AppHost>> MakeBridgeTransport(EventLoop& loop, BridgeSpec spec) {
   try {
-    return std::unique_ptr<AppTransport>(std::make_unique<BridgeTransport>(loop, std::move(spec)));
+    return std::unique_ptr<AppHost>(std::make_unique<BridgeTransport>(loop, std::move(spec)));
   } catch (const std::exception& error) {
     return MakeError(Errc::kSetup, error.what());
   }

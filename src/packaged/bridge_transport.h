@@ -1,11 +1,11 @@
 // Room: src/packaged. An app on a libdart_bridge.so, ours or the original, as in an app made by
-// `flet build`: the library starts Python on a thread of its own, packets to the app are calls of
-// DartBridge_EnqueueMessage, packets from it are posts to native ports, here of a small stand-in
-// for Dart's. Only for measuring and comparing. Contract and threads:
+// `flet build`: the library starts Python on a thread of its own; packets to the app are calls of
+// DartBridge_EnqueueMessage; packets from it are posts to native ports, here those of a small
+// stand-in for the Dart VM. Only for measuring and comparing. Contract and threads:
 // common/transport/app_transport.h.
 //
-// The loop's thread is what the isolate's thread is in a Flutter app: it makes the calls into the
-// library, and waits for as long as the library makes it wait.
+// The loop's thread takes the role of the isolate's thread in a Flutter app: it calls the library,
+// and blocks as long as a call does.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/event_loop.h"
-#include "common/transport/app_transport.h"
+#include "common/transport/app_host.h"
 
 namespace fletbridge {
 
@@ -28,7 +28,7 @@ struct BridgeSpec {
 
 // One per process, which must end by _exit() after RunOnMainThread(): Python's threads may run on.
 // kSetup if the library cannot be opened.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeBridgeTransport(EventLoop& loop,
-                                                                        BridgeSpec spec);
+[[nodiscard]] Result<std::unique_ptr<AppHost>> MakeBridgeTransport(EventLoop& loop,
+                                                                   BridgeSpec spec);
 
 }  // namespace fletbridge

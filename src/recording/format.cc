@@ -225,7 +225,9 @@ std::optional<Record> RecordReader::Next() {
     record.at_ns = Get<std::int64_t>(body.subspan(1, 8));
     record.content = body.subspan(kFixedBytes);
     if (record.kind == RecordKind::kPacket) {
-      if (record.content.size() < kPacketBytes || record.content[0] > std::byte{1}) {
+      // The type has two bytes in the file, of which the upper one is 0.
+      if (record.content.size() < kPacketBytes || record.content[0] > std::byte{1} ||
+          Get<std::uint16_t>(record.content.subspan(1, 2)) > 0xff) {
         damage_ = "it holds a packet without a head, at byte " + std::to_string(offset_);
         return std::nullopt;
       }

@@ -19,6 +19,7 @@
 
 #include "common/base/error.h"
 #include "common/transport/packet.h"
+#include "common/wire/codec.h"
 
 namespace fletbridge::recording {
 
@@ -34,6 +35,9 @@ enum class RecordKind : std::uint8_t {
 };
 
 enum class Direction : std::uint8_t { kToApp = 0, kToUi = 1 };
+[[nodiscard]] inline Sender SenderOf(Direction direction) noexcept {
+  return direction == Direction::kToUi ? Sender::kApp : Sender::kClient;
+}
 
 // Flags of a packet.
 inline constexpr std::uint8_t kMasked = 1;    // values in it were replaced
@@ -63,6 +67,10 @@ struct Info {
   std::string replay_of;                  // the recording whose input this run was given
   std::vector<std::string> expect_crash;  // parts of what the app was expected to raise
 };
+
+[[nodiscard]] inline const wire::Codec& CodecOf(const Info& info) noexcept {
+  return wire::CodecOrNewest(static_cast<Generation>(info.generation));
+}
 
 struct End {
   int code = 0;

@@ -9,7 +9,6 @@
 #include <mutex>
 #include <optional>
 #include <random>
-#include <signal.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -17,7 +16,8 @@
 
 #include "common/base/log.h"
 #include "common/base/own_file.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/threads.h"
+#include "common/platform/unique_fd.h"
 #include "src/recording/redactor.h"
 #include "src/recording/segments.h"
 
@@ -73,20 +73,6 @@ std::string_view TextOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Threads of ours take no signals: they are Python's, or the session's.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
 }  // namespace
 
 Result<> CheckRecordingPath(const std::string& file) {
@@ -132,7 +118,9 @@ struct Recorder::Writer {
       : options(std::move(given)),
         info(std::move(about)),
         file_bytes(std::max(options.limit_bytes, kLeastLimit) / kFiles),
-        redactor(options.redact) {}
+        redactor(options.redact) {
+    redactor.SpeakAs(CodecOf(info));
+  }
 
   void Push(Head head, std::span<const std::byte> content) noexcept try {
     head.at_ns = Now();
@@ -255,7 +243,8 @@ struct Recorder::Writer {
   void Put(const Head& head, std::span<const std::byte> content) {
     if (head.kind != RecordKind::kPacket) {
       if (head.kind == RecordKind::kSession) redactor.NewSession();
-      if (head.kind == RecordKind::kInfo) static_cast<void>(ReadInfo(TextOf(content), info));
+      if (head.kind == RecordKind::kInfo && ReadInfo(TextOf(content), info))
+        redactor.SpeakAs(CodecOf(info));
       AppendRecord(text, head.kind, head.at_ns, TextOf(content));
       return;
     }
@@ -408,8 +397,7 @@ Result<std::unique_ptr<Recorder>> Recorder::Open(RecorderOptions options, Info i
   auto writer = std::make_shared<Writer>(std::move(options), std::move(info));
   writer->fd = std::move(*fd);
   writer->special = special;
-  const SignalsBlocked blocked;
-  std::thread([writer] { writer->Run(); }).detach();
+  platform::StartWithoutSignals([writer] { writer->Run(); }).detach();
   return std::unique_ptr<Recorder>(new Recorder(std::move(writer)));
 }
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "src/recording/segments.h"
 
 namespace fletbridge::recording {
@@ -39,6 +39,10 @@ Result<Buffer> ReadFile(const std::string& file) try {
 }
 
 }  // namespace
+
+Result<wire::Message> MessageIn(const Entry& entry, const wire::Codec& codec) {
+  return codec.Decode(SenderOf(entry.direction), entry.payload, wire::Reading::kLenient);
+}
 
 Result<Recording> Recording::Load(const std::string& file) {
   Result<Buffer> bytes = ReadFile(file);

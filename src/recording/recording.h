@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/wire/codec.h"
 #include "src/recording/format.h"
 
 namespace fletbridge::recording {
@@ -30,6 +31,9 @@ struct Entry {
   std::span<const std::byte> payload;  // lies in the Recording
 };
 
+// The message that a packet of a control type holds, as one who looks on reads it.
+[[nodiscard]] Result<wire::Message> MessageIn(const Entry& entry, const wire::Codec& codec);
+
 class Recording {
  public:
   // FILE and what belongs to it: FILE.1, FILE.2, ... An error only if there is nothing to read.
@@ -38,6 +42,8 @@ class Recording {
   [[nodiscard]] static Result<Recording> FromBytes(Buffer bytes);
 
   [[nodiscard]] const Info& info() const noexcept { return info_; }
+  // What its packets are written in.
+  [[nodiscard]] const wire::Codec& codec() const noexcept { return CodecOf(info_); }
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
   [[nodiscard]] std::size_t packets() const noexcept { return packets_; }
   // Written when the recording was ended in order.

@@ -32,18 +32,22 @@ Redactor::Redactor(std::vector<std::string> names) : names_(std::move(names)) {}
 Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
                                  std::span<const std::byte> payload) {
   if (type != PacketType::kControl) return {};
-  Result<Value> message = wire::Decode(payload);
-  const auto parts = message ? PartsOf(*message) : std::nullopt;
-  if (!parts) {
+  const auto read = [&] {
+    return codec_->Decode(SenderOf(direction), payload, wire::Reading::kLenient);
+  };
+  Result<wire::Message> message = read();
+  if (!message) {
     // What the app has said there, nobody knows, nor which field is which from here on.
     lost_ = lost_ || direction == Direction::kToUi;
     return {kWithheld, Buffer()};
   }
-  const bool registers = parts->action == kRegister;
-  if (registers && direction == Direction::kToApp) NewSession();
-  drawn_ = drawn_ || parts->action == kPatch;
+  const bool begins = std::holds_alternative<wire::Register>(*message);
+  const bool registers = begins || std::holds_alternative<wire::RegisterAnswer>(*message);
+  if (begins) NewSession();
+  drawn_ = drawn_ || std::holds_alternative<wire::Patch>(*message) ||
+           std::holds_alternative<wire::FlatPatch>(*message);
   std::vector<std::int64_t> changed;
-  if (!lost_ && !session_.Apply(direction, std::move(*message), &changed)) lost_ = true;
+  if (!lost_ && !session_.Apply(*message, &changed)) lost_ = true;
   if (lost_) return {kWithheld, Buffer()};
 
   // A control becomes secret only by a message that says so. What a message has not touched is not
@@ -59,10 +63,12 @@ Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
     }
   }
   if (!registers && secret_.empty() && names_.empty()) return {};
-  // The first reading lies in the tree now.
-  Result<Value> copy = wire::Decode(payload);
-  if (!copy || !MaskMessage(direction, *PartsOf(*copy))) return {};
-  return {kMasked, wire::Encode(*copy)};
+  // What lies in the tree now is read again.
+  const bool kept = registers || std::holds_alternative<wire::Patch>(*message) ||
+                    std::holds_alternative<wire::UpdateProps>(*message);
+  if (kept) message = read();
+  if (!message || !std::visit([this](auto& content) { return Mask(content); }, *message)) return {};
+  return {kMasked, codec_->EncodeOne(*message)};
 }
 
 void Redactor::NewSession() {
@@ -78,8 +84,7 @@ void Redactor::NewSession() {
 std::optional<Buffer> Redactor::State() {
   if (session_.tree() == nullptr || lost_ || wire::ControlId(session_.tree()->page()) == 0)
     return std::nullopt;
-  Map& page = session_.tree()->page();
-  Value copy = Copied(Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &page)));
+  Value copy = wire::Copied(session_.page());
   MaskNamed(copy);
   return wire::Encode(copy);
 }
@@ -189,72 +194,75 @@ bool Redactor::MaskNamed(Value& value) const {
   return masked;
 }
 
-// Which control an operation is for is not looked up: a new `value` that a secret control has now
-// is masked wherever it goes, which errs on the safe side.
-bool Redactor::MaskPatch(Value& patch) const {
-  wire::List* list = patch.AsList();
-  if (list == nullptr) return false;
+// Who knows a session's id may take the session over.
+bool Redactor::Mask(wire::Register& message) {
+  const bool masked = !std::exchange(message.session_id, {}).empty();
+  if (masked) message.session_id = kMask;
+  return MaskNamed(message.page) || masked;
+}
+
+bool Redactor::Mask(wire::RegisterAnswer& message) {
+  const bool masked = !std::exchange(message.session_id, {}).empty();
+  if (masked) message.session_id = kMask;
+  return MaskNamed(message.page_patch) || masked;
+}
+
+// Which control a change is for is not looked up: a new `value` that a secret control has now is
+// masked wherever it goes, which errs on the safe side.
+bool Redactor::Mask(wire::Patch& message) {
   bool masked = false;
-  for (std::size_t i = 1; i < list->items.size(); ++i) {  // the first is the table of paths
-    wire::List* op = list->items[i].AsList();
-    if (op == nullptr || op->items.size() != 4) continue;
-    const Value& key = op->items[2];
-    Value& value = op->items[3];
-    bool leaves = IsNamed(key);
-    if (IsText(key, "value")) {
-      leaves = leaves || (!values_.empty() && values_.contains(BytesOf(value)));
-    }
-    masked = (leaves ? MaskLeaves(value) : MaskNamed(value)) || masked;
+  for (wire::Change& change : message.changes) {
+    const bool held =
+        IsText(change.key, "value") && !values_.empty() && values_.contains(BytesOf(change.value));
+    masked = Mask(change.value, held || IsNamed(change.key)) || masked;
   }
   return masked;
 }
 
-bool Redactor::MaskMessage(Direction direction, const MessageParts& message) {
-  Map& body = *message.body;
-  const auto mask = [&](std::string_view key, bool all) {
-    Value* value = body.Find(key);
-    return value != nullptr && (all ? MaskLeaves(*value) : MaskNamed(*value));
-  };
-  const auto is_secret = [&](std::string_view key) { return secret_.contains(IntIn(body, key)); };
+// In generation 1 what belongs to whom is said with each change.
+bool Redactor::Mask(wire::FlatPatch& message) {
   bool masked = false;
-  switch (message.action) {
-    case kRegister:
-      masked = mask("session_id", true);  // who knows it may take the session over
-      return mask(direction == Direction::kToApp ? "page" : "page_patch", false) || masked;
-    case kPatch: {
-      Value* patch = body.Find("patch");
-      return patch != nullptr && MaskPatch(*patch);
+  for (wire::FlatChange& change : message.changes) {
+    Map* props = change.props.AsMap();
+    if (props == nullptr) continue;
+    for (auto& [key, value] : props->entries) {
+      const bool secret = secret_.contains(change.control) && IsText(key, "value");
+      if (secret || IsNamed(key)) masked = MaskLeaves(value) || masked;
     }
-    case kEvent:
-      return mask("data", is_secret("target"));
-    case kProps:
-      if (Map* props = MapIn(body, "props"); props != nullptr && is_secret("id")) {
-        if (Value* value = props->Find("value"); value != nullptr) masked = MaskLeaves(*value);
-      }
-      return mask("props", false) || masked;
-    case kCall: {
-      const std::string id = TextIn(body, "call_id");
-      if (direction == Direction::kToApp)
-        return mask("result",
-                    secret_calls_.erase(id) != 0 || all_calls_secret_ || is_secret("control_id"));
-      // As of a store of named values: get(key), set(key, value).
-      const Map* args = MapIn(body, "args");
-      const Value* key = args == nullptr ? nullptr : args->Find("key");
-      const bool named = key != nullptr && IsNamed(*key);
-      if (named && secret_calls_.size() < kMostCalls) {
-        secret_calls_.insert(id);
-      } else if (named) {
-        all_calls_secret_ = true;
-      }
-      if (named) {
-        if (Value* value = MapIn(body, "args")->Find("value"); value != nullptr)
-          masked = MaskLeaves(*value);
-      }
-      return mask("args", is_secret("control_id")) || masked;
-    }
-    default:
-      return false;
   }
+  return masked;
+}
+
+bool Redactor::Mask(wire::ControlEvent& message) {
+  return Mask(message.data, secret_.contains(message.target));
+}
+
+bool Redactor::Mask(wire::UpdateProps& message) {
+  bool masked = false;
+  if (Map* props = message.props.AsMap(); props != nullptr && secret_.contains(message.id)) {
+    if (Value* value = props->Find("value"); value != nullptr) masked = MaskLeaves(*value);
+  }
+  return MaskNamed(message.props) || masked;
+}
+
+bool Redactor::Mask(wire::MethodResult& message) {
+  return Mask(message.result, secret_calls_.erase(message.call_id) != 0 || all_calls_secret_ ||
+                                  secret_.contains(message.control_id));
+}
+
+// As of a store of named values: get(key), set(key, value).
+bool Redactor::Mask(wire::InvokeMethod& message) {
+  bool masked = false;
+  Map* args = message.args.AsMap();
+  if (args != nullptr && IsNamed(wire::In(*args, "key"))) {
+    if (secret_calls_.size() < kMostCalls) {
+      secret_calls_.insert(message.call_id);
+    } else {
+      all_calls_secret_ = true;
+    }
+    if (Value* value = args->Find("value"); value != nullptr) masked = MaskLeaves(*value);
+  }
+  return Mask(message.args, secret_.contains(message.control_id)) || masked;
 }
 
 }  // namespace fletbridge::recording

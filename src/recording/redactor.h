@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "src/recording/session_tree.h"
+#include "common/wire/codec.h"
+#include "common/wire/session.h"
+#include "src/recording/format.h"
 
 namespace fletbridge::recording {
 
@@ -26,6 +28,8 @@ class Redactor {
   // A name is a control's key, data or label, or a key in a map: of an event's data, of a call's
   // arguments, of a property.
   explicit Redactor(std::vector<std::string> names);
+  // What the packets are written in; the newest generation where nothing is said.
+  void SpeakAs(const wire::Codec& codec) noexcept { codec_ = &codec; }
 
   struct Outcome {
     std::uint8_t flags = 0;         // kMasked, kWithheld
@@ -50,11 +54,26 @@ class Redactor {
   // These say whether anything was replaced.
   bool MaskLeaves(wire::Value& value) const;
   bool MaskNamed(wire::Value& value) const;
-  bool MaskPatch(wire::Value& patch) const;
-  bool MaskMessage(Direction direction, const MessageParts& message);
+  // For each kind of message.
+  bool Mask(wire::Register& message);
+  bool Mask(wire::RegisterAnswer& message);
+  bool Mask(wire::Patch& message);
+  bool Mask(wire::FlatPatch& message);
+  bool Mask(wire::ControlEvent& message);
+  bool Mask(wire::UpdateProps& message);
+  bool Mask(wire::InvokeMethod& message);
+  bool Mask(wire::MethodResult& message);
+  template <class Any>
+  bool Mask(Any&) {
+    return false;
+  }
+  bool Mask(wire::Value& value, bool all) const {
+    return all ? MaskLeaves(value) : MaskNamed(value);
+  }
 
   const std::vector<std::string> names_;
-  SessionTree session_;
+  const wire::Codec* codec_ = &wire::Newest();
+  wire::Session session_;
   std::set<std::int64_t> secret_;  // ids of controls
   // What secret controls hold now, as bytes of the wire: by control, and how many hold it.
   std::map<std::int64_t, std::string> value_of_;

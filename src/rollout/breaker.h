@@ -1,10 +1,10 @@
-// Room: src/rollout. The circuit breaker of one app and stage, as a rule over plain values: no
-// clock, no disk. Kept and fed by start_book.h.
+// Room: src/rollout. The circuit breaker of one app and stage: rules over plain values, without
+// clock or disk. start_book.h stores it and reports starts to it.
 //
-//   closed     the stage is taken. Two failures in a row open it
-//   open       the next lower stage is taken, until the back-off is over
-//   half-open  the back-off is over, or app, Flet or fletbridge is another version: one start tries
-//              the stage. It works: closed. It fails: open, for twice as long
+//   closed     starts use the stage. Two failures in a row open the breaker
+//   open       starts use the next lower stage, until the back-off is over
+//   half-open  the back-off is over, or app, Flet or fletbridge has another version: one start
+//              tries the stage. Success: closed. Failure: open, for twice as long
 #pragma once
 
 #include <chrono>

@@ -10,8 +10,11 @@ Error NotAllowed(const std::string& why) { return MakeError(Errc::kUsage, why); 
 Result<StageVariant> CheckedVariant(StageVariant variant) {
   const std::string& stage = variant.stage;
   const std::string& transport = variant.transport;
-  if (stage != "1" && stage != "2" && stage != "3" && stage != "auto")
-    return NotAllowed("there is no stage " + stage.substr(0, 40) + "; use 1, 2, 3 or auto");
+  if (stage != "legacy" && stage != "1" && stage != "2" && stage != "3" && stage != "auto")
+    return NotAllowed("there is no stage " + stage.substr(0, 40) + "; use legacy, 1, 2, 3 or auto");
+  if (stage == "legacy" && !transport.empty() && transport != "ws")
+    return NotAllowed("stage legacy has no transport " + transport.substr(0, 40) + "; use ws");
+  if (stage == "legacy") return variant;
   if (!transport.empty() && transport != "uds" && transport != "tcp" && transport != "ffi")
     return NotAllowed("there is no transport " + transport.substr(0, 40) + "; use uds, tcp or ffi");
   if (!transport.empty() && stage != "auto" && (transport == "ffi") != (stage == "3")) {

@@ -1,5 +1,6 @@
-// Room: src/rollout. Which stage a flag file gives an installation: reads the two flags that
-// fletbridge knows. Knows their values only, not what a stage is. Free functions; any thread.
+// Room: src/rollout. Evaluates the two flags of fletbridge in a flag file: the stage of an
+// installation, and the kill switch. Depends on the flags' values only, not on the stages. Free
+// functions; any thread.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ struct RolloutContext {
 [[nodiscard]] Json ToJson(const RolloutContext& context);
 
 struct StageVariant {
-  std::string stage;      // "1", "2", "3" or "auto"
+  std::string stage;      // "legacy", "1", "2", "3" or "auto"
   std::string transport;  // empty: the stage's own default
 };
 // Reads a variant's value: "3", "1:tcp", 3, {"stage": "1", "transport": "tcp"}. The error says what

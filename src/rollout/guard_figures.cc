@@ -94,6 +94,18 @@ std::string ToPrometheus(const std::vector<FigureRow>& rows) {
   Head(text, "fletbridge_breaker_open", "gauge", "1 while the stage rests after failures.");
   for (const FigureRow& row : rows)
     text += "fletbridge_breaker_open{" + Labels(row) + "} " + (row.open ? "1" : "0") + "\n";
+  // Beside the figures, which count all versions: a label of each would begin them anew with every
+  // update.
+  Head(text, "fletbridge_versions_info", "gauge", "The versions of the app's last start.");
+  std::string last;
+  for (const FigureRow& row : rows) {
+    if (row.id == last) continue;
+    last = row.id;
+    text += "fletbridge_versions_info{app=\"" + Escaped(row.app) + "\",id=\"" + Escaped(row.id) +
+            "\",app_version=\"" + Escaped(row.app_version) + "\",flet_version=\"" +
+            Escaped(row.flet_version) + "\",fletbridge_version=\"" +
+            Escaped(row.fletbridge_version) + "\"} 1\n";
+  }
   Histograms(text, rows, "fletbridge_first_frame_seconds", "From the start to the first frame.",
              &StageFigures::first_frame);
   Histograms(text, rows, "fletbridge_click_seconds",

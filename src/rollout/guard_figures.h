@@ -1,7 +1,7 @@
-// Room: src/rollout. What the starts of one app came to, per stage: counts and histograms, which
-// a fleet's owner compares. Nothing in them names a person, a folder or a machine.
+// Room: src/rollout. Metrics of one app's starts, per stage: counts and histograms, for comparing
+// installations. They contain no name of a user, a folder or a machine.
 //
-// Values; not for two threads.
+// Values; not for concurrent use.
 #pragma once
 
 #include <array>
@@ -50,6 +50,7 @@ struct FigureRow {
   std::string app, id, stage;
   bool open = false;  // the breaker rests the stage
   const StageFigures* figures = nullptr;
+  std::string app_version, flet_version, fletbridge_version;  // of the app's last start
 };
 // Prometheus's text format, for node_exporter's textfile collector.
 [[nodiscard]] std::string ToPrometheus(const std::vector<FigureRow>& rows);

@@ -60,7 +60,7 @@ Installation FindInstallation(const std::string& folder) {
     if (::rename(part.c_str(), path.c_str()) == 0) return {id, true, {}};
   }
   if (!first && why == EEXIST && Stored(path).empty()) {
-    // What stands there is no id: somebody's editor, or a disk that lost it.
+    // The content is not an id: somebody has edited the file, or the disk has lost it.
     if (::rename(part.c_str(), path.c_str()) == 0) return {id, true, {}};
   }
   ::unlink(part.c_str());

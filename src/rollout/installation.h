@@ -1,5 +1,6 @@
-// Room: src/rollout. The anonymous id of this installation: 128 random bits, made once, from
-// nothing that names the machine or its user. Any process; two that start at once get the same one.
+// Room: src/rollout. The anonymous id of this installation: 128 random bits, generated once, not
+// derived from the machine or its user. Any process; two that start at the same time get the same
+// id.
 #pragma once
 
 #include <string>

@@ -18,15 +18,16 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/process.h"
+#include "common/platform/unique_fd.h"
 #include "src/rollout/flags/murmur3.h"
 #include "src/rollout/state_folder.h"
 
 namespace fletbridge {
 
 // For the library alone, which finds it by the type's namespace.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BookOptions, folder, app_id, app, versions, metrics, backoff_s,
-                                   may_lower)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BookOptions, folder, app_id, app, versions, app_version,
+                                   flet_version, fletbridge_version, metrics, backoff_s, may_lower)
 
 namespace {
 
@@ -93,7 +94,13 @@ Json BookJson(const Book& book) {
                     {"why", start.why},
                     {"started", start.started}});
   }
-  return {{"format", 1}, {"app", book.app}, {"stages", stages}, {"last", last}};
+  return {{"format", 1},
+          {"app", book.app},
+          {"app_version", book.app_version},
+          {"flet_version", book.flet_version},
+          {"fletbridge_version", book.fletbridge_version},
+          {"stages", stages},
+          {"last", last}};
 }
 
 void RestoreHistogram(const Json& from, const char* key, BucketCounts& histogram) {
@@ -108,6 +115,9 @@ Book ParseBook(const std::string& text) try {
   const Json json = Json::parse(text);
   Book book;
   book.app = json.value("app", "");
+  book.app_version = json.value("app_version", "");
+  book.flet_version = json.value("flet_version", "");
+  book.fletbridge_version = json.value("fletbridge_version", "");
   for (const auto& [name, from] : json.at("stages").items()) {
     StageBook stage;
     stage.breaker.failures = from.value("failures", 0);
@@ -144,35 +154,9 @@ Result<> SaveBook(const std::string& folder, const Book& book) {
 
 // ------------------------------------------------------------------ records
 
-std::string FirstLine(const char* path) {
-  const Result<std::string> text = ReadSmallFile(path, 4096);
-  return text ? text->substr(0, text->find('\n')) : std::string();
-}
-
-const std::string& BootId() {
-  static const std::string id = FirstLine("/proc/sys/kernel/random/boot_id");
-  return id;
-}
-
-std::uint64_t PidNamespace() {
-  struct stat info {};
-  return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
-}
-
-// When the process began, in ticks since the boot; 0 if it is gone or dead and not yet waited for.
-std::uint64_t StartTicks(long pid) {
-  const std::string line = FirstLine(("/proc/" + std::to_string(pid) + "/stat").c_str());
-  // "7 (name) S 1 …": the name may hold anything, so from behind it.
-  const std::size_t close = line.rfind(')');
-  if (close == std::string::npos) return 0;
-  char state = 0;
-  unsigned long long ticks = 0;
-  const int read = std::sscanf(line.c_str() + close + 1,
-                               " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                               "%*s %*s %*s %llu",
-                               &state, &ticks);
-  return read == 2 && state != 'Z' && state != 'X' ? ticks : 0;
-}
+using platform::BootId;
+using platform::PidNamespace;
+using platform::StartTicks;
 
 struct Record {
   std::string path, stage, versions, boot;
@@ -436,6 +420,9 @@ Result<> EndStart(const BookOptions& options, const std::string& record, StartOu
   if (!read) return {};  // nothing was kept, or it was reset meanwhile
   Book book = LoadBook(AppFolder(options));
   book.app = options.app;
+  book.app_version = options.app_version;
+  book.flet_version = options.flet_version;
+  book.fletbridge_version = options.fletbridge_version;
   Enter(book, options, *read, {outcome, why}, now);
   // For who watches: this file is all that the watcher has of it.
   Append(record, "\nended " + std::string(kOutcomes[static_cast<int>(outcome)]) + "\n");
@@ -519,7 +506,8 @@ Result<> WriteMetrics(const std::string& folder, const std::string& path, std::i
   for (const Book& book : books) {
     for (const auto& [name, stage] : book.stages) {
       const bool open = PhaseOf(stage.breaker, stage.breaker.versions, now) == BreakerPhase::kOpen;
-      rows.push_back({book.app, book.id, name, open, &stage.figures});
+      rows.push_back({book.app, book.id, name, open, &stage.figures, book.app_version,
+                      book.flet_version, book.fletbridge_version});
     }
   }
   return ReplaceFile(path, ToPrometheus(rows), false, 0644);

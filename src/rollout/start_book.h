@@ -1,16 +1,16 @@
-// Room: src/rollout. What each start of an app leaves on the disk, and what the next one makes
-// of it. Called around a run (start_guard.h), and by `fletbridge rollout`. Knows stages as names, in an
-// order.
+// Room: src/rollout. The start book: records on disk of an app's starts, and the decisions that
+// later starts base on them. Used around a run (start_guard.h) and by `fletbridge rollout`. Knows
+// stages only as an ordered list of names.
 //
-//   STATE/apps/ID/starts/PID-…   one small file per start that runs: written before anything risky,
-//                                removed at its end. One whose process is gone has failed
-//   STATE/apps/ID/book.json      breakers, figures and the last starts; bounded, replaced as a
-//   whole STATE/apps/ID/lock           held while the book is read and replaced; never while an app
-//   runs
+//   STATE/apps/ID/starts/PID-…   one small start record per running start: written before anything
+//                                that could crash, removed at the end. If its process is gone, that
+//                                start has failed
+//   STATE/apps/ID/book.json      breakers, metrics and last starts; bounded, replaced as a whole
+//   STATE/apps/ID/lock           held while the book is read and replaced; never while an app runs
 //
 // Threads: none of its own. Every function waits for the disk, and for the lock half a second at
-// most; MarkFirstFrame() writes some bytes and returns. An error means that nothing
-// is known or kept: the run goes on without.
+// most; MarkFirstFrame() writes some bytes and returns. An error means that nothing is known or
+// stored: the run continues without the book.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct BookOptions {
   std::string app_id;    // what the folder is named
   std::string app;       // for people
   std::string versions;  // of app, Flet and fletbridge, in one text
-  std::string metrics;   // Prometheus's text file; empty: none is written
+  std::string app_version, flet_version, fletbridge_version;  // the same, each; may be empty
+  std::string metrics;  // Prometheus's text file; empty: none is written
   std::int64_t backoff_s = 3600;
   bool may_lower = false;  // the breaker may take a lower stage; else it only takes notes
 };
@@ -53,12 +54,13 @@ struct PastStart {
 };
 struct Book {
   std::string app, id;
+  std::string app_version, flet_version, fletbridge_version;  // of the start that ended last
   std::map<std::string, StageBook> stages;
   std::vector<PastStart> last;     // newest last
   std::vector<PastStart> running;  // outcome empty
 };
 
-// A text that tells this app from others and says nothing of where it is.
+// An id of this app that does not reveal its path.
 [[nodiscard]] std::string AppId(const std::string& path);
 
 // Before a start: books those that are gone, then says which stage may be tried. `ladder` has the

@@ -26,6 +26,7 @@ std::int64_t Now() { return std::time(nullptr); }
 BookOptions BookOf(const RunRequest& request, const LaunchPlan& plan) {
   BookOptions book = BookOptionsFrom(request.guard);
   book.versions += ", Flet " + plan.flet_version;
+  book.flet_version = plan.flet_version;
   return book;
 }
 

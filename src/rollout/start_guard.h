@@ -1,6 +1,6 @@
-// Room: src/rollout. The way back, around one run: which stage the book of starts lets it try, the
-// record that a start leaves, and how it ended. Given to src/host, which asks it. Main thread, but
-// for what it has a session tell.
+// Room: src/rollout. The guard around one run: asks the start book which stage may be used, writes
+// the start record, and notes how the start ended. Implements the interface by which src/host
+// calls it. Main thread, except for the events that a session reports.
 #pragma once
 
 #include "src/host/features.h"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 
 namespace fletbridge {
 namespace {

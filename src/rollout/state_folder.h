@@ -1,5 +1,5 @@
-// Room: src/rollout. The folder in which fletbridge keeps what it knows about its own starts,
-// and writing there whole or not at all. Free functions; any thread, any process.
+// Room: src/rollout. The folder with fletbridge's own state, and atomic writes to it: a file is
+// written completely or not at all. Free functions; any thread, any process.
 #pragma once
 
 #include <string>

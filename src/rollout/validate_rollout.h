@@ -1,5 +1,5 @@
-// Room: src/rollout. A whole check of a rollout's flag file: flagd's rules, and what fletbridge
-// asks of its own two flags. Any thread.
+// Room: src/rollout. The complete check of a rollout's flag file: flagd's rules, and fletbridge's
+// rules for its own two flags. Any thread.
 #pragma once
 
 #include <string_view>

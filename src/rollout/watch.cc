@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
+#include "common/process/program.h"
 #include "src/rollout/start_book.h"
 
 namespace fletbridge {
@@ -83,14 +83,9 @@ std::optional<WatchedEnd> WatchStart(const std::function<std::string(bool watche
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
   std::fflush(nullptr);
-  const pid_t watcher = ::getpid();
   const sigset_t waited = BlockForWaiting(before);
-  const pid_t child = ::fork();
+  const pid_t child = ForkThisProcess();
   if (child <= 0) {
-    if (child == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::getppid() != watcher) ::_exit(128 + SIGKILL);
-    }
     Restore(before);
     const std::string path = note(child == 0);
     if (child == 0) (void)!::write(writer.get(), path.data(), path.size());

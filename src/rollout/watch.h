@@ -1,7 +1,7 @@
-// Room: src/rollout. A start that may well fail, because its stage has failed before: it is made by
-// a child of this process, which waits for it, so that the run can go on with a lower stage when
-// nothing has been shown yet. So no person meets a second failed start. Main thread, before there
-// are others.
+// Room: src/rollout. The watched start, for a stage that has failed before: a child process makes
+// the start and this process waits for it, so the run can continue on a lower stage if the child
+// fails before the first frame. So no user sees a second failed start. Main thread, before there
+// are others (it forks).
 #pragma once
 
 #include <functional>

@@ -1,6 +1,8 @@
-// Room: src/stage1. The other direction of start: the app's interpreter is our parent. Tells when
-// it has ended, and when it has been asked to: Flet takes SIGTERM in its first process and then
-// waits for its client, which nobody tells. EventLoop's thread, but for the constructor.
+// Room: src/stage1. Watches our parent process, the app's interpreter: reports when it has ended,
+// or when it has been asked to end. The latter is needed since Flet handles SIGTERM in its first
+// process and then waits for its client, without telling it.
+//
+// Threads: the EventLoop's; the constructor any.
 #pragma once
 
 #include <functional>
@@ -13,12 +15,12 @@ namespace fletbridge::stage1 {
 
 class ParentWatch {
  public:
-  // `loop` must outlive it.
+  // `loop` must outlive this object.
   explicit ParentWatch(EventLoop& loop);
   ~ParentWatch();
 
   [[nodiscard]] pid_t pid() const;
-  // `on_end` is called once, when the parent has ended or is to end; not after Close().
+  // Calls `on_end` once, when the parent has ended or was asked to end; not after Close().
   void Start(std::function<void()> on_end);
   void Close();
 

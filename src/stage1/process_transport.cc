@@ -19,7 +19,7 @@ class ProcessTransport final : public SocketApp {
       : SocketApp(loop, std::move(spec), std::move(socket)) {}
 
   Capabilities capabilities() const override {
-    return {"1", kind() == SocketAddress::Kind::kUnix ? "uds" : "tcp", false};
+    return {"1", kind() == SocketAddress::Kind::kUnix ? "uds" : "tcp", false, spec().sessions};
   }
   std::vector<ProcessInfo> processes() const override {
     std::vector<ProcessInfo> result{{"host", ::getpid()}};
@@ -30,7 +30,7 @@ class ProcessTransport final : public SocketApp {
   void Start(AppSink& sink) override {
     Environment environment;
     std::string shim = ShimFolder();
-    if (shim.find(':') != std::string::npos) {  // which would be two entries of PYTHONPATH
+    if (shim.find(':') != std::string::npos) {  // PYTHONPATH would split it
       const std::string link = folder().File("shim");
       if (::symlink(shim.c_str(), link.c_str()) != 0) {
         Log(LogLevel::kWarning,
@@ -80,16 +80,16 @@ class ProcessTransport final : public SocketApp {
   }
 
   std::promise<int> exited_;
-  std::unique_ptr<Child> child_;  // set in Start(), before the loop sees it
+  std::unique_ptr<Child> child_;  // set in Start(), before the loop uses it
 };
 
 }  // namespace
 
-Result<std::unique_ptr<AppTransport>> MakeProcessTransport(EventLoop& loop, AppSpec spec,
-                                                           SocketAddress::Kind kind) {
+Result<std::unique_ptr<AppHost>> MakeProcessTransport(EventLoop& loop, AppSpec spec,
+                                                      SocketAddress::Kind kind) {
   Result<AppSocket> socket = MakeAppSocket(spec, kind, true);
   if (!socket) return socket.error();
-  return std::unique_ptr<AppTransport>(
+  return std::unique_ptr<AppHost>(
       std::make_unique<ProcessTransport>(loop, std::move(spec), std::move(*socket)));
 }
 

@@ -1,19 +1,21 @@
-// Room: src/stage1. Two processes: the app's interpreter is a child of ours, Flet's socket server
-// in it listens on a Unix socket or a loopback TCP port, and we connect as its client. Created by
-// src/host. Contract and threads: common/transport/app_transport.h.
+// Room: src/stage1. The AppHost of stage 1: the app's interpreter is a child process, in which
+// Flet's socket server listens on a Unix socket or a loopback TCP port; we connect as its client.
+// Created by src/host.
+//
+// Threads, ownership and errors: as AppHost (common/transport/app_host.h).
 #pragma once
 
 #include <memory>
 
 #include "common/base/event_loop.h"
 #include "common/net/address.h"
-#include "common/transport/app_transport.h"
+#include "common/transport/app_host.h"
 
 namespace fletbridge::stage1 {
 
-// Makes the private folder and chooses the address; starts nothing yet. `loop` must outlive it.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeProcessTransport(EventLoop& loop,
-                                                                         AppSpec spec,
-                                                                         SocketAddress::Kind kind);
+// Creates the private folder and chooses the address (kSetup if that fails); starts no process yet.
+// `loop` must outlive the transport.
+[[nodiscard]] Result<std::unique_ptr<AppHost>> MakeProcessTransport(EventLoop& loop, AppSpec spec,
+                                                                    SocketAddress::Kind kind);
 
 }  // namespace fletbridge::stage1

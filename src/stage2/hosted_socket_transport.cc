@@ -16,7 +16,7 @@ class HostedSocketTransport final : public SocketApp {
              [this](int signal, bool handled) { this->sink().OnSignal(signal, handled); }) {}
 
   Capabilities capabilities() const override {
-    return {"2", kind() == SocketAddress::Kind::kUnix ? "uds" : "tcp", true};
+    return {"2", kind() == SocketAddress::Kind::kUnix ? "uds" : "tcp", true, spec().sessions};
   }
   std::vector<ProcessInfo> processes() const override { return {{"host", ::getpid()}}; }
 
@@ -32,7 +32,7 @@ class HostedSocketTransport final : public SocketApp {
 
   void Interrupt() override { app_.Interrupt(); }
   void Kill() override {
-    Leave();  // else the end waits for what the app still says, on the thread that ends it
+    Leave();  // else ending waits for the app's last packets, on this very thread
     app_.Kill();
   }
 
@@ -44,7 +44,7 @@ class HostedSocketTransport final : public SocketApp {
     options.arguments = spec().arguments;
     std::vector<UniqueFd> given;
     options.environment = TakeEnvironment(given, false);
-    for (UniqueFd& fd : given) (void)fd.release();  // they are the shim's, in this process
+    for (UniqueFd& fd : given) (void)fd.release();  // owned by the shim, in this process
     return options;
   }
 
@@ -61,12 +61,12 @@ class HostedSocketTransport final : public SocketApp {
 
 }  // namespace
 
-Result<std::unique_ptr<AppTransport>> MakeHostedSocketTransport(EventLoop& loop, AppSpec spec,
-                                                                std::string libpython,
-                                                                SocketAddress::Kind kind) {
+Result<std::unique_ptr<AppHost>> MakeHostedSocketTransport(EventLoop& loop, AppSpec spec,
+                                                           std::string libpython,
+                                                           SocketAddress::Kind kind) {
   Result<AppSocket> socket = MakeAppSocket(spec, kind, false);
   if (!socket) return socket.error();
-  return std::unique_ptr<AppTransport>(std::make_unique<HostedSocketTransport>(
+  return std::unique_ptr<AppHost>(std::make_unique<HostedSocketTransport>(
       loop, std::move(spec), std::move(libpython), std::move(*socket)));
 }
 

@@ -1,6 +1,8 @@
-// Room: src/stage2. One process: CPython is hosted here, Flet's own socket server in it listens on
-// a Unix socket or a loopback TCP port, and we connect to it as its client, all in one process.
-// Created by src/host. Contract and threads: common/transport/app_transport.h.
+// Room: src/stage2. The AppHost of stage 2: CPython runs in this process, Flet's socket server in
+// it listens on a Unix socket or a loopback TCP port, and we connect to it as its client. Created
+// by src/host.
+//
+// Threads, ownership and errors: as AppHost (common/transport/app_host.h).
 #pragma once
 
 #include <memory>
@@ -8,12 +10,15 @@
 
 #include "common/base/event_loop.h"
 #include "common/net/address.h"
-#include "common/transport/app_transport.h"
+#include "common/transport/app_host.h"
 
 namespace fletbridge::stage2 {
 
-// `libpython` is the library that belongs to spec.python. `loop` must outlive the transport.
-[[nodiscard]] Result<std::unique_ptr<AppTransport>> MakeHostedSocketTransport(
-    EventLoop& loop, AppSpec spec, std::string libpython, SocketAddress::Kind kind);
+// `libpython`: the path of spec.python's library. Creates the private folder and chooses the
+// address (kSetup if that fails); does not start Python yet. `loop` must outlive the transport.
+[[nodiscard]] Result<std::unique_ptr<AppHost>> MakeHostedSocketTransport(EventLoop& loop,
+                                                                         AppSpec spec,
+                                                                         std::string libpython,
+                                                                         SocketAddress::Kind kind);
 
 }  // namespace fletbridge::stage2

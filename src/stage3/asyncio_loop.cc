@@ -13,7 +13,7 @@ constexpr const char* kWriteToSelf = "_write_to_self";
 constexpr const char* kReady = "_ready";
 constexpr const char* kDebug = "_debug";
 
-// Rounds of callbacks after a delivery, and callbacks in each, before the kernel is asked again.
+// Iterations after a delivery, and callbacks in each, before the kernel is polled again.
 constexpr int kRounds = 2;
 constexpr Py_ssize_t kMostPerRound = 64;
 
@@ -30,7 +30,7 @@ bool IsTrue(PyObject* object, const char* attribute) {
   return false;
 }
 
-// As BaseEventLoop._run_once() does it.
+// As BaseEventLoop._run_once() does.
 bool RunHandle(PyObject* handle) {
   if (IsTrue(handle, "_cancelled")) return true;
   return static_cast<bool>(PyRef::Own(Py()._PyObject_CallMethod_SizeT(handle, "_run", nullptr)));
@@ -56,7 +56,7 @@ bool IsClosed(PyObject* loop) {
 
 LoopTurn::LoopTurn(PyObject* loop) {
   if (loop == nullptr) return;
-  // Only where the class has it does it mean what we take it for.
+  // An attribute of the class, so it is asyncio's method and not somebody's patch of the loop.
   const PyRef own = PyRef::Own(
       Py().PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(loop)), kWriteToSelf));
   if (!own || IsTrue(loop, kDebug)) {

@@ -8,7 +8,7 @@
 namespace fletbridge::stage3 {
 namespace {
 
-// Below, the GIL may be kept: releasing and taking it again costs more than the copy.
+// A smaller copy costs less than releasing and acquiring the GIL.
 constexpr std::size_t kReleaseGilBytes = 64 * 1024;
 
 bool g_may_adopt = false;  // under the GIL
@@ -37,14 +37,14 @@ PyObject* Adopt(Payload& payload) {
 
 }  // namespace
 
-PyObject* MakeBytes(Payload& payload, int prefix, std::size_t skip) {
-  const std::size_t before = prefix < 0 ? 0 : 1;
+PyObject* MakeBytes(Payload& payload, std::span<const std::byte> prefix, std::size_t skip) {
+  const std::size_t before = prefix.size();
   if (g_may_adopt && payload.may_become_object() && before == 0 && skip == 0) return Adopt(payload);
   const std::size_t size = payload.size() - skip;
   PyObject* bytes = Py().PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size + before));
   if (bytes == nullptr) return nullptr;
   char* to = Py().PyBytes_AsString(bytes);
-  if (before != 0) *to = static_cast<char>(prefix);
+  if (before != 0) std::memcpy(to, prefix.data(), before);
   const std::byte* from = payload.data() + skip;
   if (size < kReleaseGilBytes) {
     if (size != 0) std::memcpy(to + before, from, size);
@@ -58,7 +58,7 @@ PyObject* MakeBytes(Payload& payload, int prefix, std::size_t skip) {
 
 bool LearnBytesLayout() {
   g_may_adopt = false;
-  // Debug hooks around the allocators put headers of their own before objects.
+  // With these, debug hooks of the allocators put their own headers before objects.
   for (const char* variable : {"PYTHONMALLOC", "PYTHONDEVMODE", "PYTHONTRACEMALLOC"}) {
     if (std::getenv(variable) != nullptr) return false;
   }

@@ -1,7 +1,10 @@
-// Room: src/stage3. Payloads as Python's bytes objects. Under the GIL.
+// Room: src/stage3. Converts payloads into Python bytes objects.
+//
+// Threads: any Python thread, with the GIL held.
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "src/stage3/payload.h"
 
@@ -9,13 +12,15 @@ typedef struct _object PyObject;
 
 namespace fletbridge::stage3 {
 
-// `prefix` is a byte to put first, or negative; `skip` bytes at the payload's start are left out.
-// A new reference, and the payload may be empty then; null with a Python exception set. Releases
-// the GIL while it copies much.
-[[nodiscard]] PyObject* MakeBytes(Payload& payload, int prefix, std::size_t skip);
+// `prefix`: bytes to put first; `skip`: bytes at the payload's start to leave out. Returns a new
+// reference, and the payload may then be empty; or null, with a Python exception set. Releases the
+// GIL while it copies 64 KiB or more.
+[[nodiscard]] PyObject* MakeBytes(Payload& payload, std::span<const std::byte> prefix,
+                                  std::size_t skip);
 
-// Looks whether this interpreter's large bytes objects are laid out as Payload assumes, in blocks
-// of malloc's; until then, and if not, payloads are copied. Call once for each interpreter.
+// Checks whether this interpreter's large bytes objects have the layout that Payload assumes, in
+// blocks of malloc(). Before this call, and if it returns false, payloads are copied. Once for each
+// interpreter.
 bool LearnBytesLayout();
 
 }  // namespace fletbridge::stage3

@@ -9,7 +9,7 @@
 namespace fletbridge::stage3 {
 namespace {
 
-// Below, the GIL may be kept: releasing and taking it again costs more than the copy.
+// A smaller copy costs less than releasing and acquiring the GIL.
 constexpr std::size_t kReleaseGilBytes = 64 * 1024;
 constexpr std::size_t kChannelIdBytes = 4;
 
@@ -22,7 +22,7 @@ bool ChannelOutlet::Send(std::int64_t port, PyObject*, std::string_view payload)
   Packet packet;
   std::size_t offset = 0;
   if (is_protocol) {
-    if (payload.empty()) return true;  // Flet's client skips an empty packet
+    if (payload.empty()) return true;  // Flet's client ignores an empty packet
     packet.type = static_cast<PacketType>(static_cast<unsigned char>(payload.front()));
     payload.remove_prefix(1);
     packet.payload = Buffer(payload.size());
@@ -46,7 +46,8 @@ bool ChannelOutlet::Send(std::int64_t port, PyObject*, std::string_view payload)
     std::uint32_t room = 0;
     switch (channel_.SendFromPython(std::move(packet), room)) {
       case FfiChannel::Sent::kOk:
-      case FfiChannel::Sent::kClosed:  // the UI has gone: on sockets Flet drops it without a word
+      case FfiChannel::Sent::kClosed:  // the UI has closed: Flet's socket server drops it silently
+                                       // too
         return true;
       case FfiChannel::Sent::kTooLarge: {
         const std::string text = "refused a packet of " + std::to_string(size) + " bytes, limit " +

@@ -3,17 +3,17 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
-#include <pthread.h>
 #include <string>
 #include <utility>
 
+#include "common/platform/threads.h"
 #include "common/python/api.h"
 #include "src/stage3/bytes_object.h"
 
 namespace fletbridge::stage3 {
 namespace {
 
-// Python's C functions take no context of ours, and there is one bridge: hence these globals.
+// Globals, since Python passes no context of ours to C functions. There is one bridge.
 Inbox* g_inbox = nullptr;
 Delivery* g_delivery = nullptr;
 Outlet* g_outlet = nullptr;
@@ -81,8 +81,8 @@ PyObject* NativeLogWrite(PyObject*, PyObject* args) {
   if (Py()._PyArg_ParseTuple_SizeT(args, "is#:_native_log_write", &is_stderr, &text, &size) == 0)
     return nullptr;
   std::FILE* to = is_stderr != 0 ? stderr : stdout;
-  // The reader of a pipe may be slow. Whole lines are flushed, since the process may end by
-  // _exit(); so is what there is when there is no more text.
+  // Without the GIL, since the reader of a pipe may be slow. Lines are flushed, since the process
+  // may end by _exit(); an empty text is a request to flush.
   PyThreadState* thread = Py().PyEval_SaveThread();
   std::fwrite(text, 1, static_cast<std::size_t>(size), to);
   if (size == 0 || std::memchr(text, '\n', static_cast<std::size_t>(size)) != nullptr)
@@ -165,13 +165,17 @@ bool CloseAtExit() {
 }
 
 PyObject* InitBridge() {
-  LearnBytesLayout();
-  if (g_delivery->closes_at_exit() && !CloseAtExit()) return nullptr;
+  if (!PrepareBridge()) return nullptr;
   return Py().PyModule_Create2(&g_bridge_module, PYTHON_ABI_VERSION);
 }
 PyObject* InitFfi() { return Py().PyModule_Create2(&g_ffi_module, PYTHON_ABI_VERSION); }
 
 }  // namespace
+
+bool PrepareBridge() {
+  LearnBytesLayout();
+  return !g_delivery->closes_at_exit() || CloseAtExit();
+}
 
 BridgeStatistics StatisticsOf(const Inbox& inbox) noexcept {
   BridgeStatistics now{inbox.statistics()};
@@ -182,7 +186,7 @@ BridgeStatistics StatisticsOf(const Inbox& inbox) noexcept {
 }
 
 std::vector<BuiltinModule> BridgeModules(Inbox& inbox, Delivery& delivery, Outlet& outlet) {
-  if (std::exchange(g_inbox, &inbox) == nullptr) ::pthread_atfork(nullptr, nullptr, InForkedChild);
+  if (std::exchange(g_inbox, &inbox) == nullptr) platform::OnFork(InForkedChild);
   g_delivery = &delivery;
   g_outlet = &outlet;
   return {{"dart_bridge", InitBridge}, {"_fletbridge_ffi", InitFfi}};

@@ -1,11 +1,11 @@
 #include "src/stage3/delivery.h"
 
 #include <algorithm>
-#include <pthread.h>
-#include <signal.h>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "common/platform/threads.h"
 #include "common/python/api.h"
 #include "src/stage3/asyncio_loop.h"
 #include "src/stage3/bytes_object.h"
@@ -13,12 +13,12 @@
 namespace fletbridge::stage3 {
 namespace {
 
-// Messages handled per wake-up before the app's other callbacks have their turn.
+// Messages delivered per wake-up before the loop's other callbacks run.
 constexpr int kBatch = 256;
 constexpr const char* kTokenName = "fletbridge.reader";
 
-// What a handler raised goes no further than sys.excepthook, as in flet-dev/dart-bridge; except
-// that a SystemExit there must not end the process from inside a delivery.
+// An exception of a handler goes to sys.excepthook, as in flet-dev/dart-bridge. SystemExit does
+// not: there it would end the process from inside a delivery.
 void PrintException(PyObject* handler) {
   if (Py().PyErr_ExceptionMatches(*Py().system_exit) != 0) {
     Py().PyErr_WriteUnraisable(handler);
@@ -29,10 +29,10 @@ void PrintException(PyObject* handler) {
 
 }  // namespace
 
-// One reader of a loop. Owned by a capsule that only the loop's own handle holds, so that its end
-// tells us that the loop was closed.
+// One reader of a loop. Owned by a capsule that only the loop's handle of the reader refers to, so
+// its destruction shows that the loop was closed.
 struct Delivery::ReaderToken {
-  Delivery* owner;  // null once it is no more the reader
+  Delivery* owner;  // null once another reader has been chosen
 };
 
 struct Delivery::Dispatcher {
@@ -40,7 +40,7 @@ struct Delivery::Dispatcher {
   std::thread thread;
 };
 
-// The functions that Python calls.
+// Functions called by Python.
 struct DeliveryCallbacks {
   static PyObject* Drain(PyObject* capsule, PyObject*) {
     auto* token =
@@ -67,7 +67,7 @@ struct DeliveryCallbacks {
 
 Delivery::Delivery(Inbox& inbox, Hooks hooks) : inbox_(inbox), hooks_(std::move(hooks)) {}
 
-// What an interpreter that is gone has left is nobody's any more.
+// The interpreter is gone: its objects are leaked rather than released.
 Delivery::~Delivery() {
   for (auto& [port, handler] : handlers_) Forget(handler);
   for (Handler& handler : restart_handlers_) Forget(handler);
@@ -106,7 +106,8 @@ bool Delivery::SetHandler(std::int64_t port, PyObject* callable) {
     if (callable == nullptr && had_one && hooks_.on_gone) hooks_.on_gone();
   }
   old = {};
-  // What the old one's end has done to the port came before, as far as the caller can tell.
+  // Releasing the old handler may have run code that changed the port's handler. For the caller
+  // that came before its own change, so its handler is set again.
   if (had_one && callable != nullptr && chosen && !closed_ && HandlerOf(port) != callable) {
     const Handler odd = Put(port, callable);
     return ChooseReader();
@@ -143,8 +144,9 @@ bool Delivery::AddRestartHandler(PyObject* callable) {
 
 void Delivery::SetNewClientHandler(PyObject* callable) { new_client_ = PyRef::Share(callable); }
 
-// One place reads for all handlers, so that the order over all ports stays. Python runs in here,
-// and with it other threads that change handlers: they leave the choice to the one that is at it.
+// One reader serves all handlers, which keeps the order over all ports. Choosing it runs Python
+// code, and so other threads that change handlers: they leave the choice to the thread that is
+// already making it.
 bool Delivery::ChooseReader() {
   choose_again_ = true;
   if (choosing_) return true;
@@ -177,7 +179,7 @@ bool Delivery::ChooseReaderOnce() {
   if (common == loop_.get()) return true;
   if (!IsClosed(common)) {
     if (ReadOnLoop(common)) return true;
-    Py().PyErr_Clear();  // a loop without readers: the thread serves it as well
+    Py().PyErr_Clear();  // a loop without add_reader(): use the dispatcher thread
   }
   return ReadOnThread();
 }
@@ -192,7 +194,7 @@ bool Delivery::ReadOnLoop(PyObject* loop) {
   }
   const PyRef drain =
       PyRef::Own(Py().PyCMethod_New(&DeliveryCallbacks::drain, capsule.get(), nullptr, nullptr));
-  capsule = {};  // the loop's handle alone holds it, by the callback
+  capsule = {};  // now only the loop's handle refers to it, through the callback
   if (!drain) return false;
   const PyRef done = PyRef::Own(
       Py()._PyObject_CallMethod_SizeT(loop, "add_reader", "iO", inbox_.loop_fd(), drain.get()));
@@ -220,7 +222,7 @@ void Delivery::LoopIsClosed() {
   reader_ = nullptr;
   const PyRef loop = std::move(loop_);
   if (!closed_ && !forked()) {
-    // Somebody's exception may be under way; ours goes no further.
+    // Keep an exception that is being propagated; ours is printed.
     PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
     Py().PyErr_Fetch(&type, &value, &trace);
     if (hooks_.fixed_port != 0) DropHandlersOf(loop.get());
@@ -233,18 +235,11 @@ bool Delivery::ReadOnThread() {
   StopLoopReader();
   if (dispatcher_ == nullptr) {
     dispatcher_ = std::make_shared<Dispatcher>();
-    // Signals are for the app's threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      dispatcher_->thread =
-          std::thread([this, dispatcher = dispatcher_] { RunDispatcher(*this, dispatcher); });
+      dispatcher_->thread = platform::StartWithoutSignals(
+          [this, dispatcher = dispatcher_] { RunDispatcher(*this, dispatcher); });
     } catch (const std::system_error&) {
       dispatcher_ = nullptr;
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (dispatcher_ == nullptr) {
       Py().PyErr_SetString(*Py().runtime_error, "cannot start the thread that calls the handlers");
       return false;
     }
@@ -279,7 +274,8 @@ void Delivery::StopDispatcher() {
 }
 
 bool Delivery::Drain(const void* reader) {
-  if (draining_) return true;  // a handler of another reader is under way, which goes on after it
+  if (draining_)
+    return true;  // a handler of another reader runs, and that one continues afterwards
   LoopTurn turn(loop_.get());
   draining_ = true;
   bool ok = true;
@@ -287,7 +283,7 @@ bool Delivery::Drain(const void* reader) {
   if (hooks_.on_turn) hooks_.on_turn();
   Message message;
   for (int i = 0; ok && i < kBatch; ++i) {
-    if (reader_ != reader) break;  // another one reads from now on, or nobody
+    if (reader_ != reader) break;  // another reader has been chosen, or none
     if (!inbox_.Pop(message)) {
       if (inbox_.MaySleep()) {
         empty = true;
@@ -306,21 +302,31 @@ bool Delivery::HandOver(Message& message) {
   const std::size_t size = message.payload.size();
   switch (message.kind) {
     case Message::Kind::kBytes: {
-      bool delivered = false;
-      const bool ok = DeliverBytes(message, delivered);
-      inbox_.Done(size, delivered);
+      Fate fate = Fate::kDropped;
+      const bool ok = DeliverBytes(message, fate);
+      if (fate == Fate::kKept && taken_early_ == 0) {
+        kept_.push_back(size);
+      } else {
+        if (fate == Fate::kKept) --taken_early_;
+        inbox_.Done(size, fate != Fate::kDropped);
+      }
       return ok;
     }
     case Message::Kind::kClearHandlers:
       inbox_.MarkerDone();
       DropHandlersBefore(static_cast<std::uint64_t>(message.port));
       return ChooseReader();
-    case Message::Kind::kNewClient: {
-      inbox_.NewClientDone();
+    case Message::Kind::kSession: {
+      inbox_.MarkerDone();
+      if (hooks_.stream) return TellStream(message);
       const bool ok = !new_client_ || Call(new_client_.get(), nullptr);
-      if (hooks_.on_new_client) hooks_.on_new_client();
+      if (hooks_.on_session) hooks_.on_session(message.session);
       return ok;
     }
+    case Message::Kind::kSessionEnd:
+    case Message::Kind::kRoom:
+      inbox_.MarkerDone();
+      return TellStream(message);
     case Message::Kind::kDartSession:
       inbox_.MarkerDone();
       return TellOfDartSession(*message.ports);
@@ -328,14 +334,38 @@ bool Delivery::HandOver(Message& message) {
   return true;
 }
 
-bool Delivery::Call(PyObject* handler, PyObject* argument) {
-  const PyRef held = PyRef::Share(handler);  // it may take itself away
-  if (PyRef::Own(Py().PyObject_CallFunctionObjArgs(handler, argument, nullptr))) return true;
-  // On a loop's own thread Ctrl-C, or a request to stop, may come in the middle of a handler: it
-  // is for the loop.
+bool Delivery::Call(PyObject* handler, PyObject* argument, PyRef* result) {
+  const PyRef held = PyRef::Share(handler);  // it may remove itself
+  if (PyRef done = PyRef::Own(Py().PyObject_CallFunctionObjArgs(handler, argument, nullptr))) {
+    if (result != nullptr) *result = std::move(done);
+    return true;
+  }
+  // KeyboardInterrupt on a loop's thread, by Ctrl-C or a request to stop, is propagated to the
+  // loop.
   if (loop_ && Py().PyErr_ExceptionMatches(*Py().keyboard_interrupt) != 0) return false;
   PrintException(handler);
   return true;
+}
+
+// A session's number where it begins, the same negative where it ends, None where there is room.
+bool Delivery::TellStream(const Message& message) {
+  PyObject* handler = HandlerOf(hooks_.fixed_port);
+  if (handler == nullptr) return true;
+  if (message.kind == Message::Kind::kRoom) return Call(handler, Py().none);
+  const long long number = message.session;
+  const PyRef told = PyRef::Own(
+      Py().PyLong_FromLongLong(message.kind == Message::Kind::kSession ? number : -number));
+  return !told || Call(handler, told.get());
+}
+
+void Delivery::Taken() {
+  if (kept_.empty()) {
+    ++taken_early_;
+    return;
+  }
+  const std::size_t size = kept_.front();
+  kept_.pop_front();
+  inbox_.Done(size, true);
 }
 
 bool Delivery::TellOfDartSession(const SessionPorts& ports) {
@@ -363,18 +393,22 @@ PyObject* Delivery::HandlerOf(std::int64_t port) const {
   return found->second.callable.get();
 }
 
-bool Delivery::DeliverBytes(Message& message, bool& delivered) {
-  if (inbox_.is_stale() || HandlerOf(message.port) == nullptr) return true;
-  const PyRef bytes = PyRef::Own(MakeBytes(message.payload, message.prefix, message.skip));
+bool Delivery::DeliverBytes(Message& message, Fate& fate) {
+  if (inbox_.IsStale(message) || HandlerOf(message.port) == nullptr) return true;
+  const PyRef bytes = PyRef::Own(MakeBytes(message.payload, message.prefix.span(), message.skip));
   if (!bytes) {
     PrintException(Py().none);
     return true;
   }
   message.payload = {};
-  // Looked up again: the GIL may have been released, and the handler taken away.
+  // Looked up again: while the GIL was released, the handler may have been removed.
   PyObject* handler = HandlerOf(message.port);
-  delivered = handler != nullptr;
-  return handler == nullptr || Call(handler, bytes.get());
+  if (handler == nullptr) return true;
+  fate = Fate::kDelivered;
+  PyRef answer;
+  const bool ok = Call(handler, bytes.get(), &answer);
+  if (hooks_.stream && answer && answer.get() != Py().none) fate = Fate::kKept;
+  return ok;
 }
 
 void Delivery::DropHandlersBefore(std::uint64_t era) {
@@ -393,7 +427,7 @@ void Delivery::DropHandlersBefore(std::uint64_t era) {
     (handler.era < era ? dropped : kept).push_back(std::move(handler));
   restart_handlers_ = std::move(kept);
   handler_count_.store(handlers_.size() + restart_handlers_.size());
-  // Their ends come last: they may run any code, and change the handlers.
+  // Released last, since that may run any code, which may change the handlers.
   for (Handler& handler : dropped) handler = {};
 }
 
@@ -409,10 +443,10 @@ void Delivery::DropHandlersOf(PyObject* loop) {
 }
 
 void Delivery::Close() {
-  if (forked()) return;  // neither the thread nor what the loop waits with is this process's
+  if (forked()) return;  // thread and wake-ups are the parent's
   inbox_.Shut();
   closed_ = true;
-  while (choosing_) {  // another thread, in the middle of it
+  while (choosing_) {  // on another thread
     PyThreadState* thread = Py().PyEval_SaveThread();
     std::this_thread::yield();
     Py().PyEval_RestoreThread(thread);
@@ -448,7 +482,7 @@ void Delivery::SignalDartSession(SessionPorts ports) {
 void Delivery::BecomeFork() noexcept {
   forked_.store(true);
   inbox_.Shut();
-  inbox_.SetReader(Inbox::Reader::kNobody);  // its eventfds are the parent's
+  inbox_.SetReader(Inbox::Reader::kNobody);  // the wake-ups are shared with the parent
 }
 
 }  // namespace fletbridge::stage3

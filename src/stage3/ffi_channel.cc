@@ -1,54 +1,44 @@
 #include "src/stage3/ffi_channel.h"
 
 #include <cstring>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "common/platform/wake_up.h"
 
 namespace fletbridge::stage3 {
 namespace asio = boost::asio;
 
 namespace {
 
-// After so many packets the loop's other work comes first.
+// Packets delivered before other tasks of the loop run.
 constexpr int kBatch = 256;
 constexpr std::uint32_t kChannelIdBytes = 4;
 
-void Wake(int fd) {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof one);
-}
-
-void Clear(int fd) {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
-}
-
 }  // namespace
 
-// The loop's end of to_ui_; shared with handlers that are under way.
+// The loop's end of to_ui_; shared with pending handlers.
 struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
-  Reader(FfiChannel& owner, asio::io_context& io)
-      : channel(&owner), wake(io, ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  Reader(FfiChannel& owner, asio::io_context& io) : channel(&owner), signalled(io, wake.fd()) {}
+  ~Reader() { signalled.release(); }
 
   void Wait() {
     waiting = true;
-    wake.async_wait(asio::posix::stream_descriptor::wait_read,
-                    [self = shared_from_this()](boost::system::error_code error) {
-                      self->waiting = false;
-                      if (error || self->channel == nullptr) return;
-                      Clear(self->wake.native_handle());
-                      self->Deliver();
-                    });
+    signalled.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [self = shared_from_this()](boost::system::error_code error) {
+                           self->waiting = false;
+                           if (error || self->channel == nullptr) return;
+                           self->wake.Clear();
+                           self->Deliver();
+                         });
   }
 
   void Deliver() {
     if (waiting || channel == nullptr) return;
     for (int i = 0; i < kBatch; ++i) {
       if (channel == nullptr || paused.load()) return;
-      Packet packet;
+      Outgoing packet;
       if (!channel->to_ui_.Pop(packet)) {
         if (channel->to_ui_.PrepareToSleep()) {
           Wait();
@@ -61,39 +51,64 @@ struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
       if (channel != nullptr && channel->to_ui_.Release(size)) {
         channel->room_epoch_.fetch_add(1);
         channel->room_epoch_.notify_all();
+        if (channel->form_ == Form::kStream) {
+          Message marker;
+          marker.kind = Message::Kind::kRoom;
+          channel->inbox_.PushMarker(std::move(marker));
+        }
       }
     }
     channel->loop_.Post([self = shared_from_this()] { self->Deliver(); });
   }
 
   FfiChannel* channel;
-  asio::posix::stream_descriptor wake;
+  platform::WakeUp wake{platform::WakeUp::Reader::kLoop};
+  asio::posix::stream_descriptor signalled;
   std::atomic<bool> paused{false};
   bool waiting = false;
 };
 
-FfiChannel::FfiChannel(EventLoop& loop, const FlowLimits& limits, PacketSink& sink,
-                       std::int64_t protocol_port)
+FfiChannel::FfiChannel(EventLoop& loop, const FlowLimits& limits, std::int64_t protocol_port,
+                       Form form)
     : loop_(loop),
-      sink_(sink),
       protocol_port_(protocol_port),
+      form_(form),
       to_ui_(limits),
       reader_(std::make_shared<Reader>(*this, loop.io())),
       inbox_(limits, [&loop, reader = reader_] {
         loop.Post([reader] {
-          if (reader->channel != nullptr) reader->channel->sink_.OnWritable();
+          if (reader->channel == nullptr) return;
+          if (reader->channel->on_room_) reader->channel->on_room_();
+          if (reader->channel->sink_ != nullptr) reader->channel->sink_->OnWritable();
         });
       }) {
-  inbox_.Open();  // what is sent before the app listens waits for it
+  inbox_.Open();  // packets sent before the app listens wait in it
 }
 
 FfiChannel::~FfiChannel() { reader_->channel = nullptr; }
 
+void FfiChannel::OpenSession(PacketSink& sink) {
+  sink_ = &sink;
+  const std::uint32_t number = session_.fetch_add(1) + 1;
+  if (form_ == Form::kStream) open_stream_.store(number);
+  if (number > 1 || form_ == Form::kStream) inbox_.BeginSession(number);
+}
+
+void FfiChannel::EndStream() {
+  if (const std::uint32_t number = open_stream_.exchange(0); number != 0) inbox_.EndSession(number);
+}
+
+void FfiChannel::CloseSession() {
+  sink_ = nullptr;
+  EndStream();
+  ResumeReceiving();  // the app's further packets are dropped
+}
+
 SendResult FfiChannel::Send(Packet&& packet) {
   Message message;
   if (packet.type == PacketType::kData) {
-    // A data channel has a port of its own, which is its id, and no type byte. What is too short to
-    // name one, Flet drops on sockets as well.
+    // A data channel's port is its id, and its messages have no type byte. A packet too short for
+    // an id is dropped, as by Flet's socket server.
     if (packet.payload.size() < kChannelIdBytes) return SendResult::kAccepted;
     std::uint32_t id = 0;
     std::memcpy(&id, packet.payload.data(), kChannelIdBytes);
@@ -101,8 +116,20 @@ SendResult FfiChannel::Send(Packet&& packet) {
     message.skip = kChannelIdBytes;
   } else {
     message.port = protocol_port_;
-    message.prefix = static_cast<std::int16_t>(packet.type);
+    message.prefix = {{static_cast<std::byte>(packet.type)}, 1};
   }
+  return Push(std::move(message), std::move(packet));
+}
+
+SendResult FfiChannel::SendOnStream(const Prefix& prefix, Packet&& packet) {
+  Message message;
+  message.port = protocol_port_;
+  message.prefix = prefix;
+  return Push(std::move(message), std::move(packet));
+}
+
+SendResult FfiChannel::Push(Message&& message, Packet&& packet) {
+  message.session = session_.load();
   message.payload = std::move(packet.payload);
   const SendResult result = inbox_.Push(std::move(message));
   if (result != SendResult::kAccepted) packet.payload = message.payload.TakeBuffer();
@@ -118,28 +145,19 @@ void FfiChannel::ResumeReceiving() {
 
 void FfiChannel::Start() { reader_->Deliver(); }
 
-void FfiChannel::NewSession() {
-  sessions_to_skip_.fetch_add(1);
-  inbox_.PushNewClient();
-}
-
 void FfiChannel::Close() {
   CloseToPython();
   inbox_.Shut();
   reader_->paused.store(false);
-  for (Packet packet; to_ui_.Pop(packet);) {
+  for (Outgoing packet; to_ui_.Pop(packet);) {
     const std::size_t size = packet.payload.size();
     HandToSink(std::move(packet));
     [[maybe_unused]] const bool room = to_ui_.Release(size);
   }
 }
 
-void FfiChannel::HandToSink(Packet&& packet) {
-  if (packet.type == PacketType::kNewSession) {
-    sessions_to_skip_.fetch_sub(1);
-  } else if (sessions_to_skip_.load() == 0) {
-    sink_.OnPacket(std::move(packet));
-  }
+void FfiChannel::HandToSink(Outgoing&& packet) {
+  if (sink_ != nullptr && packet.session == session_.load()) sink_->OnPacket(std::move(packet));
 }
 
 void FfiChannel::CloseToPython() {
@@ -149,11 +167,27 @@ void FfiChannel::CloseToPython() {
 }
 
 FfiChannel::Sent FfiChannel::SendFromPython(Packet&& packet, std::uint32_t& room) {
-  room = room_epoch_.load();  // before the push: what gets room after it changes the count
+  room = room_epoch_.load();  // before Push(): room made after it changes this value
+  return Push(Outgoing{std::move(packet), app_session_.load()}, packet);
+}
+
+FfiChannel::Sent FfiChannel::SendOnStreamFromPython(std::uint32_t session, Buffer&& bytes) {
+  if (session != open_stream_.load()) return Sent::kClosed;
+  Packet packet{PacketType::kControl, std::move(bytes)};
+  return Push(Outgoing{std::move(packet), session}, packet);
+}
+
+void FfiChannel::EndStreamFromPython(std::uint32_t session) {
+  if (to_ui_.PushMarker(Outgoing{Packet{}, session})) reader_->wake.Signal();
+}
+
+FfiChannel::Sent FfiChannel::Push(Outgoing&& outgoing, Packet& packet) {
   bool wake = false;
-  switch (to_ui_.Push(std::move(packet), wake)) {
+  const SendResult result = to_ui_.Push(std::move(outgoing), wake);
+  if (result != SendResult::kAccepted) packet.payload = std::move(outgoing.payload);
+  switch (result) {
     case SendResult::kAccepted:
-      if (wake) Wake(reader_->wake.native_handle());
+      if (wake) reader_->wake.Signal();
       return Sent::kOk;
     case SendResult::kFull:
       return Sent::kFull;
@@ -166,9 +200,5 @@ FfiChannel::Sent FfiChannel::SendFromPython(Packet&& packet, std::uint32_t& room
 }
 
 void FfiChannel::WaitForRoom(std::uint32_t room) { room_epoch_.wait(room); }
-
-void FfiChannel::NewSessionBegun() {
-  if (to_ui_.PushMarker(Packet{PacketType::kNewSession, {}})) Wake(reader_->wake.native_handle());
-}
 
 }  // namespace fletbridge::stage3

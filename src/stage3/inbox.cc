@@ -1,16 +1,7 @@
 #include "src/stage3/inbox.h"
 
-#include <cerrno>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 namespace fletbridge::stage3 {
 namespace {
-
-void Signal(int fd) noexcept {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof one);
-}
 
 std::size_t Mix(std::int64_t port) noexcept {
   return static_cast<std::size_t>((static_cast<std::uint64_t>(port) * 0x9e3779b97f4a7c15u) >> 32);
@@ -18,8 +9,8 @@ std::size_t Mix(std::int64_t port) noexcept {
 
 }  // namespace
 
-// Open addressing. A slot is taken once and keeps its port, so a reader that sees the port can
-// trust it; what comes and goes is `live`.
+// A hash table with open addressing. A slot gets its port once and keeps it, so concurrent readers
+// can rely on it; only `live` changes.
 struct PortSet::Table {
   struct Slot {
     std::atomic<bool> taken{false};
@@ -40,7 +31,7 @@ PortSet::~PortSet() {
   for (Table* table = table_.load(); table != nullptr;) delete std::exchange(table, table->older);
 }
 
-// The slot of the port, or the free one where it would be.
+// The port's slot, or the free slot for it.
 std::size_t PortSet::Find(const Table& table, std::int64_t port) noexcept {
   const std::size_t mask = table.slots.size() - 1;
   std::size_t i = Mix(port) & mask;
@@ -64,7 +55,7 @@ void PortSet::Insert(std::int64_t port) {
     if (table->used * 2 >= table->slots.size()) {
       std::size_t live = 0;
       for (const Table::Slot& slot : table->slots) live += slot.live.load() ? 1 : 0;
-      // Ports are never used twice, so dead ones fill a table as well: a new one leaves them out.
+      // Ports are never used again, so removed ones fill the table too; the new one omits them.
       auto* bigger =
           new Table(live * 4 > table->slots.size() ? table->slots.size() * 2 : table->slots.size());
       for (const Table::Slot& slot : table->slots) {
@@ -79,7 +70,7 @@ void PortSet::Insert(std::int64_t port) {
       table_.store(bigger);
       table = bigger;
       i = Find(*table, port);
-      // Whoever comes to read now finds the new one.
+      // New readers use the new table. Without current readers the old ones can be deleted.
       while (readers_.load() == 0 && table->older != nullptr) {
         Table* old = std::exchange(table->older, table->older->older);
         delete old;
@@ -104,10 +95,7 @@ void PortSet::Clear() noexcept {
 }
 
 Inbox::Inbox(const FlowLimits& limits, std::function<void()> on_room)
-    : queue_(limits),
-      on_room_(std::move(on_room)),
-      loop_wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      thread_wake_(::eventfd(0, EFD_CLOEXEC)) {}
+    : queue_(limits), on_room_(std::move(on_room)) {}
 
 SendResult Inbox::Push(Message&& message) {
   if (!open_.load()) return SendResult::kClosed;
@@ -130,16 +118,24 @@ void Inbox::PushMarker(Message&& marker) {
   if (queue_.PushMarker(std::move(marker))) Wake();
 }
 
-void Inbox::PushNewClient() {
-  new_clients_.fetch_add(1);
+void Inbox::BeginSession(std::uint32_t number) {
+  session_.store(number);
   Message marker;
-  marker.kind = Message::Kind::kNewClient;
+  marker.kind = Message::Kind::kSession;
+  marker.session = number;
+  PushMarker(std::move(marker));
+}
+
+void Inbox::EndSession(std::uint32_t number) {
+  Message marker;
+  marker.kind = Message::Kind::kSessionEnd;
+  marker.session = number;
   PushMarker(std::move(marker));
 }
 
 void Inbox::Wake() noexcept {
-  // Who reads may change at this moment: then the new one is woken by that (SetReader).
-  if (const int fd = wake_fd_.load(); fd >= 0) Signal(fd);
+  // If the reader is being changed at this moment, SetReader() wakes the new one.
+  if (platform::WakeUp* reader = wake_.load(); reader != nullptr) reader->Signal();
 }
 
 InboxStatistics Inbox::statistics() const noexcept {
@@ -162,17 +158,10 @@ void Inbox::MarkerDone() {
   if (queue_.Release(0) && on_room_) on_room_();
 }
 
-void Inbox::NewClientDone() {
-  new_clients_.fetch_sub(1);
-  MarkerDone();
-}
-
 void Inbox::DropAll() {
   for (Message message; queue_.Pop(message);) {
     if (message.kind == Message::Kind::kBytes) {
       Done(message.payload.size(), false);
-    } else if (message.kind == Message::Kind::kNewClient) {
-      NewClientDone();
     } else {
       MarkerDone();
     }
@@ -180,22 +169,13 @@ void Inbox::DropAll() {
 }
 
 void Inbox::SetReader(Reader reader) noexcept {
-  const int fds[] = {-1, loop_wake_.get(), thread_wake_.get()};
-  wake_fd_.store(fds[static_cast<int>(reader)]);
+  platform::WakeUp* const readers[] = {nullptr, &loop_wake_, &thread_wake_};
+  wake_.store(readers[static_cast<int>(reader)]);
   Wake();
 }
 
-void Inbox::ClearLoopWake() noexcept {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t n = ::read(loop_wake_.get(), &count, sizeof count);
-}
-
-void Inbox::WaitAsThread() noexcept {
-  std::uint64_t count = 0;
-  while (::read(thread_wake_.get(), &count, sizeof count) < 0 && errno == EINTR) {
-  }
-}
-
-void Inbox::WakeThread() noexcept { Signal(thread_wake_.get()); }
+void Inbox::ClearLoopWake() noexcept { loop_wake_.Clear(); }
+void Inbox::WaitAsThread() noexcept { thread_wake_.Wait(); }
+void Inbox::WakeThread() noexcept { thread_wake_.Signal(); }
 
 }  // namespace fletbridge::stage3

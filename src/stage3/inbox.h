@@ -1,11 +1,11 @@
-// Room: src/stage3. What waits for the hosted Python: one lock-free queue for all ports, its
-// wake-up and its figures. Stage 3's transport and the drop-in libdart_bridge fill it; the module
-// `dart_bridge` (bridge_module.h) empties it. Knows nothing of Python.
+// Room: src/stage3. The messages that wait for Python: one lock-free queue for all ports, the
+// wake-up of its reader, and statistics. Filled by stage 3's transport and by the drop-in
+// libdart_bridge, emptied by Delivery (delivery.h). Independent of Python.
 //
-//   any thread --Push()--> queue --eventfd--> an asyncio loop's reader, or the dispatcher thread
+//   any thread --Push()--> queue --wake-up--> an asyncio loop's reader, or the dispatcher thread
 //
-// Producers take no lock and never wait: neither for the GIL nor for one another. What happened
-// before another thing stays before it, over all ports.
+// Threads: as stated for each group. Producers take no lock and never wait, neither for the GIL nor
+// for one another. Messages leave in the order of their Push() calls, over all ports.
 #pragma once
 
 #include <array>
@@ -13,39 +13,51 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/wake_up.h"
 #include "common/transport/bounded_queue.h"
 #include "src/stage3/payload.h"
 
 namespace fletbridge::stage3 {
 
-// The new ports of a session that begins: label, port.
+// The ports of a new session: label, port.
 using SessionPorts = std::vector<std::pair<std::string, std::int64_t>>;
 
-// One thing that waits for Python.
+// Bytes to deliver before a payload: a packet's type, or its frame's header on a stream.
+struct Prefix {
+  std::array<std::byte, 5> bytes{};
+  std::uint8_t size = 0;
+
+  [[nodiscard]] std::span<const std::byte> span() const noexcept { return {bytes.data(), size}; }
+};
+
+// One message for Python.
 struct Message {
   enum class Kind : std::uint8_t {
     kBytes,          // for the handler of `port`
-    kDartSession,    // `ports`, for the handlers of session restarts
-    kClearHandlers,  // all handlers that were set before era `port` go
-    kNewClient,      // a new client on the same port; stage 3 only
+    kDartSession,    // for the handlers of session restarts, with `ports`
+    kClearHandlers,  // removes all handlers that were set before era number `port`
+    kSession,        // the session of this number begins, on the same port; stage 3 only
+    kSessionEnd,     // it has ended, and its stream with it; this and the next only for streams
+    kRoom,           // the stream that was full has room again
   };
   Kind kind = Kind::kBytes;
-  std::int16_t prefix = kNoPrefix;  // a byte that comes before the payload
-  std::uint32_t skip = 0;           // bytes at the payload's start that are not handed over
+  Prefix prefix{};
+  std::uint32_t skip = 0;     // bytes at the payload's start that are not delivered
+  std::uint32_t session = 0;  // stage 3: the number of its session
   std::int64_t port = 0;
   Payload payload;
   std::unique_ptr<SessionPorts> ports{};
-
-  static constexpr std::int16_t kNoPrefix = -1;
 };
 
-// The ports that have a handler, for producers to look at. Reads take no lock; writes come from one
-// thread at a time (they hold the GIL), but for Clear(), which any thread may call.
+// The ports that have a handler, for producers.
+//
+// Threads: Has() and Clear() any, lock-free; Insert() and Erase() with the GIL held, so one at a
+// time.
 class PortSet {
  public:
   PortSet();
@@ -62,36 +74,39 @@ class PortSet {
   struct Table;
   [[nodiscard]] static std::size_t Find(const Table& table, std::int64_t port) noexcept;
 
-  std::atomic<Table*> table_;  // the newest of a chain; older ones stay while anybody reads
+  std::atomic<Table*> table_;  // the newest of a chain; older ones remain while there are readers
   mutable std::atomic<int> readers_{0};
 };
 
-// All counts are of messages since the process's start, but for those of the queue.
+// Counts of messages since the start of the process, and the bytes in the queue.
 struct InboxStatistics {
   std::uint64_t queued_bytes = 0;       // now: payloads, and kPacketOverhead for each message
-  std::uint64_t queued_bytes_peak = 0;  // the most there ever was
-  std::uint64_t accepted = 0;           // = delivered + dropped + those that wait
-  std::uint64_t refused = 0;            // the queue was full: the caller still has the message
+  std::uint64_t queued_bytes_peak = 0;  // the maximum so far
+  std::uint64_t accepted = 0;           // = delivered + dropped + queued
+  std::uint64_t refused = 0;            // the queue was full, and the caller kept the message
   std::uint64_t delivered = 0;          // a handler was called
-  std::uint64_t dropped = 0;            // accepted, but there was no handler any more
+  std::uint64_t dropped = 0;            // accepted, but its handler had been removed
 };
 
 class Inbox {
  public:
-  // Who empties it. While it is kNobody, messages wait.
+  // What empties the queue. With kNobody messages wait.
   enum class Reader { kNobody, kLoop, kThread };
 
-  // Shut until Open(). `on_room` is called by the consumer when senders that were told kFull may go
-  // on.
+  // Shut until Open(). `on_room` is called on the consumer's thread when senders that got kFull may
+  // send again.
   explicit Inbox(const FlowLimits& limits, std::function<void()> on_room = {});
 
   // ---- Any thread.
-  // kClosed while it is shut.
+  // kClosed while the inbox is shut.
   [[nodiscard]] SendResult Push(Message&& message);
-  // Gets in whatever the limits say, and when it is shut.
+  // Ignores the limits, and is accepted while the inbox is shut.
   void PushMarker(Message&& marker);
-  // A new client comes: what waits, of the one before, is no longer for anybody.
-  void PushNewClient();
+  // Begins the session of this number, which must be larger than all before. Queued messages of
+  // earlier sessions become stale.
+  void BeginSession(std::uint32_t number);
+  // The session of this number has ended; what was sent in it before is still delivered.
+  void EndSession(std::uint32_t number);
   void Open() noexcept { open_.store(true); }
   void Shut() noexcept { open_.store(false); }
   [[nodiscard]] bool is_open() const noexcept { return open_.load(); }
@@ -99,26 +114,27 @@ class Inbox {
   [[nodiscard]] const FlowLimits& limits() const noexcept { return queue_.limits(); }
   [[nodiscard]] InboxStatistics statistics() const noexcept;
   [[nodiscard]] PortSet& ports() noexcept { return ports_; }
-  // Makes the reader look, whether or not there is a message.
+  // Wakes the reader, whether or not there is a message.
   void Wake() noexcept;
 
   // ---- The consumer: one thread at a time.
   [[nodiscard]] bool Pop(Message& message) { return queue_.Pop(message); }
-  // A popped message is done with.
+  // A popped message has been handled.
   void Done(std::size_t payload_bytes, bool delivered);
   void MarkerDone();
-  void NewClientDone();
-  // What is popped belongs to a client that is gone.
-  [[nodiscard]] bool is_stale() const noexcept { return new_clients_.load() != 0; }
-  // False if a message has come in the meantime.
+  // Whether the message belongs to an earlier session.
+  [[nodiscard]] bool IsStale(const Message& message) const noexcept {
+    return message.session < session_.load();
+  }
+  // Announces that the consumer is going to wait; false if a message has come in the meantime.
   [[nodiscard]] bool MaySleep() { return queue_.PrepareToSleep(); }
-  // Drops all that waits.
+  // Drops all queued messages.
   void DropAll();
 
-  // From now on this one is woken; once at once.
+  // Chooses the reader to wake from now on, and wakes it once.
   void SetReader(Reader reader) noexcept;
-  // Readable when the loop must look; level-triggered until ClearLoopWake().
-  [[nodiscard]] int loop_fd() const noexcept { return loop_wake_.get(); }
+  // Readable from a wake-up of the loop's reader until ClearLoopWake(). Owned by this object.
+  [[nodiscard]] int loop_fd() const noexcept { return loop_wake_.fd(); }
   void ClearLoopWake() noexcept;
   // The dispatcher thread's wait; returns after Wake() or WakeThread().
   void WaitAsThread() noexcept;
@@ -128,11 +144,11 @@ class Inbox {
   BoundedQueue<Message> queue_;
   const std::function<void()> on_room_;
   PortSet ports_;
-  UniqueFd loop_wake_;
-  UniqueFd thread_wake_;
-  std::atomic<int> wake_fd_{-1};  // of the reader
+  platform::WakeUp loop_wake_{platform::WakeUp::Reader::kLoop};
+  platform::WakeUp thread_wake_{platform::WakeUp::Reader::kThread};
+  std::atomic<platform::WakeUp*> wake_{nullptr};  // the reader's
   std::atomic<bool> open_{false};
-  std::atomic<int> new_clients_{0};  // that wait
+  std::atomic<std::uint32_t> session_{0};  // the newest
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> delivered_{0};

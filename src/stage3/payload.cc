@@ -12,17 +12,18 @@
 namespace fletbridge::stage3 {
 namespace {
 
-// From here on memory fresh from the system, touched page by page, costs more than the copy.
+// From this size on, page faults in memory that is new from the system cost more than the copy.
 constexpr std::size_t kLarge = 128 * 1024;
 
-// glibc gives memory back to the system when twice the largest block that it has freed from a
-// mapping of its own is free; it learns up to this size (DEFAULT_MMAP_THRESHOLD_MAX, 64-bit). A
-// stream of large messages would lose its pages after each batch, and fault them in again. One
-// block, never touched, freed at once, teaches it: up to twice as much may stay with the process.
+// glibc adapts its mmap threshold to the largest freed block that had a mapping of its own, up to
+// this size (DEFAULT_MMAP_THRESHOLD_MAX, 64-bit), and returns memory to the system when twice as
+// much is free. Without a change a stream of large messages would return its pages after each batch
+// and fault them in again. Allocating and freeing one such block raises the threshold; up to twice
+// as much memory may then stay with the process.
 constexpr std::size_t kLearned = (std::size_t{32} << 20) - 64 * 1024;
 
-// A message of this size leaves nothing of the sender's in the caches, and itself little: it is
-// written past them, which also spares reading the block first.
+// A copy of this size would evict everything else from the caches, so non-temporal stores are used,
+// which also avoids reading the target first.
 constexpr std::size_t kPastCaches = std::size_t{4} << 20;
 
 void Copy(std::byte* to, const char* from, std::size_t size) noexcept {
@@ -46,7 +47,8 @@ void Copy(std::byte* to, const char* from, std::size_t size) noexcept {
 }
 
 bool KeepFreedMemoryWarm() noexcept {
-  void* volatile block = std::malloc(kLearned);  // volatile: or the pair would be left out
+  void* volatile block =
+      std::malloc(kLearned);  // volatile, so that the compiler does not remove the pair
   std::free(block);
   return true;
 }
@@ -64,7 +66,7 @@ Payload Payload::CopyForPython(std::string_view content) {
   auto* block = static_cast<std::byte*>(std::malloc(kHeaderBytes + content.size() + 1));
   if (block == nullptr) throw std::bad_alloc();
   Copy(block + kHeaderBytes, content.data(), content.size());
-  block[kHeaderBytes + content.size()] = std::byte{0};  // as bytes objects have it
+  block[kHeaderBytes + content.size()] = std::byte{0};  // bytes objects end with a NUL
   payload.block_.reset(block);
   payload.block_size_ = content.size();
   return payload;

@@ -1,10 +1,12 @@
-// Room: src/stage3. The bytes of a message for Python: a packet's buffer as it came, or a block
-// that becomes a bytes object without another copy. Move-only.
+// Room: src/stage3. The bytes of a message for Python: a packet's buffer, or a block that can
+// become a bytes object without a copy. Move-only.
 //
-// CPython allocates objects of more than 512 bytes by malloc() (Objects/obmalloc.c), so a malloc'ed
-// block with room for the header of a bytes object in front can be made into one later, under the
-// GIL. Whether this interpreter does it so is tried at run time (bytes_object.h); else the content
-// is copied.
+// CPython allocates objects of more than 512 bytes by malloc() (Objects/obmalloc.c). So a block of
+// malloc() that begins with room for the header of a bytes object can be turned into one later,
+// with the GIL held. bytes_object.h checks at run time whether this holds for the interpreter; if
+// not, the content is copied.
+//
+// Threads: a value; one thread at a time.
 #pragma once
 
 #include <cstdlib>
@@ -20,13 +22,13 @@ class Payload {
  public:
   // PyBytesObject of CPython 3.10 to 3.14 on LP64: reference count, type, size, hash.
   static constexpr std::size_t kHeaderBytes = 32;
-  // Below, objects live in CPython's own pools, and a copy costs little.
+  // In bytes. A smaller object is in one of CPython's own pools, and a copy of it is cheap.
   static constexpr std::size_t kSmallestObject = 1024;
 
   Payload() = default;
   // NOLINTNEXTLINE(google-explicit-constructor): the plain form
   Payload(Buffer&& buffer) : buffer_(std::move(buffer)) {}
-  // Throws std::bad_alloc.
+  // A copy, in a block if it is large enough. Throws std::bad_alloc.
   [[nodiscard]] static Payload CopyForPython(std::string_view content);
 
   Payload(Payload&& other) noexcept { *this = std::move(other); }
@@ -44,11 +46,11 @@ class Payload {
   [[nodiscard]] std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(data()), size()};
   }
-  // What the plain form was made of.
+  // The packet's buffer; empty if this payload has a block.
   [[nodiscard]] Buffer TakeBuffer() { return std::move(buffer_); }
   [[nodiscard]] bool may_become_object() const noexcept { return block_ != nullptr; }
-  // The block, header first, to be freed by free() or as a Python object; the payload is empty
-  // then.
+  // The block, beginning with the header's room; the caller frees it by free() or as a Python
+  // object. The payload is then empty.
   [[nodiscard]] void* ReleaseBlock() noexcept {
     block_size_ = 0;
     return block_.release();

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PAGES = str(Path(__file__).resolve().parent / "pages.py")
-CHUNK = 20  # seeds of a process
+CHUNK = 40  # seeds of a process
+DEADLINE = 1200  # seconds of a process, which takes a few where the machine is quiet
 
 
 def environment(package):
@@ -32,11 +33,22 @@ def start(options, names, seeds, *more):
         encoding="utf-8", errors="backslashreplace")
 
 
+def output_of(process, seeds):
+    try:
+        return process.communicate(timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, error = process.communicate()
+        lines = output.splitlines()
+        return output, "%s\nnot at the end of seeds %s after %d s; the last line: %s" % (
+            error, seeds, DEADLINE, lines[-1][:60] if lines else "none")
+
+
 def both(options, seeds, *more):
     """The two transcripts, and how the processes ended."""
     pair = [start(options, names, seeds, *more) for names in (options.reference, options.names)]
     with ThreadPoolExecutor(2) as pool:
-        outputs = list(pool.map(lambda process: process.communicate(timeout=3600), pair))
+        outputs = list(pool.map(lambda process: output_of(process, seeds), pair))
     return [output for output, _ in outputs], [
         "%s: ended with %d: %s" % (names, process.returncode, (error.strip().splitlines() or [""])[-1])
         for process, names, (_, error) in zip(pair, (options.reference, options.names), outputs) if process.returncode]
@@ -129,6 +141,10 @@ def tell(options, difference, failures):
             options.python, PAGES, seed, step, skip or "''", options.names), flush=True)
 
 
+def counted(found):
+    return "%d differences" % found if found else "no difference"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", default=sys.executable)
@@ -169,17 +185,15 @@ def main():
                 return 1
         if time.monotonic() - told > 60:
             told = time.monotonic()
-            print("%d steps, no difference, %.0f s" % (steps, told - began), flush=True)
+            print("%d steps, %s, %.0f s" % (steps, counted(found), told - began), flush=True)
         if options.count and steps >= options.count:
             break
         begin = next(starts, None)
         if begin is not None:
             waiting.append(pool.submit(run, begin))
-    if found:
-        return 1
-    print("%d steps of seeds from %d, no difference between %s and %s, %.0f s" % (
-        steps, first, options.reference, options.names, time.monotonic() - began))
-    return 0
+    print("%d steps of seeds from %d, %s between %s and %s, %.0f s" % (
+        steps, first, counted(found), options.reference, options.names, time.monotonic() - began))
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

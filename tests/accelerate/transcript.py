@@ -18,7 +18,25 @@ HOOKS = ("before_update", "build", "did_mount", "will_unmount", "is_isolated", "
 KEPT = ORDERED + ("_parent", "_frozen", "_initialized", "_isolated", "_i", "_c", "_stale", "_b", "_state",
                   "__reported_validation_errors", "__deprecated_validation_warnings", "_lock")
 NAMES = {}  # class -> what to ask its instances for
+HELD = {}  # class -> the names of the fields that hold what the app has put together
 MISSING = object()
+
+
+def fields_of(kind):
+    """The names of what an instance of a dataclass keeps in itself; an InitVar is no field of the instance."""
+    props = getattr(kind, "_prop_defaults", ())
+    return [field.name for field in kind.__dataclass_fields__.values()
+            if field._field_type.name == "_FIELD" and field.name not in props]
+
+
+def held(value):
+    """What an app may have put into an instance of a dataclass: the values of its public fields."""
+    kind = type(value)
+    names = HELD.get(kind)
+    if names is None:
+        names = HELD[kind] = sorted(
+            {"_overlay", "_dialogs", "_b", *(name for name in fields_of(kind) if name[:1] != "_")})
+    return [getattr(value, name, None) for name in names]
 
 
 def attributes(value):
@@ -26,10 +44,7 @@ def attributes(value):
     kind = type(value)
     names = NAMES.get(kind)
     if names is None:
-        props = getattr(kind, "_prop_defaults", ())
-        # An InitVar is no field of the instance.
-        fields = [field.name for field in kind.__dataclass_fields__.values() if field._field_type.name == "_FIELD"]
-        names = NAMES[kind] = sorted({*KEPT, *(name for name in fields if name not in props)})
+        names = NAMES[kind] = sorted({*KEPT, *fields_of(kind)})
     found = {}
     for name in names:
         item = getattr(value, name, MISSING)

@@ -22,15 +22,16 @@ HEAVY_EXCEPTIONS: dict[str, str] = {
 }
 
 # What the event loop runs, where nothing may wait.
-LOOP_ROOMS = {"common/app", "common/net", "common/process", "common/transport", "src/packaged", "src/stage1",
-              "src/stage2", "src/stage3", "src/ui/attach", "src/ui/headless"}
-LOOP_FILES = {"common/base/event_loop.cc", "src/host/life.cc", "src/host/relay.cc", "src/host/session.cc",
-              "src/recording/replay/replay_ui.cc", "src/recording/replay/script.cc", "src/recording/recording_tap.cc"}
+LOOP_ROOMS = {"common/app", "common/net", "common/process", "common/transport", "src/legacy", "src/packaged", "src/stage1",
+              "src/stage2", "src/stage3", "src/ui/attach", "src/ui/headless", "src/ui/web"}
+LOOP_FILES = {"common/base/event_loop.cc", "src/host/life.cc", "src/host/session.cc", "src/host/reload/reloaded_app.cc",
+              "src/recording/replay/replay_ui.cc", "src/recording/replay/script.cc", "src/recording/recording_filter.cc"}
 # (file, call): reason.
 WAITING_EXCEPTIONS = {
     ("common/app/socket_app.cc", "accept4"): "the listener does not wait, and what it gives is closed at once",
     ("common/process/last_resort.cc", "sleep_for"): "on a thread of its own, which does nothing else",
-    ("common/process/child.cc", "waitpid"): "a child that SIGKILL has just ended",
+    ("common/process/program.cc", "waitpid"): "a child that SIGKILL has just ended, or that ends at once",
+    ("common/process/run_program.cc", "poll"): "RunProgram() says that it waits, and is not for the loop",
 }
 # A call that may wait -> what keeps it from waiting.
 WAITING = {
@@ -41,6 +42,23 @@ WAITING = {
     "getaddrinfo": None, "lockf": None,
 }
 CALL = re.compile(r"(?<!\.)(?<!->)::(%s)\(" % "|".join(WAITING))
+
+# What is of one system: only its folder of the platform room may name it.
+OF_LINUX = re.compile(
+    r"<sys/(?:eventfd|epoll|signalfd|inotify|prctl|timerfd)\.h>|<linux/|\bpidfd_open\b|\bSYS_pidfd\w*|\bmemfd_create\b"
+    r"|\bSO_PEERCRED\b|\bsignalfd\(|\beventfd\(|\"/proc/")
+# Room or file: reason.
+LINUX_EXCEPTIONS = {
+    "src/accelerate": "it stands alone, and has the same behind __linux__",
+    "src/compare": "it measures processes and machines from outside, on Linux alone",
+    "common/base/own_file.cc": "a path that a person may have given, by any system's name",
+}
+
+# The room that starts programs, and what nobody else may call: to fork, to start a program, to become one.
+STARTING_ROOM = "common/process"
+STARTS = re.compile(
+    r"(?<![\w.>])(?:::|std::)?\b(?:v?fork|posix_spawnp?|exec(?:l|le|lp|v|ve|vp|vpe|veat)|fexecve|popen|system|forkpty)\("
+    r"|::clone3?\(|\bSYS_(?:v?fork|clone3?|execve(?:at)?)\b|\bg_(?:spawn_|subprocess_)\w+|<boost/process[^>]*>|<spawn\.h>")
 
 HEAVY = re.compile(r"<(boost/(asio|beast|process)\b|Python\.h|msgpack\b)[^>]*>")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|(<[^>]+>))', re.MULTILINE)
@@ -170,6 +188,30 @@ class House:
                     found.append((name, match[1], " ".join(code[match.start():at].split())))
         return found
 
+    def starts(self):
+        """(file, what) of each way to start a program that is not the one of the room for it."""
+        found = []
+        for name in self.files:
+            if room_of(name) in ("tests", STARTING_ROOM):
+                continue
+            code = re.sub(r"//[^\n]*", "", self.text(name))
+            # Python's text in ours starts what it likes.
+            code = re.sub(r'R"(\w*)\(.*?\)\1"|"(?:[^"\\\n]|\\.)*"', '""', code, flags=re.DOTALL)
+            found += [(name, match[0]) for match in STARTS.finditer(code)]
+        return found
+
+    def of_linux(self):
+        """(file, what) of each thing of Linux outside of its place."""
+        return [(name, match[0]) for name in self.files
+                if room_of(name) != "tests" and not name.startswith("common/platform/linux/")
+                for match in OF_LINUX.finditer(re.sub(r"//[^\n]*", "", self.text(name)))]
+
+    def wrong_systems(self):
+        """Includes of a system's folder from outside of it."""
+        return [f"{name} includes {i}: ask for it by a header of common/platform" for name in self.files
+                if room_of(name) != "tests" for i in self.own_includes(name)
+                if i.count("/") > 2 and i.startswith("common/platform/") and Path(i).parent != Path(name).parent]
+
     def unlike_accelerators(self):
         """What ties the accelerators, which run in any Python that runs Flet, to the rest of us or to a system."""
         room = "src/accelerate"
@@ -224,7 +266,7 @@ class Architecture(unittest.TestCase):
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 
     def test_there_is_something_to_read(self):
-        self.assertIn("common/transport/app_transport.h", self.house.files)
+        self.assertIn("common/transport/app_host.h", self.house.files)
         self.assertTrue(self.house.arrows())
 
     def test_includes_are_spelled_from_the_root(self):
@@ -246,6 +288,21 @@ class Architecture(unittest.TestCase):
         self.expect_none([f"{name}: {text} may wait" for name, call, text in self.house.waiting_calls()
                           if (name, call) not in WAITING_EXCEPTIONS])
 
+    def test_programs_are_started_in_one_way(self):
+        self.expect_none([f"{name}: {what} starts a program: use common/process/program.h"
+                          for name, what in self.house.starts()])
+
+    def test_what_is_of_linux_is_in_the_platform_room(self):
+        self.expect_none([f"{name} names {what}, which is of Linux: put it into common/platform"
+                          for name, what in self.house.of_linux()
+                          if name not in LINUX_EXCEPTIONS and room_of(name) not in LINUX_EXCEPTIONS])
+
+    def test_no_room_knows_which_system_it_is(self):
+        self.expect_none(self.house.wrong_systems())
+
+    def test_the_platform_room_is_the_lowest(self):
+        self.expect_none([f"{a} includes {b}" for a, b in self.house.arrows() if room_of(a) == "common/platform"])
+
     def test_every_room_and_source_is_built(self):
         self.expect_none(self.house.unbuilt())
 
@@ -254,6 +311,8 @@ class Architecture(unittest.TestCase):
         gone = [f"{a} -> {b}" for a, b in ARROW_EXCEPTIONS
                 if (ROOT / a).is_dir() and (a, b) not in rooms]
         gone += [name for name in HEAVY_EXCEPTIONS if name not in self.house.files]
+        linux = {key for name, _ in self.house.of_linux() for key in (name, room_of(name))}
+        gone += [key for key in LINUX_EXCEPTIONS if key not in linux]
         waiting = {(name, call) for name, call, _ in self.house.waiting_calls()}
         gone += [f"{name}: {call}" for name, call in WAITING_EXCEPTIONS if (name, call) not in waiting]
         gone += [room for room in sorted(LOOP_ROOMS) if room not in map(room_of, self.house.files)]
@@ -320,6 +379,28 @@ class Reader(unittest.TestCase):
             "src/host/run.cc": "::sleep(1);\n",
         })
         self.assertEqual([call for _, call, _ in house.waiting_calls()], ["socket", "poll", "sleep_for"])
+
+    def test_finds_a_second_way_to_start_a_program(self):
+        house = self.house({
+            "common/process/program.cc": "::fork(); ::execve(path, words, all);\n",
+            "tests/unit/a.cc": "::fork();\n",
+            "src/host/a.cc": "const pid_t pid = ::fork();\nif (pid == 0) execvp(file, words);\n// ::fork()\n",
+            "src/clients/b.cc": "#include <boost/process/v2/process.hpp>\nstd::system(line); g_spawn_async(0);\n",
+            "common/net/c.cc": 'Log("fork()"); const char* text = R"py(os.fork())py"; app.system(1); fork_handler(); a->fork();\n',
+        })
+        self.assertEqual([what for _, what in house.starts()],
+                         ["<boost/process/v2/process.hpp>", "std::system(", "g_spawn_async", "::fork(", "execvp("])
+
+    def test_finds_what_is_of_linux_outside_of_its_folder(self):
+        house = self.house({
+            "common/net/a.cc": '#include <sys/epoll.h>\n#include "common/platform/linux/b.h"\n// "/proc/self" is no use\n',
+            "common/platform/linux/b.h": "#include <sys/eventfd.h>\n",
+            "common/platform/posix/c.cc": 'int fd = ::open("/proc/self/stat", 0);\n',
+            "src/host/d.cc": "::memfd_create(name, 0); ::syscall(SYS_pidfd_open, pid, 0);\n",
+        })
+        self.assertEqual([what for _, what in house.of_linux()],
+                         ["<sys/epoll.h>", '"/proc/', "memfd_create", "SYS_pidfd_open"])
+        self.assertEqual(len(house.wrong_systems()), 1)
 
     def test_finds_what_is_not_built(self):
         house = self.house({

@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT / "tests/dart_vm"))
 sys.dont_write_bytecode = True
 
 import vm_host  # noqa: E402
+from display import Display  # noqa: E402
 
 MIB = 1 << 20
 LIBRARIES = {"original": vm_host.ORIGINAL, "bridge": vm_host.OURS}
@@ -85,7 +86,7 @@ def echo(options, out):
         return got
 
     with contextlib.ExitStack() as stack:
-        display = stack.enter_context(vm_host.Display()) if any(c[1] == "real" for c in cases) else None
+        display = stack.enter_context(Display()) if any(c[1] == "real" for c in cases) else None
         results, disturbed = rounds.interleave(names, options.rounds, measure, list(known))
 
     def figures(name, case, key):

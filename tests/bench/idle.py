@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "tests/dart_vm"))
 sys.dont_write_bytecode = True
 
 import vm_host  # noqa: E402
+from display import end_with_me  # noqa: E402
 
 PYTHON = ROOT / "build/venv/1.0.5/bin/python"
 LIBRARIES = {"original": vm_host.ORIGINAL, "bridge": vm_host.OURS}
@@ -44,7 +45,7 @@ def start(variant, app):
         command = [vm_host.BIN / "fletbridge", "run", "--log-level", "debug", "--stage", stage, "--ui", "headless",
                    "--python", PYTHON, *(["--transport", transport] if transport else []), app]
     return subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True,
-                            preexec_fn=vm_host.end_with_me(signal.SIGKILL))
+                            preexec_fn=end_with_me(signal.SIGKILL))
 
 
 def wait_line(run, wanted, seconds):
@@ -96,7 +97,7 @@ def traced(pids, seconds):
     with tempfile.TemporaryDirectory(prefix="fletbridge-idle-") as folder:
         log = pathlib.Path(folder, "log")
         tracer = subprocess.Popen(["strace", "-f", "-ttt", "-o", log, *(f"-p{pid}" for pid in pids)],
-                                  stderr=subprocess.DEVNULL, preexec_fn=vm_host.end_with_me(signal.SIGKILL))
+                                  stderr=subprocess.DEVNULL, preexec_fn=end_with_me(signal.SIGKILL))
         time.sleep(seconds + ATTACHING)  # what is measured
         if tracer.poll() is not None:
             sys.exit("strace could not attach; is ptrace allowed here?")

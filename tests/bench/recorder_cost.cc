@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 #include <vector>
 
+#include "common/wire/codec.h"
 #include "src/recording/recorder.h"
-#include "common/wire/message.h"
 
 namespace {
 
@@ -55,8 +55,8 @@ int main(int argc, char** argv) {
     }
     const Packet packet{
         PacketType::kControl,
-        wire::EncodeEvent(11, "change",
-                          wire::Value::MapOf({{"secret", std::string(one.size, 'x')}}))};
+        wire::Newest().EncodeOne(wire::ControlEvent{
+            11, "change", wire::Value::MapOf({{"secret", std::string(one.size, 'x')}})})};
     std::vector<double> costs;
     const long faults = PageFaults();
     for (int i = 0; i < one.packets; ++i) {

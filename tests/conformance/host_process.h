@@ -5,7 +5,7 @@
 #include <string>
 #include <sys/types.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 
 namespace fletbridge::conformance {
 

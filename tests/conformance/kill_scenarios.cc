@@ -38,7 +38,7 @@ void ReachTraffic(Rig& rig) {
 // In the middle of a large packet to the UI; without a socket, where packets are whole, among large
 // ones.
 void ReachHalfToUi(Rig& rig) {
-  if (rig.has_sockets()) {
+  if (rig.has_sockets() || rig.is_stream()) {
     rig.Order({{"do", "half"}, {"size", 32 * kMiB}});
     rig.AwaitTold("at", "half");
   } else {
@@ -50,7 +50,7 @@ void ReachHalfToUi(Rig& rig) {
 void ReachHalfToApp(Rig& rig) {
   rig.Order({{"do", "stall"}});
   rig.AwaitTold("at", "stalled");
-  rig.Send(PacketType::kControl, Buffer(64 * kMiB));
+  rig.Send(PacketType::kControl, Buffer(rig.is_legacy() ? 16 * kMiB - 1 : 64 * kMiB));
 }
 
 // The test kills this process at the step, or what must happen on its own comes to pass.

@@ -1,6 +1,6 @@
 """The app of the conformance suite: speaks to a transport as Flet's own servers do, without Flet.
 
-On stages 1 and 2 it listens where FLET_SERVER_UDS_PATH or FLET_SERVER_PORT says, with the frames of
+On stage `legacy` uvicorn serves it, as it serves Flet. On stages 1 and 2 it listens where FLET_SERVER_UDS_PATH or FLET_SERVER_PORT says, with the frames of
 wire generation 3; on stage 3 and in a packaged app it uses the built-in `dart_bridge`. Where
 CONFORMANCE_CLIENT names a program, it starts that as its client, which connects to it, as an app does
 that was started by `python app.py`. A control packet that begins with
@@ -64,6 +64,27 @@ class SocketSession:
 
     def send_from_thread(self, kind, payload):
         self.loop.call_soon_threadsafe(self.post, kind, payload)
+
+
+class WebSession:
+    """One WebSocket of uvicorn's, as FletApp of flet-web has it."""
+
+    def __init__(self, number, send):
+        self.number = number
+        self.send_event = send
+        self.tasks = set()
+        self.lock = asyncio.Lock()
+        self.loop = asyncio.get_running_loop()
+
+    async def send(self, kind, payload):
+        if kind == DATA:
+            payload = CHANNEL.to_bytes(4, "little") + payload
+        async with self.lock:
+            await self.send_event({"type": "websocket.send", "bytes": bytes([kind]) + payload})
+        await asyncio.sleep(0)  # uvicorn drops what is for a client that has gone, and waits for nothing
+
+    def send_from_thread(self, kind, payload):
+        asyncio.run_coroutine_threadsafe(self.send(kind, payload), self.loop)
 
 
 class BridgeSession:
@@ -156,6 +177,10 @@ class Peer:
 
     async def do_half(self, session, size):
         """The first half of a packet, and then nothing: sockets only."""
+        if isinstance(session, WebSession):
+            session.send_event.__self__.transport.write(
+                bytes([0x82, 127]) + (size + 1).to_bytes(8, "big") + bytes(1 + size // 2))
+            return tell(at="half")
         session.writer.write((size + 1).to_bytes(4, "little") + b"\0" + bytes(size // 2))
         tell(at="half")  # asyncio writes at once what the kernel takes
 
@@ -207,6 +232,31 @@ class Peer:
                 task.cancel()
             writer.close()
 
+    # ---- stage legacy
+
+    async def serve_web(self, scope, receive, send):
+        """An app of ASGI."""
+        assert scope["type"] == "websocket", scope
+        await receive()
+        await send({"type": "websocket.accept"})
+        self.sessions += 1
+        session = WebSession(self.sessions, send)
+        self.begin(session)
+        while (event := await receive())["type"] == "websocket.receive":
+            kind, payload = event["bytes"][0], event["bytes"][1:]
+            await self.on_packet(session, kind, payload[4:] if kind == DATA else payload)
+        tell(ended=session.number)
+        for task in list(session.tasks):
+            task.cancel()
+
+    async def start_web(self, port):
+        import uvicorn
+
+        server = uvicorn.Server(uvicorn.Config(self.serve_web, host="127.0.0.1", port=port, log_level="error",
+                                               ws="websockets-sansio", lifespan="off",
+                                               interface="asgi3"))
+        self.serving = asyncio.create_task(server.serve())
+
     # ---- stage 3, and in a packaged app
 
     async def serve_bridge(self, port):
@@ -247,6 +297,8 @@ class Peer:
             threading.Thread(target=self.await_client, daemon=True).start()
             serve = asyncio.start_unix_server if CLIENT.path else asyncio.start_server
             await serve(self.serve, sock=CLIENT.listener, limit=1 << 20)
+        elif os.environ.get("FLET_FORCE_WEB_SERVER"):
+            await self.start_web(port)
         elif bridge:
             self.reading = asyncio.ensure_future(self.serve_bridge(bridge))
         elif port:

@@ -16,11 +16,13 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/python/interpreter.h"
+#include "src/legacy/legacy_app.h"
 #include "src/packaged/bridge_transport.h"
 #include "src/stage1/attached_transport.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"
 #include "src/stage3/ffi_transport.h"
+#include "tests/conformance/pipe_peer.h"
 
 namespace fletbridge::conformance {
 using namespace std::chrono_literals;
@@ -89,12 +91,13 @@ Rig::Rig(const std::string& variant, const Plan& plan)
     side_of_app_.reset(ends[1]);
     ::fcntl(side_of_app_.get(), F_SETFD, 0);  // the app's own process inherits it
   }
-  Result<std::unique_ptr<AppTransport>> made = Make(plan);
+  Result<std::unique_ptr<AppHost>> made = Make(plan);
   Require(bool(made), made ? "" : made.error().Line());
   transport_ = std::move(*made);
+  OpenSession();
   life_ = std::make_unique<Life>(*this, plan.patience, in_process());
   timers_ = std::make_unique<Timers>(*loop_);
-  if (plan.stop_first) life_->UiClosed({UiState::kClosed, {}, 0});
+  if (plan.stop_first) life_->UiClosed({{}, 0});
 }
 
 void Rig::Arm(LifeTimer timer, std::chrono::milliseconds time) {
@@ -108,11 +111,27 @@ void Rig::Arm(LifeTimer timer, std::chrono::milliseconds time) {
 void Rig::Disarm(LifeTimer timer) { timers_->all[static_cast<std::size_t>(timer)]->cancel(); }
 
 void Rig::Stop() {
-  loop_->Post([this] { life_->UiClosed({UiState::kClosed, {}, 0}); });
+  loop_->Post([this] { life_->UiClosed({{}, 0}); });
 }
 
 void Rig::Signal(int signal) {
   loop_->Post([this, signal] { life_->Signal(signal, false); });
+}
+
+void Rig::OpenSession() {
+  Result<std::unique_ptr<AppSession>> opened = transport_->OpenSession(*this);
+  Require(bool(opened), opened ? "" : opened.error().Line());
+  session_ = std::move(*opened);
+}
+
+void Rig::NewSession() {
+  std::promise<void> done;
+  loop_->Post([this, &done] {
+    session_.reset();
+    OpenSession();
+    done.set_value();
+  });
+  done.get_future().wait();
 }
 
 void Rig::OnWord(AppWord word, int number) {
@@ -122,7 +141,7 @@ void Rig::OnWord(AppWord word, int number) {
 
 Rig::~Rig() = default;
 
-Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
+Result<std::unique_ptr<AppHost>> Rig::Make(const Plan& plan) {
   const auto kind =
       variant_.ends_with("tcp") ? SocketAddress::Kind::kTcp : SocketAddress::Kind::kUnix;
   if (is_attached()) {
@@ -139,6 +158,10 @@ Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
     return stage1::MakeAttachedTransport(*loop_, std::move(options));
   }
   if (is_packaged()) return MakePackaged(plan);
+  if (is_reference()) {
+    return std::make_unique<PipeHost>(*loop_, PipeHost::Options{.limits = plan.limits},
+                                      MakePipePeer(side_of_app_.get(), plan.start));
+  }
   AppSpec spec;
   spec.python = CONFORMANCE_PYTHON;
   spec.arguments = {kPeer};
@@ -146,16 +169,19 @@ Result<std::unique_ptr<AppTransport>> Rig::Make(const Plan& plan) {
                       {"CONFORMANCE_START", plan.start}};
   spec.limits = plan.limits;
   spec.single_session = plan.single_session;
+  if (is_legacy()) return legacy::MakeLegacyApp(*loop_, std::move(spec), CONFORMANCE_FLETBRIDGE);
   if (!in_process()) return stage1::MakeProcessTransport(*loop_, std::move(spec), kind);
   Result<Interpreter> python = ProbeInterpreter(spec.python);
   if (!python) return python.error();
   if (has_sockets()) {
     return stage2::MakeHostedSocketTransport(*loop_, std::move(spec), python->libpython, kind);
   }
-  return stage3::MakeFfiTransport(*loop_, std::move(spec), python->libpython);
+  return stage3::MakeFfiTransport(
+      *loop_, std::move(spec), python->libpython,
+      is_stream() ? stage3::FfiForm::kStream : stage3::FfiForm::kBridge);
 }
 
-Result<std::unique_ptr<AppTransport>> Rig::MakePackaged(const Plan& plan) {
+Result<std::unique_ptr<AppHost>> Rig::MakePackaged(const Plan& plan) {
   Result<Interpreter> python = ProbeInterpreter(CONFORMANCE_PYTHON);
   if (!python) return python.error();
   // The app is in this process, and this is its environment.
@@ -182,6 +208,7 @@ int Rig::Run(std::function<void(Rig&)> scenario) {
     side_reader_.join();
     loop_->Stop();
     loop_->Join();
+    session_.reset();
     transport_.reset();
     return failed_.load() ? 1 : 0;
   }
@@ -198,6 +225,7 @@ int Rig::Run(std::function<void(Rig&)> scenario) {
   if (in_process()) return code;  // threads of the app may still call into the transport
   loop_->Stop();
   loop_->Join();
+  session_.reset();
   transport_.reset();
   timers_.reset();
   loop_.reset();
@@ -212,7 +240,7 @@ void Rig::Drive(const std::function<void(Rig&)>& scenario) {
   }
   // A failed scenario must not wait for an app that is stalled on purpose.
   if (failed_.load()) {
-    transport_->ResumeReceiving();
+    session_->ResumeReceiving();
     Go();
   }
   if (!exited_.load()) Stop();
@@ -292,7 +320,7 @@ void Rig::AwaitConnected() {
 void Rig::Send(Packet&& packet) {
   for (;;) {
     const int before = writable_calls_.load();
-    const SendResult result = transport_->Send(std::move(packet));
+    const SendResult result = session_->Send(std::move(packet));
     if (result == SendResult::kAccepted) return;
     Require(result == SendResult::kFull,
             "Send() answers " + std::to_string(static_cast<int>(result)));
@@ -320,16 +348,17 @@ json Rig::Report() {
   return json::parse(Next().payload.text());
 }
 
-json Rig::AwaitTold(const std::string& key, const json& value) {
+json Rig::AwaitTold(const std::string& key, const json& value, bool despite_exit) {
   json found;
-  WaitFor("the app to tell " + key + " " + value.dump(), [&] {
+  const auto is_told = [&] {
     const auto at = std::find_if(told_.begin(), told_.end(), [&](const json& line) {
       return line.contains(key) && line[key] == value;
     });
     if (at == told_.end()) return false;
     found = *at;
     return true;
-  });
+  };
+  WaitFor("the app to tell " + key + " " + value.dump(), is_told, despite_exit);
   return found;
 }
 
@@ -413,7 +442,7 @@ void Rig::OnAppEvent(const AppEvent& event) {
   changed_.notify_all();
 }
 
-void Rig::OnSessionLost(const Error& why) {
+void Rig::OnLost(const Error& why) {
   lost_calls_.fetch_add(1);  // first: the life may end in here
   life_->SessionLost(why);
 }

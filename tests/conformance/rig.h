@@ -1,4 +1,4 @@
-// Room: tests/conformance. One AppTransport under test, with the app of peer.py behind it: records
+// Room: tests/conformance. One AppHost under test, with the app of peer.py behind it: records
 // what is told of it, speaks to the app by packets and, when none may flow, by a socket pair. Its
 // life is the machine's, as in the host; the rig is the UI.
 // A scenario drives it from a thread of its own while the main thread belongs to the transport.
@@ -24,8 +24,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/event_loop.h"
-#include "common/base/unique_fd.h"
-#include "common/transport/app_transport.h"
+#include "common/platform/unique_fd.h"
+#include "common/transport/app_host.h"
 #include "src/host/life.h"
 
 namespace fletbridge::conformance {
@@ -73,10 +73,13 @@ struct Label {
 // Throws if the packet is not what Labelled() makes.
 [[nodiscard]] Label ReadLabel(const Packet& packet);
 
-class Rig final : public AppSink, public LifeOrders {
+class Rig final : public AppSink, public AppSessionSink, public LifeOrders {
  public:
-  // `variant` is "1:uds", "1:tcp", "2:uds", "2:tcp", "3:ffi"; "attached:uds" or "attached:tcp",
-  // whose app is our parent and listens at CONFORMANCE_ADDRESS; or "bridge:ffi", a packaged app.
+  // `variant` is "legacy:ws", "1:uds", "1:tcp", "2:uds", "2:tcp", "3:ffi"; "streams:ffi", which is
+  // stage 3 for an app that speaks by asyncio's streams, as on a socket; "attached:uds" or
+  // "attached:tcp", whose app is our parent and listens at CONFORMANCE_ADDRESS; "bridge:ffi", a
+  // packaged app; or "memory:pipe", the reference implementation, whose app is a thread of this
+  // process.
   Rig(const std::string& variant, const Plan& plan);
   ~Rig() override;
 
@@ -90,12 +93,20 @@ class Rig final : public AppSink, public LifeOrders {
   void Stop();
   // A signal that has reached this process and not the app.
   void Signal(int signal);
-  [[nodiscard]] AppTransport& transport() { return *transport_; }
+  [[nodiscard]] AppHost& transport() { return *transport_; }
+  // The one that is open. What is sent after NewSession() has returned is for the new one.
+  [[nodiscard]] AppSession& session() { return *session_; }
+  void NewSession();
   [[nodiscard]] const std::string& variant() const { return variant_; }
-  [[nodiscard]] bool has_sockets() const { return !variant_.ends_with("ffi"); }
+  [[nodiscard]] bool has_sockets() const { return !variant_.ends_with("ffi") && !is_reference(); }
+  [[nodiscard]] bool is_stream() const { return variant_.starts_with("streams"); }
+  [[nodiscard]] bool is_reference() const { return variant_.starts_with("memory"); }
+  [[nodiscard]] bool is_legacy() const { return variant_.starts_with("legacy"); }
   [[nodiscard]] bool is_attached() const { return variant_.starts_with("attached"); }
   [[nodiscard]] bool is_packaged() const { return variant_.starts_with("bridge"); }
-  [[nodiscard]] bool in_process() const { return variant_.front() != '1' && !is_attached(); }
+  [[nodiscard]] bool in_process() const {
+    return variant_.front() != '1' && !is_legacy() && !is_attached() && !is_reference();
+  }
   // The end of this side is told to nobody and waits for nobody: the app is our parent, which sees
   // its client go, or a packaged app, which ends with its window.
   [[nodiscard]] bool only_leaves() const { return is_attached() || is_packaged(); }
@@ -112,8 +123,10 @@ class Rig final : public AppSink, public LifeOrders {
   // The next packet from the app.
   [[nodiscard]] Packet Next();
   [[nodiscard]] nlohmann::json Report();
-  // Waits until the app has told `key` as `value` over the socket pair; returns that line.
-  nlohmann::json AwaitTold(const std::string& key, const nlohmann::json& value);
+  // Waits until the app has told `key` as `value` over the socket pair; returns that line. What it
+  // tells last may come after its end: `despite_exit`.
+  nlohmann::json AwaitTold(const std::string& key, const nlohmann::json& value,
+                           bool despite_exit = false);
   [[nodiscard]] nlohmann::json LastTold(const std::string& key);
   void Go();  // lets an app go on that waits for it
   void AwaitRefused(std::function<void(const std::string& text)> look);
@@ -135,7 +148,7 @@ class Rig final : public AppSink, public LifeOrders {
   void OnRefused(const Error& why) override;
   void OnListening() override { life_->AppListening(); }
   void OnConnected() override { life_->AppConnected(); }
-  void OnSessionLost(const Error& why) override;
+  void OnLost(const Error& why) override;
   void OnUnreachable(const Error& why) override { life_->AppUnreachable(why); }
   void OnWord(AppWord word, int number) override;
   void OnSignal(int, bool) override {}
@@ -163,14 +176,16 @@ class Rig final : public AppSink, public LifeOrders {
   void CheckLifeCycle(int app_code);
   void Fail(const std::string& text);
   void ReadSide();
-  Result<std::unique_ptr<AppTransport>> Make(const Plan& plan);
-  Result<std::unique_ptr<AppTransport>> MakePackaged(const Plan& plan);
+  void OpenSession();
+  Result<std::unique_ptr<AppHost>> Make(const Plan& plan);
+  Result<std::unique_ptr<AppHost>> MakePackaged(const Plan& plan);
 
   const std::string variant_;
   std::unique_ptr<EventLoop> loop_;
   UniqueFd side_;         // ours
   UniqueFd side_of_app_;  // the app's, inherited or shared; none if the app has it already
-  std::unique_ptr<AppTransport> transport_;
+  std::unique_ptr<AppHost> transport_;
+  std::unique_ptr<AppSession> session_;
   std::unique_ptr<Life> life_;  // loop's thread
   struct Timers;
   std::unique_ptr<Timers> timers_;

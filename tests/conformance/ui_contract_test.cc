@@ -1,8 +1,11 @@
-// The contract of common/transport/ui_endpoint.h, asserted for every UI; the test is the app, and,
+// The contract of common/transport/ui_surface.h, asserted for every UI; the test is the app, and,
 // for a UI that waits for one, the client. After each test nothing is left: threads, descriptors,
-// files. The desktop's UI stands here without a client that it could show; what it does in a window
-// is shown by tests/e2e/test_desktop*.py.
+// files. "pipe" is the reference implementation (tests/unit/support/pipe_ui.h). "steps", the steps
+// in a window, has that one as its window, with a client that registers by itself. The desktop's UI
+// stands here without a client that it could show; what it does in a window is shown by
+// tests/e2e/test_desktop*.py.
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <dirent.h>
 #include <filesystem>
@@ -18,14 +21,17 @@
 #include <gtest/gtest.h>
 
 #include "common/base/log.h"
-#include "common/wire/peek.h"
+#include "common/wire/codec.h"
+#include "src/recording/replay/replay_ui.h"
 #include "src/ui/attach/attach_ui.h"
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
-#include "src/recording/replay/replay_ui.h"
+#include "src/ui/headless/window_steps.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/peer.h"
+#include "tests/unit/support/pipe_ui.h"
+#include "tests/unit/support/session_meter.h"
 
 namespace fletbridge {
 namespace {
@@ -56,19 +62,25 @@ int CountEntries(const char* folder) {
 }
 
 // The app: answers what its client says, and keeps what is told of the UI.
-class AppSide final : public UiSink {
+class AppSide final : public UiSink, public ClientSessionSink {
  public:
-  std::function<void(UiState)> on_event;  // on the loop, as all below; set before the start
+  explicit AppSide(EventLoop& loop)
+      : meter_(loop, [this](const std::string& what) { Tell(what); }) {}
+
+  // "ready", "connected", "registered", ...: on the loop, as all below; set before the start.
+  std::function<void(const std::string&)> on_event;
   bool answers = true;
   bool answers_clicks = true;
-  UiEndpoint* ui = nullptr;
+  UiSurface* ui = nullptr;
 
   void Say(Buffer message) {
-    EXPECT_EQ(ui->Send(Packet{PacketType::kControl, std::move(message)}), SendResult::kAccepted);
+    EXPECT_EQ(meter_.Send(Packet{PacketType::kControl, std::move(message)},
+                          [this](Packet&& packet) { return Give(std::move(packet)); }),
+              SendResult::kAccepted);
   }
 
   void OnPacket(Packet&& packet) override {
-    const Action action = PeekAction(packet);
+    const Action action = wire::Newest().Peek(packet);
     const bool is_click = packet.payload.text().find("click") != std::string_view::npos;
     Note([&] {
       if (closed_) broken_.emplace_back("a packet after the end");
@@ -89,20 +101,45 @@ class AppSide final : public UiSink {
   void OnRefused(const Error& why) override {
     Note([&] { broken_.push_back("refused: " + why.Line()); });
   }
-  void OnUiEvent(const UiEvent& event) override {
-    static constexpr const char* kNames[] = {"ready",       "connected",    "registered",
-                                             "first frame", "disconnected", "closed"};
+  void OnReady() override { TellOf("ready"); }
+  void OnClient(std::unique_ptr<ClientSession> client) override {
+    {
+      const std::lock_guard lock(mutex_);
+      here_ = true;
+    }
+    SetClient(std::move(client));
+    TellOf("connected");
+    meter_.OnConnected();
+    if (first_words_ && client_ != nullptr) std::exchange(first_words_, nullptr)();
+    if (client_ != nullptr) client_->Start(*this);
+  }
+  void OnGone(const Error&) override {
+    meter_.OnSessionEnd();
+    {
+      const std::lock_guard lock(mutex_);
+      here_ = false;
+    }
+    TellOf("disconnected");
+  }
+  void OnClosed(const UiEnd& end) override {
     Note([&] {
       if (closed_) broken_.emplace_back("told after the end");
-      told_.emplace_back(kNames[static_cast<int>(event.state)]);
-      if (event.state == UiState::kConnected) here_ = true;
-      if (event.state == UiState::kDisconnected) here_ = false;
-      if (event.state == UiState::kClosed) {
-        closed_ = true;
-        end_ = event;
-      }
+      closed_ = true;
+      end_ = end;
+      told_.emplace_back("closed");
     });
-    if (on_event) on_event(event.state);
+    if (on_event) on_event("closed");
+  }
+
+  // The client that is here, or was last; for tests that hold it on other threads, which know that
+  // it lives.
+  ClientSession& client() { return *client_; }
+  bool has_client() const { return client_ != nullptr; }
+  // To the client, in the turn in which it comes.
+  void set_first_words(std::function<void()> say) { first_words_ = std::move(say); }
+  void ReleaseClient() { client_.reset(); }
+  SendResult Give(Packet&& packet) {
+    return client_ == nullptr ? SendResult::kClosed : client_->Send(std::move(packet));
   }
 
   bool WaitFor(const std::function<bool()>& holds) {
@@ -113,7 +150,7 @@ class AppSide final : public UiSink {
     EXPECT_TRUE(WaitFor([&] { return std::count(told_.begin(), told_.end(), event) >= times; }))
         << "waited in vain for: " << event;
   }
-  UiEvent AwaitEnd() {
+  UiEnd AwaitEnd() {
     AwaitTold("closed");
     const std::lock_guard lock(mutex_);
     return end_;
@@ -130,6 +167,23 @@ class AppSide final : public UiSink {
   int clicks_seen() { return Copy(clicks_seen_); }
 
  private:
+  void TellOf(const std::string& event) {
+    Note([&] {
+      if (closed_) broken_.emplace_back("told after the end");
+      told_.push_back(event);
+    });
+    if (on_event) on_event(event);
+  }
+  void SetClient(std::unique_ptr<ClientSession> client) { client_ = std::move(client); }
+  // What the packets tell, unless the end came first.
+  void Tell(const std::string& what) {
+    bool closed = false;
+    Note([&] {
+      closed = closed_;
+      if (!closed) told_.push_back(what);
+    });
+    if (!closed && on_event) on_event(what);
+  }
   template <class Action>
   void Note(Action action) {
     const std::lock_guard lock(mutex_);
@@ -143,16 +197,97 @@ class AppSide final : public UiSink {
   }
 
   int clicks_ = 0;  // loop's thread
+  std::unique_ptr<ClientSession> client_;
+  std::function<void()> first_words_;
+  SessionMeter meter_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // under mutex_
   std::vector<std::string> told_;
   std::vector<std::string> broken_;
-  UiEvent end_{UiState::kReady, {}, 0};
+  UiEnd end_;
   int writable_ = 0;
   int clicks_seen_ = 0;
   bool here_ = false;
   bool closed_ = false;
+};
+
+// A client of the reference UI. Its turns are the loop's; the test's thread takes what has come.
+class PipeClient final : private MemoryPipeSink {
+ public:
+  explicit PipeClient(EventLoop& loop) : loop_(loop) {}
+  // Any thread, but for the loop's; false: nobody can come.
+  bool Connect(PipeUi& ui) {
+    bool here = false;
+    OnLoop(loop_, [&] { here = ComeTo(ui); });
+    return here;
+  }
+  // The loop's thread.
+  bool ComeTo(PipeUi& ui) {
+    pipe_ = ui.Connect(*this);
+    return pipe_ != nullptr;
+  }
+  bool Say(Buffer message) {
+    return pipe_->second().Send({PacketType::kControl, std::move(message)}) ==
+           SendResult::kAccepted;
+  }
+  // The loop's thread. It takes nothing.
+  void Stall() { pipe_->second().PauseReceiving(); }
+  void GoOn() { pipe_->second().ResumeReceiving(); }
+  std::optional<std::string> Read() {
+    std::optional<std::string> packet = came_.Take();
+    pipe_->second().ResumeReceiving();
+    return packet;
+  }
+  bool SeesTheEnd() { return ended_.Take().has_value(); }
+  void Close() {
+    OnLoop(loop_, [this] { Leave(); });
+  }
+  void Leave() {
+    if (pipe_ != nullptr) pipe_->second().Close(MakeError(Errc::kPeerGone, "the client has gone"));
+  }
+  // Who reads in turns of its own, in place of the test.
+  std::function<void(Packet&&)> on_packet;
+
+ private:
+  void OnPacket(Packet&& packet) override {
+    if (on_packet) return on_packet(std::move(packet));
+    pipe_->second().PauseReceiving();  // until this one has been read
+    came_.Put(std::string(packet.payload.text()));
+  }
+  void OnWritable() override {}
+  void OnRefused(const Error&) override {}
+  void OnEnd(const Error&) override { ended_.Put(true); }
+
+  EventLoop& loop_;
+  std::shared_ptr<MemoryPipe> pipe_;
+  Mailbox<std::string> came_;
+  Mailbox<bool> ended_;
+};
+
+// The client that the test plays, of either kind.
+class TestClient {
+ public:
+  TestClient() = default;
+  explicit TestClient(Peer peer) : peer_(std::move(peer)) {}
+  explicit TestClient(std::unique_ptr<PipeClient> pipe) : pipe_(std::move(pipe)) {}
+
+  bool Say(Buffer message) {
+    return pipe_ ? pipe_->Say(std::move(message)) : peer_.Write(Framed(TextOf(message)));
+  }
+  std::optional<std::string> ReadFrame() { return pipe_ ? pipe_->Read() : peer_.ReadFrame(); }
+  bool SeesTheEnd() { return pipe_ ? pipe_->SeesTheEnd() : peer_.SeesTheEnd(); }
+  void Close() { pipe_ ? pipe_->Close() : peer_.Close(); }
+  // The loop is about to end.
+  void LeaveLoop() {
+    if (pipe_) pipe_->Close();
+    pipe_.reset();
+  }
+  Peer& socket() { return peer_; }
+
+ private:
+  Peer peer_;
+  std::unique_ptr<PipeClient> pipe_;
 };
 
 class UiContract : public testing::TestWithParam<const char*> {
@@ -178,7 +313,7 @@ class UiContract : public testing::TestWithParam<const char*> {
   }
 
   std::string kind() const { return GetParam(); }
-  bool waits_for_client() const { return kind().starts_with("attach"); }
+  bool waits_for_client() const { return kind().starts_with("attach") || kind() == "pipe"; }
 
   // A new UI, and a new app for it. `active`: it does by itself what a person does, `clicks`
   // clicks.
@@ -186,7 +321,7 @@ class UiContract : public testing::TestWithParam<const char*> {
     EndAll();
     loop_ = std::make_unique<EventLoop>();
     loop_->Start();
-    app_ = std::make_unique<AppSide>();
+    app_ = std::make_unique<AppSide>(*loop_);
     app_->answers_clicks = active;  // a recorded client that waits for one does not end
     if (kind() == "headless") {
       HeadlessOptions options;
@@ -196,6 +331,13 @@ class UiContract : public testing::TestWithParam<const char*> {
       ui_ = std::make_unique<HeadlessUi>(*loop_, std::move(options));
     } else if (kind() == "replay") {
       ui_ = MakeReplay(active ? clicks : 1);
+    } else if (kind() == "pipe") {
+      auto ui = std::make_unique<PipeUi>(*loop_, PipeUi::Options{.limits = limits_});
+      pipe_ui_ = ui.get();
+      ui_ = std::move(ui);
+    } else if (kind() == "steps") {
+      ui_ = MakeSteps(active ? "repeat " + std::to_string(clicks) + " click text=\"+\""
+                             : "wait text=\"never\" 60s");
     } else if (kind() == "desktop") {
       desktop::DesktopOptions options;
       options.client = folder_.path() + "/no client";
@@ -213,7 +355,26 @@ class UiContract : public testing::TestWithParam<const char*> {
     app_->ui = ui_.get();
   }
 
-  std::unique_ptr<UiEndpoint> MakeReplay(int clicks) {
+  // A window whose client registers by itself, and understands what is a message.
+  std::unique_ptr<UiSurface> MakeSteps(const std::string& steps) {
+    window_client_ = std::make_unique<PipeClient>(*loop_);
+    auto window = std::make_unique<PipeUi>(
+        *loop_, PipeUi::Options{.limits = limits_, .serves_another = false, .on_ready = [this] {
+                                  if (window_client_->ComeTo(*pipe_ui_))
+                                    (void)window_client_->Say(recording::Register());
+                                }});
+    pipe_ui_ = window.get();
+    window_client_->on_packet = [window = pipe_ui_](Packet&& packet) {
+      if (packet.type == PacketType::kData || wire::Newest().Peek(packet) != Action::kNone) return;
+      window->End({MakeError(Errc::kPeerMisbehaved, "the app sent a malformed message"), 70});
+    };
+    HeadlessOptions options;
+    options.limits = limits_;
+    options.steps = *ParseSteps(steps);
+    return MakeWindowSteps(*loop_, std::move(window), std::move(options));
+  }
+
+  std::unique_ptr<UiSurface> MakeReplay(int clicks) {
     std::vector<recording::Frame> frames;
     frames.push_back(ToApp(recording::Register()));
     frames.push_back(ToUi(recording::Registered()));
@@ -226,22 +387,28 @@ class UiContract : public testing::TestWithParam<const char*> {
     options.limits = limits_;
     options.patience = kDeadline;
     options.file = folder_.Write("session", recording::FileOf(frames));
-    std::unique_ptr<UiEndpoint> ui = *MakeReplayUi(*loop_, options);
+    std::unique_ptr<UiSurface> ui = *MakeReplayUi(*loop_, options);
     std::filesystem::remove(options.file);
     return ui;
   }
 
   void Start() { ui_->Start(*app_); }
-  Peer Connect() {
-    return Peer(address_.kind == SocketAddress::Kind::kTcp ? ConnectToPort(address_.port)
-                                                           : ConnectToPath(address_.path));
+  TestClient Connect() {
+    if (kind() == "pipe") {
+      auto client = std::make_unique<PipeClient>(*loop_);
+      EXPECT_TRUE(client->Connect(*pipe_ui_));
+      return TestClient(std::move(client));
+    }
+    return TestClient(Peer(address_.kind == SocketAddress::Kind::kTcp
+                               ? ConnectToPort(address_.port)
+                               : ConnectToPath(address_.path)));
   }
   // The client comes and speaks first, where it is not the UI itself.
   void ClientComes() {
     if (!waits_for_client()) return;
     app_->AwaitTold("ready");
     client_ = Connect();
-    (void)client_.Write(Framed(TextOf(recording::Register())));  // it may be sent away at once
+    (void)client_.Say(recording::Register());  // it may be sent away at once
   }
   void ClientReadsThePage() {
     EXPECT_EQ(client_.ReadFrame(), TextOf(recording::Registered()));
@@ -249,11 +416,17 @@ class UiContract : public testing::TestWithParam<const char*> {
   }
   void ClientClicks(int clicks = 1) {
     for (int i = 0; waits_for_client() && i < clicks; ++i)
-      ASSERT_TRUE(client_.Write(Framed(TextOf(Event(kButton, "click")))));
+      ASSERT_TRUE(client_.Say(Event(kButton, "click")));
   }
   // All that was on its way on the loop has happened.
   void Settle() {
     for (int i = 0; i < 3; ++i) OnLoop(*loop_, [] {});
+  }
+  // A UI with a thread of its own lets go of a packet after it has told what was in it.
+  bool QueueBecomesEmpty() {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (app_->client().queued_bytes() != 0 && std::chrono::steady_clock::now() < until) Settle();
+    return app_->client().queued_bytes() == 0;
   }
   static Error Gone() { return MakeError(Errc::kClosed, "the app has gone"); }
 
@@ -276,16 +449,23 @@ class UiContract : public testing::TestWithParam<const char*> {
       EXPECT_TRUE(at < kOrder.size() && told[i] == kOrder[at]) << told[i] << " as number " << i;
       ++at;
     }
-    EXPECT_EQ(ui_->queued_bytes(), 0U);
+    if (!app_->has_client()) return;
+    EXPECT_EQ(app_->client().queued_bytes(), 0U);
     Packet late{PacketType::kControl, Buffer(std::string_view("late"))};
-    EXPECT_EQ(ui_->Send(std::move(late)), SendResult::kClosed);
+    EXPECT_EQ(app_->client().Send(std::move(late)), SendResult::kClosed);
     EXPECT_EQ(late.payload.text(), "late") << "a refused packet was taken from its owner";
   }
 
   void EndAll() {
     if (loop_ == nullptr) return;
-    OnLoop(*loop_, [this] { ui_.reset(); });
+    OnLoop(*loop_, [this] {
+      app_->ReleaseClient();
+      ui_.reset();
+      if (window_client_) window_client_->Leave();
+    });
+    client_.LeaveLoop();
     loop_.reset();
+    window_client_.reset();
     client_.Close();
   }
 
@@ -296,13 +476,15 @@ class UiContract : public testing::TestWithParam<const char*> {
   SocketAddress address_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<AppSide> app_;
-  std::unique_ptr<UiEndpoint> ui_;
-  Peer client_;
+  std::unique_ptr<UiSurface> ui_;
+  PipeUi* pipe_ui_ = nullptr;                  // the reference UI, or the window of "steps"
+  std::unique_ptr<PipeClient> window_client_;  // of "steps"
+  TestClient client_;
 };
 
 class UiSessionContract : public UiContract {};  // those whose client speaks here
 class UiActorContract : public UiContract {};    // those that end by themselves
-class UiServerContract : public UiContract {};   // those that wait for a client
+class UiAddressContract : public UiContract {};  // those that wait for a client at an address
 
 // ---- Life
 
@@ -318,7 +500,7 @@ TEST_P(UiSessionContract, TellsItsLifeOnceAndInOrder) {
     app_->AwaitTold("disconnected");
     ui_->Close(Gone());
   }
-  const UiEvent end = app_->AwaitEnd();
+  const UiEnd end = app_->AwaitEnd();
   EXPECT_EQ(end.exit_code, 0) << end.why.Line();
   ExpectAWholeLife();
   const std::vector<std::string> told = app_->told();
@@ -362,26 +544,24 @@ TEST_P(UiContract, ClosesOnceWhenManyThreadsAsk) {
 }
 
 TEST_P(UiSessionContract, ClosesFromWithinAnyEvent) {
-  for (const UiState state :
-       {UiState::kReady, UiState::kConnected, UiState::kRegistered, UiState::kFirstFrame}) {
-    SCOPED_TRACE(static_cast<int>(state));
+  for (const std::string state : {"ready", "connected", "registered", "first frame"}) {
+    SCOPED_TRACE(state);
     Make(false);
-    app_->on_event = [this, state](UiState now) {
-      if (now == state || now == UiState::kClosed) ui_->Close(Gone());
+    app_->on_event = [this, state](const std::string& now) {
+      if (now == state || now == "closed") ui_->Close(Gone());
     };
     Start();
-    if (state != UiState::kReady) ClientComes();
+    if (state != "ready") ClientComes();
     (void)app_->AwaitEnd();
     ExpectAWholeLife();
   }
 }
 
 TEST_P(UiActorContract, EndsOnceWhenTheAppGoesAtAnyStep) {
-  for (const UiState state :
-       {UiState::kReady, UiState::kConnected, UiState::kRegistered, UiState::kFirstFrame}) {
-    SCOPED_TRACE(static_cast<int>(state));
+  for (const std::string state : {"ready", "connected", "registered", "first frame"}) {
+    SCOPED_TRACE(state);
     Make(true, kClicks);
-    app_->on_event = [this, state](UiState now) {
+    app_->on_event = [this, state](const std::string& now) {
       if (now == state) ui_->Close(Gone());
     };
     testing::internal::CaptureStderr();  // what was left undone is told there
@@ -396,15 +576,19 @@ TEST_P(UiActorContract, EndsOnceWhenTheAppBreaksTheProtocol) {
   Make(true, kClicks);
   app_->answers = false;
   Start();
-  for (int i = 0; i < 3; ++i)
-    (void)ui_->Send(Packet{PacketType::kControl, Buffer(std::string_view("no message"))});
-  const UiEvent end = app_->AwaitEnd();
+  app_->AwaitTold("connected");
+  for (int i = 0; i < 3; ++i) {
+    OnLoop(*loop_, [this] {
+      (void)app_->Give(Packet{PacketType::kControl, Buffer(std::string_view("no message"))});
+    });
+  }
+  const UiEnd end = app_->AwaitEnd();
   EXPECT_EQ(end.exit_code, 70);
   EXPECT_EQ(end.why.code, Errc::kPeerMisbehaved);
   ExpectAWholeLife();
 }
 
-TEST_P(UiServerContract, TellsAFailedStartOnceAndIsNeverReady) {
+TEST_P(UiAddressContract, TellsAFailedStartOnceAndIsNeverReady) {
   Make(false);
   std::unique_ptr<Listener> other = address_.kind == SocketAddress::Kind::kUnix
                                         ? std::make_unique<Listener>(address_.path)
@@ -415,7 +599,7 @@ TEST_P(UiServerContract, TellsAFailedStartOnceAndIsNeverReady) {
     ui_ = attach::MakeAttachUi(*loop_, limits_, address_);
   }
   Start();
-  const UiEvent end = app_->AwaitEnd();
+  const UiEnd end = app_->AwaitEnd();
   EXPECT_EQ(end.exit_code, 70);
   EXPECT_THAT(end.why.Line(), HasSubstr("choose another address"));
   ui_->Close(Gone());
@@ -428,7 +612,7 @@ TEST_P(UiContract, TellsOnceThatItsWindowCannotBeOpened) {
   if (kind() != "desktop") return;
   Make(false);
   Start();
-  const UiEvent end = app_->AwaitEnd();
+  const UiEnd end = app_->AwaitEnd();
   EXPECT_EQ(end.exit_code, 70);
   EXPECT_NE(end.why.Line(), "");
   ui_->Close(Gone());
@@ -440,12 +624,13 @@ TEST_P(UiContract, TellsOnceThatItsWindowCannotBeOpened) {
 TEST_P(UiSessionContract, KeepsWhatIsSentBeforeItsStartAndGivesItFirst) {
   Make(false);
   app_->answers = false;
-  app_->Say(recording::Registered());
-  app_->Say(Shown());
+  app_->set_first_words([this] {
+    app_->Say(recording::Registered());
+    app_->Say(Shown());
+    for (int number = 1; waits_for_client() && number <= 3; ++number) app_->Say(Says(number));
+  });
   Start();
   if (waits_for_client()) {
-    app_->AwaitTold("ready");
-    for (int number = 1; number <= 3; ++number) app_->Say(Says(number));
     ClientComes();
     ClientReadsThePage();
     for (int number = 1; number <= 3; ++number)
@@ -453,8 +638,7 @@ TEST_P(UiSessionContract, KeepsWhatIsSentBeforeItsStartAndGivesItFirst) {
   } else {
     app_->AwaitTold("first frame");
   }
-  Settle();
-  EXPECT_EQ(ui_->queued_bytes(), 0U);
+  EXPECT_TRUE(QueueBecomesEmpty());
   ui_->Close(Gone());
   (void)app_->AwaitEnd();
   ExpectAWholeLife();
@@ -462,26 +646,27 @@ TEST_P(UiSessionContract, KeepsWhatIsSentBeforeItsStartAndGivesItFirst) {
 
 TEST_P(UiSessionContract, LosesNothingWhenPausedAtAnyMoment) {
   Make(true, kClicks);
-  ui_->PauseReceiving();
+  app_->set_first_words([this] { app_->client().PauseReceiving(); });
   Start();
+  ClientComes();
+  app_->AwaitTold("connected");
   std::atomic<bool> done{false};
   std::thread pauser([&] {
     while (!done.load()) {
-      ui_->PauseReceiving();
+      app_->client().PauseReceiving();
       std::this_thread::yield();
-      ui_->ResumeReceiving();
+      app_->client().ResumeReceiving();
       std::this_thread::yield();
     }
   });
-  ClientComes();
   ClientClicks(kClicks);
   app_->AwaitClicks(kClicks);
   done.store(true);
   pauser.join();
-  ui_->ResumeReceiving();
+  app_->client().ResumeReceiving();
   EXPECT_EQ(app_->clicks_seen(), kClicks);
   if (waits_for_client()) ui_->Close(Gone());
-  const UiEvent end = app_->AwaitEnd();
+  const UiEnd end = app_->AwaitEnd();
   EXPECT_EQ(end.exit_code, 0) << end.why.Line();
   ExpectAWholeLife();
 }
@@ -495,14 +680,23 @@ TEST_P(UiSessionContract, BoundsItsMemoryWhileItsClientIsStalled) {
   ClientComes();
   app_->AwaitTold("first frame");
   std::promise<void> go;
-  if (!waits_for_client()) loop_->Post([held = go.get_future().share()] { held.wait(); });
+  const bool in_window = kind() == "steps";  // its packets come on the loop: the window takes none
+  if (in_window) OnLoop(*loop_, [this] { window_client_->Stall(); });
+  if (!waits_for_client() && !in_window)
+    loop_->Post([held = go.get_future().share()] { held.wait(); });
+  const auto give = [&](Packet& packet) {
+    SendResult result = SendResult::kClosed;
+    if (!in_window) return app_->Give(std::move(packet));
+    OnLoop(*loop_, [&] { result = app_->Give(std::move(packet)); });
+    return result;
+  };
   std::size_t sent = 0;
   for (SendResult result = SendResult::kAccepted; result == SendResult::kAccepted;) {
     Packet packet{PacketType::kData, Buffer(std::string(kBytes, static_cast<char>(sent & 0x7f)))};
-    result = ui_->Send(std::move(packet));
+    result = give(packet);
     if (result == SendResult::kAccepted) {
       ++sent;
-    } else if (waits_for_client() && ui_->queued_bytes() < limits_.high_water) {
+    } else if (waits_for_client() && app_->client().queued_bytes() < limits_.high_water) {
       result = SendResult::kAccepted;  // the kernel has taken some meanwhile
     } else {
       EXPECT_EQ(result, SendResult::kFull);
@@ -510,10 +704,11 @@ TEST_P(UiSessionContract, BoundsItsMemoryWhileItsClientIsStalled) {
     }
     ASSERT_LE(sent * kBytes, limits_.high_water + kElsewhere) << "sent without bound";
   }
-  EXPECT_GT(ui_->queued_bytes(), limits_.high_water);
-  EXPECT_LE(ui_->queued_bytes(), limits_.high_water + kBytes + kPacketOverhead);
+  EXPECT_GT(app_->client().queued_bytes(), limits_.high_water);
+  EXPECT_LE(app_->client().queued_bytes(), limits_.high_water + kBytes + kPacketOverhead);
   const int before = app_->writable();
   go.set_value();
+  if (in_window) OnLoop(*loop_, [this] { window_client_->GoOn(); });
   if (waits_for_client()) {
     ClientReadsThePage();
     for (std::size_t number = 0; number < sent; ++number)
@@ -522,7 +717,7 @@ TEST_P(UiSessionContract, BoundsItsMemoryWhileItsClientIsStalled) {
   app_->AwaitWritable();
   Settle();
   EXPECT_LE(app_->writable(), before + 1);
-  EXPECT_EQ(ui_->queued_bytes(), 0U);
+  EXPECT_TRUE(QueueBecomesEmpty());
   ui_->Close(Gone());
   (void)app_->AwaitEnd();
   ExpectAWholeLife();
@@ -530,7 +725,8 @@ TEST_P(UiSessionContract, BoundsItsMemoryWhileItsClientIsStalled) {
 
 // ---- The client's death
 
-class UiDeath : public UiServerContract {
+// Those that wait for a client.
+class UiDeath : public UiContract {
  protected:
   void DiesAfter(const std::function<void()>& reach) {
     Make(false);
@@ -541,7 +737,7 @@ class UiDeath : public UiServerContract {
     app_->AwaitTold("disconnected");
     client_ = Connect();  // the next one is served, and nothing of the one before comes to it
     app_->AwaitTold("connected", 2);
-    ASSERT_TRUE(client_.Write(Framed(TextOf(recording::Register()))));
+    ASSERT_TRUE(client_.Say(recording::Register()));
     ClientReadsThePage();
     app_->AwaitTold("registered");
     ui_->Close(Gone());
@@ -567,22 +763,25 @@ TEST_P(UiDeath, IsToldOnceAfterTheClientHasRegistered) {
   });
 }
 
-TEST_P(UiDeath, IsToldOnceInAPacketOfTheClients) {
+// A pipe has no halves of packets.
+class UiStreamDeath : public UiDeath {};
+
+TEST_P(UiStreamDeath, IsToldOnceInAPacketOfTheClients) {
   DiesAfter([this] {
     ClientComes();
     ClientReadsThePage();
-    ASSERT_TRUE(client_.Write(Framed(std::string(1000, 'x')).substr(0, 500)));
+    ASSERT_TRUE(client_.socket().Write(Framed(std::string(1000, 'x')).substr(0, 500)));
   });
 }
 
-TEST_P(UiDeath, IsToldOnceInAPacketToTheClient) {
+TEST_P(UiStreamDeath, IsToldOnceInAPacketToTheClient) {
   DiesAfter([this] {
     ClientComes();
     ClientReadsThePage();
     for (int i = 0; i < 8; ++i) {
-      (void)ui_->Send(Packet{PacketType::kData, Buffer(std::string(std::size_t{1} << 20, 'x'))});
+      (void)app_->Give(Packet{PacketType::kData, Buffer(std::string(std::size_t{1} << 20, 'x'))});
     }
-    EXPECT_EQ(client_.Read(1000).size(), 1000U);
+    EXPECT_EQ(client_.socket().Read(1000).size(), 1000U);
   });
 }
 
@@ -590,10 +789,10 @@ TEST_P(UiDeath, IsToldOnceWhileThePausedAppTakesNothing) {
   DiesAfter([this] {
     ClientComes();
     ClientReadsThePage();
-    ui_->PauseReceiving();
+    app_->client().PauseReceiving();
     client_.Close();
     app_->AwaitTold("disconnected");
-    ui_->ResumeReceiving();
+    app_->client().ResumeReceiving();
   });
 }
 
@@ -604,17 +803,22 @@ std::string NameOf(const testing::TestParamInfo<const char*>& info) {
   return name;
 }
 
-const auto kServers = testing::Values("attach:uds", "attach:tcp");
+const auto kAtAnAddress = testing::Values("attach:uds", "attach:tcp");
+const auto kServers = testing::Values("attach:uds", "attach:tcp", "pipe");
 
 INSTANTIATE_TEST_SUITE_P(Every, UiContract,
                          testing::Values("headless", "attach:uds", "attach:tcp", "replay",
-                                         "desktop"),
+                                         "desktop", "steps", "pipe"),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Every, UiSessionContract,
-                         testing::Values("headless", "attach:uds", "attach:tcp", "replay"), NameOf);
-INSTANTIATE_TEST_SUITE_P(Every, UiActorContract, testing::Values("headless", "replay"), NameOf);
-INSTANTIATE_TEST_SUITE_P(Every, UiServerContract, kServers, NameOf);
+                         testing::Values("headless", "attach:uds", "attach:tcp", "replay", "steps",
+                                         "pipe"),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiActorContract, testing::Values("headless", "replay", "steps"),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiAddressContract, kAtAnAddress, NameOf);
 INSTANTIATE_TEST_SUITE_P(Every, UiDeath, kServers, NameOf);
+INSTANTIATE_TEST_SUITE_P(Every, UiStreamDeath, kAtAnAddress, NameOf);
 
 // ---- Steps that come from a driver, which may go at any moment
 
@@ -626,7 +830,7 @@ TEST(LiveHeadlessUi, EndsOnceWhenItsDriverGoesAtAnyStep) {
     Listener driver(folder.path() + "/steps.sock");
     EventLoop loop;
     loop.Start();
-    AppSide app;
+    AppSide app(loop);
     HeadlessOptions options;
     options.live_steps = folder.path() + "/steps.sock";
     auto ui = std::make_unique<HeadlessUi>(loop, std::move(options));

@@ -37,8 +37,9 @@ ft.run(main)
 class Session {
  public:
   Session(Rig& rig, std::int64_t port)
-      : rig_(rig), port_(port), client_(800, 600, [this](Buffer message) {
-          rig_.Send(port_, std::string(1, '\0') + std::string(message.text()));
+      : rig_(rig), port_(port), client_(800, 600, [this](const wire::Message& message) {
+          rig_.Send(port_,
+                    std::string(1, '\0') + std::string(wire::Newest().EncodeOne(message).text()));
         }) {}
 
   // Registers and waits until the counter is drawn.
@@ -55,7 +56,10 @@ class Session {
   void Take() {
     const Posted posted = rig_.vm().Await(port_, taken_++);
     Require(!posted.bytes.empty() && posted.bytes[0] == '\0', "a packet of another type");
-    const auto heard = client_.Handle(std::as_bytes(std::span(posted.bytes).subspan(1)));
+    Result<wire::Message> message =
+        wire::Newest().Decode(Sender::kApp, std::as_bytes(std::span(posted.bytes).subspan(1)));
+    Require(message.has_value(), "Flet's message cannot be read");
+    const auto heard = client_.Handle(*message);
     Require(heard.has_value(), "Flet's message cannot be read");
     Require(*heard != Heard::kCrashed, "the app crashed: " + client_.last_crash());
   }

@@ -12,6 +12,7 @@ import time
 import unittest
 
 import vm_host
+from display import Display, end_with_me
 
 MIB = 1 << 20
 
@@ -25,7 +26,7 @@ class OnRealVm:
             raise unittest.SkipTest(f"no {cls.what}; {cls.hint}")
         if why := vm_host.why_no_real_vm():
             raise unittest.SkipTest(why)
-        cls.display = vm_host.Display()
+        cls.display = Display()
         cls.display.__enter__()
         cls.addClassCleanup(cls.display.__exit__)
 
@@ -89,17 +90,17 @@ class OnRealVm:
 
     def test_nothing_is_left_when_the_test_is_killed(self):
         starter = (
-            "import signal, subprocess, sys, vm_host\n"
-            "display = vm_host.Display().__enter__()\n"
+            "import signal, subprocess, sys, vm_host\nfrom display import Display, end_with_me\n"
+            "display = Display().__enter__()\n"
             "line = vm_host.command(sys.argv[1], 'echo', 'real', {'count': 10**9})\n"
             "host = subprocess.Popen(line, env=vm_host.environment(display),\n"
-            "                        preexec_fn=vm_host.end_with_me(signal.SIGKILL))\n"
+            "                        preexec_fn=end_with_me(signal.SIGKILL))\n"
             "print(display.server.pid, host.pid, display.name, flush=True)\n"
             "host.wait()\n")
         test = subprocess.Popen([sys.executable, "-B", "-c", starter, str(self.library)], text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                 cwd=pathlib.Path(__file__).parent,
-                                preexec_fn=vm_host.end_with_me(signal.SIGKILL))
+                                preexec_fn=end_with_me(signal.SIGKILL))
         server, host, display = test.stdout.readline().split()
         watched = [os.pidfd_open(int(pid)) for pid in (server, host)]
         test.send_signal(signal.SIGKILL)

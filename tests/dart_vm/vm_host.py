@@ -1,18 +1,20 @@
-"""Starts dart_vm_host, and the display that a real VM needs. Room: tests/dart_vm; tests/bench uses it.
+"""Starts dart_vm_host, which for a real VM needs a display. Room: tests/dart_vm; tests/bench uses it.
 
-Both end with whoever has started them, however that ends, and leave no files: the display's server
-gets a signal at which it cleans up, and the engine is given no home to write into.
+It ends with whoever has started it, however that ends, and leaves no files: the engine is given no home to write into.
 """
 
-import ctypes
 import json
 import os
 import pathlib
-import select
 import signal
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/e2e"))
+
+from display import end_with_me  # noqa: E402
+
 BIN = pathlib.Path(os.environ.get("FLETBRIDGE_BIN", ROOT / "build/release/bin"))
 # Taken out of the environment, or fletbridge would say that it has no such setting.
 ORIGINAL = pathlib.Path(os.environ.pop("FLETBRIDGE_ORIGINAL", ROOT.parent / "shared/baseline/libdart_bridge.so"))
@@ -21,9 +23,6 @@ CLIENT = ROOT / "build/clients/0.82.2/flet"
 PROGRAMS = pathlib.Path(__file__).with_name("programs.py")
 PYTHON_HOME = "/usr"  # of the libpython that the libraries load
 LIBPYTHON = "libpython3.11.so.1.0"
-
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
 
 
 def why_no_real_vm():
@@ -44,41 +43,6 @@ def table_offset(found=[]):
     return found[0]
 
 
-def end_with_me(how):
-    """For preexec_fn: the child gets the signal `how` when this process's main thread ends."""
-    me = os.getpid()
-
-    def in_child():
-        LIBC.prctl(PR_SET_PDEATHSIG, how)
-        if os.getppid() != me:
-            os._exit(1)
-
-    return in_child
-
-
-class Display:
-    """An X server that nobody sees, on a number that was free."""
-
-    def __enter__(self):
-        read, write = os.pipe()
-        self.server = subprocess.Popen(
-            # Without -noreset it begins anew when its last client has gone, and may refuse the next one meanwhile.
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x700x24", "-nolisten", "tcp", "-noreset"],
-            pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=end_with_me(signal.SIGTERM))
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            number = pipe.readline().strip() if select.select([pipe], [], [], 30)[0] else ""
-        if not number:
-            self.__exit__()
-            raise RuntimeError("Xvfb opened no display within 30 s; run tools/setup.sh")
-        self.name = f":{number}"
-        return self
-
-    def __exit__(self, *_):
-        self.server.terminate()
-        self.server.wait(30)
-
-
 def command(library, scenario, vm, options):
     line = [BIN / "dart_vm_host", "--library", library, "--libpython", LIBPYTHON, "--python-home",
             PYTHON_HOME, "--programs", PROGRAMS, "--vm", vm]
@@ -92,11 +56,8 @@ def command(library, scenario, vm, options):
 
 def environment(display=None):
     result = dict(os.environ, HOME="/nonexistent", XDG_CONFIG_HOME="/nonexistent", XDG_CACHE_HOME="/nonexistent",
-                  PYTHONDONTWRITEBYTECODE="1", LIBGL_ALWAYS_SOFTWARE="1", MESA_SHADER_CACHE_DISABLE="true",
-                  GSETTINGS_BACKEND="memory", NO_AT_BRIDGE="1")
+                  PYTHONDONTWRITEBYTECODE="1", **(display.environment if display else {}))
     result.pop("WAYLAND_DISPLAY", None)
-    if display:
-        result["DISPLAY"] = display.name
     return result
 
 

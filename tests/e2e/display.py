@@ -1,6 +1,6 @@
 """A real display that nobody sees: its windows, pictures of it, a mouse and a keyboard.
 
-Room: tests/e2e. Xvfb is started by the test on a number that was free, and ends with the test however
+Room: tests/e2e; tests/bench, tests/dart_vm, tests/traffic and tools/screenshots.py use it. Xvfb is started by the test on a number that was free, and ends with the test however
 that ends. Pictures are raw pixels; what is looked for in them is told by regions, not by fonts.
 """
 
@@ -28,9 +28,12 @@ def why_no_display():
     return None
 
 
-def _end_with_me(me):
+def end_with_me(how=signal.SIGTERM):
+    """For preexec_fn: the child gets this signal when this process's main thread ends."""
+    me = os.getpid()
+
     def in_child():
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        LIBC.prctl(PR_SET_PDEATHSIG, how)
         if os.getppid() != me:
             os._exit(1)
 
@@ -96,7 +99,7 @@ class Display:
             # Without -noreset the keyboard is the default one again when setxkbmap, its only client, has gone.
             ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset",
              *self.options],
-            pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
+            pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=end_with_me())
         os.close(write)
         with os.fdopen(read) as pipe:
             number = pipe.readline().strip() if select.select([pipe], [], [], 30)[0] else ""
@@ -122,7 +125,7 @@ class Display:
     def _manage(self):
         self.manager = subprocess.Popen([self.manager_name], env={**os.environ, "DISPLAY": self.name},
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        preexec_fn=_end_with_me(os.getpid()))
+                                        preexec_fn=end_with_me())
         deadline = time.monotonic() + 30
         while not re.search(r"window id # 0x", self.property_of("-root", "_NET_SUPPORTING_WM_CHECK")):
             assert time.monotonic() < deadline, f"{self.manager_name} manages nothing"
@@ -216,7 +219,7 @@ class WaylandDisplay(Display):
         self.manager = subprocess.Popen(
             ["weston", "--no-config", "--backend=x11-backend.so", "--shell=kiosk-shell.so", "--idle-time=0",
              f"--width={WIDTH}", f"--height={HEIGHT}", "--socket=wayland"], env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_end_with_me(os.getpid()))
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_me())
         deadline = time.monotonic() + 30
         while not (os.path.exists(socket_path) and self.windows()):
             assert time.monotonic() < deadline and self.manager.poll() is None, "weston opens no display"

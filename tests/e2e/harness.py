@@ -316,7 +316,7 @@ class Sandbox:
     def environment(self, **extra):
         env = {k: v for k, v in os.environ.items()
                if not k.startswith(("FLET", "PYTHON", "XDG_", "E2E_", "COLUMNS", "LINES"))
-               and k not in ("VIRTUAL_ENV", "DISPLAY", "WAYLAND_DISPLAY")}
+               and not k.lower().endswith("_proxy") and k not in ("VIRTUAL_ENV", "DISPLAY", "WAYLAND_DISPLAY")}
         env.update({MARK: self.mark, "TMPDIR": str(self.tmp), "XDG_RUNTIME_DIR": str(self.runtime),
                     "HOME": str(self.user), "XDG_CONFIG_HOME": str(self.user / ".config"),
                     "XDG_CACHE_HOME": str(self.user / ".cache"), "LANG": "C.UTF-8"})

@@ -75,7 +75,7 @@ class GeneratedCode:
         self.assertEqual(self.kept(), first, "nothing was compiled again")
 
 
-every_variant(GeneratedCode, [Variant("1", "uds"), *(hosted for hosted in HOSTED if hosted.stage == "2")])
+every_variant(GeneratedCode, [Variant("1", "uds"), *HOSTED])
 
 
 class Accelerated(E2E):
@@ -500,7 +500,7 @@ class Doctor(E2E):
         self.assertRegex(self.asked(PYTHON), rf"Accelerators: {PYTHON}\n  ok generated-code +is on\n  ok creation +is on\n  ok diff +is on\n")
 
     def testSaysWhyNotForAFletThatHasNoSuchCode(self):
-        (asked,) = json.loads(self.asked(PYTHON_OF_1, "--json", code=1))["interpreters"]  # no stage without a window
+        (asked,) = json.loads(self.asked(PYTHON_OF_1, "--json"))["interpreters"]
         self.assertFalse(asked["accelerators"]["diff"]["on"])
         self.assertIn("there is no Flet that it knows: ", asked["accelerators"]["diff"]["why"])
         self.assertTrue(asked["accelerators"]["generated-code"]["on"])

@@ -205,7 +205,7 @@ class CompareApps(Comparing, E2E):
         self.finished("--stages", ",".join(stages), "--workload", "start-up", "--rounds", "1", "--json", out, COUNTER)
         start_up = self.results(out)["workloads"][0]
         self.assertEqual([part["name"] for part in start_up["parts"]],
-                         ["interpreter", "imports, until the app listens", "registration", "first frame"])
+                         ["interpreter", "imports", "listening", "registration", "first frame"])
         for index, stage in enumerate(stages):
             with self.subTest(stage):
                 phases = [part["results"][index]["p50"] for part in start_up["parts"]]
@@ -214,6 +214,18 @@ class CompareApps(Comparing, E2E):
                 # Python needs some milliseconds to start, and more for Flet.
                 self.assertGreater(phases[0], 3e6)
                 self.assertGreater(phases[1], phases[0] / 2)
+
+    def testTheImportsOfAnAppEndWhereItCallsFletAndItListensLater(self):
+        out = self.box.name("out")
+        app = self.box.write("app.py", "import time\nimport flet as ft\ntime.sleep(0.5)\n"
+                                       "ft.run(lambda page: page.add(ft.Text('x')))\n")
+        stages = ("1:uds", "1:tcp", "2:uds", "2:tcp", "3", "flet:uds")
+        self.finished("--stages", ",".join(stages), "--workload", "start-up", "--rounds", "1", "--json", out, app)
+        parts = {part["name"]: part["results"] for part in self.results(out)["workloads"][0]["parts"]}
+        for index, stage in enumerate(stages):
+            with self.subTest(stage):
+                self.assertGreater(parts["imports"][index]["p50"], 500e6)
+                self.assertLess(parts["listening"][index]["p50"], 500e6)
 
     def testCountsTheProcessorTimeOfAnInputInAllProcesses(self):
         out = self.box.name("out")
@@ -525,6 +537,8 @@ class CompareFailures(Comparing, E2E):
             with self.subTest(stages):
                 run = self.finished("--stages", stages, "--workload", "memory", self.box.write("app.py", source), code=1)
                 self.one_line(run, "no yeast")
+                self.assertEqual(run.text[0].count("Traceback"), 1, run.shown())
+                self.assertRegex(run.text[0], r'app.py", line 4, in main\n.*\nOSError: no yeast\n')
 
     def testABaselineThatFailsNowAndThenIsStartedAgainOnce(self):
         out = self.box.name("out")
@@ -662,6 +676,13 @@ class ComparePage(E2E):
         browser.call("Emulation.setDeviceMetricsOverride", width=420, height=900, deviceScaleFactor=1, mobile=True)
         browser.open(page)
         self.assertLessEqual(browser.evaluate("document.documentElement.scrollWidth"), 420)
+        # Nor one thing over another: labels of an axis, a plot's legend and the name of its axis.
+        self.assertEqual(browser.evaluate(
+            "[...document.querySelectorAll('.axis')].flatMap(axis => [...axis.children].map(e => e.getBoundingClientRect())"
+            ".filter(r => r.width).map((r, i, all) => i && r.left < all[i - 1].right)).filter(Boolean).length"), 0)
+        self.assertEqual(browser.evaluate(
+            "[...document.querySelectorAll('.plot')].filter(p => p.querySelector('.legend').getBoundingClientRect().top < "
+            "p.querySelector('.xtitle').getBoundingClientRect().bottom).length"), 0)
         self.assertEqual(browser.evaluate("getComputedStyle(document.querySelector('td')).display"), "block")
         self.assertIn("p50", browser.evaluate("getComputedStyle(document.querySelectorAll('td')[2], '::before').content"))
         self.assertGreater(len(browser.pdf(self.box.home / "page.pdf")), 10_000)

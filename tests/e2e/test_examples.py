@@ -88,7 +88,7 @@ class Example(E2E):
                 self.assertGreater(report["packets"][direction]["bytes"],
                                    report["packets"][direction]["count"])
             times = report["timeline_ms"]
-            order = [times[name] for name in ("python_ready", "app_listening", "registered",
+            order = [times[name] for name in ("python_ready", "app_imported", "app_listening", "registered",
                                               "first_frame")]
             self.assertNotIn(None, order)
             self.assertEqual(order, sorted(order))

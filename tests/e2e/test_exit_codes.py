@@ -223,7 +223,7 @@ class Usage(E2E):
         self.assertEqual(run.wait(20), 0, run.shown())
         found = json.loads(run.text[0])
         self.assertEqual([(s["stage"], s["ok"]) for s in found["stages"]],
-                         [("1", True), ("2", True), ("3", True)])
+                         [("1", True), ("2", True), ("3", True), ("legacy", True)])
 
     def testDoctorSaysWhatIsMissing(self):
         bare = self.box.home / "bare"

@@ -71,11 +71,11 @@ class Messages(E2E):
     def testOnlyWhatIsThereIsOffered(self):
         app = self.box.write("app.py", APP)
         line = self.refused("run", "--stage", "4", app)
-        self.assertTrue(line.endswith("use one of 1, 2, 3, auto"), line)
+        self.assertTrue(line.endswith("use one of legacy, 1, 2, 3, auto"), line)
         line = self.refused("run", "--ui", "foo", app)
-        self.assertRegex(line, "use one of desktop, headless, attach, .*auto$")
+        self.assertRegex(line, "use one of desktop, webview, web, headless, attach, .*auto$")
         # An option that this version only knows to refuse it is no advice.
-        self.assertNotIn("--web", self.refused("run", "--wep", app))
+        self.assertNotIn("--android", self.refused("run", "--andriod", app))
 
     def testARolloutCountsOneStartAsOne(self):
         self.box.write("app.py", APP)

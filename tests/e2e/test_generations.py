@@ -7,7 +7,8 @@ import g2
 import g3
 from harness import EXAMPLES, PATIENCE, PYTHON_OF_2, E2E, Variant, every_variant
 
-SOCKETS = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("2", "tcp")]
+STAGES = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("2", "tcp"), Variant("3", "ffi"),
+          Variant("3", "ffi", "static"), Variant("3", "ffi", "library")]
 
 COUNTER = """
 import flet as ft
@@ -70,12 +71,12 @@ class Old(E2E):
     """What each class here stands on: Flet 0.82.2."""
 
 
-def every_socket(cls):
+def every_stage(cls):
     cls.__test_base__ = Old
-    return every_variant(cls, SOCKETS)
+    return every_variant(cls, STAGES)
 
 
-@every_socket
+@every_stage
 class Generation2:
     """An app of Flet 0.82.2, headless and alone."""
 
@@ -147,7 +148,7 @@ class Play:
         return [line for line in run.text[1].splitlines() if part in line]
 
 
-@every_socket
+@every_stage
 class AppOf2(Play):
     """An app of Flet 0.82.2 with clients of both generations."""
 
@@ -222,28 +223,13 @@ class ClientOf2(Play):
 
 
 class ChosenStage(Old):
-    """Stage 3 needs the bridge that Flet has since 0.86."""
+    """Stage 3 needs no Flet of its own generation."""
 
-    def testAutoTakesStage2AndSaysWhy(self):
+    def testAutoTakesStage3(self):
         run = self.box.headless(None, self.box.write("app.py", COUNTER), steps=CLICKS, python=PYTHON_OF_2)
         self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
-        report = run.report()
-        self.assertEqual(report["used"]["stage"], "2")
-        self.assertEqual([f["from"] for f in report["used"]["fallbacks"]], ["3"])
-        self.assertIn("0.82.2 speaks to sockets only", report["used"]["fallbacks"][0]["why"])
-
-    def testStage3SaysWhyNotInOneLine(self):
-        stage3 = Variant("3", "ffi")
-        run = self.box.headless(stage3, self.box.write("app.py", COUNTER), python=PYTHON_OF_2, report=False)
-        self.assertEqual(run.wait(30 * PATIENCE), 70, run.shown())
-        self.one_line(run, "stage 3 cannot run", "Flet 0.82.2", "0.86", "--fallback")
-
-    def testAFallbackFromStage3IsStage2(self):
-        stage3 = Variant("3", "ffi")
-        run = self.box.headless(stage3, self.box.write("app.py", COUNTER), steps=CLICKS, python=PYTHON_OF_2,
-                                options=["--fallback"])
-        self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
-        self.assertEqual(run.report()["used"]["stage"], "2")
+        used = run.report()["used"]
+        self.assertEqual((used["stage"], used["transport"], used["fallbacks"]), ("3", "ffi", []))
 
 
 if __name__ == "__main__":

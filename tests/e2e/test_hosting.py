@@ -103,7 +103,7 @@ class Hosted:
         self.assertEqual(report["used"]["hosting_why"], "asked for")
         self.assertEqual(report["used"]["stage"], self.variant.stage)
         self.assertEqual(report["processes"], [{"role": "host", "pid": run.pid}])
-        times = [report["timeline_ms"][k] for k in ("python_ready", "app_listening", "registered",
+        times = [report["timeline_ms"][k] for k in ("python_ready", "app_imported", "app_listening", "registered",
                                                     "first_frame")]
         self.assertEqual(times, sorted(times))
         self.assertGreater(times[0], 1, "from the first program's start: it has asked Python")

@@ -227,7 +227,7 @@ class ImportsOfFlet:
             self.assertEqual(run.wait(60), 0, run.shown())
             files = re.findall("# code object from '?(/.*/lib/fletbridge/shim/[^'\n]*)", run.text[1])
             self.assertEqual(sorted(Path(file).name.split(".")[0] for file in files), sorted(
-                ["sitecustomize", "flet_app", "package", *parts, *["generated_code"][len(no_bytecode):]]))
+                ["sitecustomize", "flet_app", "conversation", "package", *parts, *["generated_code"][len(no_bytecode):]]))
             for file in files:
                 self.assertEqual(Path(file).suffix, ".pyc", file)
 

@@ -1,21 +1,27 @@
 """The rollout: which stage a flag file gives an installation, and the way back when a stage breaks."""
 
+import base64
 import contextlib
+import http.client
 import http.server
 import json
 import os
 import re
 import resource
+import select
 import signal
+import socket
 import ssl
 import subprocess
 import threading
 import time
 import unittest
+import urllib.parse
 
 import test_hosting
-from harness import BIN, PATIENCE, PYTHON, PYTHON_OF_2, E2E, parent_of, wait_gone
+from harness import BIN, PATIENCE, PYTHON, E2E, parent_of, wait_gone
 
+FETCH = BIN.parent / "lib/fletbridge/fletbridge-fetch"
 APP = "import flet as ft\nft.run(lambda page: page.add(ft.Text('shown')))\n"
 SHOWN = 'wait text="shown" 20s\nclose\n'
 # Stage 3 alone sets it; so these break there and nowhere else.
@@ -291,13 +297,6 @@ class WayBack(RolloutBase):
         self.one_line(run, "on stage 1", "libpython")
         self.assertEqual(self.status()["stages"]["3"]["fallbacks"], 1)
 
-    @unittest.skipUnless(PYTHON_OF_2.exists(), "no build/venv/0.82.2: run tools/setup.sh")
-    def testAStageThatTheAppsFletCannotHaveIsReplacedInTheSameRun(self):
-        used, run = self.used(python=PYTHON_OF_2)
-        self.assertEqual((used["stage"], used["fallbacks"][0]["from"]), ("2", "3"))
-        self.one_line(run, "on stage 2 .*stage 3 cannot run: Flet 0.82.2 speaks to sockets only")
-        self.assertEqual(self.status()["stages"]["3"]["failures"], 0)
-
     def testTwoStartsAtOnceAreBothBooked(self):
         runs = [self.start() for _ in range(2)]
         for run in runs:
@@ -342,10 +341,10 @@ class WayBack(RolloutBase):
 
 
 class Service:
-    """A flag service on loopback that answers as it is told: good, garbage, huge, hang."""
+    """A flag service on loopback that answers as it is told: good, garbage, huge, hang, or by a function."""
 
     def __init__(self, folder=None):
-        self.mode, self.body, self.asked = "good", "", []
+        self.mode, self.body, self.asked, self.tokens = "good", "", [], []
         self.gone = threading.Event()
         self.seen = threading.Condition()
         service = self
@@ -373,12 +372,16 @@ class Service:
     def answer(self, request):
         with self.seen:
             self.asked.append(request.headers.get("If-None-Match"))
+            self.tokens.append(request.headers.get("Authorization"))
             self.seen.notify_all()
         etag = f'"{hash(self.body)}"'
         if self.mode == "hang":
             self.gone.wait(60)
             return
         with contextlib.suppress(OSError):
+            if callable(self.mode):
+                self.mode(request)
+                return
             if self.mode == "good" and request.headers.get("If-None-Match") == etag:
                 request.send_response(304)
                 request.end_headers()
@@ -398,7 +401,70 @@ class Service:
         self.thread.join(10)
 
 
-class FlagService(RolloutBase):
+class Proxy:
+    """A proxy on loopback that leads those who know its password to where they ask for."""
+
+    def __init__(self):
+        self.led = []  # host:port of each
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def may(self):
+                given = self.headers.get("Proxy-Authorization")
+                if given == "Basic " + base64.b64encode(b"fleet:pass").decode():
+                    return True
+                self.send_response(407)
+                self.send_header("Proxy-Authenticate", 'Basic realm="tests"')
+                self.send_header("Content-Length", "0")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                return False
+
+            def do_CONNECT(self):
+                if not self.may():
+                    return
+                proxy.led.append(self.path)
+                host, _, port = self.path.rpartition(":")
+                with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as other:
+                    self.send_response(200)
+                    self.end_headers()
+                    ends = {self.connection: other, other: self.connection}
+                    while True:
+                        for end in select.select(list(ends), [], [])[0]:
+                            data = end.recv(65536)
+                            if not data:
+                                return
+                            ends[end].sendall(data)
+
+            def do_GET(self):
+                if not self.may():
+                    return
+                place = urllib.parse.urlsplit(self.path)
+                proxy.led.append(place.netloc)
+                other = http.client.HTTPConnection(place.netloc)
+                other.request("GET", place.path)
+                answer = other.getresponse()
+                self.send_response(answer.status)
+                self.end_headers()
+                self.wfile.write(answer.read())
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.block_on_close = False
+        self.url = f"http://fleet:pass@localhost:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(10)
+
+
+class FlagServiceBase(RolloutBase):
     def service(self, folder=None):
         service = Service(folder)
         self.addCleanup(service.close)
@@ -415,6 +481,25 @@ class FlagService(RolloutBase):
         while self.explained(service, env)[0] != "2":
             self.assertLess(time.monotonic(), deadline)
 
+    def authority(self):
+        """A folder with an authority and with the certificate that it has given to localhost."""
+        folder = self.box.home / "ca"
+        folder.mkdir()
+
+        def openssl(*words):
+            subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "names")
+        return folder
+
+
+class FlagService(FlagServiceBase):
     def testABadServiceCostsLittleAndTheLastGoodCopyIsUsed(self):
         service = self.service()
         self.fetched(service)
@@ -445,19 +530,7 @@ class FlagService(RolloutBase):
         self.assertNotIn(None, service.asked)
 
     def testHttpsIsTrustedByItsAuthorityAlone(self):
-        folder = self.box.home / "ca"
-        folder.mkdir()
-
-        def openssl(*words):
-            subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "names")
+        folder = self.authority()
         service = self.service(folder)
         stage, text = self.explained(service)
         self.assertEqual(stage, "1")
@@ -466,4 +539,149 @@ class FlagService(RolloutBase):
         self.fetched(service, trusting)
 
 
-del RolloutBase
+class FlagAddress(FlagServiceBase):
+    """What stands between an installation and its flags: proxies, redirects, a log-in, a service that means ill."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.authority()
+        self.trusting = {"SSL_CERT_FILE": str(self.folder / "ca.pem")}
+
+    def fetch(self, url, token="", env=None):
+        """What the program that asks says: "new", "same", or why it has failed."""
+        run = self.box.launch([FETCH, url, self.box.name("copy"), token], env={**self.trusting, **(env or {})})
+        self.assertEqual(run.wait(20), 0, run.shown())
+        word, _, rest = run.text[0].partition("\n")
+        return rest.strip() if word == "failed" else word
+
+    def lead(self, service, to):
+        """Has `service` lead to where `to` says for each path."""
+        def answer(request):
+            where = to(request.path)
+            request.send_response(302 if where else 200)
+            if where:
+                request.send_header("Location", where)
+            request.end_headers()
+            if not where:
+                request.wfile.write(service.body.encode())
+
+        service.mode = answer
+
+    def testAProxyWithAPasswordIsGoneThroughAndAnAddressThatWantsNoneIsAskedItself(self):
+        service, proxy = self.service(self.folder), Proxy()
+        self.addCleanup(proxy.close)
+        place = service.url.split("/")[2]
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+            with self.subTest(name):
+                del proxy.led[:]
+                self.assertEqual(self.fetch(service.url, env={name: proxy.url}), "new")
+                self.assertEqual(proxy.led, [place])
+        del proxy.led[:]
+        for env in ({"HTTPS_PROXY": proxy.url, "NO_PROXY": "localhost"}, {"http_proxy": proxy.url}):
+            self.assertEqual(self.fetch(service.url, env=env), "new")
+        self.assertEqual(proxy.led, [])
+        self.assertRegex(self.fetch(service.url, env={"HTTPS_PROXY": proxy.url.replace("pass", "guess")}),
+                         f"^cannot ask {place}: .*407")
+        self.assertEqual(self.fetch(self.service().url, env={"http_proxy": proxy.url}), "new")
+        self.assertEqual(len(proxy.led), 1)
+
+    def testAStartTakesTheProxyToo(self):
+        service, proxy = self.service(self.folder), Proxy()
+        self.addCleanup(proxy.close)
+        self.fetched(service, {**self.trusting, "HTTPS_PROXY": proxy.url})
+        self.assertTrue(proxy.led)
+
+    def testThreeRedirectsAreFollowedAndNoneFromHttpsToHttp(self):
+        tls, plain = self.service(self.folder), self.service()
+        self.lead(tls, lambda path: {"/flags": "/1", "/1": "2", "/2": f"{tls.url}/3"}.get(path))
+        self.assertEqual(self.fetch(tls.url), "new")
+        self.lead(tls, lambda path: path + "/on")
+        self.assertEqual(self.fetch(tls.url), "the flags' address leads on and on")
+        self.assertEqual(len(tls.asked), 4 + 4)
+        self.lead(tls, lambda path: plain.url)
+        self.assertRegex(self.fetch(tls.url), "from https to http://localhost.*; not taken")
+        self.assertEqual(plain.asked, [])
+        # Nor by a way round.
+        self.lead(plain, lambda path: None if path == "/end" else tls.url)
+        self.lead(tls, lambda path: plain.url.replace("/flags", "/end"))
+        self.assertRegex(self.fetch(plain.url), "from https to http://localhost.*; not taken")
+        self.lead(tls, lambda path: None)
+        self.assertEqual(self.fetch(plain.url), "new")
+        self.lead(plain, lambda path: f"file://{self.folder}/ca.pem")
+        self.assertRegex(self.fetch(plain.url), "^cannot ask")
+
+    def testATokenIsSaidToItsOwnAddressOverTlsAlone(self):
+        service, other = self.service(self.folder), self.service(self.folder)
+        token = self.box.write("token", "s3cret-of-this-fleet\n")
+        self.assertEqual(self.fetch(service.url, token), "new")
+        self.assertEqual(service.tokens, ["Bearer s3cret-of-this-fleet"])
+        self.lead(service, lambda path: f"{service.url}/on" if path == "/flags" else other.url)
+        self.assertEqual(self.fetch(service.url, token), "new")
+        self.assertEqual(service.tokens[1:], ["Bearer s3cret-of-this-fleet"] * 2)
+        self.assertEqual(other.tokens, [None])
+        plain = self.service()
+        self.assertRegex(self.fetch(plain.url, token), "^a token is for https:// alone")
+        self.assertEqual(plain.asked, [])
+
+    def testAFileThatHoldsNoTokenIsToldAndNobodyIsAsked(self):
+        service = self.service(self.folder)
+        for text in ("", "two words", "line\r\nX-Other: 1", "x" * 20000):
+            self.assertRegex(self.fetch(service.url, self.box.write("token", text)), r"token (is no token|cannot)|larger")
+        self.assertRegex(self.fetch(service.url, self.box.app / "none"), "cannot read .*none: No such file")
+        self.assertEqual(service.asked, [])
+
+    def testAStartTakesTheTokenFromItsSettingsAndNobodySeesItInAnArgument(self):
+        service = self.service(self.folder)
+        self.box.write("token", "s3cret")
+        seen = []
+
+        def answer(request):
+            if request.headers.get("Authorization") != "Bearer s3cret":
+                request.send_error(401)
+                return
+            seen.append(list(self.box.processes().values()))
+            service.mode = "good"
+            service.answer(request)
+
+        service.mode = answer
+        stage, text = self.explained(service, self.trusting)
+        self.assertEqual(stage, "1")
+        self.assertRegex(text, "localhost:[0-9]+ answers 401|no answer within")
+        for settings in ({"FLETBRIDGE_ROLLOUT_TOKEN": "token"}, {}):
+            if not settings:
+                self.box.write("fletbridge.json", json.dumps({"rollout-token": "token"}))
+            service.mode = answer
+            self.fetched(service, {**self.trusting, **settings})
+        self.assertTrue(seen)
+        self.assertNotIn("s3cret", str(seen))
+
+    def testAnAnswerWithoutAnEndIsLeftAtItsBound(self):
+        service = self.service(self.folder)
+
+        def endless(request, piece):
+            request.send_response(200)
+            request.flush_headers() if piece.startswith(b"X-Name") else request.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(200):
+                    request.wfile.write(piece)
+                    request.wfile.flush()
+            service.gone.wait(30)
+
+        service.mode = lambda request: endless(request, b"x" * 65536)
+        self.assertRegex(self.fetch(service.url), "localhost:[0-9]+ answers with more than 1 MiB")
+        service.mode = lambda request: endless(request, (b"X-Name: " + b"x" * 1000 + b"\r\n"))
+        self.assertRegex(self.fetch(service.url), "localhost:[0-9]+ answers with more than 1 MiB")
+        service.mode, begin = "hang", time.monotonic()
+        self.assertRegex(self.fetch(service.url), "localhost:[0-9]+ did not answer in time")
+        self.assertLess(time.monotonic() - begin, 8 * PATIENCE)
+
+    def testWithoutLibcurlOneLineSaysWhatToInstall(self):
+        folder = self.box.home / "broken"
+        folder.mkdir()
+        for name in ("libcurl.so.4", "libcurl-gnutls.so.4"):
+            (folder / name).write_text("no library")
+        said = self.fetch(self.service().url, env={"LD_LIBRARY_PATH": folder})
+        self.assertRegex(said, "^cannot use libcurl: .*libcurl.so.4.*; install the package curl$")
+
+
+del RolloutBase, FlagServiceBase

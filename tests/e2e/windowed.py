@@ -10,22 +10,23 @@ import unittest
 from display import Display, why_no_display
 from harness import APPS, PATIENCE, PYTHON, PYTHON_OF_2, ROOT, every_variant
 
-CLIENT = ROOT / "build/clients/0.82.2/flet"
+CLIENTS = ROOT / "build/clients"
+CLIENT = CLIENTS / "0.82.2/flet"
 APP = APPS / "window.py"
 # Where apps/window.py has its things.
 FIELD, PLUS = (20, 20, 420, 70), (500, 20, 600, 80)
 ECHO, NUMBER, ROWS = (20, 110, 420, 160), (500, 110, 600, 160), (20, 200, 620, 600)
 
 
-def why_no_window():
-    if not (CLIENT / "lib/libflutter_linux_gtk.so").exists():
-        return f"no client in {CLIENT.relative_to(ROOT)}; run tools/setup.sh"
+def why_no_window(client=CLIENT):
+    if not (client / "lib/libflutter_linux_gtk.so").exists():
+        return f"no client in {client.relative_to(ROOT)}; run tools/setup.sh"
     return why_no_display()
 
 
 @unittest.skipIf(why_no_window(), why_no_window())
 class Windowed:
-    python = PYTHON
+    python, client = PYTHON, CLIENT
     keyboard = None
 
     def setUp(self):
@@ -41,7 +42,7 @@ class Windowed:
 
     def start(self, *app, variant=None, options=(), env=None, display=None, **more):
         return self.box.run(variant or self.variant, *app, ui="desktop", python=self.python,
-                            options=["--flet-client", CLIENT, *options],
+                            options=["--flet-client", self.client, *options],
                             env={**(display or self.display).environment, **(env or {})}, **more)
 
     def shown(self, **more):
@@ -66,7 +67,7 @@ class Windowed:
 
 
 def both_pairs(cls, translated, native):
-    """Flet 1.0.5 on the client of 0.82.2, and 0.82.2 on its own, which has no stage 3."""
+    """Flet 1.0.5 on the client of 0.82.2, and 0.82.2 on its own."""
     for name, python, generation, variants in (("Translated", PYTHON, 3, translated),
                                                ("Native", PYTHON_OF_2, 2, native)):
         pair = type(f"{cls.__name__}{name}", (cls,), {"python": python, "generation": generation,

@@ -8,8 +8,8 @@
 #include <span>
 #include <variant>
 
+#include "common/wire/codec.h"
 #include "common/wire/control_tree.h"
-#include "common/wire/message.h"
 
 namespace {
 
@@ -35,15 +35,16 @@ void ReadBackWhatIsWritten(std::span<const std::byte> bytes) {
 }
 
 void Apply(ControlTree& tree, std::span<const std::byte> bytes) {
-  Result<AppMessage> message = DecodeAppMessage(bytes, kLimits);
+  Result<Message> message = Newest().Decode(Sender::kApp, bytes, Reading::kStrict, kLimits);
   if (!message) return;
   if (auto* answer = std::get_if<RegisterAnswer>(&*message)) {
     if (Result<> ok = tree.Register(std::move(answer->page_patch)); !ok)
       Require(!ok.error().context.empty());
-  } else if (auto* patch = std::get_if<PatchControl>(&*message)) {
-    const Result<bool> ok = tree.Apply(patch->id, std::move(patch->patch));
+  } else if (auto* patch = std::get_if<Patch>(&*message)) {
+    const std::int64_t id = RootOf(*patch, 0);
+    const Result<bool> ok = tree.Apply(*patch);
     if (!ok) Require(!ok.error().context.empty());
-    if (const Map* control = tree.Find(patch->id)) Require(ControlId(*control) == patch->id);
+    if (const Map* control = tree.Find(id)) Require(ControlId(*control) == id);
   }
 }
 

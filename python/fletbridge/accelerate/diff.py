@@ -67,7 +67,7 @@ def _reads_props_only(cls, check, validation):
 
 
 def _describer(base, validation, identity):
-    """Returns describe(cls): what the native part is told of a class of controls."""
+    """Returns describe(cls): the description of a class of controls for the native part."""
     known = identity.table()
     package = validation.__file__.removesuffix("utils/validation.py")
     plain = vars(base)["before_update"]
@@ -115,7 +115,7 @@ def _describer(base, validation, identity):
 
 
 def _patcher(session, base_control, native, flet):
-    """Session.patch_control(), which told of each control that came and went whether it was logged or not."""
+    """Session.patch_control(), which formatted a log line for each added and removed control even if none was logged."""
     from functools import wraps
     from logging import DEBUG
 

@@ -1,4 +1,4 @@
-"""Has functions called once modules have been imported, by whatever loader and whichever finder."""
+"""Calls functions after modules have been imported, by any loader and finder."""
 
 import sys
 

@@ -33,7 +33,7 @@ TAKES_FUNCTION = {
     "flet.app_async": ((0, "target"), LOOP),
     "flet.use_effect": ((0, "setup"), LOOP),
 }
-# The same for methods, by their name alone, since what they belong to often cannot be told.
+# The same for methods, by their name alone, since their class is often unknown.
 METHOD_TAKES_FUNCTION = {
     "run_thread": ((0, "handler"), THREAD),
     "run_in_executor": ((1, "func"), THREAD),
@@ -253,7 +253,7 @@ class Contexts:
     # -- what is what
 
     def is_page(self, node, depth=0):
-        """Whether the expression is Flet's page, as far as can be told."""
+        """Whether the expression is Flet's page, as far as the source shows it."""
         key = id(node)
         if key in self._pages:
             return self._pages[key]

@@ -210,10 +210,10 @@ def shared_loop(app, module, call):
         return Finding("FB208", module.source, "an event loop of the app's own", call)
     return Finding("FB208", module.source, f"an event loop of the app's own, in which {taker} takes SIGTERM or SIGINT",
                    call, stages="differs differs differs",
-                   why="ft.run_async() returns when the UI has closed, and nobody is told of a signal; a real SIGTERM or "
-                       "Ctrl-C goes to what takes it alone, where Flet alone takes it as well",
-                   do="when ft.run_async() has returned, stop the other; when the other was told of a signal, cancel "
-                      "what awaits ft.run_async()")
+                   why="when the UI closes, ft.run_async() returns and there is no signal; a real SIGTERM or Ctrl-C reaches "
+                       "only that other handler, where Flet alone handles it too",
+                   do="when ft.run_async() has returned, stop the other part; when that gets a signal, cancel the task "
+                      "that awaits ft.run_async()")
 
 
 def second_run(app):

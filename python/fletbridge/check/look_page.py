@@ -1,4 +1,4 @@
-"""Looks for what a page tells or does that depends on the way to it. Room: python/fletbridge/check."""
+"""Finds uses of a page whose result depends on the transport. Room: python/fletbridge/check."""
 
 import ast
 

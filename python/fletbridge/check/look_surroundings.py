@@ -217,12 +217,10 @@ def versions(app):
         return
     module, node = place
     numbers = tuple(int(n) for n in re.findall(r"\d+", app.facts.get("flet") or "")[:2])
-    if numbers and numbers < (0, 70):
+    if numbers and numbers < (0, 4):
         yield Finding("FB503", module.source, f"Flet {app.facts['flet']} is too old for a stage", node,
-                      stages="breaks breaks breaks", why="its wire format is that of before 0.70",
-                      do="move the app to Flet 0.70 or later first")
-    elif numbers and numbers < (0, 86):
-        yield Finding("FB503", module.source, f"Flet {app.facts['flet']} has no bridge for stage 3", node)
+                      stages="breaks breaks breaks", why="it has no socket for its client, as Flet has since 0.4",
+                      do="move the app to Flet 0.4 or later first")
     if not (3, 10) <= sys.version_info[:2] <= (3, 14):
         yield Finding("FB502", module.source, "this interpreter has a version that no stage runs", node,
                       why="every stage is for CPython 3.10 to 3.14")

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import functools
+import inspect
 import signal
 
 
@@ -29,17 +30,19 @@ def give_back(at_end=False):
 
 
 def patch(module, shim):
-    channel, servers = shim.channel, shim.servers
+    if shim.conversation is None:  # the module may come again
+        shim.conversation = shim.load("conversation")["Conversation"](shim.channel)
+    conversation, servers = shim.conversation, shim.servers
 
     def end():
         # The interpreter lets go of these very late: a loop that hangs on them, since ft.run() was left by an
         # error of its own, would end where there is nothing left that it needs for that.
         servers.clear()
-        channel.runs.clear()
-        channel.owner = None
+        conversation.runs.clear()
+        conversation.owner = None
         give_back(True)
 
-    if give_back not in shim.forgets:  # the module may come again
+    if give_back not in shim.forgets:
         shim.forgets.append(give_back)
         atexit.register(end)
 
@@ -65,7 +68,7 @@ def patch(module, shim):
                 asked.set_result(None)
 
         def on_signal(number, frame):
-            channel.heeded.add(number)
+            conversation.heeded.add(number)
             loop.call_soon_threadsafe(ask)
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,7 +86,11 @@ def patch(module, shim):
             handler = signal.getsignal(number)
             return handler is on_signal or (handler is not signal.SIG_IGN and is_default(number))
 
-        channel.listen(loop, ask, is_ours)
+        conversation.listen(loop, ask, is_ours)
+        if shim.broker:  # the broker knows its address, of which the name would be a part
+            given = inspect.signature(run_async).bind(*args, **kwargs)
+            given.arguments["name"] = ""
+            args, kwargs = given.args, given.kwargs
         flet = asyncio.ensure_future(run_async(*args, **kwargs))
 
         def take_again():
@@ -115,7 +122,7 @@ def patch(module, shim):
                     signal.signal(number, before)
             if shim.package:
                 shim.package.tell()  # what the session has come to is written next
-            channel.leave(loop, ask)
+            conversation.leave(loop, ask)
         return None if flet.cancelled() else flet.result()
 
     setattr(module, name, run_until_asked)

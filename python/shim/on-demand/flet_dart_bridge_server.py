@@ -8,7 +8,72 @@ import _fletbridge_ffi as ffi
 import dart_bridge
 
 
+def serve_many(module, shim):
+    """On the protocol's port the host says which clients come and go, "+PORT" and "-PORT"; each speaks on a port of its
+    own, in packets of both types."""
+    server = module.FletDartBridgeServer
+    Client = shim.load("clients")["on"](module, server)
+
+    async def start(self):
+        loop = asyncio.get_running_loop()
+        clients = self._fletbridge_clients = {}  # port -> the client, its packets, who reads them
+
+        def come(port):
+            client = Client(self, lambda packet: dart_bridge.send_bytes(port, packet))
+            packets = asyncio.Queue()
+
+            async def read():
+                try:
+                    while True:
+                        packet = await packets.get()
+                        try:
+                            await client.take(packet)
+                        except Exception:
+                            module.logger.error("Error dispatching dart_bridge frame", exc_info=True)
+                finally:
+                    await client.leave()
+
+            clients[port] = asyncio.create_task(read())
+            dart_bridge.set_enqueue_handler_func(port, on_loop(packets.put_nowait))
+
+        def go(port):
+            dart_bridge.set_enqueue_handler_func(port, None)
+            reader = clients.pop(port, None)
+            if reader is not None:
+                reader.cancel()
+
+        def on_loop(take):
+            def put(packet):
+                # An app's own handler, set outside of the loop, has all of them called elsewhere.
+                if asyncio._get_running_loop() is loop:
+                    take(packet)
+                else:
+                    loop.call_soon_threadsafe(take, packet)
+
+            return put
+
+        def hear(packet):
+            (come if packet[:1] == b"+" else go)(int(packet[1:]))
+
+        module.logger.info("Starting up dart_bridge server for several clients")
+        dart_bridge.set_enqueue_handler_func(self._FletDartBridgeServer__port, on_loop(hear))
+
+    close = server.close
+
+    async def close_all(self):
+        for port, reader in list(getattr(self, "_fletbridge_clients", {}).items()):
+            dart_bridge.set_enqueue_handler_func(port, None)
+            reader.cancel()
+        await close(self)
+
+    server.start = start
+    server.close = close_all
+
+
 def patch(module, shim):
+    if shim.sessions:
+        serve_many(module, shim)
+        return
     server = module.FletDartBridgeServer
     start = server.start
 

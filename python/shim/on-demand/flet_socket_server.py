@@ -9,11 +9,9 @@ import socket
 import struct
 
 
-def check_peers(module):
-    """Serves processes of ours alone, which are this one, those that
-    it comes from, such as the host, and those that come from it. Each connection is looked at before a
-    byte of it is read; one whose owner cannot be told is refused."""
-    handle = module.FletSocketServer.handle_connection
+def make_check(*others):
+    """What accepts only processes of ours: this one, its ancestors, such as the host, its descendants, and these
+    `others`. One whose owner is unknown is refused. Returns check(transport)."""
     user = os.geteuid()
     can_ask = said = False
 
@@ -33,7 +31,7 @@ def check_peers(module):
                     raise
                 return
 
-    came_from = (*line_of(os.getpid()), os.getppid())  # a process that it leaves behind loses its line
+    came_from = (*line_of(os.getpid()), os.getppid(), *others)  # a process that it leaves behind loses its line
 
     def is_relative(pid):
         return pid in came_from or pid in line_of(os.getpid()) or os.getpid() in line_of(pid)
@@ -63,7 +61,7 @@ def check_peers(module):
         kind, = struct.unpack_from("=H", answer, 4)
         if kind == 20:
             can_ask = True
-            # Where there is no such connection, it tells of the socket that listens.
+            # If there is no such connection, the answer describes the listening socket.
             return struct.unpack_from("=2L", answer, 80) if answer[20:56] == ends else None
         error, = struct.unpack_from("=i", answer, 16)
         if can_ask and error == -errno.ENOENT:
@@ -104,9 +102,9 @@ def check_peers(module):
         pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
         return any(os.getpid() in line_of(pid) and holds(pid, link) for pid in pids)
 
-    def refuse(writer, why):
+    def refuse(transport, why):
         nonlocal said
-        writer.transport.abort()
+        transport.abort()
         if said:
             return
         said = True
@@ -115,21 +113,90 @@ def check_peers(module):
         if any(events == select.POLLOUT for _, events in poll.poll(0)):  # the app does not wait for it
             os.write(2, b"fletbridge: refused a connection to the app's own socket: %s\n" % why.encode())
 
-    # No coroutine: asyncio calls it before it begins to read.
-    @functools.wraps(handle)
-    def handle_connection(self, reader, writer):
+    def check(transport):
+        """Whether its peer is ours; else it is aborted."""
         # Asked by asyncio's own socket object: a copy would cost one more of perhaps few descriptors.
         why = "it is not the host's"
+        peer = transport.get_extra_info("socket")
         try:
-            ours = is_ours(writer.get_extra_info("socket"))
+            if peer is None or is_ours(peer):  # none: stage 3's host is in this process
+                return True
         except Exception as error:
-            ours = False
             why = "whose it is cannot be told: %s" % (getattr(error, "strerror", None) or repr(error))
             if is_shortage(error):
                 why += "; raise the limit with ulimit -n"
-        if ours:
+        refuse(transport, why)
+        return False
+
+    return check
+
+
+def check_peers(module):
+    """Each connection is checked before a byte of it is read."""
+    handle, check = module.FletSocketServer.handle_connection, make_check()
+
+    # No coroutine: asyncio calls it before it begins to read.
+    @functools.wraps(handle)
+    def handle_connection(self, reader, writer):
+        if check(writer.transport):
             return handle(self, reader, writer)
-        refuse(writer, why)
+
+    module.FletSocketServer.handle_connection = handle_connection
+
+
+def serve_many(module, shim):
+    """Each connection is a client of its own, whose session may outlive it."""
+    Client = shim.load("clients")["on"](module, module.FletSocketServer)
+    most = 64 << 20  # bytes that wait for the host, which reads as fast as the client does
+
+    async def handle_connection(self, reader, writer):
+        transport = writer.transport
+
+        def send(packet):
+            if transport.is_closing():
+                return
+            transport.write(len(packet).to_bytes(4, "little") + packet)
+            if transport.get_write_buffer_size() > most:
+                transport.abort()  # it gets the page anew when it comes back
+
+        client = Client(self, send)
+        client.sessions.lines.add(transport.close)
+        try:
+            while True:
+                length = int.from_bytes(await reader.readexactly(4), "little")
+                await client.take(await reader.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except Exception as error:
+            module.logger.debug("Error receiving data from Flet client: %s", error, exc_info=True)
+        finally:
+            transport.abort()
+            client.sessions.lines.discard(transport.close)
+            await client.leave()
+
+    module.FletSocketServer.handle_connection = handle_connection
+
+
+def serve_the_next(module):
+    """Before Flet 0.70 a server serves one client, and no other after it. It takes the next as later ones do: with
+    a session of its own, in which nothing of the one before comes."""
+    handle = module.FletSocketServer.handle_connection
+
+    @functools.wraps(handle)
+    async def handle_connection(self, reader, writer):
+        before = getattr(self, "_FletSocketServer__receive_loop_task", None)
+        if before is not None:
+            for task in (before, self._FletSocketServer__send_loop_task):
+                task.cancel()
+                await asyncio.wait({task})
+                task.cancelled() or task.exception()  # Flet leaves what a bad message has raised there
+            left = list(self.sessions.values())
+            self.sessions.clear()
+            for page in left:
+                page._close()
+            self._FletSocketServer__send_queue = asyncio.Queue()
+            self._FletSocketServer__connected = False
+        await handle(self, reader, writer)
 
     module.FletSocketServer.handle_connection = handle_connection
 
@@ -137,6 +204,10 @@ def check_peers(module):
 def patch(module, shim):
     """The server takes the socket that listens already, and at which Flet's client may be waiting; and it is
     closed at the end."""
+    if shim.sessions:
+        serve_many(module, shim)
+    if module.__name__ == "flet.flet_socket_server":
+        serve_the_next(module)
     check_peers(module)
     start = module.FletSocketServer.start
 

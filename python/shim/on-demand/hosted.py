@@ -35,7 +35,7 @@ def change_variables_by(host):
 
 def share_process(host):
     """Returns what unsets this in a fork."""
-    # A stream that is closed for `python app.py` is held by the host, whom it could reach otherwise.
+    # The host occupies the number of a closed stream, so that no socket of its own gets it; the app sees it closed.
     for number in host.told(b"FLETBRIDGE_CLOSED_STREAMS") or b"":
         name = ("stdin", "stdout", "stderr")[number - ord("0")]
         setattr(sys, name, None)

@@ -99,7 +99,7 @@
         if (tip) mark.title = tip;
       }
     }
-    const scaleRow = add(grid, "div", undefined, "axis");
+    const scaleRow = add(grid, "div", undefined, axis.ticks.length > 5 ? "axis many" : "axis");
     for (const at of axis.ticks) add(scaleRow, "span", tick(at, axis.unit)).style.left = `${axis.at(at)}%`;
     return grid;
   }
@@ -173,8 +173,9 @@
     chart(parent, "What a start consists of (medians)", axisOf(0, longest, workload.unit, 6), rows).classList.add("phases");
     const legend = add(parent, "p", undefined, "soft");
     workload.parts.forEach((part, number) => {
-      add(legend, "span", undefined, "key").style.background = color(number + 1);
-      legend.append(part.name);
+      const entry = add(legend, "span", undefined, "entry");
+      add(entry, "span", undefined, "key").style.background = color(number + 1);
+      entry.append(part.name);
     });
   }
 
@@ -235,7 +236,7 @@
     });
     const all = traces.flatMap((t) => [t.y[0], t.y.at(-1)]);
     return ["How long the slowest take", traces, {
-      xaxis: { type: "log", title: "so many per cent are quicker", tickvals: [1, 2, 10, 100, 1000, 10000, 100000],
+      xaxis: { type: "log", title: "per cent that are faster", tickvals: [1, 2, 10, 100, 1000, 10000, 100000],
                ticktext: ["0", "50", "90", "99", "99.9", "99.99", "99.999"] },
       yaxis: { type: "log", ...readable(Math.min(...all), Math.max(...all, 2), workload.unit) },
     }];
@@ -247,7 +248,7 @@
       mode: "markers", x: series.blocks.map((b) => b.at_s), y: series.blocks.map((b) => b.p50) }));
     const most = Math.max(...traces.flatMap((t) => t.y), 1);
     return ["Median of each block, over the run", traces, {
-      xaxis: { title: "seconds since the begin" }, yaxis: { rangemode: "tozero", ...readable(0, most, workload.unit) } }];
+      xaxis: { title: "seconds since the start of the run" }, yaxis: { rangemode: "tozero", ...readable(0, most, workload.unit) } }];
   }
 
   function line(name, index, rest) {
@@ -259,17 +260,17 @@
     const element = add(parent, "div", undefined, low ? "plot low" : "plot");
     element.setAttribute("role", "img");
     element.setAttribute("aria-label", title);
-    plots.push({ element, title, traces, layout });
+    plots.push({ element, title, traces, layout, low });
   }
 
   function draw(light) {
     const text = light ? "#1a1c1e" : "#e6e8ea", grid = light ? "#e3e5e8" : "#34383c";
     const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
-    for (const { element, title, traces, layout } of plots) {
+    for (const { element, title, traces, layout, low } of plots) {
       Plotly.react(element, traces, {
         ...layout, title: { text: title, font: { size: 14 }, x: 0.02, xanchor: "left" }, font: { color: text, family: "system-ui, sans-serif" },
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 20, r: 15, t: 40, b: 45 },
-        showlegend: true, legend: { orientation: "h", y: -0.28 },
+        showlegend: true, legend: { orientation: "h", y: low ? -0.65 : -0.28 },
         modebar: { bgcolor: "rgba(0,0,0,0)", color: light ? "#8a8f94" : "#70767c", activecolor: text },
         xaxis: { ...axis, ...layout.xaxis }, yaxis: { ...axis, ...layout.yaxis },
       }, { displaylogo: false, responsive: true, displayModeBar: innerWidth > 640 ? "hover" : false });

@@ -4,18 +4,16 @@
 #include <map>
 #include <set>
 
+#include "common/wire/session.h"
 #include "src/recording/diff/control_path.h"
 #include "src/recording/diff/tree_diff.h"
 #include "src/recording/json.h"
-#include "src/recording/session_tree.h"
 
 namespace fletbridge::diff {
 namespace {
 
 using recording::Direction;
 using recording::Entry;
-using recording::MessageParts;
-using recording::SessionTree;
 using wire::Map;
 using wire::Value;
 
@@ -45,7 +43,8 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
 // Reads one session from input to input, with the tree as it is there.
 class Reader {
  public:
-  explicit Reader(std::span<const Entry> entries) : entries_(entries) {}
+  Reader(std::span<const Entry> entries, const wire::Codec& codec)
+      : entries_(entries), codec_(codec) {}
 
   // Takes up what comes until the next input, which is then input(); false at the end.
   bool ToNextInput() {
@@ -62,17 +61,16 @@ class Reader {
         continue;
       }
       if (!IsPlainControl(entry)) continue;
-      Result<Value> message = wire::Decode(entry.payload);
-      const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
-      if (!parts) continue;
+      Result<wire::Message> message = recording::MessageIn(entry, codec_);
+      if (!message) continue;
       if (entry.direction == Direction::kToApp) {
-        if (parts->action == recording::kCall) continue;  // an answer
-        ReadInput(*parts);
-        message_ = std::move(*message);
+        if (std::holds_alternative<wire::MethodResult>(*message)) continue;
+        static_cast<void>(session_.Settle(*message));
+        ReadInput(*message);
         return true;
       }
       frame_ = entry.number;
-      TakeFromApp(*parts, std::move(*message), entry);
+      TakeFromApp(*message, entry);
     }
     return false;
   }
@@ -81,7 +79,8 @@ class Reader {
   void PassInput() {
     frame_ = entries_[at_].number;
     if (!input_.is_event) Changed();
-    static_cast<void>(session_.Apply(Direction::kToApp, std::move(message_)));
+    if (Result<wire::Message> message = recording::MessageIn(entries_[at_], codec_); message)
+      static_cast<void>(session_.Apply(*message));
     ++at_;
   }
 
@@ -102,11 +101,10 @@ class Reader {
   // One that goes on by itself: trees are shared by plain copies. What has been gathered so far
   // stays behind.
   [[nodiscard]] Reader Clone() const {
-    Reader clone(entries_);
+    Reader clone(entries_, codec_);
     clone.at_ = at_;
     clone.frame_ = frame_;
     if (session_.tree() != nullptr) clone.session_.Restore(PageCopy());
-    clone.message_ = recording::Copied(message_);
     return clone;
   }
 
@@ -115,7 +113,7 @@ class Reader {
   void LookAhead(const wire::ControlTree& other, bool other_is_a, const Mask& mask,
                  std::set<std::string>& places) const {
     if (session_.tree() == nullptr) return;
-    SessionTree ahead;
+    wire::Session ahead;
     ahead.Restore(PageCopy());
     std::size_t left = kAhead;
     const std::size_t end = std::min(entries_.size(), at_ + kAheadOfAll);
@@ -123,9 +121,8 @@ class Reader {
       const Entry& entry = entries_[at];
       if (entry.kind == Entry::Kind::kSession) return;
       if (!IsPlainControl(entry)) continue;
-      Result<Value> message = wire::Decode(entry.payload);
-      if (!message || !ahead.Apply(entry.direction, std::move(*message)) || ahead.tree() == nullptr)
-        return;
+      Result<wire::Message> message = recording::MessageIn(entry, codec_);
+      if (!message || !ahead.Apply(*message) || ahead.tree() == nullptr) return;
       if (entry.direction == Direction::kToApp) continue;
       --left;
       const TreeComparison now = other_is_a ? CompareTrees(other, *ahead.tree(), mask)
@@ -139,10 +136,7 @@ class Reader {
   }
 
  private:
-  Value PageCopy() const {
-    Map& page = session_.tree()->page();
-    return recording::Copied(Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &page)));
-  }
+  Value PageCopy() const { return wire::Copied(session_.page()); }
 
   void Changed() {
     changed_ = true;
@@ -151,58 +145,48 @@ class Reader {
 
   void Restore(const Entry& entry) {
     Changed();
-    if (Result<Value> page = wire::Decode(entry.payload, recording::kStateLimits); page)
+    if (Result<Value> page = wire::Decode(entry.payload, wire::kStateLimits); page)
       session_.Restore(std::move(*page));
   }
 
-  void ReadInput(const MessageParts& parts) {
-    const Map& body = *parts.body;
+  void ReadInput(wire::Message& message) {
     input_ = {};
-    const auto take = [&](std::string_view key) {
-      const Value* value = body.Find(key);
-      return value == nullptr ? Value() : *value;
-    };
-    if (parts.action == recording::kRegister) {
+    if (std::holds_alternative<wire::Register>(message)) {
       input_.name = "register";
       input_.words = "the client registers";
       return;
     }
-    const bool event = input_.is_event = parts.action == recording::kEvent;
-    input_.name = event ? recording::TextIn(body, "name") : "properties";
-    input_.data = recording::Copied(take(event ? "data" : "props"));
-    const std::int64_t id = recording::IntIn(body, event ? "target" : "id");
-    const Map* control = session_.tree() == nullptr ? nullptr : session_.tree()->Find(id);
+    std::int64_t id = 0;
+    input_.name = "properties";
+    if (auto* event = std::get_if<wire::ControlEvent>(&message)) {
+      input_.is_event = true;
+      input_.name = std::move(event->name);
+      input_.data = std::move(event->data);
+      id = event->target;
+    } else if (auto* update = std::get_if<wire::UpdateProps>(&message)) {
+      input_.data = std::move(update->props);
+      id = update->id;
+    }
+    const Map* control = session_.Find(id);
     input_.place = control == nullptr ? "?" : PlaceOf(*control);
     input_.words = InputInWords(input_.name, control, &input_.data, &names_);
   }
 
-  void TakeFromApp(const MessageParts& parts, Value message, const Entry& entry) {
-    const Map& body = *parts.body;
-    switch (parts.action) {
-      case recording::kRegister:
-      case recording::kPatch:
-        since_.push_back(&entry);
-        Changed();
-        static_cast<void>(session_.Apply(Direction::kToUi, std::move(message)));
-        break;
-      case recording::kCall: {
-        const Map* control = session_.tree() == nullptr
-                                 ? nullptr
-                                 : session_.tree()->Find(recording::IntIn(body, "control_id"));
-        const Value* args = body.Find("args");
-        calls_[(control == nullptr ? "a control that is gone" : names_.PathOf(*control)) + " . " +
-               recording::TextIn(body, "name") + "()"]
-            // The text does not depend on the order of maps.
-            .push_back(args == nullptr
-                           ? "null"
-                           : recording::ToJson(*args, -1, recording::KeyOrder::kSorted));
-        break;
-      }
-      case recording::kCrash:
-        crashes_.push_back(FirstLine(recording::TextIn(body, "message")));
-        break;
-      default:
-        break;
+  void TakeFromApp(wire::Message& message, const Entry& entry) {
+    if (const auto* call = std::get_if<wire::InvokeMethod>(&message)) {
+      const Map* control = session_.Find(call->control_id);
+      calls_[(control == nullptr ? "a control that is gone" : names_.PathOf(*control)) + " . " +
+             call->name + "()"]
+          // The text does not depend on the order of maps.
+          .push_back(recording::ToJson(call->args, -1, recording::KeyOrder::kSorted));
+    } else if (const auto* crash = std::get_if<wire::SessionCrashed>(&message)) {
+      crashes_.push_back(FirstLine(crash->message));
+    } else if (std::holds_alternative<wire::RegisterAnswer>(message) ||
+               std::holds_alternative<wire::Patch>(message) ||
+               std::holds_alternative<wire::FlatPatch>(message)) {
+      since_.push_back(&entry);
+      Changed();
+      static_cast<void>(session_.Apply(message));
     }
   }
 
@@ -215,11 +199,11 @@ class Reader {
   }
 
   const std::span<const Entry> entries_;
+  const wire::Codec& codec_;
   std::size_t at_ = 0;
   std::size_t frame_ = 0;
-  SessionTree session_;
+  wire::Session session_;
   Input input_;
-  Value message_;
   Names names_;
   bool changed_ = true;
   std::vector<const Entry*> since_;
@@ -231,7 +215,7 @@ class Reader {
 class Comparer {
  public:
   Comparer(const Track& a, const Track& b, const Mask& mask)
-      : a_(a.entries), b_(b.entries), track_a_(a), track_b_(b), mask_(mask) {}
+      : a_(a.entries, *a.codec), b_(b.entries, *b.codec), track_a_(a), track_b_(b), mask_(mask) {}
 
   Comparison Run() {
     bool more_a = a_.ToNextInput();
@@ -341,12 +325,12 @@ class Comparer {
 
   bool SameFrames() const {
     return std::equal(a_.since().begin(), a_.since().end(), b_.since().begin(), b_.since().end(),
-                      [](const Entry* x, const Entry* y) {
+                      [this](const Entry* x, const Entry* y) {
                         if (std::equal(x->payload.begin(), x->payload.end(), y->payload.begin(),
                                        y->payload.end()))
                           return true;
-                        const Result<Value> a = wire::Decode(x->payload);
-                        const Result<Value> b = wire::Decode(y->payload);
+                        const Result<Value> a = track_a_.codec->Show(x->payload);
+                        const Result<Value> b = track_b_.codec->Show(y->payload);
                         return a && b && Same(*a, *b, true);
                       });
   }
@@ -465,6 +449,7 @@ class Comparer {
 Track TrackOf(const recording::Recording& recording) {
   Track track;
   track.entries = recording.entries();
+  track.codec = &recording.codec();
   // A replay's exit code is its verdict.
   if (recording.end() && recording.info().replay_of.empty())
     track.exit_code = recording.end()->code;

@@ -23,7 +23,8 @@ namespace fletbridge::diff {
 // One session, as it was recorded or has just been.
 struct Track {
   std::span<const recording::Entry> entries;
-  std::optional<int> exit_code;  // of the app; none: it is not compared
+  const wire::Codec* codec = &wire::Newest();  // what they are written in
+  std::optional<int> exit_code;                // of the app; none: it is not compared
 };
 [[nodiscard]] Track TrackOf(const recording::Recording& recording);
 

@@ -28,8 +28,10 @@ std::string Words(const Value& key) {
   return key.AsText() != nullptr ? *key.AsText() : std::to_string(key.AsInt().value_or(0));
 }
 
-// Flet numbers its service registries by chance.
+// Flet numbers its service registries by chance, and where it is a web server (stage legacy) it
+// tells where its client is.
 bool IsByChance(const Map& holder, const Value& key) {
+  if (ControlType(holder) == "Page") return Is(key, "client_ip") || Is(key, "client_user_agent");
   return ControlType(holder).empty() && Is(key, "uid") && holder.parent != nullptr &&
          holder.parent->is_map &&
          ControlType(static_cast<const Map&>(*holder.parent)) == "ServiceRegistry";

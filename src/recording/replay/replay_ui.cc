@@ -1,8 +1,5 @@
 #include "src/recording/replay/replay_ui.h"
 
-#include <atomic>
-#include <deque>
-#include <mutex>
 #include <optional>
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +7,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/transport/local_client.h"
 #include "src/recording/diff/report.h"
 #include "src/recording/replay/script.h"
 
@@ -20,7 +18,7 @@ using recording::Recording;
 using replay::Clock;
 using replay::Script;
 
-class ReplayUi final : public UiEndpoint {
+class ReplayUi final : public UiSurface {
  public:
   ReplayUi(EventLoop& loop, ReplayOptions options, Recording recorded, diff::Mask mask)
       : impl_(std::make_shared<Impl>(loop, std::move(options), std::move(recorded),
@@ -35,29 +33,8 @@ class ReplayUi final : public UiEndpoint {
   void Close(const Error& why) override {
     impl_->loop.Post([impl = impl_, why] { impl->AppGone(why); });
   }
-  [[nodiscard]] LatencySamples latencies() const override { return impl_->script.latencies(); }
-
-  [[nodiscard]] SendResult Send(Packet&& packet) override {
-    const std::lock_guard lock(impl_->mutex);
-    if (impl_->closed) return SendResult::kClosed;
-    if (packet.payload.size() > impl_->limits.max_packet) return SendResult::kTooLarge;
-    if (impl_->queued > impl_->limits.high_water) {
-      impl_->full = true;
-      return SendResult::kFull;
-    }
-    impl_->queued += packet.payload.size() + kPacketOverhead;
-    impl_->inbox.push_back(std::move(packet));
-    if (!std::exchange(impl_->drain_posted, true)) Post(&Impl::Drain);
-    return SendResult::kAccepted;
-  }
-  [[nodiscard]] std::size_t queued_bytes() const override {
-    const std::lock_guard lock(impl_->mutex);
-    return impl_->queued;
-  }
-  void PauseReceiving() override { impl_->paused = true; }
-  void ResumeReceiving() override {
-    impl_->paused = false;
-    Post(&Impl::Advance);
+  [[nodiscard]] std::optional<LatencySamples> latencies() const override {
+    return impl_->script.latencies();
   }
 
  private:
@@ -65,61 +42,36 @@ class ReplayUi final : public UiEndpoint {
     Impl(EventLoop& event_loop, ReplayOptions&& options, Recording&& recorded, diff::Mask&& given)
         : loop(event_loop),
           file(options.file),
-          limits(options.limits),
           recording(std::move(recorded)),
           mask(std::move(given)),
-          script(recording, mask,
-                 {options.full_speed, options.patience, std::move(options.expect_crash)},
-                 {[this](Packet packet) { sink->OnPacket(std::move(packet)); },
-                  [this] { NewClient(); }}),
+          script(
+              recording, mask,
+              {options.full_speed, options.patience, std::move(options.expect_crash)},
+              {[this](Packet packet) { app->ToApp(std::move(packet)); }, [this] { NewClient(); }}),
+          app(std::make_shared<LocalClient>(
+              loop, options.limits,
+              LocalClient::Hooks{
+                  .start = [this] { Advance(); },
+                  .on_packet = [this](Packet&& packet) { Handle(std::move(packet)); },
+                  .resumed = [this] { Advance(); },
+                  .sent_away = {}})),
           timer(event_loop.io()) {}
 
     void Begin() {
       begun = true;
       if (gone_early) return Conclude();
-      Tell({UiState::kReady, {}, 0});
-      Tell({UiState::kConnected, {}, 0});
-      Advance();
-      Drain();
-    }
-
-    void Drain() {
-      if (!begun) return;
-      std::deque<Packet> packets;
-      {
-        const std::lock_guard lock(mutex);
-        drain_posted = false;
-        packets.swap(inbox);
-      }
-      const std::uint64_t session = sessions;
-      for (Packet& packet : packets) {
-        if (ended) return;
-        const std::size_t size = packet.payload.size() + kPacketOverhead;
-        if (session == sessions) Handle(std::move(packet));
-        bool writable = false;
-        {
-          const std::lock_guard lock(mutex);
-          if (closed) return;
-          queued -= size;
-          writable = full && queued <= limits.low_water;
-          if (writable) full = false;
-        }
-        if (writable && !ended) sink->OnWritable();
-      }
+      sink->OnReady();
+      sink->OnClient(app->Session());
     }
 
     void Handle(Packet packet) {
-      const bool registered = script.registered();
-      const bool drawn = script.drawn();
       if (Result<> taken = script.Take(std::move(packet), Clock::now()); !taken)
         return End(taken.error(), 70);
-      if (!registered && script.registered()) Tell({UiState::kRegistered, {}, 0});
-      if (!drawn && script.drawn()) Tell({UiState::kFirstFrame, {}, 0});
       Advance();
     }
 
     void Advance() {
-      if (!begun || ended || paused || advancing) return;
+      if (!begun || ended || app->paused() || advancing) return;
       advancing = true;  // sending may end in a pause and its end
       const std::optional<Clock::time_point> next = script.Advance(Clock::now());
       advancing = false;
@@ -132,20 +84,10 @@ class ReplayUi final : public UiEndpoint {
       });
     }
 
+    // The recorded client went, and another came.
     void NewClient() {
-      ++sessions;
-      Tell({UiState::kDisconnected, {}, 0});
-      bool writable = false;
-      {
-        // What came before is of the old session.
-        const std::lock_guard lock(mutex);
-        for (const Packet& packet : inbox) queued -= packet.payload.size() + kPacketOverhead;
-        inbox.clear();
-        writable = full && queued <= limits.low_water;
-        if (writable) full = false;
-      }
-      if (writable) sink->OnWritable();
-      Tell({UiState::kConnected, {}, 0});
+      app->Leave({});
+      sink->OnClient(app->Session());
     }
 
     void AppGone(const Error& why) {
@@ -154,7 +96,7 @@ class ReplayUi final : public UiEndpoint {
         gone_early = why;
         return;
       }
-      Drain();
+      app->Drain();
       if (!ended) Conclude();
     }
 
@@ -177,22 +119,13 @@ class ReplayUi final : public UiEndpoint {
           1);
     }
 
-    void Tell(const UiEvent& event) {
-      if (!ended) sink->OnUiEvent(event);
-    }
-
     // The last call out. What the app sends from now on is refused.
     void End(const Error& why, int exit_code) {
       if (ended) return;
       ended = true;
       timer.cancel();
-      {
-        const std::lock_guard lock(mutex);
-        closed = true;
-        inbox.clear();
-        queued = 0;
-      }
-      if (sink != nullptr) sink->OnUiEvent({UiState::kClosed, why, exit_code});
+      app->Close();
+      if (sink != nullptr) sink->OnClosed({why, exit_code});
     }
 
     void Leave() {
@@ -203,29 +136,18 @@ class ReplayUi final : public UiEndpoint {
     // set in constructor
     EventLoop& loop;
     const std::string file;
-    const FlowLimits limits;
     const Recording recording;
     const diff::Mask mask;
     UiSink* sink = nullptr;  // set by Start()
 
-    std::atomic<bool> paused{false};  // any thread
-
     // loop only
     Script script;
+    const std::shared_ptr<LocalClient> app;  // its side of us
     boost::asio::steady_timer timer;
     bool begun = false;
     bool advancing = false;
     bool ended = false;
-    std::uint64_t sessions = 0;
     std::optional<Error> gone_early;  // Close() came before Start()
-
-    // under mutex
-    mutable std::mutex mutex;
-    std::deque<Packet> inbox;
-    std::size_t queued = 0;
-    bool full = false;  // somebody was told so and waits for OnWritable()
-    bool closed = false;
-    bool drain_posted = false;
   };
 
   void Post(void (Impl::*method)()) {
@@ -237,7 +159,7 @@ class ReplayUi final : public UiEndpoint {
 
 }  // namespace
 
-Result<std::unique_ptr<UiEndpoint>> MakeReplayUi(EventLoop& loop, ReplayOptions options) {
+Result<std::unique_ptr<UiSurface>> MakeReplayUi(EventLoop& loop, ReplayOptions options) {
   Result<diff::Mask> mask = diff::Mask::Of(options.masks);
   if (!mask) return mask.error();
   Result<Recording> recorded = Recording::Load(options.file);
@@ -249,7 +171,7 @@ Result<std::unique_ptr<UiEndpoint>> MakeReplayUi(EventLoop& loop, ReplayOptions 
   }
   for (const std::string& flaw : recorded->flaws())
     Log(LogLevel::kWarning, options.file + ": " + flaw);
-  return std::unique_ptr<UiEndpoint>(
+  return std::unique_ptr<UiSurface>(
       std::make_unique<ReplayUi>(loop, std::move(options), std::move(*recorded), std::move(*mask)));
 }
 

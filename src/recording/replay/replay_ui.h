@@ -1,6 +1,6 @@
-// Room: src/recording/replay. The UI that is a recorded client: gives the app the recorded input, answers
-// its calls as the recorded client did, and compares what the app says with what it said then. Used
-// by src/host.
+// Room: src/recording/replay. The UI that is a recorded client: gives the app the recorded input,
+// answers its calls as the recorded client did, and compares what the app says with what it said
+// then. Used by src/host.
 //
 // Ends with kClosed by itself, with exit_code 0 if the app did the same and raised nothing but what
 // is expected, else 1 and the first difference, or what it raised, as the cause.
@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 
 namespace fletbridge {
 
@@ -30,7 +30,7 @@ struct ReplayOptions {
 };
 
 // Reads the recording; refuses one whose beginning is missing.
-[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeReplayUi(EventLoop& loop,
-                                                               ReplayOptions options);
+[[nodiscard]] Result<std::unique_ptr<UiSurface>> MakeReplayUi(EventLoop& loop,
+                                                              ReplayOptions options);
 
 }  // namespace fletbridge

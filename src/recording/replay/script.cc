@@ -2,18 +2,16 @@
 
 #include <algorithm>
 
+#include "common/wire/codec.h"
 #include "src/recording/diff/control_path.h"
 #include "src/recording/diff/tree_diff.h"
-#include "common/wire/message.h"
 
 namespace fletbridge::replay {
 namespace {
 
 using recording::Direction;
 using recording::Entry;
-using recording::MessageParts;
 using wire::Map;
-using wire::Value;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kDataKind = 8;
@@ -24,11 +22,13 @@ constexpr auto kLastWords = 300ms;
 // The app is being started.
 constexpr auto kStart = 60s;
 
-std::size_t KindOf(PacketType type, std::span<const std::byte> payload) {
+constexpr std::size_t kRegister = static_cast<std::size_t>(Action::kRegisterClient);
+constexpr std::size_t kPatch = static_cast<std::size_t>(Action::kPatchControl);
+constexpr std::size_t kCall = static_cast<std::size_t>(Action::kInvokeMethod);
+
+std::size_t KindOf(const wire::Codec& codec, PacketType type, std::span<const std::byte> payload) {
   if (type == PacketType::kData) return kDataKind;
-  if (type != PacketType::kControl || payload.size() < 2 || payload[0] != std::byte{0x92}) return 0;
-  const auto action = std::to_integer<std::size_t>(payload[1]);
-  return action < kDataKind ? action : 0;
+  return type == PacketType::kControl ? static_cast<std::size_t>(codec.Peek(payload)) : 0;
 }
 
 }  // namespace
@@ -46,60 +46,54 @@ Script::Script(const recording::Recording& recorded, const diff::Mask& mask, Scr
 void Script::CountCalls() {
   for (const Entry& entry : recording_.entries()) {
     if (entry.kind != Entry::Kind::kPacket || entry.direction != Direction::kToUi ||
-        KindOf(entry.type, entry.payload) != recording::kCall)
+        entry.type != PacketType::kControl)
       continue;
-    const Result<Value> message = wire::Decode(entry.payload);
-    const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
-    if (parts) ++calls_left_[recording::TextIn(*parts->body, "name")];
+    const Result<wire::Message> message = recording::MessageIn(entry, recording_.codec());
+    const auto* call = message ? std::get_if<wire::InvokeMethod>(&*message) : nullptr;
+    if (call != nullptr) ++calls_left_[call->name];
   }
 }
 
-Script::Call Script::CallIn(const Map& body, const recording::SessionTree& session) {
-  Call call;
-  call.control_id = recording::IntIn(body, "control_id");
-  call.call_id = recording::TextIn(body, "call_id");
-  call.name = recording::TextIn(body, "name");
-  const Map* control = session.tree() == nullptr ? nullptr : session.tree()->Find(call.control_id);
-  if (control != nullptr) call.place = diff::PlaceOf(*control);
-  if (const Value* args = body.Find("args"); args != nullptr) call.args = recording::Copied(*args);
-  return call;
+Script::Call Script::CallIn(const wire::InvokeMethod& message, const wire::Session& session) {
+  const Map* control = session.Find(message.control_id);
+  return {message.control_id, message.call_id, message.name,
+          control == nullptr ? std::string() : diff::PlaceOf(*control), wire::Copied(message.args)};
 }
 
 Result<> Script::Take(Packet packet, Clock::time_point now) {
   if (finished_) return {};
-  const std::size_t kind = KindOf(packet.type, packet.payload.span());
+  const std::size_t kind = KindOf(wire::Newest(), packet.type, packet.payload.span());
   Trace(Direction::kToUi, packet.type, packet.payload.span(), now);
   ++live_counts_[kind];
   last_live_ = now;
   compared_ = false;
   if (packet.type != PacketType::kControl) return {};
-  Result<Value> message = wire::Decode(packet.payload.span());
-  const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
-  if (!parts) return MakeError(Errc::kPeerMisbehaved, "the app sent a malformed message");
-  if (kind == recording::kCall) {
-    Call call = CallIn(*parts->body, live_);
+  Result<wire::Message> message =
+      wire::Newest().Decode(Sender::kApp, packet.payload.span(), wire::Reading::kLenient);
+  if (!message) return MakeError(Errc::kPeerMisbehaved, "the app sent a malformed message");
+  if (const auto* invoked = std::get_if<wire::InvokeMethod>(&*message)) {
+    Call call = CallIn(*invoked, live_);
     if (std::size_t& left = calls_left_[call.name]; left > 0) {
       --left;
       live_calls_.push_back(std::move(call));
-    } else if (live_.tree() != nullptr && live_.tree()->Find(call.control_id) != nullptr) {
+    } else if (live_.Find(call.control_id) != nullptr) {
       // Nobody ever answered this; the app would wait for ever.
-      Packet answer{PacketType::kControl,
-                    wire::EncodeMethodAnswer({call.control_id, call.call_id, call.name, {}}, {},
-                                             "the recording holds no answer to " + call.name)};
-      Trace(Direction::kToApp, answer.type, answer.payload.span(), now);
-      out_.send(std::move(answer));
+      Send(
+          wire::MethodResult{
+              call.control_id, call.call_id, {}, "the recording holds no answer to " + call.name},
+          now);
     }
     return {};
   }
-  if (kind == recording::kPatch) answers_.Patch(now);
-  if (kind == recording::kCrash && crash_.empty()) {
-    const std::string raised = recording::TextIn(*parts->body, "message");
+  if (kind == kPatch) answers_.Patch(now);
+  if (const auto* crash = std::get_if<wire::SessionCrashed>(&*message); crash && crash_.empty()) {
     const bool expected = std::any_of(
         options_.expect_crash.begin(), options_.expect_crash.end(),
-        [&](const std::string& part) { return raised.find(part) != std::string::npos; });
-    if (!expected) crash_ = wire::CrashLine(raised);
+        [&](const std::string& part) { return crash->message.find(part) != std::string::npos; });
+    if (!expected) crash_ = wire::CrashLine(crash->message);
   }
-  return live_.Apply(Direction::kToUi, std::move(*message));
+  if (Result<bool> applied = live_.Apply(*message); !applied) return applied.error();
+  return {};
 }
 
 // A damaged recording may say any times.
@@ -138,17 +132,17 @@ std::optional<Clock::time_point> Script::Advance(Clock::time_point now) {
 }
 
 void Script::TakeExpected(const Entry& entry) {
-  const std::size_t kind = KindOf(entry.type, entry.payload);
-  ++expected_[kind];
+  std::size_t& expected = expected_[KindOf(recording_.codec(), entry.type, entry.payload)];
+  ++expected;
   if (entry.type != PacketType::kControl) return;
-  Result<Value> message = wire::Decode(entry.payload);
-  const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
-  if (!parts) return;
-  if (kind == recording::kCall) {
-    Call call = CallIn(*parts->body, recorded_);
-    recorded_calls_.insert_or_assign(call.call_id, std::move(call));
-  }
-  static_cast<void>(recorded_.Apply(Direction::kToUi, std::move(*message)));
+  Result<wire::Message> message = recording::MessageIn(entry, recording_.codec());
+  if (!message) return;
+  if (const auto* call = std::get_if<wire::InvokeMethod>(&*message))
+    recorded_calls_.insert_or_assign(call->call_id, CallIn(*call, recorded_));
+  const bool flat = std::holds_alternative<wire::FlatPatch>(*message);
+  static_cast<void>(recorded_.Apply(*message));
+  // The live side says as many of them as its translation makes of one.
+  if (flat) expected += wire::Newest().Encode(*message).size() - 1;
 }
 
 bool Script::HaveCome() const {
@@ -177,13 +171,12 @@ std::optional<Clock::time_point> Script::Wait(Clock::time_point now, std::int64_
     const auto recorded = std::chrono::nanoseconds(std::max<std::int64_t>(gap_ns, 0));
     std::chrono::nanoseconds patience =
         std::max<std::chrono::nanoseconds>(options_.patience, 2 * recorded);
-    const bool started = registered() || expected_[recording::kRegister] == 0;
+    const bool started = registered() || expected_[kRegister] == 0;
     if (!started) patience = std::max<std::chrono::nanoseconds>(patience, kStart);
     const Clock::time_point end = std::max(*waits_since_, last_live_) + patience;
     const bool quiet = started && now >= std::max(*waits_since_, last_live_) + kQuiet;
     // What was said in fewer frames is said. A call's answer needs the call.
-    const bool calls =
-        live_counts_[recording::kCall] + given_up_[recording::kCall] >= expected_[recording::kCall];
+    const bool calls = live_counts_[kCall] + given_up_[kCall] >= expected_[kCall];
     if (quiet && !compared_ && calls) {
       compared_ = true;
       if (SamePages()) GiveUpWaiting();
@@ -214,52 +207,51 @@ void Script::SendAgain(const Entry& entry, Clock::time_point now) {
     out_.send(Packet{entry.type, Buffer(entry.payload)});
     return;
   }
-  Result<Value> message = wire::Decode(entry.payload);
-  const auto parts = message ? recording::PartsOf(*message) : std::nullopt;
-  if (!parts) return;
-  const bool sent = Translate(*parts);
-  if (Result<Value> original = wire::Decode(entry.payload); original)
-    static_cast<void>(recorded_.Apply(Direction::kToApp, std::move(*original)));
+  Result<wire::Message> message = recording::MessageIn(entry, recording_.codec());
+  if (!message) return;
+  static_cast<void>(recorded_.Settle(*message));
+  const bool sent = Adapt(*message);
+  if (Result<wire::Message> original = recording::MessageIn(entry, recording_.codec()); original)
+    static_cast<void>(recorded_.Apply(*original));
   if (!sent) return;  // the verdict tells that the app had nothing there to take it
-  Packet packet{PacketType::kControl, wire::Encode(*message)};
-  Trace(Direction::kToApp, packet.type, packet.payload.span(), now);
-  if (parts->action == recording::kEvent) answers_.Input(now);
-  static_cast<void>(live_.Apply(Direction::kToApp, std::move(*message)));
-  out_.send(std::move(packet));
+  if (std::holds_alternative<wire::ControlEvent>(*message)) answers_.Input(now);
+  Send(*message, now);
+  static_cast<void>(live_.Apply(*message));
 }
 
-bool Script::Translate(const MessageParts& message) {
-  Map& body = *message.body;
-  switch (message.action) {
-    case recording::kRegister:
-      // One that is not nil would keep the app from taking the page up.
-      body.Set(Value("session_id"), Value());
-      return true;
-    case recording::kEvent:
-    case recording::kProps: {
-      const char* key = message.action == recording::kEvent ? "target" : "id";
-      const Map* control = recorded_.tree() == nullptr
-                               ? nullptr
-                               : recorded_.tree()->Find(recording::IntIn(body, key));
-      // For a control that was gone already; Flet ignores it, if there is none now.
-      if (control == nullptr)
-        return live_.tree() == nullptr ||
-               live_.tree()->Find(recording::IntIn(body, key)) == nullptr;
-      const Map* live =
-          live_.tree() == nullptr ? nullptr : diff::Counterpart(*control, *live_.tree());
-      if (live == nullptr) return false;
-      body.Set(Value(key), Value(wire::ControlId(*live)));
-      return true;
-    }
-    case recording::kCall:
-      return TranslateAnswer(body);
-    default:
-      return true;
+void Script::Send(const wire::Message& message, Clock::time_point now) {
+  for (Packet& packet : wire::Newest().Encode(message)) {
+    Trace(Direction::kToApp, packet.type, packet.payload.span(), now);
+    out_.send(std::move(packet));
   }
 }
 
-bool Script::TranslateAnswer(Map& body) {
-  const auto recorded = recorded_calls_.find(recording::TextIn(body, "call_id"));
+bool Script::Adapt(wire::Message& message) {
+  if (auto* registration = std::get_if<wire::Register>(&message)) {
+    // One that is not empty would keep the app from taking the page up.
+    registration->session_id.clear();
+  } else if (auto* event = std::get_if<wire::ControlEvent>(&message)) {
+    return AdaptTarget(event->target);
+  } else if (auto* update = std::get_if<wire::UpdateProps>(&message)) {
+    return AdaptTarget(update->id);
+  } else if (auto* result = std::get_if<wire::MethodResult>(&message)) {
+    return AdaptResult(*result);
+  }
+  return true;
+}
+
+bool Script::AdaptTarget(std::int64_t& id) const {
+  const Map* control = recorded_.Find(id);
+  // For a control that was gone already; Flet ignores it, if there is none now.
+  if (control == nullptr) return live_.Find(id) == nullptr;
+  const Map* live = live_.tree() == nullptr ? nullptr : diff::Counterpart(*control, *live_.tree());
+  if (live == nullptr) return false;
+  id = wire::ControlId(*live);
+  return true;
+}
+
+bool Script::AdaptResult(wire::MethodResult& result) {
+  const auto recorded = recorded_calls_.find(result.call_id);
   if (recorded == recorded_calls_.end()) return false;
   const Call& call = recorded->second;
   // The same call; or the same method there with other arguments; or the same method elsewhere.
@@ -278,9 +270,9 @@ bool Script::TranslateAnswer(Map& body) {
   const Call live = std::move(*best);
   live_calls_.erase(best);
   // An answer for a control that is gone would make Flet close the connection.
-  if (live_.tree() == nullptr || live_.tree()->Find(live.control_id) == nullptr) return false;
-  body.Set(Value("control_id"), Value(live.control_id));
-  body.Set(Value("call_id"), Value(live.call_id));
+  if (live_.Find(live.control_id) == nullptr) return false;
+  result.control_id = live.control_id;
+  result.call_id = live.call_id;
   return true;
 }
 
@@ -319,8 +311,9 @@ diff::Comparison Script::Verdict() const {
   std::span<const Entry> entries = recording_.entries();
   const auto gap = std::find_if(entries.begin(), entries.end(),
                                 [](const Entry& entry) { return entry.kind == Entry::Kind::kGap; });
-  return diff::Compare({entries.first(static_cast<std::size_t>(gap - entries.begin())), {}},
-                       {trace_, {}}, mask_);
+  const std::size_t before = static_cast<std::size_t>(gap - entries.begin());
+  return diff::Compare({entries.first(before), &recording_.codec(), {}},
+                       {trace_, &wire::Newest(), {}}, mask_);
 }
 
 }  // namespace fletbridge::replay

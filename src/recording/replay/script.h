@@ -1,10 +1,12 @@
-// Room: src/recording/replay. A recorded client, played to a live app: what to send when, and to which of
-// its controls. Knows nothing of threads and timers; the caller says what time it is.
+// Room: src/recording/replay. A recorded client, played to a live app: what to send when, and to
+// which of its controls. Knows nothing of threads and timers; the caller says what time it is.
 //
 // Cause and effect: what the client sent is sent again once as many frames of each kind have come
 // as had come in the recording, or once the page is what it was then, for an app that says the same
 // in fewer frames. After a deadline it goes on without them, and does not wait for the same ones
 // again.
+//
+// The live side is spoken to as clients in this process are, in the newest generation.
 //
 // Loop thread only.
 #pragma once
@@ -19,11 +21,11 @@
 #include <string>
 #include <vector>
 
+#include "common/transport/answers.h"
+#include "common/wire/session.h"
 #include "src/recording/diff/compare.h"
 #include "src/recording/recording.h"
 #include "src/recording/redactor.h"
-#include "src/recording/session_tree.h"
-#include "common/transport/answers.h"
 
 namespace fletbridge::replay {
 
@@ -82,21 +84,24 @@ class Script {
   // Nothing: it is time. `since_ns` is how long the recorded one took.
   [[nodiscard]] std::optional<Clock::time_point> Wait(Clock::time_point now, std::int64_t gap_ns);
   void SendAgain(const recording::Entry& entry, Clock::time_point now);
-  [[nodiscard]] bool Translate(const recording::MessageParts& message);
-  [[nodiscard]] bool TranslateAnswer(wire::Map& body);
+  // Makes the recorded message one for the live app; false if that has nothing to take it.
+  [[nodiscard]] bool Adapt(wire::Message& message);
+  [[nodiscard]] bool AdaptResult(wire::MethodResult& result);
+  [[nodiscard]] bool AdaptTarget(std::int64_t& control) const;
   void BeginSession(Clock::time_point now);
   void Trace(recording::Direction direction, PacketType type, std::span<const std::byte> payload,
              Clock::time_point now);
-  [[nodiscard]] static Call CallIn(const wire::Map& body, const recording::SessionTree& session);
+  [[nodiscard]] static Call CallIn(const wire::InvokeMethod& call, const wire::Session& session);
+  void Send(const wire::Message& message, Clock::time_point now);
 
   const recording::Recording& recording_;
   const diff::Mask& mask_;
   const ScriptOptions options_;
   const Out out_;
 
-  std::size_t next_ = 0;             // of the recording's entries
-  recording::SessionTree recorded_;  // up to there
-  recording::SessionTree live_;
+  std::size_t next_ = 0;    // of the recording's entries
+  wire::Session recorded_;  // up to there
+  wire::Session live_;
   Counts expected_{};
   Counts live_counts_{};
   Counts given_up_{};                              // frames that were waited for in vain

@@ -1,5 +1,5 @@
-// Room: src/rollout/flag_source. The last good answer of an address, kept on the disk. One file for each
-// address, replaced as a whole: any number of processes may read and write. Free functions.
+// Room: src/rollout/flag_source. The cached last good response of a URL, on disk. One file per
+// URL, replaced as a whole: any number of processes may read and write. Free functions.
 #pragma once
 
 #include <cstdint>

@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
+#include "common/process/program.h"
 #include "src/rollout/flag_source/flag_copy.h"
 #include "src/rollout/state_folder.h"
 
@@ -17,29 +17,6 @@ namespace fletbridge {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Starts the program as nobody's child, with its output into `out`: it may outlive us, and is not
-// the app's to wait for.
-bool StartDetached(const std::string& program, const std::vector<std::string>& arguments, int out) {
-  std::vector<char*> argv{const_cast<char*>(program.c_str())};
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  const pid_t child = ::fork();
-  if (child < 0) return false;
-  if (child == 0) {
-    if (::setsid() < 0 || ::fork() != 0) ::_exit(0);
-    const int nothing = ::open("/dev/null", O_RDWR);
-    ::dup2(nothing, 0);
-    ::dup2(out, 1);
-    ::dup2(nothing, 2);
-    ::close_range(3, ~0U, 0);
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  return true;
-}
 
 // All that comes until the writer's end, or nothing if that takes too long.
 std::optional<std::string> ReadUntil(int fd, Clock::time_point until) {
@@ -88,7 +65,9 @@ LoadedFlags FromAddress(const FlagSource& source) {
   if (::access(source.fetcher.c_str(), X_OK) == 0 && ::pipe2(ends, O_CLOEXEC) == 0) {
     const UniqueFd reads(ends[0]);
     UniqueFd writes(ends[1]);
-    const bool started = StartDetached(source.fetcher, {url, path}, writes.get());
+    // It may outlive us, and is not the app's to wait for.
+    const bool started = !StartDetached(
+        {.path = source.fetcher, .arguments = {url, path, source.token_file}}, writes.get());
     writes.reset();
     std::optional<std::string> said;
     if (started) said = ReadUntil(reads.get(), began + kFetchPatience);

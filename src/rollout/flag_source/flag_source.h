@@ -1,7 +1,7 @@
-// Room: src/rollout/flag_source. Where a run's flags come from: a file, a folder with one, or an http(s)
-// address. An address is asked by another program, which may go on when we no longer wait: a start
-// is held up for kFetchPatience at most, then goes on with the last good copy, and what still comes
-// is for the next start. Main thread, before there are others (it forks).
+// Room: src/rollout/flag_source. Reads a run's flags from a file, from a folder with one, or from
+// an http(s) URL. Another program downloads a URL and may outlive our wait: a start waits at most
+// kFetchPatience, then continues with the last good copy; a later response is used by the next
+// start. Main thread, before there are others (it forks).
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@ struct FlagSource {
   std::string address;       // absolute path or URL
   std::string state_folder;  // for the copy; empty: none is kept
   std::string fetcher;       // path of the program fletbridge-fetch
+  std::string token_file;    // what the address wants to hear; empty for nothing
 };
 
 struct LoadedFlags {

@@ -1,6 +1,6 @@
-// Room: src/rollout/flags. A flag definition file in flagd's JSON format, and the evaluation of its
-// flags by flagd's rules. Called with text from anywhere: what is no flag file is an error, never
-// more.
+// Room: src/rollout/flags. A flag definition file in flagd's JSON format, and the evaluation of
+// its flags by flagd's rules. Accepts text from untrusted sources: invalid text causes an error
+// and nothing else.
 //
 // A value; evaluations from one thread at a time.
 #pragma once
@@ -39,7 +39,7 @@ struct FlagQuestion {
 
 class FlagFile {
  public:
-  // The error says what is wrong, and where if the text is no JSON.
+  // The error gives the reason and, for invalid JSON, the position.
   [[nodiscard]] static Result<FlagFile> Parse(std::string_view text);
 
   [[nodiscard]] FlagAnswer Evaluate(const FlagQuestion& question) const;

@@ -1,5 +1,5 @@
-// Room: src/rollout/flags. What flagd adds to JsonLogic: fractional, sem_ver, starts_with, ends_with. As
-// flagd's own, each answers null where its arguments make no sense.
+// Room: src/rollout/flags. The operators that flagd adds to JsonLogic: fractional, sem_ver,
+// starts_with, ends_with. Like flagd's, each returns null for invalid arguments.
 #pragma once
 
 #include "src/rollout/flags/json_logic.h"

@@ -33,7 +33,7 @@ std::optional<std::pair<double, std::size_t>> Decimal(std::string_view text) {
   if (error == std::errc::invalid_argument) return {};
   const auto length = static_cast<std::size_t>(end - digits.data());
   if (error == std::errc::result_out_of_range) {
-    // Too large or too small: the sign of the exponent tells.
+    // Too large or too small, by the sign of the exponent.
     const bool small = digits.substr(0, length).find("e-") != std::string_view::npos ||
                        digits.substr(0, length).find("E-") != std::string_view::npos ||
                        digits[0] == '0' || digits[0] == '.';
@@ -74,7 +74,7 @@ double TextToNumber(std::string_view text) {
   return number && number->second == text.size() ? number->first : kNaN;
 }
 
-// What an array or an object is when JavaScript wants a primitive.
+// The conversion of an array or an object where JavaScript needs a primitive.
 Json Primitive(const Json& value) { return value.is_structured() ? Json(ToText(value)) : value; }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Room: src/rollout/flags. JavaScript's coercions of JSON values, by which JsonLogic is defined. "No
-// such argument" (undefined) is Json's discarded value; NaN is a number. Free functions; any
+// Room: src/rollout/flags. JavaScript's coercions of JSON values, by which JsonLogic is defined. A
+// missing argument (undefined) is Json's discarded value; NaN is a number. Free functions; any
 // thread.
 #pragma once
 

@@ -1,7 +1,7 @@
-// Room: src/rollout/flags. JsonLogic: rules as JSON, with all operators of jsonlogic.com and
-// JavaScript's coercions, and a door for further operators. Rules come from outside: depth, steps
-// and the size of what is made are bounded, and what passes a bound is an error. A value; not for
-// two threads.
+// Room: src/rollout/flags. JsonLogic: rules as JSON, with all operators of jsonlogic.com,
+// JavaScript's coercions, and registration of further operators. Rules come from untrusted
+// sources: depth, steps and the size of results are bounded; exceeding a bound is an error. A
+// value; not for concurrent use.
 #pragma once
 
 #include <functional>

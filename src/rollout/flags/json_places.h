@@ -1,5 +1,6 @@
-// Room: src/rollout/flags. JSON texts by strangers: parsed within bounds, and where in the text a value
-// stands, so that a mistake can be shown with its place. Free functions; any thread.
+// Room: src/rollout/flags. Parses JSON text from untrusted sources within bounds, and finds the
+// position of a value in the text, so that an error can be shown with line and column. Free
+// functions; any thread.
 #pragma once
 
 #include <map>
@@ -17,7 +18,7 @@ struct TextPlace {
   int column = 1;  // in characters
 };
 
-// The error's context says what is wrong and in which line and column. Depth is bounded.
+// The error's context gives the reason with line and column. Depth is bounded.
 [[nodiscard]] Result<Json> ParseJson(std::string_view text);
 
 struct JsonPlaces {

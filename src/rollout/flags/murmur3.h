@@ -1,4 +1,4 @@
-// Room: src/rollout/flags. MurmurHash3, the 32-bit variant for x86: what flagd buckets by.
+// Room: src/rollout/flags. MurmurHash3, the 32-bit variant for x86: flagd's hash for bucketing.
 #pragma once
 
 #include <cstdint>

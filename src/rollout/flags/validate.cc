@@ -36,7 +36,7 @@ class RuleCheck {
     AddFlagdOperators(logic_, Bucketing::kInteger);
   }
 
-  // `is_result`: what it gives is taken for the name of a variant.
+  // `is_result`: its value is used as the name of a variant.
   // NOLINTNEXTLINE(misc-no-recursion): ParseJson() has bounded the depth
   void Check(const Json& rule, const std::string& at, bool is_result) {
     if (rule.is_array()) {

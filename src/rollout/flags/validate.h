@@ -1,5 +1,6 @@
-// Room: src/rollout/flags. Finds the mistakes of a flag file, each with its place: what flagd would
-// refuse, and what it would take and answer otherwise than its writer meant. Any thread.
+// Room: src/rollout/flags. Finds the errors of a flag file, each with its position: values that
+// flagd refuses, and values that flagd accepts but evaluates differently from what the author
+// probably meant. Any thread.
 #pragma once
 
 #include <string>

@@ -2,247 +2,208 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <optional>
+#include <dlfcn.h>
+#include <string_view>
+#include <strings.h>
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
-
-#include "common/base/error.h"
+#define CURL_DISABLE_DEPRECATION  // the older names are those that each libcurl.so.4 knows
+#include <curl/curl.h>
 
 namespace fletbridge {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using tcp = asio::ip::tcp;
-
 constexpr int kMaxRedirects = 3;
+constexpr std::size_t kMaxHeaderBytes = 65536;
+constexpr std::string_view kTls = "https://";
 
-Error Failed(const Url& url, const std::string& step, const boost::system::error_code& why) {
-  return Error{why, "cannot " + step + " " + url.host + ": " + why.message()};
-}
-
-// One connection and one answer. Every step is a handler; Run() drives them until the deadline.
-template <class Stream>
-class Exchange {
- public:
-  Exchange(asio::io_context& io, Stream& stream, const Url& url, const GetRequest& request)
-      : stream_(stream), url_(url), resolver_(io) {
-    message_.method(http::verb::get);
-    message_.target(url.target);
-    message_.version(11);
-    message_.set(http::field::host, HostField());
-    message_.set(http::field::user_agent, "fletbridge");
-    message_.set(http::field::accept, "application/json");
-    message_.set(http::field::connection, "close");
-    if (!request.etag.empty()) message_.set(http::field::if_none_match, request.etag);
-    parser_.body_limit(request.limit_bytes);
-    parser_.header_limit(65536);
-  }
-
-  void Start() {
-    resolver_.async_resolve(url_.host, url_.port, [this](auto error, auto found) {
-      if (error) return Give(Failed(url_, "resolve", error));
-      asio::async_connect(beast::get_lowest_layer(stream_).socket(), found,
-                          [this](auto failed, const auto&) {
-                            if (failed) return Give(Failed(url_, "connect to", failed));
-                            Handshake();
-                          });
-    });
-  }
-
-  // Empty while it goes on.
-  [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-  [[nodiscard]] bool done() const { return done_; }
-  [[nodiscard]] http::response<http::string_body>& answer() { return parser_.get(); }
-
- private:
-  std::string HostField() const {
-    const bool six = url_.host.find(':') != std::string::npos;
-    const std::string host = six ? "[" + url_.host + "]" : url_.host;
-    const bool usual = url_.port == (url_.tls ? "443" : "80");
-    return usual ? host : host + ":" + url_.port;
-  }
-  void Give(Error error) {
-    error_ = std::move(error);
-    done_ = true;
-  }
-  void Handshake() {
-    if constexpr (std::is_same_v<Stream, beast::tcp_stream>) {
-      Send();
-    } else {
-      stream_.async_handshake(asio::ssl::stream_base::client, [this](auto error) {
-        if (error) return Give(Failed(url_, "trust", error));
-        Send();
-      });
-    }
-  }
-  void Send() {
-    http::async_write(stream_, message_, [this](auto error, std::size_t) {
-      if (error) return Give(Failed(url_, "ask", error));
-      http::async_read(stream_, buffer_, parser_, [this](auto failed, std::size_t) {
-        if (failed == http::error::body_limit)
-          return Give(MakeError(Errc::kLimit, url_.host + " answers with more than 1 MiB"));
-        if (failed) return Give(Failed(url_, "read the answer of", failed));
-        done_ = true;
-      });
-    });
-  }
-
-  Stream& stream_;
-  const Url& url_;
-  tcp::resolver resolver_;
-  http::request<http::empty_body> message_;
-  beast::flat_buffer buffer_{std::size_t{2} << 20};
-  http::response_parser<http::string_body> parser_;
-  std::optional<Error> error_;
-  bool done_ = false;
+// Opened and not linked. A wheel may ask the system for glibc alone, and one with libcurl and
+// OpenSSL inside would keep their faults after the system's are mended; the system's also knows
+// where the authorities lie, and how this place logs in to its proxy.
+struct Curl {
+  decltype(&::curl_easy_init) init = nullptr;
+  decltype(&::curl_easy_setopt) set = nullptr;
+  decltype(&::curl_easy_perform) perform = nullptr;
+  decltype(&::curl_easy_getinfo) info = nullptr;
+  decltype(&::curl_easy_strerror) words = nullptr;
+  decltype(&::curl_slist_append) append = nullptr;
 };
 
-using Answer = http::response<http::string_body>;
-
-template <class Stream>
-Result<Answer> Run(asio::io_context& io, Stream& stream, const Url& url, const GetRequest& request,
-                   std::chrono::steady_clock::time_point until) {
-  // On the heap and left there at the deadline: a name that is still being resolved holds it.
-  auto* exchange = new Exchange<Stream>(io, stream, url, request);
-  exchange->Start();
-  io.run_until(until);
-  if (!exchange->done()) return MakeError(Errc::kLimit, url.host + " did not answer in time");
-  if (exchange->error()) return *exchange->error();
-  return std::move(exchange->answer());
+Result<Curl> OpenCurl() {
+  // Debian has two, which differ in their TLS library.
+  void* library = ::dlopen("libcurl.so.4", RTLD_LAZY | RTLD_LOCAL);
+  std::string why = library == nullptr ? ::dlerror() : "";
+  if (library == nullptr) library = ::dlopen("libcurl-gnutls.so.4", RTLD_LAZY | RTLD_LOCAL);
+  Curl curl;
+  bool whole = library != nullptr;
+  const auto find = [&](auto& function, const char* name) {
+    if (!whole) return;
+    function = reinterpret_cast<std::decay_t<decltype(function)>>(::dlsym(library, name));
+    whole = function != nullptr;
+    if (!whole) why = std::string("it has no ") + name;
+  };
+  find(curl.init, "curl_easy_init");
+  find(curl.set, "curl_easy_setopt");
+  find(curl.perform, "curl_easy_perform");
+  find(curl.info, "curl_easy_getinfo");
+  find(curl.words, "curl_easy_strerror");
+  find(curl.append, "curl_slist_append");
+  if (whole) return curl;
+  return MakeError(Errc::kSetup, "cannot use libcurl: " + why + "; install the package curl");
 }
 
-// An OpenSSL that was built on another system than this one looks for authorities where that has
-// them.
-void AddSystemAuthorities(asio::ssl::context& context, boost::system::error_code& error) {
-  namespace fs = std::filesystem;
-  std::error_code missing;
-  for (const char* known : {::X509_get_default_cert_file(), ::X509_get_default_cert_dir()}) {
-    if (fs::exists(known, missing)) return;
-  }
-  for (const char* named :
-       {::X509_get_default_cert_file_env(), ::X509_get_default_cert_dir_env()}) {
-    if (std::getenv(named) != nullptr) return;
-  }
-  for (const char* bundle : {"/etc/ssl/certs/ca-certificates.crt",  // Debian, Arch
-                             "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora, RHEL
-                             "/etc/ssl/ca-bundle.pem",              // SUSE
-                             "/etc/ssl/cert.pem"}) {                // Alpine
-    if (fs::exists(bundle, missing)) {
-      context.load_verify_file(bundle, error);
-      return;
-    }
-  }
+struct Received {
+  std::size_t limit_bytes = 0;
+  std::string body;
+  std::string etag;
+  std::size_t header_bytes = 0;
+  bool too_large = false;
+};
+
+// Both give curl the number of bytes taken; 0 ends the transfer.
+std::size_t TakeBody(char* data, std::size_t, std::size_t size, void* into) {
+  auto& received = *static_cast<Received*>(into);
+  received.too_large = size > received.limit_bytes - received.body.size();
+  if (received.too_large) return 0;
+  received.body.append(data, size);
+  return size;
+}
+std::size_t TakeHeader(char* data, std::size_t, std::size_t size, void* into) {
+  auto& received = *static_cast<Received*>(into);
+  received.header_bytes += size;
+  received.too_large = received.header_bytes > kMaxHeaderBytes;
+  if (received.too_large) return 0;
+  std::string_view line(data, size);
+  if (line.starts_with("HTTP/")) received.etag.clear();  // one more answer of the same transfer
+  constexpr std::string_view kName = "etag:";
+  if (size < kName.size() || ::strncasecmp(data, kName.data(), kName.size()) != 0) return size;
+  line.remove_prefix(std::min(line.find_first_not_of(" \t", kName.size()), size));
+  received.etag = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
+  return size;
 }
 
-Result<Answer> GetOnce(const Url& url, const GetRequest& request,
-                       std::chrono::steady_clock::time_point until) {
-  // Not destroyed: its resolver's thread cannot be stopped, and the process ends soon.
-  auto& io = *new asio::io_context(1);
-  if (!url.tls) {
-    auto& stream = *new beast::tcp_stream(io);
-    return Run(io, stream, url, request, until);
-  }
-  auto& context = *new asio::ssl::context(asio::ssl::context::tls_client);
-  boost::system::error_code error;
-  context.set_default_verify_paths(error);
-  if (!error) AddSystemAuthorities(context, error);
-  if (error) return Failed(url, "find certificates for", error);
-  context.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
-  auto& stream = *new beast::ssl_stream<beast::tcp_stream>(io, context);
-  stream.set_verify_mode(asio::ssl::verify_peer);
-  stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
-  ::SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str());
-  return Run(io, stream, url, request, until);
+// "https://host:port".
+std::string OriginOf(const std::string& url) {
+  return url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
 }
+std::string HostOf(const std::string& url) { return OriginOf(url).substr(url.find("://") + 3); }
+
+// One handle for all hops, never given back: a resolver's thread may still use it, and the process
+// ends soon.
+class Exchange {
+ public:
+  Exchange(const Curl& curl, const GetRequest& request)
+      : curl_(curl), handle_(curl.init()), request_(request) {
+    received_.limit_bytes = request.limit_bytes;
+    Set(CURLOPT_NOSIGNAL, 1L);
+    Set(CURLOPT_ERRORBUFFER, problem_);
+    Set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    Set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_ANY));
+    Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    Set(CURLOPT_MAXFILESIZE, static_cast<long>(request.limit_bytes));
+    Set(CURLOPT_WRITEFUNCTION, &TakeBody);
+    Set(CURLOPT_WRITEDATA, &received_);
+    Set(CURLOPT_HEADERFUNCTION, &TakeHeader);
+    Set(CURLOPT_HEADERDATA, &received_);
+    Set(CURLOPT_USERAGENT, "fletbridge");
+    curl_slist* headers = curl.append(nullptr, "Accept: application/json");
+    if (!request.etag.empty())
+      headers = curl.append(headers, ("If-None-Match: " + request.etag).c_str());
+    Set(CURLOPT_HTTPHEADER, headers);
+    // Of these the library knows nothing, as OpenSSL does.
+    SetPath(CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO, "SSL_CERT_FILE");
+    SetPath(CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH, "SSL_CERT_DIR");
+  }
+
+  // The status of the answer.
+  [[nodiscard]] Result<long> Get(const std::string& url, std::chrono::milliseconds patience) {
+    received_.body.clear();
+    received_.header_bytes = 0;
+    problem_[0] = '\0';
+    const bool tls = url.starts_with(kTls);
+    Set(CURLOPT_URL, url.c_str());
+    Set(CURLOPT_PROTOCOLS, static_cast<long>(tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP));
+    Set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max(patience.count(), std::int64_t{1})));
+    const bool ours = !request_.token.empty() && OriginOf(url) == OriginOf(request_.url);
+    Set(CURLOPT_HTTPAUTH, static_cast<long>(ours ? CURLAUTH_BEARER : CURLAUTH_NONE));
+    Set(CURLOPT_XOAUTH2_BEARER, ours ? request_.token.c_str() : nullptr);
+    if (code_ == CURLE_OK) code_ = curl_.perform(handle_);
+    if (code_ != CURLE_OK) return Failed(HostOf(url));
+    long status = 0;
+    curl_.info(handle_, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+  }
+
+  // Where the answer leads to; empty if nowhere.
+  [[nodiscard]] std::string redirect() const {
+    char* to = nullptr;
+    curl_.info(handle_, CURLINFO_REDIRECT_URL, &to);
+    return to == nullptr ? std::string() : to;
+  }
+  [[nodiscard]] Received& received() { return received_; }
+
+ private:
+  template <class T>
+  void Set(CURLoption option, T value) {
+    if (code_ == CURLE_OK) code_ = curl_.set(handle_, option, value);
+  }
+  void SetPath(CURLoption server, CURLoption proxy, const char* variable) {
+    const char* path = std::getenv(variable);
+    if (path == nullptr) return;
+    Set(server, path);
+    Set(proxy, path);
+  }
+  [[nodiscard]] Error Failed(const std::string& host) const {
+    const std::string why = problem_[0] != '\0' ? problem_ : curl_.words(code_);
+    if (received_.too_large || code_ == CURLE_FILESIZE_EXCEEDED)
+      return MakeError(Errc::kLimit, host + " answers with more than 1 MiB");
+    if (code_ == CURLE_OPERATION_TIMEDOUT)
+      return MakeError(Errc::kLimit, host + " did not answer in time");
+    if (code_ == CURLE_LOGIN_DENIED)
+      return MakeError(Errc::kUsage, "an address with a user name is not taken; leave it out");
+    if (code_ == CURLE_PEER_FAILED_VERIFICATION || code_ == CURLE_SSL_CONNECT_ERROR)
+      return MakeError(Errc::kUntrusted, "cannot trust " + host + ": " + why);
+    return MakeError(Errc::kPeerGone, "cannot ask " + host + ": " + why);
+  }
+
+  const Curl& curl_;
+  CURL* handle_;
+  const GetRequest& request_;
+  Received received_;
+  char problem_[CURL_ERROR_SIZE] = {};
+  CURLcode code_ = CURLE_OK;  // of the first thing that failed
+};
 
 }  // namespace
 
-Result<Url> ParseUrl(const std::string& text) {
-  Url url;
-  std::string rest;
-  if (text.starts_with("https://")) {
-    url.tls = true;
-    rest = text.substr(8);
-  } else if (text.starts_with("http://")) {
-    rest = text.substr(7);
-  } else {
-    return MakeError(Errc::kUsage, text + " is no http:// or https:// address");
-  }
-  rest = rest.substr(0, rest.find('#'));
-  const std::size_t slash = std::min(rest.find_first_of("/?"), rest.size());
-  std::string place = rest.substr(0, slash);
-  url.target = rest.substr(slash);
-  if (!url.target.starts_with('/')) url.target = "/" + url.target;
-  url.port = url.tls ? "443" : "80";
-  const bool odd = std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F;
-  });
-  if (odd)
-    return MakeError(Errc::kUsage, "the address " + text +
-                                       " has a character that must be "
-                                       "written as %XX");
-  if (place.find('@') != std::string::npos)
-    return MakeError(Errc::kUsage, "an address with a user name is not taken; leave it out");
-  std::size_t colon = place.rfind(':');
-  if (place.starts_with('[')) {
-    const std::size_t close = place.find(']');
-    if (close == std::string::npos) return MakeError(Errc::kUsage, text + " has no ]");
-    if (close + 1 < place.size()) url.port = place.substr(close + 2);
-    url.host = place.substr(1, close - 1);
-    colon = std::string::npos;
-  } else {
-    url.host = place.substr(0, colon);
-  }
-  if (colon != std::string::npos) url.port = place.substr(colon + 1);
-  const bool number =
-      !url.port.empty() && url.port.size() <= 5 &&
-      std::all_of(url.port.begin(), url.port.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (url.host.empty() || !number)
-    return MakeError(Errc::kUsage,
-                     "the address " + text + " has no host, or no number as its port");
-  return url;
-}
-
 Result<GetAnswer> HttpsGet(const GetRequest& request) {
-  const auto until = std::chrono::steady_clock::now() + request.deadline;
-  Result<Url> url = ParseUrl(request.url);
-  if (!url) return url.error();
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + request.deadline;
+  std::string url = request.url;
+  if (!request.token.empty() && !url.starts_with(kTls)) {
+    return MakeError(Errc::kUsage, "a token is for https:// alone, so " + HostOf(url) +
+                                       " is not asked; leave out one of the two");
+  }
+  const Result<Curl> curl = OpenCurl();
+  if (!curl) return curl.error();
+  auto& exchange = *new Exchange(*curl, request);
   for (int hop = 0; hop <= kMaxRedirects; ++hop) {
-    Result<Answer> answer = GetOnce(*url, request, until);
-    if (!answer) return answer.error();
-    const unsigned status = answer->result_int();
-    if (status == 304 && !request.etag.empty()) return GetAnswer{true, {}, request.etag};
-    if (status == 200) {
-      GetAnswer got;
-      got.body = std::move(answer->body());
-      if (const auto etag = answer->find(http::field::etag); etag != answer->end())
-        got.etag = std::string(etag->value());
-      return got;
+    const Result<long> status = exchange.Get(
+        url, std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()));
+    if (!status) return status.error();
+    Received& received = exchange.received();
+    if (*status == 304 && !request.etag.empty()) return GetAnswer{true, {}, request.etag};
+    if (*status == 200) return GetAnswer{false, std::move(received.body), std::move(received.etag)};
+    const std::string to = exchange.redirect();
+    if (to.empty()) {
+      return MakeError(Errc::kPeerMisbehaved, HostOf(url) + " answers " + std::to_string(*status) +
+                                                  " instead of the flags");
     }
-    const auto location = answer->find(http::field::location);
-    if (status / 100 != 3 || location == answer->end()) {
-      return MakeError(Errc::kPeerMisbehaved,
-                       url->host + " answers " + std::to_string(status) + " instead of the flags");
+    if (url.starts_with(kTls) && !to.starts_with(kTls)) {
+      return MakeError(Errc::kUntrusted,
+                       "the flags' address leads from https to " + OriginOf(to) + "; not taken");
     }
-    const std::string to(location->value());
-    const bool was_tls = url->tls;
-    if (to.starts_with('/') && !to.starts_with("//")) {
-      url->target = to;
-    } else {
-      url = ParseUrl(to);
-      if (!url) return url.error();
-    }
-    if (was_tls && !url->tls)
-      return MakeError(Errc::kUntrusted, "the flags' address leads from https to http; not taken");
+    url = to;
   }
   return MakeError(Errc::kPeerMisbehaved, "the flags' address leads on and on");
 }

@@ -1,6 +1,6 @@
-// Room: src/rollout/https. One GET of a small resource over HTTP or HTTPS, with a deadline and a limit.
-// Knows nothing of what it fetches. Waits; resolving a name may outlast the deadline, so call it in
-// a process that can simply end. One thread.
+// Room: src/rollout/https. One GET of a small resource over HTTP or HTTPS, with a deadline and a
+// limit, by the system's libcurl. Knows nothing of what it fetches. Waits; resolving a name may
+// outlast the deadline, so call it in a process that can simply end. One thread.
 #pragma once
 
 #include <chrono>
@@ -11,8 +11,9 @@
 namespace fletbridge {
 
 struct GetRequest {
-  std::string url;   // http://host[:port]/path or https://…
-  std::string etag;  // of what is at hand; empty for nothing
+  std::string url;    // http://host[:port]/path or https://…
+  std::string etag;   // of what is at hand; empty for nothing
+  std::string token;  // said to the host of `url` alone, and over TLS alone; empty for none
   std::chrono::milliseconds deadline{5000};
   std::size_t limit_bytes = std::size_t{1} << 20;
 };
@@ -24,13 +25,8 @@ struct GetAnswer {
 };
 
 // Follows three redirects, never from https to http. Certificates are checked against the system's
-// authorities, or SSL_CERT_FILE and SSL_CERT_DIR. The error is one line for people.
+// authorities, or SSL_CERT_FILE and SSL_CERT_DIR. Goes through the proxy that HTTPS_PROXY,
+// http_proxy, ALL_PROXY and NO_PROXY name. The error is one line for people.
 [[nodiscard]] Result<GetAnswer> HttpsGet(const GetRequest& request);
-
-struct Url {
-  bool tls = false;
-  std::string host, port, target;
-};
-[[nodiscard]] Result<Url> ParseUrl(const std::string& url);
 
 }  // namespace fletbridge

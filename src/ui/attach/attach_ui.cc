@@ -1,25 +1,32 @@
 #include "src/ui/attach/attach_ui.h"
 
-#include <chrono>
+#include <fcntl.h>
 #include <optional>
 #include <utility>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
 #include "common/base/log.h"
-#include "common/net/client_leg.h"
-#include "common/transport/answers.h"
-#include "common/wire/peek.h"
+#include "common/net/client_listener.h"
 
 namespace fletbridge::attach {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-class AttachUi final : public UiEndpoint, private ClientLegSink {
+class AttachUi final : public UiSurface {
  public:
-  AttachUi(EventLoop& loop, const FlowLimits& limits, SocketAddress address, Generation app)
-      : loop_(loop), leg_(loop, limits, std::move(address), app, *this) {}
+  AttachUi(EventLoop& loop, const FlowLimits& limits, SocketAddress address, int life_line)
+      : loop_(loop),
+        life_line_(life_line),
+        listener_(
+            loop, limits, std::move(address),
+            [this](std::unique_ptr<ClientSession> client) { sink_->OnClient(std::move(client)); }),
+        line_(loop.io()) {}
+
+  ~AttachUi() override { line_.release(); }
 
   std::string name() const override { return "attach"; }
+  bool serves_another() const override { return true; }
 
   void Start(UiSink& sink) override {
     loop_.Post([this, &sink] {
@@ -28,100 +35,56 @@ class AttachUi final : public UiEndpoint, private ClientLegSink {
     });
   }
 
-  SendResult Send(Packet&& packet) override {
-    if (!leg_.has_client()) return leg_.Send(std::move(packet));
-    const Action action = PeekAction(packet);
-    const SendResult result = leg_.Send(std::move(packet));
-    if (result == SendResult::kAccepted) Observe(action);
-    return result;
-  }
-  std::size_t queued_bytes() const override { return leg_.queued_bytes(); }
-  void PauseReceiving() override { leg_.PauseReceiving(); }
-  void ResumeReceiving() override { leg_.ResumeReceiving(); }
-
-  bool EndSession(const Error& why) override {
-    loop_.Post([this, why] {
-      if (leg_.DisconnectClient()) OnDisconnected(why);
-    });
-    return true;
-  }
-
   void Close(const Error& why) override {
     loop_.Post([this, why] {
-      if (closed_) return;
-      leg_.Close();
-      End({UiState::kClosed, why, 0});
+      if (!closed_) End({why, 0});
     });
   }
-
-  Generation client_generation() const override { return leg_.client_generation(); }
-  LatencySamples latencies() const override { return answers_.samples(); }
 
  private:
   void Listen() {
-    if (closed_) return sink_->OnUiEvent(*closed_);  // before it was started
-    if (Result<> listens = leg_.Listen(); !listens) {
-      leg_.Close();
-      return End({UiState::kClosed, listens.error(), 70});
-    }
-    Log(LogLevel::kInfo, "waiting for a Flet client at " + leg_.address().Text());
-    sink_->OnUiEvent({UiState::kReady, {}, 0});
+    if (closed_) return sink_->OnClosed(*closed_);  // before Start()
+    if (Result<> listens = listener_.Listen(); !listens) return End({listens.error(), 70});
+    // Who holds a life line knows where we are.
+    Log(life_line_ < 0 ? LogLevel::kInfo : LogLevel::kDebug,
+        "waiting for a Flet client at " + listener_.address().Text());
+    if (life_line_ >= 0) FollowLine();
+    sink_->OnReady();
   }
 
-  void End(UiEvent event) {
-    closed_ = std::move(event);
-    if (sink_ != nullptr) sink_->OnUiEvent(*closed_);
+  // Nothing comes by it but its end.
+  void FollowLine() {
+    ::fcntl(life_line_, F_SETFD, FD_CLOEXEC);
+    boost::system::error_code error;
+    line_.assign(life_line_, error);
+    if (error) return;
+    line_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [this](boost::system::error_code cancelled) {
+                       if (!cancelled && !closed_) End({});
+                     });
   }
 
-  void OnConnected() override {
-    registered_ = false;
-    first_frame_ = false;
-    answers_.Renew();
-    sink_->OnUiEvent({UiState::kConnected, {}, 0});
-  }
-
-  // To the client; any thread, though in practice the loop's.
-  void Observe(Action action) {
-    if (action != Action::kRegisterClient && action != Action::kPatchControl) return;
-    if (!loop_.InLoop()) {
-      loop_.Post([this, action] { Observe(action); });
-    } else if (action == Action::kRegisterClient) {
-      if (!std::exchange(registered_, true)) loop_.Post([this] { Tell(UiState::kRegistered); });
-    } else {
-      if (!std::exchange(first_frame_, true)) loop_.Post([this] { Tell(UiState::kFirstFrame); });
-      answers_.Patch(Clock::now());
-    }
-  }
-  void Tell(UiState state) {
-    if (!closed_) sink_->OnUiEvent({state, {}, 0});
-  }
-
-  // From the client.
-  void OnPacket(Packet&& packet) override {
-    if (PeekAction(packet) == Action::kControlEvent) answers_.Input(Clock::now());
-    sink_->OnPacket(std::move(packet));
-  }
-  void OnWritable() override { sink_->OnWritable(); }
-  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
-  void OnDisconnected(const Error& why) override {
-    if (!closed_) sink_->OnUiEvent({UiState::kDisconnected, why, 0});
+  void End(UiEnd end) {
+    line_.release();
+    listener_.Close();
+    closed_ = std::move(end);
+    if (sink_ != nullptr) sink_->OnClosed(*closed_);
   }
 
   EventLoop& loop_;
+  const int life_line_;
   // loop's thread only
-  UiSink* sink_ = nullptr;  // since Start()
-  ClientLeg leg_;
-  Answers answers_;
-  bool registered_ = false;
-  bool first_frame_ = false;
-  std::optional<UiEvent> closed_;
+  UiSink* sink_ = nullptr;  // from Start() on
+  ClientListener listener_;
+  boost::asio::posix::stream_descriptor line_;  // lent by this process
+  std::optional<UiEnd> closed_;
 };
 
 }  // namespace
 
-std::unique_ptr<UiEndpoint> MakeAttachUi(EventLoop& loop, const FlowLimits& limits,
-                                         SocketAddress address, Generation app) {
-  return std::make_unique<AttachUi>(loop, limits, std::move(address), app);
+std::unique_ptr<UiSurface> MakeAttachUi(EventLoop& loop, const FlowLimits& limits,
+                                        SocketAddress address, int life_line) {
+  return std::make_unique<AttachUi>(loop, limits, std::move(address), life_line);
 }
 
 }  // namespace fletbridge::attach

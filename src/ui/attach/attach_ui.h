@@ -1,10 +1,12 @@
-// Room: src/ui/attach. A socket that any Flet client of wire generation 2 or 3 can connect to:
-// Flet's own, a test's, a debugger's. Passes packets on as they are, or as the app's generation has
-// them. Serves one client at a time, refuses another while one is there, waits for the next when it
-// has gone. Created by src/host; knows no stage.
+// Room: src/ui/attach. A UiSurface that listens on a socket for any Flet client of wire generation
+// 2 or 3: Flet's own, a test's, a debugger's. Serves one client at a time, refuses others
+// meanwhile, and waits for the next one when it has disconnected. Created by src/host; independent
+// of stages.
 //
-// Trust: only processes of our own user are served (SO_PEERCRED, /proc/net/tcp); a Unix socket is
-// made with mode 0600 and removed at the end.
+// Trust: only processes of our own user are accepted (common/net/client_listener.h). A Unix socket
+// has mode 0600 and is removed at the end.
+//
+// Threads: as UiSurface.
 #pragma once
 
 #include <memory>
@@ -12,14 +14,14 @@
 #include "common/base/event_loop.h"
 #include "common/net/address.h"
 #include "common/transport/generation.h"
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 
 namespace fletbridge::attach {
 
-// `loop` must outlive it. `app` is what the app speaks. Binds in Start(); an address that cannot be
-// had is told by kClosed.
-[[nodiscard]] std::unique_ptr<UiEndpoint> MakeAttachUi(EventLoop& loop, const FlowLimits& limits,
-                                                       SocketAddress address,
-                                                       Generation app = Generation::kG3);
+// `loop` must outlive the UI. Start() binds; if that fails, OnClosed() says why.
+// `life_line`: a descriptor that this process has inherited, and whose end closes the UI as if a
+// window were closed; -1: none.
+[[nodiscard]] std::unique_ptr<UiSurface> MakeAttachUi(EventLoop& loop, const FlowLimits& limits,
+                                                      SocketAddress address, int life_line = -1);
 
 }  // namespace fletbridge::attach

@@ -1,5 +1,6 @@
 #include "src/ui/desktop/desktop_ui.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <optional>
@@ -9,10 +10,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/base/log.h"
-#include "common/net/client_leg.h"
+#include "common/net/client_listener.h"
 #include "common/process/runtime_dir.h"
-#include "common/transport/answers.h"
-#include "common/wire/peek.h"
+#include "common/transport/wrapped_client.h"
+#include "common/wire/codec.h"
 #include "src/ui/desktop/trim.h"
 #include "src/ui/desktop/window.h"
 
@@ -24,10 +25,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFailureCode = 70;
-// The client writes its number there for those who have started it: that is this process.
+// The client writes its pid there; nobody reads it, since the client is this process.
 constexpr const char* kNobody = "/dev/null";
 constexpr auto kLastAnswersDeadline = std::chrono::milliseconds(300);
-// In direct mode nobody sees whether the app waits for an answer: each end waits so long.
+// In direct mode it is not known whether the app waits for an answer, so each end waits this long.
 constexpr auto kUnseenAnswersDeadline = std::chrono::milliseconds(100);
 
 SocketAddress AddressIn(const RuntimeDir& dir) {
@@ -36,75 +37,93 @@ SocketAddress AddressIn(const RuntimeDir& dir) {
   return address;
 }
 
-class DesktopUi final : public UiEndpoint, private ClientLegSink {
+class DesktopUi final : public UiSurface {
  public:
   DesktopUi(EventLoop& loop, DesktopOptions options, RuntimeDir dir)
       : loop_(loop),
-        generation_(options.client_generation),
         dir_(std::move(dir)),
         last_answers_(loop.io()),
         window_(Of(options), Events()) {
     if (!options.page_url.empty()) return;
-    leg_ =
-        std::make_unique<ClientLeg>(loop, options.limits, AddressIn(dir_), options.app_generation,
-                                    static_cast<ClientLegSink&>(*this), options.client_generation);
+    listener_ = std::make_unique<ClientListener>(
+        loop, options.limits, AddressIn(dir_),
+        [this](std::unique_ptr<ClientSession> client) { OnClient(std::move(client)); },
+        options.client_generation);
   }
 
   std::string name() const override { return "desktop"; }
-  std::string leg() const override { return leg_ ? "uds" : std::string(); }
-  Generation client_generation() const override {
-    return leg_ ? leg_->client_generation() : generation_;
-  }
-  LatencySamples latencies() const override { return answers_.samples(); }
+  std::string leg() const override { return listener_ ? "uds" : std::string(); }
+  // The client reconnects.
+  bool serves_another() const override { return listener_ != nullptr; }
 
   void Start(UiSink& sink) override {
     sink_ = &sink;
     loop_.Post([this] {
-      if (close_why_) return Finish({});  // before it was started
-      if (leg_) {
-        if (Result<> listens = leg_->Listen(); !listens) {
+      if (close_why_) return Finish({});  // before Start()
+      if (listener_) {
+        if (Result<> listens = listener_->Listen(); !listens) {
           Finish(listens.error());
           return;
         }
       }
       window_.Open();
-      sink_->OnUiEvent({UiState::kReady, {}, 0});
+      sink_->OnReady();
     });
-  }
-
-  SendResult Send(Packet&& packet) override {
-    if (!leg_) return SendResult::kClosed;
-    if (!leg_->has_client()) return leg_->Send(std::move(packet));
-    const Action action = PeekAction(packet);
-    const SendResult result = leg_->Send(std::move(packet));
-    if (result == SendResult::kAccepted) Observe(action);
-    return result;
-  }
-  std::size_t queued_bytes() const override { return leg_ ? leg_->queued_bytes() : 0; }
-  void PauseReceiving() override {
-    if (leg_) leg_->PauseReceiving();
-  }
-  void ResumeReceiving() override {
-    if (leg_) leg_->ResumeReceiving();
-  }
-
-  // The client connects again by itself, and so gets another session.
-  bool EndSession(const Error& why) override {
-    loop_.Post([this, why] {
-      if (leg_ && leg_->DisconnectClient()) OnDisconnected(why);
-    });
-    return true;
   }
 
   void Close(const Error& why) override {
     loop_.Post([this, why] {
       if (!close_why_) close_why_ = why;
-      if (leg_) leg_->Close();
+      if (listener_) listener_->Close();
       window_.Close();
     });
   }
 
  private:
+  // The window's client, whose last answers to the app are awaited after the window has closed.
+  class Session final : public WrappedClient {
+   public:
+    Session(DesktopUi& ui, std::unique_ptr<ClientSession> client)
+        : WrappedClient(std::move(client)), ui_(ui) {}
+    ~Session() override {
+      if (ui_.session_ == this) ui_.session_ = nullptr;
+    }
+
+    SendResult Send(Packet&& packet) override {
+      const bool is_call = IsCall(packet);
+      const SendResult result = client().Send(std::move(packet));
+      if (is_call && result == SendResult::kAccepted) ++calls_;
+      return result;
+    }
+
+    bool owes_answers() const { return calls_ > 0; }
+    // A client that disconnects because its window is closed will not come back. So the sink is
+    // called only when another client connects.
+    void TellGone() {
+      if (left_) sink().OnGone({});
+    }
+
+   private:
+    // A call, or its result.
+    bool IsCall(const Packet& packet) const {
+      return wire::CodecOrNewest(generation()).Peek(packet) == Action::kInvokeMethod;
+    }
+    void OnPacket(Packet&& packet) override {
+      const bool answered = IsCall(packet) && calls_ > 0 && --calls_ == 0;
+      sink().OnPacket(std::move(packet));
+      if (answered && ui_.window_closed_) ui_.Finish({});
+    }
+    void OnGone(const Error& why) override {
+      if (why.code == Errc::kPeerMisbehaved || why.code == Errc::kCut)
+        Log(LogLevel::kError, why.Line());
+      left_ = true;
+    }
+
+    DesktopUi& ui_;
+    bool left_ = false;
+    std::atomic<int> calls_{0};  // of the client's methods, not answered yet
+  };
+
   WindowOptions Of(const DesktopOptions& options) const {
     WindowOptions window;
     window.client = options.client;
@@ -132,15 +151,16 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
     if (!finished_) (sink_->*what)(when);
   }
 
-  // The window has gone, or never came. An app that has asked for that (`await window.destroy()`)
-  // gets its answer.
+  // The window has closed, or could not be opened. An app that has requested that (`await
+  // window.destroy()`) gets its answer first.
   void OnWindowClosed(const Error& why) {
-    if (why.code || close_why_ || (leg_ && calls_ == 0)) {
+    if (why.code || close_why_ ||
+        (listener_ && !(session_ != nullptr && session_->owes_answers()))) {
       Finish(why);
       return;
     }
     window_closed_ = true;
-    last_answers_.expires_after(leg_ ? kLastAnswersDeadline : kUnseenAnswersDeadline);
+    last_answers_.expires_after(listener_ ? kLastAnswersDeadline : kUnseenAnswersDeadline);
     last_answers_.async_wait([this](boost::system::error_code error) {
       if (!error) Finish({});
     });
@@ -149,76 +169,34 @@ class DesktopUi final : public UiEndpoint, private ClientLegSink {
   void Finish(const Error& why) {
     if (std::exchange(finished_, true)) return;
     last_answers_.cancel();
-    if (leg_) {
-      leg_->Close();
+    if (listener_) {
+      listener_->Close();
       window_.Close();
-    }  // else the client may still have an answer for the app: it rests when the app has ended
+    }  // else the client may still have an answer for the app, and is stopped at the app's end
     dir_.Remove();
     if (why.code) {
-      sink_->OnUiEvent({UiState::kClosed, why, kFailureCode});
+      sink_->OnClosed({why, kFailureCode});
     } else {
-      sink_->OnUiEvent({UiState::kClosed, close_why_.value_or(Error{}), 0});
+      sink_->OnClosed({close_why_.value_or(Error{}), 0});
     }
   }
 
-  void OnConnected() override {
-    // Told only now: a client that goes since its window is closed has not left for another.
-    if (std::exchange(left_, std::nullopt)) sink_->OnUiEvent({UiState::kDisconnected, {}, 0});
-    registered_ = false;
-    first_frame_ = false;
-    answers_.Renew();
-    calls_ = 0;
-    sink_->OnUiEvent({UiState::kConnected, {}, 0});
-  }
-  void OnDisconnected(const Error& why) override {
-    if (why.code == Errc::kPeerMisbehaved || why.code == Errc::kCut)
-      Log(LogLevel::kError, why.Line());
-    left_ = why;
-  }
-  void OnPacket(Packet&& packet) override {
-    const Action action = PeekAction(packet);
-    if (action == Action::kControlEvent) answers_.Input(Clock::now());
-    const bool answered = action == Action::kInvokeMethod && calls_ > 0 && --calls_ == 0;
-    sink_->OnPacket(std::move(packet));
-    if (answered && window_closed_) Finish({});
-  }
-  void OnWritable() override { sink_->OnWritable(); }
-  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
-
-  // To the client; any thread.
-  void Observe(Action action) {
-    if (action != Action::kRegisterClient && action != Action::kPatchControl &&
-        action != Action::kInvokeMethod)
-      return;
-    loop_.Post([this, action, now = Clock::now()] {
-      if (finished_) return;
-      if (action == Action::kInvokeMethod) {
-        ++calls_;
-        return;
-      }
-      if (action == Action::kRegisterClient) {
-        if (!std::exchange(registered_, true)) sink_->OnUiEvent({UiState::kRegistered, {}, 0});
-        return;
-      }
-      if (!std::exchange(first_frame_, true)) sink_->OnUiEvent({UiState::kFirstFrame, {}, 0});
-      answers_.Patch(now);
-    });
+  void OnClient(std::unique_ptr<ClientSession> client) {
+    if (session_ != nullptr) session_->TellGone();
+    auto session = std::make_unique<Session>(*this, std::move(client));
+    session_ = session.get();
+    sink_->OnClient(std::move(session));
   }
 
   EventLoop& loop_;
-  const Generation generation_;
   UiSink* sink_ = nullptr;  // set in Start()
   // loop's thread only
   RuntimeDir dir_;
   Trim trim_;
-  std::unique_ptr<ClientLeg> leg_;  // none in direct mode
-  Answers answers_;
-  std::optional<Error> left_;       // the last client has gone, and no other has come
-  std::optional<Error> close_why_;  // why the host closed it
+  std::unique_ptr<ClientListener> listener_;  // none in direct mode
+  Session* session_ = nullptr;                // of the current or the last client
+  std::optional<Error> close_why_;            // why the host closed it
   asio::steady_timer last_answers_;
-  int calls_ = 0;  // of the client's methods, not answered yet
-  bool registered_ = false;
-  bool first_frame_ = false;
   bool window_closed_ = false;
   bool finished_ = false;
   Window window_;
@@ -236,14 +214,14 @@ std::string NoDisplay() {
   return "neither DISPLAY nor WAYLAND_DISPLAY is set";
 }
 
-Result<std::unique_ptr<UiEndpoint>> MakeDesktopUi(EventLoop& loop, DesktopOptions options) {
+Result<std::unique_ptr<UiSurface>> MakeDesktopUi(EventLoop& loop, DesktopOptions options) {
   RuntimeDir dir;
   if (options.page_url.empty()) {
     Result<RuntimeDir> made = RuntimeDir::Create();
     if (!made) return made.error();
     dir = std::move(*made);
   }
-  return std::unique_ptr<UiEndpoint>(
+  return std::unique_ptr<UiSurface>(
       std::make_unique<DesktopUi>(loop, std::move(options), std::move(dir)));
 }
 

@@ -1,14 +1,13 @@
-// Room: src/ui/desktop. The app in a window of this process: Flet's own desktop client, run by the
-// Flutter engine that belongs to it. The client is reached by a private socket of ours, since it
-// has no other way to speak; if it speaks another wire generation than the app, what passes is
-// translated. Used by src/host. In direct mode the client is given the app's own address, and no
-// packet comes this way: of the session only the window's life is known.
+// Room: src/ui/desktop. A UiSurface that is a window of this process: Flet's own desktop client,
+// run by the Flutter engine that belongs to it. The client connects to a private socket of ours,
+// since it communicates only by sockets. In direct mode it gets the app's own address instead, no
+// packet passes through this object, and only the window's life is known. Used by src/host.
 //
-// The window appears at once, while the app's interpreter starts. Closed by a person or by the app,
-// it ends the UI; the app's end closes it.
+// The window appears at once, while the app's interpreter starts. If the user or the app closes it,
+// the UI ends; the app's end closes it.
 //
-// Threads: everything happens on the loop, but for GTK and the engine, which have a thread of their
-// own. Destroy it after kClosed, or when the loop has ended.
+// Threads: as UiSurface, on the loop; GTK and the engine have their own threads (window.h). Destroy
+// it after OnClosed(), or after the loop has ended.
 #pragma once
 
 #include <memory>
@@ -16,26 +15,25 @@
 
 #include "common/base/event_loop.h"
 #include "common/transport/generation.h"
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 
 namespace fletbridge::desktop {
 
 struct DesktopOptions {
   std::string client;                                   // the folder of Flet's desktop client
-  Generation client_generation = Generation::kUnknown;  // if it is known
-  Generation app_generation = Generation::kUnknown;
-  std::string page_url;  // direct mode: where the app listens, as Flet writes it; else empty
-  std::string assets;    // the app's folder of assets; empty: it has none
+  Generation client_generation = Generation::kUnknown;  // kUnknown: to be detected
+  std::string page_url;  // direct mode: the app's address in Flet's notation; else empty
+  std::string assets;    // the app's folder of assets; empty: none
   FlowLimits limits;
 };
 
-// Why no window can be opened here, such as for want of a display; empty if one can, as far as it
-// can be told without trying.
+// Why no window can be opened, for example without a display; empty if one probably can. Does not
+// try it.
 [[nodiscard]] std::string NoDisplay();
 
-// `loop` must outlive it. Makes a private folder for the socket. What stands in the way of the
-// window itself is told by kClosed.
-[[nodiscard]] Result<std::unique_ptr<UiEndpoint>> MakeDesktopUi(EventLoop& loop,
-                                                                DesktopOptions options);
+// `loop` must outlive the UI. Creates a private folder for the socket (kSetup if that fails). If
+// the window cannot be opened, OnClosed() says why.
+[[nodiscard]] Result<std::unique_ptr<UiSurface>> MakeDesktopUi(EventLoop& loop,
+                                                               DesktopOptions options);
 
 }  // namespace fletbridge::desktop

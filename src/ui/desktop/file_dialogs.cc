@@ -30,7 +30,7 @@ bool OnPath(const char* program) {
   return false;
 }
 
-// Where the client looks for the bus: it starts none.
+// The address at which the client expects the bus, which it does not start.
 std::string BusAddress() {
   if (std::string address = Variable("DBUS_SESSION_BUS_ADDRESS"); !address.empty()) return address;
   const std::string folder = Variable("XDG_RUNTIME_DIR");
@@ -40,7 +40,7 @@ std::string BusAddress() {
   return {};
 }
 
-// GLib's, of which the message alone is of interest.
+// GLib's GError; only the message is used.
 struct GError {
   std::uint32_t domain;
   int code;

@@ -10,8 +10,8 @@
 namespace fletbridge::desktop {
 namespace {
 
-// How many symbols a table has is told by its hash table alone: the highest one in a chain, whose
-// end has its lowest bit set.
+// The number of symbols follows only from the GNU hash table: the highest index in a chain, whose
+// last entry has its lowest bit set.
 std::size_t SymbolCount(const std::uint32_t* hash) {
   const std::uint32_t buckets = hash[0];
   const std::uint32_t first = hash[1];

@@ -1,5 +1,7 @@
-// Room: src/ui/desktop. Shared libraries that are opened at run time, and what is in them. Never
-// closed: GTK and the engine do not survive it. Any thread.
+// Room: src/ui/desktop. Shared libraries opened at run time, and their functions. Never closed,
+// since GTK and the engine do not support that.
+//
+// Threads: any.
 #pragma once
 
 #include <string>
@@ -11,13 +13,13 @@ namespace fletbridge::desktop {
 
 class Library {
  public:
-  // With its own names kept to itself: an app's extension modules may bring libraries that have the
-  // same ones. `path` is a path or a name that the system looks up.
+  // `path`: a path, or a name that the system looks up. The library's symbols are not made global
+  // (RTLD_LOCAL), since an app's extension modules may load other libraries with the same symbols.
   [[nodiscard]] static Result<Library> Open(const std::string& path);
 
-  // Null if it is not there; in this library or in one that it needs.
+  // The symbol of this library or of one that it depends on; null if there is none.
   [[nodiscard]] void* Find(const char* name) const;
-  // The functions that the library itself defines and whose names end so.
+  // The names of functions that the library itself defines and that end with `end`.
   [[nodiscard]] std::vector<std::string> NamesEndingWith(std::string_view end) const;
 
  private:

@@ -7,7 +7,7 @@
 namespace fletbridge::desktop {
 namespace {
 
-// What is given back is asked for again with the next frames: less than this is not worth it.
+// Less is not worth returning, since the next frames would allocate it again.
 constexpr std::size_t kWorthIt = 16 * 1024 * 1024;
 
 }  // namespace

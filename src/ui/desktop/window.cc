@@ -11,11 +11,11 @@
 #include <future>
 #include <locale.h>
 #include <pthread.h>
-#include <signal.h>
 #include <thread>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/platform/threads.h"
 #include "src/ui/desktop/library.h"
 
 namespace fletbridge::desktop {
@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// GTK's and the engine's objects, of which only addresses are known here.
+// Opaque pointers to GTK's and the engine's objects.
 using Object = void*;
 
 struct GlibError {  // GError
@@ -35,16 +35,16 @@ struct GlibError {  // GError
 
 constexpr int kNonUnique = 1 << 5;  // G_APPLICATION_NON_UNIQUE: each run is a program of its own
 constexpr int kAfter = 1;           // G_CONNECT_AFTER
-constexpr const char* kApplicationId = "com.appveyor.flet";  // as Flet's own runner has it
+constexpr const char* kApplicationId = "com.appveyor.flet";  // as in Flet's own runner
 constexpr int kWidth = 1280;
 constexpr int kHeight = 720;
 constexpr std::chrono::milliseconds kRest{1000};
 constexpr std::string_view kRegister = "_register_with_registrar";
-// Does nothing but print a line, into what is the app's own stdout here.
+// Not registered: it only prints a line, here into the app's stdout.
 constexpr std::string_view kGreeter = "media_kit_libs_linux_plugin_register_with_registrar";
 
-// What a taskbar knows the window by: the name of the client's own runner, or, as with Flet 1.0 on
-// its own client, the one that the app's environment gives it.
+// The name by which a taskbar identifies the window: that of the client's own runner, or, as in
+// Flet 1.0, the one in the app's environment.
 std::string ProgramName() {
   const char* id = std::getenv("FLET_APP_ID");
   const std::string name = id != nullptr ? id : "";
@@ -54,7 +54,7 @@ std::string ProgramName() {
   return usable ? name : "flet";
 }
 
-// "url_launcher_plugin" -> "UrlLauncherPlugin", the name by which the client's own runner asks.
+// "url_launcher_plugin" -> "UrlLauncherPlugin", the name that the client's own runner uses.
 std::string PluginName(std::string_view function) {
   std::string name;
   bool upper = true;
@@ -75,7 +75,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   Impl(WindowOptions window_options, WindowEvents window_events)
       : options(std::move(window_options)), events(std::move(window_events)) {}
 
-  // `Type` is a function type. What is missing is found before anything is called.
+  // `Type`: a function type. All symbols are looked up before any is called.
   template <class Type>
   Type* Get(const Library& library, const char* name) {
     void* found = library.Find(name);
@@ -83,7 +83,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     return reinterpret_cast<Type*>(found);
   }
 
-  // What the window needs of GTK 3 and of the engine.
+  // The functions of GTK 3 and of the engine.
   struct Functions {
     int (*gtk_init_check)(int*, char***);
     void (*gtk_disable_setlocale)();
@@ -200,8 +200,9 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     Result<Library> library;
   };
 
-  // Each with all that it needs, such as a media player. Done beside the engine's start, and not
-  // before the window is shown: the loader serves one thread at a time.
+  // Loads the plugins with their dependencies, such as a media player. In parallel with the
+  // engine's start, but not before the window is shown, since the loader serves one thread at a
+  // time.
   static std::vector<Plugin> LoadPlugins(const std::string& client) {
     std::vector<fs::path> files;
     std::error_code error;
@@ -217,7 +218,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     return plugins;
   }
 
-  // A client that cannot be asked anything never draws, so each plugin that can be had is.
+  // Registers every available plugin: without its plugins the client never draws.
   void RegisterPlugins(Object view) {
     for (const auto& [name, library] : plugins.get()) {
       if (!library) {
@@ -236,8 +237,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
-  // Why nothing can be drawn, which the engine and libepoxy would end the process for; empty if it
-  // can.
+  // Why drawing is impossible, in which case the engine or libepoxy would end the process; empty if
+  // it is possible.
   std::string NoOpenGl() {
     constexpr int kExtensions = 0x3055;  // EGL_EXTENSIONS
     Result<Library> egl = Library::Open("libEGL.so.1");
@@ -256,8 +257,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     return error != nullptr ? error->message : "";
   }
 
-  // As the client's own runner has it: where windows bring their own title bar, and not where the
-  // window manager of an X display draws it.
+  // As in the client's own runner: a header bar, except where the window manager of an X display
+  // draws title bars.
   bool WantsHeaderBar() {
     if (x11_screen_type == nullptr || x11_manager == nullptr) return true;
     Object screen = f.gtk_window_get_screen(window);
@@ -310,7 +311,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
       f.g_signal_connect_data(clock, "after-paint", reinterpret_cast<void (*)()>(&OnPainted), this,
                               nullptr, 0);
     }
-    // After all others, of which one may keep the window open: the app wants to ask first.
+    // After all other handlers, since one may keep the window open (prevent_close).
     f.g_signal_connect_data(window, "delete-event", reinterpret_cast<void (*)()>(&OnDelete), this,
                             nullptr, kAfter);
     f.gtk_widget_grab_focus(view);
@@ -321,7 +322,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     auto* impl = static_cast<Impl*>(data);
     if (!std::exchange(impl->drawn, true)) impl->events.on_frame_drawn();
   }
-  // A frame is on the screen. Without one there is no timer.
+  // A frame has been drawn: restarts the timer of on_rest.
   static void OnPainted(Object, void* data) {
     auto* impl = static_cast<Impl*>(data);
     impl->painted = Clock::now();
@@ -342,13 +343,13 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     }
     return 0;
   }
-  // A person or the app closes the window. 1: GTK is not to destroy it. The client goes on until
-  // Close(): what the app has asked it is still answered.
+  // The user or the app closes the window. Returns 1, so that GTK does not destroy it: the client
+  // still answers the app until Close().
   static int OnDelete(Object, void*, void* data) {
     static_cast<Impl*>(data)->End({});
     return 1;
   }
-  // On the window's thread, since GTK is only called there.
+  // On the window's thread, the only one that calls GTK.
   static int OnClose(void* data) {
     const std::unique_ptr<std::shared_ptr<Impl>> self(static_cast<std::shared_ptr<Impl>*>(data));
     Impl& impl = **self;
@@ -357,7 +358,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   }
 
   Error Show() {
-    // Text input wants the person's locale; the process's own is the app's.
+    // Text input needs the user's locale, for this thread only: the process's is the app's.
     ::uselocale(::newlocale(LC_CTYPE_MASK | LC_MESSAGES_MASK, "", nullptr));
     f.gtk_disable_setlocale();
     f.g_set_prgname(ProgramName().c_str());
@@ -366,7 +367,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
                        "cannot open a window: no display answers at DISPLAY or WAYLAND_DISPLAY; "
                        "set it to one that runs, or use --ui headless");
     }
-    // A client that wants to quit ends this; without one the engine would end the process.
+    // A client that quits ends this application; without one the engine would end the process.
     application = f.gtk_application_new(kApplicationId, kNonUnique);
     f.g_signal_connect_data(application, "activate", reinterpret_cast<void (*)()>(&OnActivate),
                             this, nullptr, 0);
@@ -374,8 +375,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
     return failure;
   }
 
-  // Tells once that the window has gone. It is hidden and not destroyed: the engine does not
-  // survive its view, and would end the process.
+  // Reports once that the window has closed. The window is hidden and not destroyed, since the
+  // engine would end the process without its view.
   void End(const Error& why) {
     if (std::exchange(told, true)) return;
     if (window != nullptr) f.gtk_widget_hide(window);
@@ -394,8 +395,8 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
       if (!closing_.load()) why = Show();
     }
     End(why);
-    // The engine takes this thread for its own: what it keeps for each thread must not go. It
-    // rests, since nobody turns its loop.
+    // This thread must live, since the engine keeps thread-local data in it. The engine is idle,
+    // since the thread's main loop no longer runs.
     while (application != nullptr) ::pause();
   }
 
@@ -411,7 +412,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   std::string missing;
   Error failure;  // why no view was made
   Object application = nullptr;
-  Object window = nullptr;  // GTK clears it when the window goes
+  Object window = nullptr;  // GTK clears it when the window is destroyed
   std::future<std::vector<Plugin>> plugins;
   bool drawn = false;
   Clock::time_point painted;
@@ -434,18 +435,13 @@ Window::~Window() {
 }
 
 void Window::Open() {
-  // What the engine starts inherits this.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  impl_->thread = std::thread([impl = impl_] { impl->Run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  // Inherited by the threads that the engine starts.
+  impl_->thread = platform::StartWithoutSignals([impl = impl_] { impl->Run(); });
 }
 
 void Window::Close() {
   if (impl_->closing_.exchange(true)) return;
-  // Before that the thread sees it by itself.
+  // Before that the thread checks it itself.
   if (impl_->loaded_.load()) impl_->f.g_idle_add(&Impl::OnClose, new std::shared_ptr<Impl>(impl_));
 }
 

@@ -56,93 +56,126 @@ Value PageState(double width, double height) {
                        {"media", Media(width, height)}});
 }
 
-Value At(const Map& map, std::string_view key) {
-  const Value* value = map.Find(key);
-  return value == nullptr ? Value() : *value;
-}
-
 }  // namespace
 
-Client::Client(double width, double height, std::function<void(Buffer)> out)
-    : out_(std::move(out)), tree_(PageState(width, height)) {}
+Client::Client(double width, double height, Out out) : out_(std::move(out)) {
+  session_.Restore(PageState(width, height));
+}
 
-Client Client::Beside(std::function<void(Buffer)> out) {
+Client Client::Beside(Out out) {
   Client client(0, 0, std::move(out));
   client.beside_ = true;
   return client;
 }
 
-void Client::Follow(std::span<const std::byte> payload) {
-  Result<Value> message = wire::Decode(payload);
-  const wire::List* parts = message ? message->AsList() : nullptr;
-  if (parts == nullptr || parts->items.size() != 2) return;
-  const auto action = parts->items[0].AsInt();
-  const Map* body = parts->items[1].AsMap();
-  if (body == nullptr) return;
-  if (action == 1 && At(*body, "page").AsMap() != nullptr) {
-    tree_ = wire::ControlTree(At(*body, "page"));
-    registered_ = false;
-  }
-  const Map* props = At(*body, "props").AsMap();
-  Map* control = action == 4 ? tree_.Find(At(*body, "id").AsInt().value_or(0)) : nullptr;
-  if (props == nullptr || control == nullptr) return;
-  for (const auto& [name, value] : props->entries) {
-    if (name.AsText() != nullptr) tree_.SetProperty(*control, *name.AsText(), value);
-  }
+void Client::Follow(wire::Message& message) {
+  const auto* registration = std::get_if<wire::Register>(&message);
+  if (registration != nullptr && registration->page.AsMap() == nullptr) return;
+  static_cast<void>(session_.Apply(message));
 }
 
-void Client::SendRegister() {
-  out_(
-      wire::EncodeRegister("", Value(std::shared_ptr<Map>(std::shared_ptr<Map>(), &tree_.page()))));
-}
+void Client::SendRegister() { out_(wire::Register{{}, {}, session_.page()}); }
 
-Result<Heard> Client::Handle(std::span<const std::byte> payload) {
-  Result<wire::AppMessage> message = wire::DecodeAppMessage(payload);
-  if (!message) return message.error();
-  return std::visit([this](auto& content) { return On(content); }, *message);
-}
-
-Result<Heard> Client::On(wire::RegisterAnswer& answer) {
-  if (registered_) {
+Result<Heard> Client::Handle(wire::Message& message) {
+  const bool answers = std::holds_alternative<wire::RegisterAnswer>(message);
+  if (answers && session_.registered())
     return MakeError(Errc::kPeerMisbehaved, "the app answered the registration twice");
+  if (auto* crash = std::get_if<wire::SessionCrashed>(&message)) {
+    last_crash_ = std::move(crash->message);
+    return Heard::kCrashed;
   }
-  if (Result<> ok = tree_.Register(std::move(answer.page_patch)); !ok) return ok.error();
-  registered_ = true;
-  if (beside_) return Heard::kRegistered;
-  // An error here also comes as a session_crashed message, which tells it to the person.
-  SendFirstMessages();
-  return Heard::kRegistered;
+  std::vector<std::int64_t> pickers;
+  if (const auto* patch = std::get_if<wire::Patch>(&message); patch != nullptr && !beside_)
+    pickers = AskedByState(*patch);
+  Result<bool> changed = session_.Apply(message);
+  if (!changed) return changed.error();
+  for (const std::int64_t id : pickers) OpenPicker(id);
+  if (const auto* call = std::get_if<wire::InvokeMethod>(&message)) return OnCall(*call);
+  if (answers) {
+    // An error here also comes as a session_crashed message, which tells it to the person.
+    if (!beside_) SendFirstMessages();
+    return Heard::kRegistered;
+  }
+  if (!*changed) return Heard::kNothing;
+  if (!beside_) DismissClosedDialogs();
+  return WindowIsClosed() ? Heard::kWindowClosed : Heard::kPatched;
 }
 
-// What the real client has queued until the answer, in its order.
+// Before Flet 0.70 an app opens a FilePicker by its property `state`: "pickFiles".
+std::vector<std::int64_t> Client::AskedByState(const wire::Patch& patch) {
+  std::vector<std::int64_t> ids;
+  for (const wire::Change& change : patch.changes) {
+    if (change.kind == wire::Change::Kind::kSet && change.key == Value("state") &&
+        change.value.AsText() != nullptr)
+      ids.push_back(wire::RootOf(patch, change.at));
+  }
+  return ids;
+}
+
+void Client::OpenPicker(std::int64_t id) {
+  const Map* picker = session_.Find(id);
+  if (picker == nullptr || wire::ControlType(*picker) != "FilePicker" || !takes_call_) return;
+  const std::string state = wire::TextIn(*picker, "state");
+  const char* method = state == "pickFiles"          ? "pick_files"
+                       : state == "saveFile"         ? "save_file"
+                       : state == "getDirectoryPath" ? "get_directory_path"
+                                                     : nullptr;
+  if (method == nullptr) return;
+  const Value args = Value::MapOf({{"allow_multiple", wire::In(*picker, "allow_multiple")}});
+  static_cast<void>(takes_call_("FilePicker", {id, {}, method, args}));
+}
+
+void Client::ClosePicker(Map& picker, const Value& chosen) {
+  Value files;
+  if (const wire::List* list = chosen.AsList(); list != nullptr && !list->items.empty()) {
+    files = Value::ListOf({});
+    for (const Value& item : list->items) {
+      const Map& file = *item.AsMap();
+      files.AsList()->items.push_back(Value::MapOf({{"id", wire::In(file, "id")},
+                                                    {"name", wire::In(file, "name")},
+                                                    {"path", wire::In(file, "path")},
+                                                    {"size", wire::In(file, "size")}}));
+    }
+  }
+  const Value path = chosen.AsText() == nullptr ? Value() : chosen;
+  SendProps(picker, {{"state", ""}});
+  SendEventAlways(picker, "result", Value::MapOf({{"path", path}, {"files", files}}));
+}
+
+// Before Flet 0.70 an app closes its window by a property of the page.
+bool Client::WindowIsClosed() {
+  const Map* window = MapIn(own_tree().page(), "window");
+  if (window == nullptr) return false;
+  if (wire::In(*window, "destroy").is_true()) return true;
+  const Value asked = wire::In(*window, "close");
+  if (asked.is_nil() || asked == close_asked_) return false;
+  close_asked_ = asked;
+  return CloseWindow();
+}
+
+// What the real client has queued until the answer, in its order. That of Flet before 0.70, which
+// knows no services, has nothing to say then.
 void Client::SendFirstMessages() {
-  Map& page = tree_.page();
-  const Value brightness = At(page, "platform_brightness");
+  Map& page = own_tree().page();
+  if (page.Find("_services") == nullptr) return;
+  const Value brightness = wire::In(page, "platform_brightness");
   SendProps(page, {{"platform_brightness", brightness}});
   SendEventAlways(page, "platform_brightness_change", Value::MapOf({{"brightness", brightness}}));
-  const Value width = At(page, "width");
-  const Value height = At(page, "height");
+  const Value width = wire::In(page, "width");
+  const Value height = wire::In(page, "height");
   const double* w = std::get_if<double>(&width.content());
   const double* h = std::get_if<double>(&height.content());
   if (w == nullptr || h == nullptr) return;
-  out_(wire::EncodeUpdateProps(wire::kPageId, Value::MapOf({{"media", Media(*w, *h)}})));
+  out_(wire::UpdateProps{wire::kPageId, Value::MapOf({{"media", Media(*w, *h)}})});
   SendProps(page, {{"width", width}, {"height", height}});
-  if (Map* window = At(page, "window").AsMap();
+  if (Map* window = wire::In(page, "window").AsMap();
       window != nullptr && wire::ControlId(*window) != 0) {
-    out_(wire::EncodeUpdateProps(wire::ControlId(*window), WindowState(*w, *h)));
+    out_(wire::UpdateProps{wire::ControlId(*window), WindowState(*w, *h)});
   }
 }
 
-Result<Heard> Client::On(wire::PatchControl& patch) {
-  Result<bool> applied = tree_.Apply(patch.id, std::move(patch.patch));
-  if (!applied) return applied.error();
-  if (!*applied) return Heard::kNothing;
-  if (!beside_) DismissClosedDialogs();
-  return Heard::kPatched;
-}
-
-Result<Heard> Client::On(wire::InvokeMethod& call) {
-  Map* control = tree_.Find(call.control_id);
+Heard Client::OnCall(const wire::InvokeMethod& call) {
+  Map* control = session_.Find(call.control_id);
   // An answer for a control that is gone would make Flet close the connection.
   if (control == nullptr) return Heard::kNothing;
   const std::string_view type = wire::ControlType(*control);
@@ -157,23 +190,29 @@ Result<Heard> Client::On(wire::InvokeMethod& call) {
     return Heard::kTaken;
   }
   if (type == "Window") return CallWindow(call);
-  if (control == &tree_.page() && call.name == "push_route") {
+  if (control == &own_tree().page() && call.name == "push_route") {
     const Map* args = call.args.AsMap();
     const Value* route = args == nullptr ? nullptr : args->Find("route");
     if (route != nullptr && route->AsText() != nullptr) SendRoute(*route->AsText());
-    out_(wire::EncodeMethodAnswer(call, {}, {}));
+    Answer(call, {});
     return Heard::kNothing;
   }
   MethodAnswer answer = services_.Call(type, call.name, call.args);
-  out_(wire::EncodeMethodAnswer(call, std::move(answer.result), answer.error));
+  Answer(call, std::move(answer));
   return Heard::kNothing;
 }
 
 void Client::Answer(const wire::InvokeMethod& call, MethodAnswer answer) {
-  const Map* control = tree_.Find(call.control_id);
+  Map* control = session_.Find(call.control_id);
   if (control == nullptr) return;
-  if (!call.call_id.empty())
-    return out_(wire::EncodeMethodAnswer(call, std::move(answer.result), answer.error));
+  if (call.call_id.empty() && !wire::TextIn(*control, "state").empty())
+    return ClosePicker(*control, answer.result);
+  if (!call.call_id.empty()) {
+    wire::Message result = wire::MethodResult{call.control_id, call.call_id,
+                                              std::move(answer.result), std::move(answer.error)};
+    static_cast<void>(session_.Apply(result));  // the call waits no longer
+    return out_(result);
+  }
   if (call.name == "pick_files")
     SendEvent(*control, "result", Value::MapOf({{"files", std::move(answer.result)}}));
 }
@@ -182,22 +221,15 @@ Heard Client::CallWindow(const wire::InvokeMethod& call) {
   if (call.name == "destroy")
     return Heard::kWindowClosed;  // the real client does not answer either
   if (call.name == "close" && CloseWindow()) return Heard::kWindowClosed;
-  out_(wire::EncodeMethodAnswer(call, {}, {}));
+  Answer(call, {});
   return Heard::kNothing;
 }
-
-Result<Heard> Client::On(wire::SessionCrashed& crash) {
-  last_crash_ = std::move(crash.message);
-  return Heard::kCrashed;
-}
-
-Result<Heard> Client::On(wire::PythonOutput&) { return Heard::kNothing; }
 
 // An app closes a dialog by open=false; the client tells when it is gone from the screen, and Flet
 // removes it only then.
 void Client::DismissClosedDialogs() {
-  const Map* dialogs = At(tree_.page(), "_dialogs").AsMap();
-  const wire::List* list = dialogs == nullptr ? nullptr : At(*dialogs, "controls").AsList();
+  const Map* dialogs = wire::In(own_tree().page(), "_dialogs").AsMap();
+  const wire::List* list = dialogs == nullptr ? nullptr : wire::In(*dialogs, "controls").AsList();
   if (list == nullptr || (list->items.empty() && open_dialogs_.empty())) {
     open_dialogs_.clear();
     return;
@@ -208,7 +240,7 @@ void Client::DismissClosedDialogs() {
     Map* dialog = item.AsMap();
     if (dialog == nullptr) continue;
     const std::int64_t id = wire::ControlId(*dialog);
-    if (At(*dialog, "open").is_true()) {
+    if (wire::In(*dialog, "open").is_true()) {
       open.insert(id);
     } else if (open_dialogs_.contains(id)) {
       closed.push_back(dialog);
@@ -223,11 +255,11 @@ void Client::DismissClosedDialogs() {
 
 void Client::SendProps(Map& control, std::initializer_list<Value::Pair> props) {
   for (const auto& [name, value] : props) {
-    tree_.SetProperty(control, name, value);
+    own_tree().SetProperty(control, name, value);
     // The person has closed it, not the app.
     if (name == "open" && value.is_false()) open_dialogs_.erase(wire::ControlId(control));
   }
-  out_(wire::EncodeUpdateProps(wire::ControlId(control), Value::MapOf(props)));
+  out_(wire::UpdateProps{wire::ControlId(control), Value::MapOf(props)});
 }
 
 bool Client::SendEvent(const Map& control, std::string_view name, Value data) {
@@ -237,7 +269,7 @@ bool Client::SendEvent(const Map& control, std::string_view name, Value data) {
 }
 
 void Client::SendEventAlways(const Map& control, std::string_view name, Value data) {
-  out_(wire::EncodeEvent(wire::ControlId(control), name, std::move(data)));
+  out_(wire::ControlEvent{wire::ControlId(control), std::string(name), std::move(data)});
 }
 
 std::uint32_t Client::OpenChannel(const Map& control) {
@@ -252,15 +284,15 @@ std::uint32_t Client::OpenChannel(const Map& control) {
 }
 
 void Client::SendRoute(const std::string& route) {
-  SendProps(tree_.page(), {{"route", route}});
-  SendEventAlways(tree_.page(), "route_change", Value::MapOf({{"route", route}}));
+  SendProps(own_tree().page(), {{"route", route}});
+  SendEventAlways(own_tree().page(), "route_change", Value::MapOf({{"route", route}}));
 }
 
 void Client::SendSize(double width, double height) {
-  Map& page = tree_.page();
+  Map& page = own_tree().page();
   SendProps(page, {{"width", width}, {"height", height}});
   SendEventAlways(page, "resize", Value::MapOf({{"width", width}, {"height", height}}));
-  if (Map* window = At(page, "window").AsMap();
+  if (Map* window = wire::In(page, "window").AsMap();
       window != nullptr && wire::ControlId(*window) != 0) {
     SendProps(*window, {{"width", width}, {"height", height}});
     SendEvent(*window, "event", Value::MapOf({{"type", "resized"}}));
@@ -268,8 +300,8 @@ void Client::SendSize(double width, double height) {
 }
 
 bool Client::CloseWindow() {
-  const Map* window = At(tree_.page(), "window").AsMap();
-  if (window == nullptr || !At(*window, "prevent_close").is_true()) return true;
+  const Map* window = wire::In(own_tree().page(), "window").AsMap();
+  if (window == nullptr || !wire::In(*window, "prevent_close").is_true()) return true;
   SendEvent(*window, "event", Value::MapOf({{"type", "close"}}));
   return false;
 }
@@ -278,16 +310,16 @@ void Client::RunAction(const Map& control) {
   const auto run = [this](const Value& action) {
     const Map* map = action.AsMap();
     if (map == nullptr) return;
-    const auto service = At(*map, "service_id").AsInt();
-    const Map* target = service ? tree_.Find(*service) : nullptr;
-    const Value method = At(*map, "method");
+    const auto service = wire::In(*map, "service_id").AsInt();
+    const Map* target = service ? session_.Find(*service) : nullptr;
+    const Value method = wire::In(*map, "method");
     if (target == nullptr || method.AsText() == nullptr) return;
     const std::string_view type = wire::ControlType(*target);
-    const Value args = At(*map, "args");
+    const Value args = wire::In(*map, "args");
     if (takes_call_ && takes_call_(type, {*service, {}, *method.AsText(), args})) return;
     static_cast<void>(services_.Call(type, *method.AsText(), args));
   };
-  const Value action = At(control, "action");
+  const Value action = wire::In(control, "action");
   if (const wire::List* list = action.AsList(); list != nullptr) {
     for (const Value& item : list->items) run(item);
   } else {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/wire/control_tree.h"
-#include "common/wire/message.h"
+#include "common/wire/codec.h"
+#include "common/wire/session.h"
 #include "src/ui/headless/services.h"
 
 namespace fletbridge::headless {
@@ -28,17 +28,18 @@ enum class Heard {
 class Client {
  public:
   // `out` is given each message for the app; it may be called inside every method that sends.
-  Client(double width, double height, std::function<void(Buffer)> out);
+  using Out = std::function<void(const wire::Message&)>;
+  Client(double width, double height, Out out);
   // One that acts beside another client, which leads the session: what that says comes by Follow(),
   // and nothing is registered or answered.
-  [[nodiscard]] static Client Beside(std::function<void(Buffer)> out);
-  void Follow(std::span<const std::byte> payload);
+  [[nodiscard]] static Client Beside(Out out);
+  void Follow(wire::Message& message);
 
   void SendRegister();
 
-  // Reads one message of the app and answers it where it wants an answer. kPeerMisbehaved if it is
-  // malformed.
-  [[nodiscard]] Result<Heard> Handle(std::span<const std::byte> payload);
+  // Takes up one message of the app and answers it where it wants an answer. kPeerMisbehaved if it
+  // makes no sense.
+  [[nodiscard]] Result<Heard> Handle(wire::Message& message);
 
   // The client's own change of a control: into the tree and to the app.
   void SendProps(wire::Map& control, std::initializer_list<wire::Value::Pair> props);
@@ -66,25 +67,26 @@ class Client {
   [[nodiscard]] std::vector<std::int64_t>& pointer_over() noexcept { return pointer_over_; }
   [[nodiscard]] std::optional<std::string>& clipboard() noexcept { return services_.clipboard(); }
 
-  [[nodiscard]] const wire::ControlTree& tree() const noexcept { return tree_; }
+  [[nodiscard]] const wire::ControlTree& tree() const noexcept { return *session_.tree(); }
   [[nodiscard]] const std::string& last_crash() const noexcept { return last_crash_; }
 
  private:
-  Result<Heard> On(wire::RegisterAnswer& answer);
-  Result<Heard> On(wire::PatchControl& patch);
-  Result<Heard> On(wire::InvokeMethod& call);
-  Result<Heard> On(wire::SessionCrashed& crash);
-  Result<Heard> On(wire::PythonOutput& output);
+  Heard OnCall(const wire::InvokeMethod& call);
+  [[nodiscard]] wire::ControlTree& own_tree() noexcept { return *session_.tree(); }
 
   void SendFirstMessages();
   Heard CallWindow(const wire::InvokeMethod& call);
+  [[nodiscard]] static std::vector<std::int64_t> AskedByState(const wire::Patch& patch);
+  void OpenPicker(std::int64_t id);
+  void ClosePicker(wire::Map& picker, const wire::Value& chosen);
+  bool WindowIsClosed();
   void DismissClosedDialogs();
 
-  std::function<void(Buffer)> out_;
-  wire::ControlTree tree_;
+  Out out_;
+  wire::Session session_;
   Services services_;
   std::set<std::int64_t> open_dialogs_;
-  bool registered_ = false;
+  wire::Value close_asked_;  // by the app, last
   bool beside_ = false;
   std::uint32_t channels_ = 0;  // opened so far
   std::string last_crash_;

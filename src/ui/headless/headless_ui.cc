@@ -1,11 +1,10 @@
 #include "src/ui/headless/headless_ui.h"
 
-#include <atomic>
-#include <deque>
-#include <mutex>
+#include <utility>
 
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/transport/local_client.h"
 #include "src/ui/headless/client.h"
 #include "src/ui/headless/live_steps.h"
 #include "src/ui/headless/step_runner.h"
@@ -24,10 +23,21 @@ constexpr std::size_t kMostClickables = 5000;
 struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   Impl(EventLoop& event_loop, HeadlessOptions&& options)
       : loop(event_loop),
-        limits(options.limits),
         renews(options.renews),
         width(options.width),
         height(options.height),
+        app(std::make_shared<LocalClient>(
+            loop, options.limits,
+            LocalClient::Hooks{.start = [this] { Register(); },
+                               .on_packet = [this](Packet&& packet) { Handle(std::move(packet)); },
+                               .resumed =
+                                   [this] {
+                                     if (runner) runner->Resume();
+                                   },
+                               .sent_away =
+                                   [this] {
+                                     if (renews) Post(&Impl::NewSession);
+                                   }})),
         client(NewClient()) {
     if (!options.live_steps.empty()) {
       options.steps.emplace();
@@ -48,7 +58,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     if (options.steps) {
       runner = std::make_unique<StepRunner>(
           loop, client, std::move(*options.steps), std::move(options.flet_package),
-          live ? std::chrono::milliseconds(0) : kQuietTime, live != nullptr, paused,
+          live ? std::chrono::milliseconds(0) : kQuietTime, live != nullptr, app->paused(),
           [this](Buffer data) { OutData(std::move(data)); },
           [this](int exit_code) { StepsEnded(exit_code); });
       runner->set_first_frame_time(options.first_frame,
@@ -57,7 +67,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   }
 
   Client NewClient() {
-    Client made(width, height, [this](Buffer message) { Out(std::move(message)); });
+    Client made(width, height, [this](const wire::Message& message) { Out(message); });
     made.set_takes_call([this](std::string_view type, const wire::InvokeMethod& call) {
       return runner != nullptr && !ended && runner->TakesCall(type, call);
     });
@@ -71,57 +81,21 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   void Begin() {
     begun = true;
     if (gone_early) return AppGone(*gone_early);
-    Tell({UiState::kReady, {}, 0});
-    Tell({UiState::kConnected, {}, 0});
-    if (live) live->Start();
+    sink->OnReady();
+    NewSession();
+  }
+
+  // The first one, or the next where the app has ended one: the steps go on, with what it shows.
+  void NewSession() {
     if (ended) return;
-    client.SendRegister();
-    const std::lock_guard lock(mutex);
-    drain_allowed = true;
-    if (!inbox.empty()) PostDrain();
+    if (had_session) client = NewClient();
+    registered = drawn = false;
+    sink->OnClient(app->Session());
   }
 
-  SendResult Take(Packet&& packet) {
-    const std::lock_guard lock(mutex);
-    if (closed) return SendResult::kClosed;
-    if (packet.payload.size() > limits.max_packet) return SendResult::kTooLarge;
-    if (queued > limits.high_water) {
-      full = true;
-      return SendResult::kFull;
-    }
-    queued += packet.payload.size() + kPacketOverhead;
-    inbox.push_back(std::move(packet));
-    PostDrain();
-    return SendResult::kAccepted;
-  }
-
-  void PostDrain() {  // under mutex
-    if (drain_allowed && !std::exchange(drain_posted, true)) Post(&Impl::Drain);
-  }
-
-  void Drain() {
-    std::deque<Packet> packets;
-    {
-      const std::lock_guard lock(mutex);
-      drain_posted = false;
-      packets.swap(inbox);
-    }
-    for (Packet& packet : packets) {
-      if (ended) return;
-      const std::size_t size = packet.payload.size() + kPacketOverhead;
-      Handle(std::move(packet));
-      bool writable = false;
-      {
-        const std::lock_guard lock(mutex);
-        if (closed) return;
-        queued -= size;
-        if (full && queued <= limits.low_water) {
-          full = false;
-          writable = true;
-        }
-      }
-      if (writable) sink->OnWritable();
-    }
+  void Register() {
+    if (!std::exchange(had_session, true) && live) live->Start();
+    if (!ended) client.SendRegister();
   }
 
   void Handle(Packet packet) {
@@ -131,7 +105,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
       return;
     }
     if (packet.type != PacketType::kControl) return;  // Flet drops unknown types
-    const Result<Heard> heard = client.Handle(packet.payload.span());
+    Result<wire::Message> message = wire::Newest().Decode(Sender::kApp, packet.payload.span());
+    if (!message) return End(message.error(), 70);
+    const Result<Heard> heard = client.Handle(*message);
     if (!heard) return End(heard.error(), 70);
     switch (*heard) {
       case Heard::kNothing:
@@ -141,12 +117,9 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         registered = true;
         registered_at = at;
         if (runner) runner->OnRegistered();
-        return Tell({UiState::kRegistered, {}, 0});
+        return;
       case Heard::kPatched:
-        if (registered && !std::exchange(drawn, true)) {
-          first_patch_at = at;
-          Tell({UiState::kFirstFrame, {}, 0});
-        }
+        if (registered && !std::exchange(drawn, true)) first_patch_at = at;
         if (runner && !ended) runner->OnPatch(at);
         return;
       case Heard::kCrashed: {
@@ -162,24 +135,6 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         if (Idle()) return End({}, 0);
         return runner->OnWindowClosed();
     }
-  }
-
-  // The app has ended the session. The steps go on in the next one, with what it shows.
-  void Renew(const Error& why) {
-    if (ended) return;
-    bool was_full = false;
-    {
-      const std::lock_guard lock(mutex);
-      inbox.clear();
-      queued = 0;
-      was_full = std::exchange(full, false);
-    }
-    if (was_full) sink->OnWritable();
-    Tell({UiState::kDisconnected, MakeError(Errc::kClosed, why.Line()), 0});  // nobody has gone
-    client = NewClient();
-    registered = drawn = false;
-    Tell({UiState::kConnected, {}, 0});
-    client.SendRegister();
   }
 
   void AppGone(const Error& why) {
@@ -217,63 +172,41 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     End(exit_code == 0 ? app_gone : Error(), exit_code);
   }
 
-  void Out(Buffer message) {
-    if (!ended) sink->OnPacket(Packet{PacketType::kControl, std::move(message)});
+  void Out(const wire::Message& message) {
+    for (Packet& packet : wire::Newest().Encode(message)) app->ToApp(std::move(packet));
   }
-
-  void OutData(Buffer data) {
-    if (!ended) sink->OnPacket(Packet{PacketType::kData, std::move(data)});
-  }
-
-  void Tell(const UiEvent& event) {
-    if (!ended) sink->OnUiEvent(event);
-  }
+  void OutData(Buffer data) { app->ToApp(Packet{PacketType::kData, std::move(data)}); }
 
   // The last call out. What the app sends from now on is refused.
   void End(const Error& why, int exit_code) {
     if (ended) return;
     ended = true;
-    {
-      const std::lock_guard lock(mutex);
-      closed = true;
-      inbox.clear();
-      queued = 0;
-    }
-    if (sink != nullptr) sink->OnUiEvent({UiState::kClosed, why, exit_code});
+    app->Close();
+    if (sink != nullptr) sink->OnClosed({why, exit_code});
   }
 
   // set in constructor
   EventLoop& loop;
-  const FlowLimits limits;
   const bool renews;
   const double width;
   const double height;
   UiSink* sink = nullptr;  // set by Start()
 
-  std::atomic<bool> paused{false};  // any thread
-
   // loop only
+  const std::shared_ptr<LocalClient> app;  // its side of us
   Client client;
   std::unique_ptr<StepRunner> runner;
   std::unique_ptr<LiveSteps> live;
   bool first_frame_told = false;
   bool waits_for_steps = false;  // live: all that came have been done
   bool begun = false;
+  bool had_session = false;
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;
   bool drawn = false;
   StepRunner::Clock::time_point registered_at, first_patch_at;
   bool ended = false;
   Error app_gone;  // given by Close()
-
-  // under mutex
-  mutable std::mutex mutex;
-  std::deque<Packet> inbox;
-  std::size_t queued = 0;  // bytes accepted and not handled yet
-  bool full = false;       // somebody was told so and waits for OnWritable()
-  bool closed = false;
-  bool drain_allowed = false;  // not before Start(): there is no sink
-  bool drain_posted = false;
 };
 
 HeadlessUi::HeadlessUi(EventLoop& loop, HeadlessOptions options)
@@ -293,30 +226,10 @@ void HeadlessUi::Close(const Error& why) {
   impl_->loop.Post([impl = impl_, why] { impl->AppGone(why); });
 }
 
-bool HeadlessUi::EndSession(const Error& why) {
-  if (!impl_->renews) return false;
-  impl_->loop.Post([impl = impl_, why] { impl->Renew(why); });
-  return true;
-}
+bool HeadlessUi::serves_another() const { return impl_->renews; }
 
-LatencySamples HeadlessUi::latencies() const {
+std::optional<LatencySamples> HeadlessUi::latencies() const {
   return impl_->runner ? impl_->runner->latencies() : LatencySamples();
-}
-
-SendResult HeadlessUi::Send(Packet&& packet) { return impl_->Take(std::move(packet)); }
-
-std::size_t HeadlessUi::queued_bytes() const {
-  const std::lock_guard lock(impl_->mutex);
-  return impl_->queued;
-}
-
-void HeadlessUi::PauseReceiving() { impl_->paused = true; }
-
-void HeadlessUi::ResumeReceiving() {
-  impl_->paused = false;
-  impl_->loop.Post([impl = impl_] {
-    if (impl->runner) impl->runner->Resume();
-  });
 }
 
 }  // namespace fletbridge

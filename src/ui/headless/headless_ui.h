@@ -19,7 +19,7 @@
 #include <optional>
 #include <string>
 
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 #include "src/ui/headless/steps.h"
 
 namespace fletbridge {
@@ -40,7 +40,7 @@ struct HeadlessOptions {
   std::string flet_package;
 };
 
-class HeadlessUi final : public UiEndpoint {
+class HeadlessUi final : public UiSurface {
  public:
   // The loop must outlive this object.
   HeadlessUi(EventLoop& loop, HeadlessOptions options);
@@ -48,14 +48,9 @@ class HeadlessUi final : public UiEndpoint {
 
   [[nodiscard]] std::string name() const override { return "headless"; }
   void Start(UiSink& sink) override;
-  [[nodiscard]] bool EndSession(const Error& why) override;
+  [[nodiscard]] bool serves_another() const override;
   void Close(const Error& why) override;
-  [[nodiscard]] LatencySamples latencies() const override;
-
-  [[nodiscard]] SendResult Send(Packet&& packet) override;
-  [[nodiscard]] std::size_t queued_bytes() const override;
-  void PauseReceiving() override;
-  void ResumeReceiving() override;
+  [[nodiscard]] std::optional<LatencySamples> latencies() const override;
 
  private:
   struct Impl;

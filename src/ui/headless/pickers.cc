@@ -174,7 +174,8 @@ std::string WhyNotSlide(const Step& step, const Map& slider) {
   const double min = Number(slider, "min", 0);
   const double max = Number(slider, "max", 1);
   if (step.x1 >= min && step.y1 <= max) return {};
-  return "it goes from " + Shown(min) + " to " + Shown(max);
+  return Shown(step.x1 < min ? step.x1 : step.y1) + " is outside of its range, " + Shown(min) +
+         " to " + Shown(max) + ",";
 }
 
 bool Slide(Client& client, const Step& step, Map& slider) {

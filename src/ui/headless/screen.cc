@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -159,10 +160,17 @@ void Describe(const Map& control, Clickable& to) {
   }
 }
 
+// Before Flet 0.70 icons go by their names, in small letters.
+bool SameLetters(std::string_view a, std::string_view b) {
+  const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return small(x) == small(y); });
+}
+
 bool HasOwnIcon(const Map& control, const Query& query) {
   const Value* icon = control.Find("icon");
   if (icon == nullptr) return false;
-  if (const std::string* name = icon->AsText()) return *name == *query.finder.icon;
+  if (const std::string* name = icon->AsText()) return SameLetters(*name, *query.finder.icon);
   const auto code = icon->AsInt();
   return code && std::find(query.icon_codes.begin(), query.icon_codes.end(), *code) !=
                      query.icon_codes.end();
@@ -389,6 +397,9 @@ Value PageValue(const ControlTree& tree) {
 
 Result<IconNames> IconNames::Load(const std::string& flet_package) {
   IconNames names;
+  std::error_code error;
+  names.by_name_ = std::filesystem::exists(flet_package + "/core/icons.py", error);
+  if (names.by_name_) return names;
   for (const char* file :
        {"/controls/material/icons.json", "/controls/cupertino/cupertino_icons.json"}) {
     std::ifstream in(flet_package + file);

@@ -24,8 +24,11 @@ class IconNames {
   [[nodiscard]] static Result<IconNames> Load(const std::string& flet_package);
   // The codes of a name, or of a number written in decimal or as 0x...; empty if it is unknown.
   [[nodiscard]] std::vector<std::int64_t> Codes(const std::string& name) const;
+  // Flet before 0.70: icons travel by their names.
+  [[nodiscard]] bool by_name() const noexcept { return by_name_; }
 
  private:
+  bool by_name_ = false;
   std::unordered_multimap<std::string, std::int64_t> codes_;
 };
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "common/wire/json.h"
 
 namespace fletbridge::headless {
 namespace {
@@ -64,6 +67,9 @@ MethodAnswer Unknown(const std::string& name) {
 
 MethodAnswer Services::Call(std::string_view type, const std::string& name, const Value& args) {
   const Map* map = args.AsMap();
+  if (type == "Page") {
+    if (std::optional<MethodAnswer> answer = OfOldPage(name, map)) return std::move(*answer);
+  }
   if (type == "SharedPreferences") return Preferences(name, map);
   if (type == "Clipboard") return Clipboard(name, map);
   if (type == "UrlLauncher" && (name == "can_launch_url" || name == "launch_url")) {
@@ -81,6 +87,25 @@ MethodAnswer Services::Call(std::string_view type, const std::string& name, cons
   }
   if (std::find(kSilent.begin(), kSilent.end(), name) != kSilent.end()) return {};
   return Unknown(name);
+}
+
+// Before Flet 0.70 these are calls of the page itself. What its client storage holds is text, and
+// comes back as JSON.
+std::optional<MethodAnswer> Services::OfOldPage(std::string_view name, const Map* args) {
+  constexpr std::string_view kStorage = "clientStorage:";
+  if (name == "setClipboard") return Clipboard("set", args);
+  if (name == "getClipboard") return Clipboard("get", args);
+  if (name == "canLaunchUrl" || name == "launchUrl") return MethodAnswer{true, {}};
+  if (name == "closeInAppWebView" || name == "enableBrowserContextMenu" ||
+      name == "disableBrowserContextMenu" || name.starts_with("window"))
+    return MethodAnswer{};
+  if (!name.starts_with(kStorage)) return std::nullopt;
+  name.remove_prefix(kStorage.size());
+  if (name == "containskey") return Preferences("contains_key", args);
+  if (name == "getkeys") return Preferences("get_keys", args);
+  MethodAnswer answer = Preferences(std::string(name), args);
+  if (name == "get" && !answer.result.is_nil()) answer.result = Value(wire::ToJson(answer.result));
+  return answer;
 }
 
 MethodAnswer Services::Preferences(const std::string& name, const Map* args) {

@@ -26,6 +26,7 @@ class Services {
   [[nodiscard]] std::optional<std::string>& clipboard() noexcept { return clipboard_; }
 
  private:
+  std::optional<MethodAnswer> OfOldPage(std::string_view name, const wire::Map* args);
   MethodAnswer Preferences(const std::string& name, const wire::Map* args);
   MethodAnswer Clipboard(const std::string& name, const wire::Map* args);
 

@@ -29,7 +29,6 @@ constexpr int kMaxAtOnce = 100;
 // How long an input waits for a quiet page, and how often that may be in vain.
 constexpr milliseconds kSettleTime{2000};
 constexpr int kMostInVain = 2;
-constexpr std::size_t kMostRestless = 64;  // inputs
 constexpr std::size_t kMostOpenCalls = 64;
 constexpr std::size_t kMostAnswersLeft = 1000;
 
@@ -186,25 +185,24 @@ Answers::Taken StepRunner::Answered(Clock::time_point at) {
   const Answers::Taken taken = answers_.Patch(at);
   if (taken == Answers::Taken::kAnswer) {
     answered_ = true;
-  } else if (!last_input_.empty() && restless_.size() < kMostRestless) {
-    restless_.insert(last_input_);
+  } else {
+    restless_.Patch();
   }
   return taken;
 }
 
 StepRunner::Restless StepRunner::restless() const {
-  return {
-      answers_.between(), answers_.unclear(), {restless_.begin(), restless_.end()}, unanswered_};
+  const std::set<std::string>& inputs = restless_.known();
+  return {answers_.between(), answers_.unclear(), {inputs.begin(), inputs.end()}, unanswered_};
 }
 
 // Whether the input has to wait, until the page is quiet: an answer can be told then alone. A page
 // that never is so is not waited for again and again.
 bool StepRunner::Settle(const Step& step) {
   const std::string input = InputName(step);
-  if (!settles_ && !last_input_.empty()) return false;
+  if (!settles_ && !restless_.last().empty()) return false;
   Clock::time_point quiet = answers_.quiet_from();
-  if (restless_.contains(last_input_) || restless_.contains(input))
-    quiet = std::max(quiet, answers_.last_patch() + Answers::kQuiet);
+  if (restless_.NeedsQuiet(input)) quiet = std::max(quiet, answers_.last_patch() + Answers::kQuiet);
   const Clock::time_point now = Clock::now();
   if (quiet <= now) {
     settles_in_vain_ = 0;
@@ -218,7 +216,7 @@ bool StepRunner::Settle(const Step& step) {
     ++settles_in_vain_;
   }
   settles_since_.reset();
-  last_input_ = input;
+  restless_.Sent(input, answers_.last_patch() + Answers::kQuiet <= now);
   return false;
 }
 
@@ -440,6 +438,7 @@ bool StepRunner::MakeQuery(const Step& step) {
     }
   }
   query_.icon_codes = icons_->Codes(*step.finder.icon);
+  if (icons_->by_name()) return true;
   if (query_.icon_codes.empty()) {
     Fail(flet_package_.empty()
              ? "where the app's flet package lies is unknown, and with it the names of icons; use "

@@ -9,14 +9,14 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "common/transport/answers.h"
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 #include "src/ui/headless/client.h"
+#include "src/ui/headless/restless_inputs.h"
 #include "src/ui/headless/screen.h"
 #include "src/ui/headless/steps.h"
 
@@ -203,8 +203,7 @@ class StepRunner {
   // Crashes that have come and are expected by a later step: how many, by step.
   std::map<std::size_t, std::size_t> crashes_;
   Answers answers_;
-  std::string last_input_;               // as it is named to people; empty: there was none
-  std::set<std::string> restless_;       // inputs after which the page changed more than once
+  RestlessInputs restless_;
   std::map<std::size_t, Input> inputs_;  // by the number of the step, from 1
   bool names_ = false;
   std::optional<Clock::time_point> settles_since_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -10,8 +11,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
-#include "common/wire/message.h"
-#include "common/wire/peek.h"
+#include "common/transport/wrapped_client.h"
 #include "src/ui/headless/client.h"
 #include "src/ui/headless/step_runner.h"
 
@@ -24,14 +24,17 @@ using headless::StepRunner;
 using wire::Value;
 
 constexpr std::chrono::milliseconds kQuietTime{100};  // as of the headless UI
-// The client makes pictures only once it has drawn with that in mind.
+// The client makes pictures only once it has drawn with that in mind, and of what it has drawn,
+// which may be less than it has been told: a picture counts when the next one is the same. On a
+// page that never stays still, the last of so many counts.
 constexpr std::chrono::milliseconds kAskAgain{100};
+constexpr int kMostPictures = 5;
 // What the steps ask of the client is told by the call's name from what the app does.
 constexpr std::string_view kOwnCall = "fletbridge-steps";
 
-class WindowSteps final : public UiEndpoint, private UiSink {
+class WindowSteps final : public UiSurface, private UiSink {
  public:
-  WindowSteps(EventLoop& loop, std::unique_ptr<UiEndpoint> window, HeadlessOptions options)
+  WindowSteps(EventLoop& loop, std::unique_ptr<UiSurface> window, HeadlessOptions options)
       : loop_(loop), window_(std::move(window)), client_(NewClient()), ask_again_(loop.io()) {
     runner_ = std::make_unique<StepRunner>(
         loop, client_, std::move(*options.steps), std::move(options.flet_package), kQuietTime,
@@ -41,57 +44,86 @@ class WindowSteps final : public UiEndpoint, private UiSink {
         },
         [this](int exit_code) { StepsEnded(exit_code); });
     runner_->set_first_frame_time(options.first_frame, [this] { return WaitsForPerson(); });
-    runner_->set_takes_picture([this] { AskForPicture(); });
+    runner_->set_takes_picture([this] {
+      picture_.clear();
+      pictures_ = 0;
+      AskForPicture();
+    });
   }
   ~WindowSteps() override { *alive_ = false; }
 
   std::string name() const override { return window_->name(); }
   std::string leg() const override { return window_->leg(); }
-  Generation client_generation() const override { return window_->client_generation(); }
-  LatencySamples latencies() const override { return runner_->latencies(); }
+  bool serves_another() const override { return window_->serves_another(); }
+  std::optional<LatencySamples> latencies() const override { return runner_->latencies(); }
 
   void Start(UiSink& sink) override {
     sink_ = &sink;
     window_->Start(*this);
   }
-  bool EndSession(const Error& why) override { return window_->EndSession(why); }
   void Close(const Error& why) override {
-    Post([this, why] {
+    Post([this] {
       if (!closed_) runner_->OnAppGone();
-      window_->Close(why);
     });
-  }
-
-  SendResult Send(Packet&& packet) override {
-    const bool answered = packet.type == PacketType::kControl && loop_.InLoop() &&
-                          PeekAction(packet) == Action::kInvokeMethod && AnsweredBySteps(packet);
-    if (answered) return SendResult::kAccepted;
-    const Buffer copy(packet.payload.span());
-    const PacketType type = packet.type;
-    const SendResult result = window_->Send(std::move(packet));
-    if (result == SendResult::kAccepted) {
-      if (type == PacketType::kData) {
-        runner_->OnData(copy.span(), StepRunner::Clock::now());
-      } else if (type == PacketType::kControl) {
-        FromApp(copy);
-      }
-    }
-    return result;
-  }
-  std::size_t queued_bytes() const override { return window_->queued_bytes(); }
-  void PauseReceiving() override {
-    paused_ = true;
-    window_->PauseReceiving();
-  }
-  void ResumeReceiving() override {
-    paused_ = false;
-    window_->ResumeReceiving();
-    Post([this] { runner_->Resume(); });
+    window_->Close(why);  // at once: one that has not been started yet tells nothing but that
   }
 
  private:
+  // The window's client, and beside it the hand of the steps.
+  class Session final : public WrappedClient {
+   public:
+    Session(WindowSteps& steps, std::unique_ptr<ClientSession> client)
+        : WrappedClient(std::move(client)), steps_(steps) {}
+    ~Session() override {
+      if (steps_.session_ == this) steps_.session_ = nullptr;
+    }
+
+    SendResult Send(Packet&& packet) override {
+      const Action action = codec().Peek(packet);
+      if (action == Action::kInvokeMethod && steps_.AnsweredBySteps(codec(), packet))
+        return SendResult::kAccepted;
+      const Buffer copy(packet.payload.span());
+      const PacketType type = packet.type;
+      const SendResult result = client().Send(std::move(packet));
+      if (result == SendResult::kAccepted) {
+        if (type == PacketType::kData) {
+          steps_.runner_->OnData(copy.span(), StepRunner::Clock::now());
+        } else if (type == PacketType::kControl && action != Action::kInvokeMethod) {
+          steps_.FromApp(codec(), copy);
+        }
+      }
+      return result;
+    }
+    void PauseReceiving() override {
+      steps_.paused_ = true;
+      WrappedClient::PauseReceiving();
+    }
+    void ResumeReceiving() override {
+      steps_.paused_ = false;
+      WrappedClient::ResumeReceiving();
+      steps_.Post([&steps = steps_] { steps.runner_->Resume(); });
+    }
+
+    const wire::Codec& codec() const { return wire::CodecOrNewest(generation()); }
+    SendResult ToWindow(Packet&& packet) { return client().Send(std::move(packet)); }
+    void ToApp(Packet&& packet) { sink().OnPacket(std::move(packet)); }
+
+   private:
+    void OnPacket(Packet&& packet) override {
+      if (packet.type == PacketType::kControl) {
+        Result<wire::Message> message =
+            codec().Decode(Sender::kClient, packet.payload.span(), wire::Reading::kLenient);
+        if (message && steps_.TakesOwnAnswer(*message)) return;
+        if (message) steps_.client_.Follow(*message);
+      }
+      sink().OnPacket(std::move(packet));
+    }
+
+    WindowSteps& steps_;
+  };
+
   Client NewClient() {
-    Client made = Client::Beside([this](Buffer message) { Out(std::move(message)); });
+    Client made = Client::Beside([this](const wire::Message& message) { Out(message); });
     made.set_takes_call([this](std::string_view type, const wire::InvokeMethod& call) {
       return !closed_ && runner_ != nullptr && runner_->TakesCall(type, call);
     });
@@ -108,49 +140,50 @@ class WindowSteps final : public UiEndpoint, private UiSink {
   void Give(Packet packet) {
     auto shared = std::make_shared<Packet>(std::move(packet));
     Post([this, shared] {
-      if (!closed_) sink_->OnPacket(std::move(*shared));
+      if (!closed_ && session_ != nullptr) session_->ToApp(std::move(*shared));
     });
   }
 
   // What the hand sends to the app. Properties are shown to the window as well, by a patch.
-  void Out(Buffer message) {
-    if (Result<Value> read = wire::Decode(message.span()); read) {
-      const wire::List* parts = read->AsList();
-      const wire::Map* body =
-          parts == nullptr || parts->items.size() != 2 ? nullptr : parts->items[1].AsMap();
-      const wire::Map* props = body == nullptr || body->Find("props") == nullptr
-                                   ? nullptr
-                                   : body->Find("props")->AsMap();
-      if (props != nullptr) Show(*body->Find("id"), *props);
-    }
-    Give({PacketType::kControl, std::move(message)});
+  void Out(const wire::Message& message) {
+    if (session_ == nullptr) return;
+    const auto* update = std::get_if<wire::UpdateProps>(&message);
+    if (update != nullptr && update->props.AsMap() != nullptr)
+      Show(update->id, *update->props.AsMap());
+    for (Packet& packet : session_->codec().Encode(message)) Give(std::move(packet));
   }
 
-  void Show(const Value& id, const wire::Map& props) {
-    auto patch = std::make_shared<wire::List>();
-    patch->items.push_back(Value::ListOf({0}));
+  void Show(std::int64_t id, const wire::Map& props) {
+    wire::Patch patch{{{wire::Place::kControl, id, {}}}, {}};
     for (const auto& [name, value] : props.entries)
-      patch->items.push_back(Value::ListOf({0, 0, name, value}));
-    ToWindow(2, Value::MapOf({{"id", id}, {"patch", Value(std::move(patch))}}));
+      patch.changes.push_back({.key = name, .value = value});
+    ToWindow(patch);
   }
 
-  void ToWindow(int action, Value body) {
-    const SendResult sent = window_->Send(
-        {PacketType::kControl, wire::Encode(Value::ListOf({Value(action), std::move(body)}))});
-    if (sent == SendResult::kFull)
-      Log(LogLevel::kWarning, "the window takes nothing at the moment, and does not show a step");
+  void ToWindow(const wire::Message& message) {
+    if (session_ == nullptr) return;
+    for (Packet& packet : session_->codec().Encode(message)) {
+      if (session_->ToWindow(std::move(packet)) == SendResult::kFull)
+        Log(LogLevel::kWarning, "the window takes nothing at the moment, and does not show a step");
+    }
   }
 
-  bool AnsweredBySteps(const Packet& packet) {
-    const Result<Heard> heard = client_.Handle(packet.payload.span());
+  Result<Heard> Heed(const wire::Codec& codec, std::span<const std::byte> payload) {
+    Result<wire::Message> message = codec.Decode(Sender::kApp, payload);
+    if (!message) return message.error();
+    return client_.Handle(*message);
+  }
+
+  bool AnsweredBySteps(const wire::Codec& codec, const Packet& packet) {
+    const Result<Heard> heard = Heed(codec, packet.payload.span());
     return heard && *heard == Heard::kTaken;
   }
 
-  void FromApp(const Buffer& payload) {
+  void FromApp(const wire::Codec& codec, const Buffer& payload) {
     const auto at = StepRunner::Clock::now();
-    if (payload.size() >= 2 && payload.span()[1] == std::byte{5}) return;  // seen already
-    const Result<Heard> heard = client_.Handle(payload.span());
+    const Result<Heard> heard = Heed(codec, payload.span());
     if (!heard) return;  // the window's client has its own opinion of it
+    if (*heard == Heard::kRegistered) runner_->OnRegistered();
     if (*heard == Heard::kPatched) {
       if (!std::exchange(drawn_, true))
         Show(wire::kPageId, *Value::MapOf({{"enable_screenshots", true}}).AsMap());
@@ -164,17 +197,16 @@ class WindowSteps final : public UiEndpoint, private UiSink {
     }
   }
 
-  // ---- UiSink: what the window's client says.
+  // ---- UiSink: what the window says.
 
-  void OnPacket(Packet&& packet) override {
-    if (packet.type == PacketType::kControl) {
-      if (PeekAction(packet) == Action::kInvokeMethod && IsOwnAnswer(packet)) return;
-      client_.Follow(packet.payload.span());
-    }
-    sink_->OnPacket(std::move(packet));
+  void OnReady() override { sink_->OnReady(); }
+  void OnClient(std::unique_ptr<ClientSession> client) override {
+    client_ = NewClient();
+    drawn_ = false;
+    auto session = std::make_unique<Session>(*this, std::move(client));
+    session_ = session.get();
+    sink_->OnClient(std::move(session));
   }
-  void OnWritable() override { sink_->OnWritable(); }
-  void OnRefused(const Error& why) override { sink_->OnRefused(why); }
   void OnWindowShown(std::chrono::steady_clock::time_point when) override {
     sink_->OnWindowShown(when);
   }
@@ -183,20 +215,11 @@ class WindowSteps final : public UiEndpoint, private UiSink {
   }
   bool WaitsForPerson() override { return sink_ != nullptr && sink_->WaitsForPerson(); }
 
-  void OnUiEvent(const UiEvent& event) override {
-    UiEvent told = event;
-    if (event.state == UiState::kConnected) {
-      client_ = NewClient();
-      drawn_ = false;
-    }
-    if (event.state == UiState::kRegistered) runner_->OnRegistered();
-    if (event.state == UiState::kClosed) {
-      if (!exit_code_ && !event.why.code) runner_->OnWindowClosed();  // a person did, or the app
-      closed_ = true;
-      if (!event.why.code || exit_code_.value_or(0) != 0)
-        told = {event.state, {}, exit_code_.value_or(0)};
-    }
-    sink_->OnUiEvent(told);
+  void OnClosed(const UiEnd& end) override {
+    if (!exit_code_ && !end.why.code) runner_->OnWindowClosed();  // a person did, or the app
+    closed_ = true;
+    const bool by_steps = !end.why.code || exit_code_.value_or(0) != 0;
+    sink_->OnClosed(by_steps ? UiEnd{{}, exit_code_.value_or(0)} : end);
   }
 
   void StepsEnded(int exit_code) {
@@ -210,29 +233,21 @@ class WindowSteps final : public UiEndpoint, private UiSink {
   // ---- A picture of the window.
 
   void AskForPicture() {
-    ToWindow(5, Value::MapOf({{"control_id", wire::kPageId},
-                              {"call_id", kOwnCall},
-                              {"name", "take_screenshot"},
-                              {"args", Value::MapOf({{"pixel_ratio", {}}, {"delay", {}}})}}));
+    ToWindow(wire::InvokeMethod{wire::kPageId, std::string(kOwnCall), "take_screenshot",
+                                Value::MapOf({{"pixel_ratio", {}}, {"delay", {}}})});
   }
 
-  bool IsOwnAnswer(const Packet& packet) {
-    const Result<Value> read = wire::Decode(packet.payload.span());
-    const wire::List* parts = read ? read->AsList() : nullptr;
-    const wire::Map* body =
-        parts == nullptr || parts->items.size() != 2 ? nullptr : parts->items[1].AsMap();
-    const Value* call = body == nullptr ? nullptr : body->Find("call_id");
-    if (call == nullptr || call->AsText() == nullptr || *call->AsText() != kOwnCall) return false;
-    const Value* result = body->Find("result");
-    const Value* error = body->Find("error");
-    const auto* bytes =
-        result == nullptr ? nullptr : std::get_if<std::shared_ptr<wire::Bytes>>(&result->content());
-    if (error != nullptr && error->AsText() != nullptr) {
-      runner_->OnPicture(
-          MakeError(Errc::kSetup, "the client cannot make one: " + *error->AsText()));
-    } else if (bytes != nullptr) {
+  bool TakesOwnAnswer(const wire::Message& message) {
+    const auto* answer = std::get_if<wire::MethodResult>(&message);
+    if (answer == nullptr || answer->call_id != kOwnCall) return false;
+    const auto* bytes = std::get_if<std::shared_ptr<wire::Bytes>>(&answer->result.content());
+    if (answer->error) {
+      runner_->OnPicture(MakeError(Errc::kSetup, "the client cannot make one: " + *answer->error));
+    } else if (bytes != nullptr && (picture_ == (*bytes)->data || ++pictures_ == kMostPictures)) {
       runner_->OnPicture((*bytes)->data);
+      picture_.clear();
     } else {
+      if (bytes != nullptr) picture_ = (*bytes)->data;
       ask_again_.expires_after(kAskAgain);
       ask_again_.async_wait([this, alive = alive_](boost::system::error_code aborted) {
         if (!aborted && *alive && !closed_ && runner_->waits_for_picture()) AskForPicture();
@@ -243,13 +258,16 @@ class WindowSteps final : public UiEndpoint, private UiSink {
 
   EventLoop& loop_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::unique_ptr<UiEndpoint> window_;
+  std::unique_ptr<UiSurface> window_;
   UiSink* sink_ = nullptr;           // set by Start()
   std::atomic<bool> paused_{false};  // any thread
   // loop only
   Client client_;
   std::unique_ptr<StepRunner> runner_;
+  Session* session_ = nullptr;  // of the client that is here
   boost::asio::steady_timer ask_again_;
+  std::string picture_;           // the last one, while the next is awaited
+  int pictures_ = 0;              // of this step
   std::optional<int> exit_code_;  // of the steps
   bool drawn_ = false;
   bool closed_ = false;
@@ -257,8 +275,8 @@ class WindowSteps final : public UiEndpoint, private UiSink {
 
 }  // namespace
 
-std::unique_ptr<UiEndpoint> MakeWindowSteps(EventLoop& loop, std::unique_ptr<UiEndpoint> window,
-                                            HeadlessOptions options) {
+std::unique_ptr<UiSurface> MakeWindowSteps(EventLoop& loop, std::unique_ptr<UiSurface> window,
+                                           HeadlessOptions options) {
   return std::make_unique<WindowSteps>(loop, std::move(window), std::move(options));
 }
 

@@ -7,19 +7,19 @@
 // Ends as HeadlessUi does, with the steps' exit code; or with the window.
 //
 // Threads: Send() on the loop, since the steps may answer a call of the app in place of the window;
-// all else as of any UiEndpoint.
+// all else as of any UiSurface.
 #pragma once
 
 #include <memory>
 
-#include "common/transport/ui_endpoint.h"
+#include "common/transport/ui_surface.h"
 #include "src/ui/headless/headless_ui.h"
 
 namespace fletbridge {
 
 // `options` has steps; its size is the window's own matter. The loop must outlive the result.
-[[nodiscard]] std::unique_ptr<UiEndpoint> MakeWindowSteps(EventLoop& loop,
-                                                          std::unique_ptr<UiEndpoint> window,
-                                                          HeadlessOptions options);
+[[nodiscard]] std::unique_ptr<UiSurface> MakeWindowSteps(EventLoop& loop,
+                                                         std::unique_ptr<UiSurface> window,
+                                                         HeadlessOptions options);
 
 }  // namespace fletbridge

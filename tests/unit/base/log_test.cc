@@ -17,7 +17,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "tests/unit/support/mailbox.h"
 
 namespace fletbridge {

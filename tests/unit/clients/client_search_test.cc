@@ -61,7 +61,7 @@ TEST_F(ClientSearchTest, SaysInOneLineWhatToDoWithoutAClient) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::kSetup);
   EXPECT_THAT(none.error().Line(), AllOf(HasSubstr("no Flet desktop client on this machine; "),
-                                         HasSubstr("--flet-client"), HasSubstr("pip install")));
+                                         HasSubstr("--flet-client"), HasSubstr("fletbridge client get")));
   EXPECT_EQ(none.error().Line().find('\n'), std::string::npos);
 }
 
@@ -220,6 +220,30 @@ TEST_F(ClientSearchTest, LeavesNothingOfAnArchiveThatIsCutOff) {
   ASSERT_FALSE(client);
   EXPECT_THAT(client.error().Line(), HasSubstr("cannot unpack Flet's client " + archive));
   EXPECT_THAT(Entries(search.store), testing::UnorderedElementsAre("lock", "seen"));
+}
+
+TEST_F(ClientSearchTest, TakesNothingOfAnArchiveThatLeadsOutOfItsFolder) {
+  const std::string outside = folder_.path() + "/outside";
+  fs::create_directories(outside);
+  folder_.Write("a/evil", "code");
+  folder_.Write("b/flet/evil", "code");
+  fs::create_directories(folder_.path() + "/c");
+  fs::create_symlink(outside, folder_.path() + "/c/flet");
+  const auto tar = [&](const std::string& words) {
+    ASSERT_EQ(std::system(("cd '" + folder_.path() + "' && tar -P " + words).c_str()), 0);
+  };
+  tar("--transform='s,^,../,' -cf up.tar -C a evil");
+  tar("-cf link.tar -C c flet");
+  tar("-rf link.tar -C b flet/evil");
+  const std::string store = Search().store;
+  for (const std::string& archive : {folder_.path() + "/up.tar", folder_.path() + "/link.tar"}) {
+    ASSERT_EQ(std::system(("gzip '" + archive + "'").c_str()), 0);
+    const Result<std::string> unpacked = UnpackedClient(store, archive + ".gz");
+    ASSERT_FALSE(unpacked) << archive;
+    EXPECT_THAT(unpacked.error().Line(), HasSubstr("cannot unpack Flet's client " + archive));
+    EXPECT_THAT(Entries(store), testing::UnorderedElementsAre("lock", "seen"));
+    EXPECT_THAT(Entries(outside), testing::IsEmpty());
+  }
 }
 
 TEST_F(ClientSearchTest, FindsWhatFletItselfHasUnpacked) {

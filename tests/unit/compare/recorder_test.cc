@@ -42,7 +42,7 @@ TEST_F(RecorderTest, CountsFramesThatComeLate) {
 
 TEST_F(RecorderTest, TakesAwayPhasesThatNoVariantHas) {
   recorder_.AddWorkload(Workload{AnyAppWorkloads(false)[0]}, {});
-  ASSERT_EQ(results_.workloads[0].parts.size(), 4u);
+  ASSERT_EQ(results_.workloads[0].parts.size(), 5u);
   Histogram value;
   value.Record(1);
   results_.workloads[0].parts[1].series[1].blocks.push_back({0, 0, 0, value});

@@ -1,5 +1,8 @@
 #include "common/config/settings.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +12,7 @@
 namespace fletbridge {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -75,6 +79,29 @@ TEST_F(SettingsTest, LetEachSourceWinOverTheOnesBelowIt) {
   input_.command_line.emplace_back("name", "typed");
   EXPECT_EQ(Merged().text("name"), "typed");
   EXPECT_EQ(Merged().Get("name").where, "--name");
+}
+
+// Root's files: the machine's, below the user's.
+TEST_F(SettingsTest, TakeThoseOfTheMachineBelowTheUsersAndFromRootAlone) {
+  const std::string far =
+      folder_.Write("far/fletbridge/config.toml", "name = 'far'\nassets = 'x'\n");
+  const std::string near = folder_.Write("near/fletbridge/config.toml", "name = 'near'\n");
+  input_.environment.emplace_back("XDG_CONFIG_DIRS",
+                                  "relative:" + Path("near") + ":" + Path("far"));
+  if (::geteuid() != 0) {
+    EXPECT_THAT(Why(), AllOf(StartsWith(far), HasSubstr("does not belong to root")));
+    return;
+  }
+  EXPECT_EQ(Merged().text("name"), "near");
+  EXPECT_EQ(Merged().Get("name").where, near + ":1");
+  EXPECT_EQ(Merged().text("assets"), Path("far/fletbridge/x"));
+  folder_.Write("home/.config/fletbridge/config.toml", "name = 'user'\n");
+  EXPECT_EQ(Merged().text("name"), "user");
+  ASSERT_EQ(::chmod(near.c_str(), 0664), 0);
+  EXPECT_THAT(Why(), AllOf(StartsWith(near), HasSubstr("can be written by others than root")));
+  ASSERT_EQ(::chmod(near.c_str(), 0644), 0);
+  ASSERT_EQ(::chown(Path("far/fletbridge").c_str(), 65534, 65534), 0);
+  EXPECT_THAT(Why(), AllOf(StartsWith(far), HasSubstr("far/fletbridge does not belong to root")));
 }
 
 TEST_F(SettingsTest, MergeKeyByKey) {
@@ -170,7 +197,7 @@ TEST_F(SettingsTest, KeepARelativeSocketPathThatIsTooLongInFull) {
 
 TEST_F(SettingsTest, NameSourceKeyAndValueOfWhatIsWrong) {
   input_.command_line = {{"stage", "9"}};
-  EXPECT_EQ(Why(), "--stage: \"9\" is not allowed; use one of 1, 2, 3, auto");
+  EXPECT_EQ(Why(), "--stage: \"9\" is not allowed; use one of legacy, 1, 2, 3, auto");
   input_.command_line.clear();
 
   input_.environment.emplace_back("FLETBRIDGE_QUIET", "perhaps");
@@ -184,7 +211,7 @@ TEST_F(SettingsTest, NameSourceKeyAndValueOfWhatIsWrong) {
 
   const std::string json =
       folder_.Write("project/src/fletbridge.json", R"({"transport": "pigeon"})");
-  EXPECT_EQ(Why(), json + ": transport: \"pigeon\" is not allowed; use one of uds, tcp, ffi");
+  EXPECT_EQ(Why(), json + ": transport: \"pigeon\" is not allowed; use one of uds, tcp, ffi, ws");
   folder_.Write("project/src/fletbridge.json", "{}");
 
   const std::string pyproject =
@@ -288,18 +315,26 @@ TEST_F(SettingsTest, AreRefusedInOneLineWhereTheyDoNotGoTogether) {
             "--ui); use --ui headless or desktop, or leave them out");
 }
 
+TEST_F(SettingsTest, WebIsAUiAndNoOtherOneBesideIt) {
+  input_.command_line = {{"web", "true"}};
+  EXPECT_EQ(Checked(), "accepted");
+  input_.command_line = {{"web", "true"}, {"ui", "headless"}};
+  EXPECT_EQ(Checked(),
+            "web (from --web) is --ui web, so no ui headless (from --ui); leave one of them out");
+  input_.command_line = {{"web", "true"}, {"steps", "s.txt"}};
+  EXPECT_THAT(Checked(), StartsWith("steps (from --steps) are for"));
+}
+
 TEST_F(SettingsTest, AreRefusedWhereThisVersionCannotServeThem) {
-  const TextPairs unserved[] = {{{"directory", "true"}}, {{"recursive", "true"}}, {{"web", "true"}},
-                                {{"port", "80"}},        {{"host", "*"}},         {{"ios", "true"}},
-                                {{"android", "true"}},   {{"ignore-dirs", "x"}}};
+  const TextPairs unserved[] = {{{"ios", "true"}}, {{"android", "true"}}};
   for (const TextPairs& typed : unserved) {
     input_.command_line = typed;
     EXPECT_THAT(Checked(), StartsWith("--" + typed.front().first + ": "));
   }
   input_.command_line.clear();
-  const std::string json = folder_.Write("project/src/fletbridge.json", R"({"web": true})");
-  EXPECT_THAT(Checked(), StartsWith(json + ": web: "));
-  folder_.Write("project/src/fletbridge.json", R"({"web": false})");
+  const std::string json = folder_.Write("project/src/fletbridge.json", R"({"ios": true})");
+  EXPECT_THAT(Checked(), StartsWith(json + ": ios: "));
+  folder_.Write("project/src/fletbridge.json", R"({"ios": false})");
   EXPECT_EQ(Checked(), "accepted");
 }
 

@@ -3,20 +3,24 @@
 // thread waits for events with a deadline.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/event_loop.h"
 #include "common/wire/value.h"
 #include "src/ui/headless/headless_ui.h"
+#include "tests/unit/support/session_meter.h"
 
 namespace fletbridge {
 
-class FakeApp : public UiSink {
+class FakeApp : public UiSink, public ClientSessionSink {
  public:
   using Value = wire::Value;
 
@@ -34,13 +38,20 @@ class FakeApp : public UiSink {
   ~FakeApp() override {
     loop.Stop();
     loop.Join();
+    session.reset();
   }
 
   // Returns when the client has registered: before, it would ignore what a test sends it.
   void Start() {
     loop.Start();
     ui->Start(*this);
-    WaitFor([this] { return events.size() >= 3; });
+    WaitFor([this] { return std::count(told.begin(), told.end(), "registered") > 0 || !answers; });
+    // The client reads what has been sent to it in turns of its own, behind its registration's.
+    for (int turn = 0; turn < 2; ++turn) {
+      std::promise<void> done;
+      loop.Post([&done] { done.set_value(); });
+      done.get_future().wait_for(std::chrono::seconds(10));
+    }
   }
 
   // What the app's main() adds to its one view.
@@ -54,7 +65,9 @@ class FakeApp : public UiSink {
   void SendMessage(int action, Value body) {
     Packet packet{PacketType::kControl,
                   wire::Encode(Value::ListOf({Value(action), std::move(body)}))};
-    static_cast<void>(ui->Send(std::move(packet)));
+    static_cast<void>(meter.Send(std::move(packet), [this](Packet&& given) {
+      return session != nullptr ? session->Send(std::move(given)) : SendResult::kClosed;
+    }));
   }
   // One property of one control.
   void Set(std::int64_t id, const char* name, Value value) {
@@ -71,10 +84,10 @@ class FakeApp : public UiSink {
   void Crash(const char* message) { SendMessage(6, Value::MapOf({{"message", message}})); }
 
   // The end, or a failed test after 10 s.
-  UiEvent WaitClosed() {
-    WaitFor([this] { return !events.empty() && events.back().state == UiState::kClosed; });
+  UiEnd WaitClosed() {
+    WaitFor([this] { return end.has_value(); });
     const std::lock_guard lock(mutex);
-    return events.empty() ? UiEvent{} : events.back();
+    return end.value_or(UiEnd{});
   }
   bool WaitFor(const std::function<bool()>& holds) {
     std::unique_lock lock(mutex);
@@ -119,23 +132,50 @@ class FakeApp : public UiSink {
     changed.notify_all();
   }
   void OnRefused(const Error&) override {}
-  void OnUiEvent(const UiEvent& event) override {
+  void OnReady() override { Tell("ready"); }
+  void OnClient(std::unique_ptr<ClientSession> client) override {
+    session = std::move(client);
+    Tell("connected");
+    meter.OnConnected();
+    session->Start(*this);
+  }
+  void OnGone(const Error&) override {}
+  void OnClosed(const UiEnd& how) override {
     {
       const std::lock_guard lock(mutex);
-      events.push_back(event);
+      end = how;
+    }
+    Tell("closed");
+  }
+  // As a host whose app has ended the session.
+  void EndSession() {
+    loop.Post([this] {
+      Tell("disconnected");
+      meter.OnSessionEnd();
+      session.reset();
+    });
+  }
+
+  EventLoop loop;
+  SessionMeter meter{loop, [this](const std::string& what) { Tell(what); }};
+  std::unique_ptr<HeadlessUi> ui;
+  std::unique_ptr<ClientSession> session;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Value> sent;        // under mutex
+  std::optional<UiEnd> end;       // under mutex
+  std::vector<std::string> told;  // under mutex: the events, and what the packets tell
+  int writable = 0;               // under mutex
+
+ private:
+  void Tell(const std::string& what) {
+    {
+      const std::lock_guard lock(mutex);
+      told.push_back(what);
     }
     changed.notify_all();
   }
 
-  EventLoop loop;
-  std::unique_ptr<HeadlessUi> ui;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Value> sent;      // under mutex
-  std::vector<UiEvent> events;  // under mutex
-  int writable = 0;             // under mutex
-
- private:
   void Make(HeadlessOptions options) {
     ui = std::make_unique<HeadlessUi>(loop, std::move(options));
   }

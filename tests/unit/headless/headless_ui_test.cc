@@ -5,6 +5,7 @@
 #include <fstream>
 #include <random>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -50,13 +51,11 @@ TEST(HeadlessUi, TellsItsLifeOnceAndInOrder) {
   Counter app("click text=plus\nexpect text=1");
   app.Start();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
-  std::vector<UiState> states;
-  for (const UiEvent& event : app.events) states.push_back(event.state);
-  EXPECT_EQ(states, (std::vector{UiState::kReady, UiState::kConnected, UiState::kRegistered,
-                                 UiState::kFirstFrame, UiState::kClosed}));
-  EXPECT_FALSE(app.events.back().why.code);
+  EXPECT_THAT(app.told,
+              testing::ElementsAre("ready", "connected", "registered", "first frame", "closed"));
+  EXPECT_FALSE(app.end->why.code);
   Packet late{PacketType::kControl, Buffer(std::string_view("x"))};
-  EXPECT_EQ(app.ui->Send(std::move(late)), SendResult::kClosed);
+  EXPECT_EQ(app.session->Send(std::move(late)), SendResult::kClosed);
 }
 
 TEST(HeadlessUi, GoesOnWithItsStepsInTheNextSessionWhereAnAppMayComeBack) {
@@ -66,21 +65,19 @@ TEST(HeadlessUi, GoesOnWithItsStepsInTheNextSessionWhereAnAppMayComeBack) {
   FakeApp app(std::move(options));
   app.controls = {Text(9, "first")};
   app.Start();
-  ASSERT_TRUE(app.WaitFor([&] { return app.events.size() >= 4; }));
+  ASSERT_TRUE(app.WaitFor([&] { return app.told.size() >= 4; }));
   app.controls = {Text(19, "second")};
-  EXPECT_TRUE(app.ui->EndSession(MakeError(Errc::kPeerGone, "gone")));
+  EXPECT_TRUE(app.ui->serves_another());
+  app.EndSession();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
-  std::vector<UiState> states;
-  for (const UiEvent& event : app.events) states.push_back(event.state);
-  EXPECT_EQ(states, (std::vector{UiState::kReady, UiState::kConnected, UiState::kRegistered,
-                                 UiState::kFirstFrame, UiState::kDisconnected, UiState::kConnected,
-                                 UiState::kRegistered, UiState::kFirstFrame, UiState::kClosed}));
-  EXPECT_EQ(app.events[4].why.code, Errc::kClosed);
+  EXPECT_THAT(app.told, testing::ElementsAre("ready", "connected", "registered", "first frame",
+                                             "disconnected", "connected", "registered",
+                                             "first frame", "closed"));
 }
 
 TEST(HeadlessUi, HasOneSessionWhereTheAppsEndIsTheEnd) {
   Counter app("expect text=0");
-  EXPECT_FALSE(app.ui->EndSession(MakeError(Errc::kPeerGone, "gone")));
+  EXPECT_FALSE(app.ui->serves_another());
 }
 
 TEST(HeadlessUi, RegistersAsFletsClientDoes) {
@@ -109,7 +106,7 @@ TEST(HeadlessUi, MeasuresEveryInputThatIsAnswered) {
   Counter app("repeat 50 click text=plus\nexpect text=50");
   app.Start();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
-  EXPECT_EQ(app.ui->latencies().size(), 50u);
+  EXPECT_EQ(app.ui->latencies()->size(), 50u);
 }
 
 TEST(HeadlessUi, GoesOnWhenAnInputIsNotAnswered) {
@@ -117,7 +114,7 @@ TEST(HeadlessUi, GoesOnWhenAnInputIsNotAnswered) {
   app.on_event = nullptr;
   app.Start();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
-  EXPECT_TRUE(app.ui->latencies().empty());
+  EXPECT_TRUE(app.ui->latencies()->empty());
 }
 
 TEST(HeadlessUi, ClicksTheNearestControlAroundWhatIsFound) {
@@ -390,7 +387,7 @@ TEST_P(FailedStep, EndsWithOneAndSaysWhy) {
          {"visible", false}})};
   testing::internal::CaptureStderr();
   app.Start();
-  const UiEvent closed = app.WaitClosed();
+  const UiEnd closed = app.WaitClosed();
   const std::string shown = testing::internal::GetCapturedStderr();
   EXPECT_EQ(closed.exit_code, 1);
   EXPECT_FALSE(closed.why.code);
@@ -497,7 +494,7 @@ TEST(HeadlessUi, StaysAfterACrashWithoutSteps) {
   app.Call(1, "get_device_info");
   EXPECT_TRUE(app.WaitFor([&app] { return app.sent.size() == 7; }));
   app.ui->Close(MakeError(Errc::kPeerGone, "gone"));
-  const UiEvent closed = app.WaitClosed();
+  const UiEnd closed = app.WaitClosed();
   EXPECT_EQ(closed.exit_code, 0);
   EXPECT_EQ(closed.why.code, Errc::kPeerGone);
 }
@@ -867,7 +864,7 @@ TEST(HeadlessUi, DropsDataChannelsAndUnknownTypes) {
   app.Start();
   for (const int type : {1, 1, 9, 255}) {
     Packet packet{static_cast<PacketType>(type), Buffer(std::string_view("\1\0", 2))};
-    EXPECT_EQ(app.ui->Send(std::move(packet)), SendResult::kAccepted);
+    EXPECT_EQ(app.session->Send(std::move(packet)), SendResult::kAccepted);
   }
   app.Call(2, "center");
   EXPECT_TRUE(app.WaitSent(5, MethodAnswer(2, {}, {})));
@@ -876,8 +873,9 @@ TEST(HeadlessUi, DropsDataChannelsAndUnknownTypes) {
 TEST(HeadlessUi, EndsWithOneClearLineWhenTheAppBreaksTheProtocol) {
   FakeApp app;
   app.Start();
-  static_cast<void>(app.ui->Send(Packet{PacketType::kControl, Buffer(std::string_view("\xc1"))}));
-  const UiEvent closed = app.WaitClosed();
+  static_cast<void>(
+      app.session->Send(Packet{PacketType::kControl, Buffer(std::string_view("\xc1"))}));
+  const UiEnd closed = app.WaitClosed();
   EXPECT_EQ(closed.exit_code, 70);
   EXPECT_EQ(closed.why.code, Errc::kPeerMisbehaved);
   EXPECT_EQ(closed.why.Line(), "the app sent a malformed message: byte 0 is no MessagePack");
@@ -894,34 +892,12 @@ TEST(HeadlessUi, SurvivesRandomMessages) {
     app.Start();
     std::string bytes(good.text());
     for (int c = 0; c < 3; ++c) bytes[random() % bytes.size()] = static_cast<char>(random());
-    static_cast<void>(app.ui->Send(Packet{PacketType::kControl, Buffer(std::string_view(bytes))}));
+    static_cast<void>(
+        app.session->Send(Packet{PacketType::kControl, Buffer(std::string_view(bytes))}));
     app.ui->Close(MakeError(Errc::kPeerGone, "gone"));
-    const UiEvent closed = app.WaitClosed();
+    const UiEnd closed = app.WaitClosed();
     ASSERT_TRUE(closed.exit_code == 70 || closed.exit_code == 0) << i;
   }
-}
-
-TEST(HeadlessUi, BoundsItsQueueAndTellsWhenItIsWritableAgain) {
-  FlowLimits limits;
-  limits.max_packet = 1000;
-  limits.high_water = 2200;
-  limits.low_water = 500;
-  FakeApp app("", limits);
-  // The loop does not run yet: everything stays in the queue.
-  const auto data = [](std::size_t size) { return Packet{PacketType::kData, Buffer(size)}; };
-  EXPECT_EQ(app.ui->Send(data(1001)), SendResult::kTooLarge);
-  EXPECT_EQ(app.ui->Send(data(1000)), SendResult::kAccepted);
-  EXPECT_EQ(app.ui->Send(data(1000)), SendResult::kAccepted);
-  EXPECT_EQ(app.ui->Send(data(1000)), SendResult::kAccepted);
-  Packet kept = data(700);
-  EXPECT_EQ(app.ui->Send(std::move(kept)), SendResult::kFull);
-  EXPECT_EQ(kept.payload.size(), 700u);
-  EXPECT_EQ(app.ui->queued_bytes(), 3000u + 3 * kPacketOverhead);
-  app.answers = false;
-  app.loop.Start();
-  app.ui->Start(app);
-  EXPECT_TRUE(app.WaitFor([&app] { return app.writable == 1; }));
-  EXPECT_EQ(app.ui->Send(std::move(kept)), SendResult::kAccepted);
 }
 
 TEST(HeadlessUi, IsClosedByAnAppThatWasGoneBeforeItBegan) {
@@ -937,7 +913,7 @@ TEST(HeadlessUi, SendsNoInputWhileTheAppCannotTakeIt) {
   const auto old = app.on_event;
   app.on_event = [&](const std::string& name, std::int64_t target, const Value& data) {
     old(name, target, data);
-    if (name == "click" && app.clicks == 1) app.ui->PauseReceiving();
+    if (name == "click" && app.clicks == 1) app.session->PauseReceiving();
   };
   app.Start();
   // The click's answer comes and a method is answered, but no second click.
@@ -945,7 +921,7 @@ TEST(HeadlessUi, SendsNoInputWhileTheAppCannotTakeIt) {
   app.Call(2, "center");
   EXPECT_TRUE(app.WaitSent(5, MethodAnswer(2, {}, {})));
   EXPECT_EQ(app.clicks, 1);
-  app.ui->ResumeReceiving();
+  app.session->ResumeReceiving();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
   EXPECT_EQ(app.clicks, 3);
 }
@@ -957,14 +933,14 @@ TEST(HeadlessUi, StopsADragWhileTheAppCannotTakeIt) {
   int updates = 0;
   app.on_event = [&](const std::string& name, std::int64_t, const Value&) {
     if (name != "pan_update") return;
-    if (++updates == 10) app.ui->PauseReceiving();
+    if (++updates == 10) app.session->PauseReceiving();
     if (updates == 100) app.Set(9, "data", 1);
   };
   app.Start();
   app.Call(2, "center");
   EXPECT_TRUE(app.WaitSent(5, MethodAnswer(2, {}, {})));
   EXPECT_EQ(updates, 10);
-  app.ui->ResumeReceiving();
+  app.session->ResumeReceiving();
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
   EXPECT_EQ(updates, 100);
 }

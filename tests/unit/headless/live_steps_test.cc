@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/event_loop.h"
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "tests/unit/config/temp_folder.h"
 
 namespace fletbridge::headless {

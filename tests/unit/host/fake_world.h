@@ -77,7 +77,7 @@ class FakeWorld final : public LifeOrders {
   void UiUp() { life.UiReady(); }
   void CloseWindow(int code = 0, Error why = {}) {
     if (std::exchange(ui_closed, true)) return;
-    life.UiClosed({UiState::kClosed, std::move(why), code});
+    life.UiClosed({std::move(why), code});
   }
   void Exit(int code) {
     if (!started || std::exchange(exited, true)) return;

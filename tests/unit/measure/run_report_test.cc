@@ -56,10 +56,10 @@ RunReport FullReport() {
 TEST(RunReport, HasTheKeysOfTheContract) {
   const json report = json::parse(ToJson(RunReport{}));
   using testing::UnorderedElementsAre;
-  EXPECT_THAT(Keys(report),
-              UnorderedElementsAre("version", "app", "flet", "generation", "client_generation",
-                                   "python", "requested", "used", "rollout", "accelerators",
-                                   "processes", "timeline_ms", "packets", "latency_us", "exit"));
+  EXPECT_THAT(Keys(report), UnorderedElementsAre("version", "app", "flet", "generation",
+                                                 "client_generation", "python", "requested", "used",
+                                                 "rollout", "accelerators", "reloads", "processes",
+                                                 "timeline_ms", "packets", "latency_us", "exit"));
   EXPECT_THAT(Keys(report["requested"]),
               UnorderedElementsAre("stage", "transport", "ui", "hosting", "accelerators"));
   EXPECT_THAT(Keys(report["accelerators"]),
@@ -69,8 +69,8 @@ TEST(RunReport, HasTheKeysOfTheContract) {
       UnorderedElementsAre("stage", "transport", "ui", "ui_leg", "client", "mode", "why",
                            "mode_why", "hosting", "hosting_why", "accelerators", "fallbacks"));
   EXPECT_THAT(Keys(report["timeline_ms"]),
-              UnorderedElementsAre("python_ready", "app_listening", "registered", "first_frame",
-                                   "window_shown", "frame_drawn"));
+              UnorderedElementsAre("python_ready", "app_imported", "app_listening", "registered",
+                                   "first_frame", "window_shown", "frame_drawn"));
   EXPECT_THAT(Keys(report["packets"]), UnorderedElementsAre("to_app", "to_ui"));
   EXPECT_THAT(Keys(report["packets"]["to_ui"]), UnorderedElementsAre("count", "bytes"));
   EXPECT_THAT(Keys(report["latency_us"]),
@@ -88,6 +88,7 @@ TEST(RunReport, WritesNullForWhatIsUnknown) {
   EXPECT_TRUE(report["exit"]["code"].is_null());
   EXPECT_TRUE(report["latency_us"]["p50"].is_null());
   EXPECT_EQ(report["latency_us"]["count"], 0);
+  EXPECT_TRUE(report["reloads"].is_null());
   EXPECT_EQ(report["processes"], json::array());
   EXPECT_EQ(report["used"]["fallbacks"], json::array());
   EXPECT_EQ(report["accelerators"]["state"], json::object());
@@ -166,6 +167,17 @@ TEST(WriteReport, SaysInOneLineThatTheDiskIsFull) {
   EXPECT_EQ(written.error().Line(),
             "cannot write the report /dev/full: No space left on device; "
             "choose another file");
+}
+
+TEST(RunReport, EndsTheImportsBeforeTheAppListensWhicheverOfTheTwoIsReadFirst) {
+  Timeline timeline(SteadyTime{});
+  timeline.Mark(Milestone::kAppListening, SteadyTime{microseconds(2000)});
+  timeline.Mark(Milestone::kAppImported, SteadyTime{microseconds(2010)});
+  RunReport report;
+  report.SetTimeline(timeline);
+  const json times = json::parse(ToJson(report))["timeline_ms"];
+  EXPECT_DOUBLE_EQ(times["app_imported"], 2.0);
+  EXPECT_DOUBLE_EQ(times["app_listening"], 2.0);
 }
 
 }  // namespace

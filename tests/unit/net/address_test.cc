@@ -15,13 +15,20 @@
 #include <gtest/gtest.h>
 
 #include "common/base/cause.h"
-#include "common/net/tcp_owner.h"
+#include "common/platform/linux/tcp_tables.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/support/peer.h"
 
 namespace fletbridge {
 namespace {
 
+using platform::ConnectionInTables;
+using platform::ListenerInTables;
+using platform::OwnerOfConnection;
+using platform::OwnerOfListener;
+using platform::TcpEnd;
+using platform::TcpEndOf;
+using platform::TcpOwner;
 using testing::HasSubstr;
 
 std::string ParseError(std::string_view text) {
@@ -413,8 +420,8 @@ TEST(TcpOwner, TheKernelsAnswerAndItsTablesAgree) {
   const UniqueFd client = ConnectToPort(listener.port());
   const TcpEnd near = TcpEndOf(NameOf(client.get(), &::getsockname));
   const TcpEnd far = TcpEndOf(NameOf(client.get(), &::getpeername));
-  const auto same = [](const Result<std::optional<TcpOwner>>& found,
-                       const Result<std::optional<TcpOwner>>& in_tables) {
+  const auto same = [](const boost::system::result<std::optional<TcpOwner>>& found,
+                       const boost::system::result<std::optional<TcpOwner>>& in_tables) {
     ASSERT_TRUE(found && *found && in_tables && *in_tables);
     const TcpOwner& a = **found;
     const TcpOwner& b = **in_tables;

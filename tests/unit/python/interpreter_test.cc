@@ -66,6 +66,33 @@ TEST_F(FindInterpreterTest, TakesTheActiveVirtualEnvironmentThenTheAppsThenThePa
   EXPECT_EQ(Found("", app_), active);
 }
 
+// As `flet create` and uv lay a project out: src/main.py, and .venv beside pyproject.toml.
+TEST_F(FindInterpreterTest, TakesTheProjectsVirtualEnvironmentForAnAppInsideOfIt) {
+  const std::string root = WriteProgram(folder_, "app/.venv/bin/python3");
+  WriteProgram(folder_, ".venv/bin/python3");  // above the project
+  fs::create_directories(app_ + "/src/shop");
+  EXPECT_EQ(Found("", app_ + "/src/shop"), on_path_);  // no project
+  folder_.Write("app/pyproject.toml");
+  EXPECT_EQ(Found("", app_ + "/src/shop"), root);
+  EXPECT_THAT(EnvironmentsOf(app_ + "/src/shop"),
+              testing::ElementsAre(app_ + "/src/shop/.venv", app_ + "/src/.venv", app_ + "/.venv"));
+  const std::string beside = WriteProgram(folder_, "app/src/shop/.venv/bin/python3");
+  EXPECT_EQ(Found("", app_ + "/src/shop"), beside);
+}
+
+TEST_F(FindInterpreterTest, AdvisesToInstallIntoAnEnvironmentWhereTheSystemsIsNotPips) {
+  Interpreter python;
+  python.path = "/x/bin/python3";
+  python.minor = 11;
+  python.prefix = python.base_prefix = folder_.path();
+  EXPECT_EQ(HowToInstall(python, "flet", app_), "/x/bin/python3 -m pip install flet");
+  folder_.Write("lib/python3.11/EXTERNALLY-MANAGED");
+  EXPECT_EQ(HowToInstall(python, "flet", app_),
+            "/x/bin/python3 -m venv " + app_ + "/.venv && " + app_ + "/.venv/bin/pip install flet");
+  python.prefix = app_ + "/.venv";
+  EXPECT_EQ(HowToInstall(python, "flet", app_), "/x/bin/python3 -m pip install flet");
+}
+
 TEST_F(FindInterpreterTest, PassesOverAVirtualEnvironmentWithoutAnInterpreter) {
   const ScopedVariable venv("VIRTUAL_ENV", folder_.path() + "/removed");
   folder_.Write("app/.venv/bin/python3", "not executable");
@@ -360,6 +387,15 @@ TEST(WireGeneration, KnowsWhatEachFletSpeaks) {
       {"", 0},       {"unknown", 0},    {"-1.0", 0},   {".86", 0}};
   for (const auto& [version, generation] : table)
     EXPECT_EQ(WireGeneration(version), generation) << version;
+}
+
+TEST(WireGeneration, OfAFletThatIsNewerThanKnownIsTheNewest) {
+  for (const char* version : {"1.1.0", "1.1.0.dev3", "2", "2.0.1"}) {
+    EXPECT_TRUE(IsNewerThanKnown(version)) << version;
+    EXPECT_EQ(WireGeneration(version), 3) << version;
+  }
+  for (const char* version : {"1.0.5", "1.0.99", "0.86.0", "0.28.3", "", "unknown"})
+    EXPECT_FALSE(IsNewerThanKnown(version)) << version;
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/wire/codec.h"
 #include "src/recording/format.h"
-#include "common/wire/message.h"
 
 namespace fletbridge::recording {
 
@@ -55,7 +55,16 @@ inline Value Button(std::int64_t id, const char* content) {
   return M({{"_i", id}, {"_c", "Button"}, {"content", content}, {"on_click", true}});
 }
 inline Buffer Event(std::int64_t target, const char* name, Value data = {}) {
-  return wire::EncodeEvent(target, name, std::move(data));
+  return wire::Newest().EncodeOne(wire::ControlEvent{target, name, std::move(data)});
+}
+
+inline Buffer Update(std::int64_t id, Value props) {
+  return wire::Newest().EncodeOne(wire::UpdateProps{id, std::move(props)});
+}
+inline Buffer Answer(std::int64_t control, const char* call, Value result,
+                     std::optional<std::string> error = {}) {
+  return wire::Newest().EncodeOne(
+      wire::MethodResult{control, call, std::move(result), std::move(error)});
 }
 
 struct Frame {

@@ -1,4 +1,3 @@
-#include "common/base/log.h"
 #include "src/recording/recorder.h"
 
 #include <algorithm>
@@ -11,10 +10,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/base/unique_fd.h"
+#include "common/base/log.h"
+#include "common/platform/unique_fd.h"
+#include "common/wire/session.h"
 #include "src/recording/recording.h"
 #include "src/recording/segments.h"
-#include "src/recording/session_tree.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
 
@@ -175,17 +175,19 @@ TEST_F(RecorderTest, KeepsTheBeginningAndTheLatestWithinTheLimit) {
   const Recording recording = Load();
   EXPECT_TRUE(recording.end());
   EXPECT_THAT(recording.flaws(), testing::ElementsAre(HasSubstr("files 1 to ")));
-  SessionTree session;
+  wire::Session session;
   std::size_t gaps = 0;
   for (const Entry& entry : recording.entries()) {
     gaps += entry.kind == Entry::Kind::kGap ? 1 : 0;
     if (entry.kind == Entry::Kind::kState) session.Restore(*wire::Decode(entry.payload));
     if (entry.kind == Entry::Kind::kPacket) {
-      ASSERT_TRUE(session.Apply(entry.direction, *wire::Decode(entry.payload)));
+      Result<wire::Message> message = MessageIn(entry, recording.codec());
+      ASSERT_TRUE(message);
+      ASSERT_TRUE(session.Apply(*message));
     }
   }
   EXPECT_EQ(gaps, 1u);
-  EXPECT_EQ(TextIn(*session.tree()->Find(10), "value"), "3999");
+  EXPECT_EQ(wire::TextIn(*session.tree()->Find(10), "value"), "3999");
 
   // One of the later files alone is read, and says that it is not the beginning.
   Result<Recording> later = Recording::Load(SegmentPath(file_, numbers.back()));

@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/wire/session.h"
 #include "src/recording/json.h"
-#include "src/recording/session_tree.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"
 
@@ -115,21 +115,22 @@ TEST(Recording, IsShownWithoutWhatATerminalWouldHeed) {
   EXPECT_EQ(Printable("a\x1b[31m\x7f\xc2\x9b\nä"), "a\\x1b[31m\\x7f\\x9b\\x0aä");
 }
 
-TEST(SessionTree, FollowsBothSides) {
-  SessionTree session;
-  for (const Frame& frame : Counter()) {
-    ASSERT_TRUE(session.Apply(frame.direction, *wire::Decode(frame.payload.span())));
-  }
+TEST(Session, FollowsBothSides) {
+  wire::Session session;
+  const auto apply = [&](const Frame& frame) {
+    Result<wire::Message> message =
+        wire::Newest().Decode(SenderOf(frame.direction), frame.payload.span());
+    return message && session.Apply(*message);
+  };
+  for (const Frame& frame : Counter()) ASSERT_TRUE(apply(frame));
   ASSERT_NE(session.tree(), nullptr);
   const wire::Map* text = session.tree()->Find(10);
   ASSERT_NE(text, nullptr);
-  EXPECT_EQ(TextIn(*text, "value"), "1");
+  EXPECT_EQ(wire::TextIn(*text, "value"), "1");
 
   // What the client changes by itself.
-  ASSERT_TRUE(
-      session.Apply(Direction::kToApp,
-                    *wire::Decode(wire::EncodeUpdateProps(10, M({{"value", "typed"}})).span())));
-  EXPECT_EQ(TextIn(*text, "value"), "typed");
+  ASSERT_TRUE(apply(ToApp(Update(10, M({{"value", "typed"}})))));
+  EXPECT_EQ(wire::TextIn(*text, "value"), "typed");
 }
 
 TEST(Json, KeepsTheOrderOfKeysOrSortsThem) {

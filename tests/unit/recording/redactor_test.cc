@@ -56,7 +56,7 @@ TEST_F(Redaction, LeavesOutWhatIsTypedIntoAPasswordField) {
   Begin({}, L({Field(20, "Password", true, "initial"), Field(21, "Name", false, "Ann")}));
   EXPECT_THAT(shown_, Not(HasSubstr("initial")));
   EXPECT_THAT(shown_, HasSubstr("Ann"));
-  EXPECT_EQ(Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "hunter2"}}))),
+  EXPECT_EQ(Pass(Direction::kToApp, Update(20, M({{"value", "hunter2"}}))),
             R"([4,{"id":20,"props":{"value":"[masked]"}}])");
   EXPECT_EQ(Pass(Direction::kToApp, Event(20, "change", "hunter2")),
             R"([3,{"target":20,"name":"change","data":"[masked]"}])");
@@ -95,9 +95,7 @@ TEST_F(Redaction, LeavesOutStoredValuesOfANamedKeyAndTheirAnswers) {
               Not(HasSubstr("t0k3n")));
   Pass(Direction::kToUi, call("b", M({{"key", "token"}})));
   Pass(Direction::kToUi, call("c", M({{"key", "color"}})));
-  const auto answer = [](const char* id) {
-    return wire::EncodeMethodAnswer({21, id, "f", {}}, "t0k3n", {});
-  };
+  const auto answer = [](const char* id) { return Answer(21, id, "t0k3n"); };
   EXPECT_THAT(Pass(Direction::kToApp, answer("b")), Not(HasSubstr("t0k3n")));
   EXPECT_THAT(Pass(Direction::kToApp, answer("c")), HasSubstr("t0k3n"));
 }
@@ -126,9 +124,9 @@ TEST_F(Redaction, PassesDataChannelsAsTheyAre) {
 
 TEST_F(Redaction, LeavesASecretOutWhereverTheAppPutsIt) {
   Begin({}, L({Field(20, "Password", true), Field(21, "Shown", false)}));
-  Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "hunter2"}})));
+  Pass(Direction::kToApp, Update(20, M({{"value", "hunter2"}})));
   EXPECT_THAT(Pass(Direction::kToUi, Sets(1, "value", "hunter2")), Not(HasSubstr("hunter2")));
-  Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "other"}})));
+  Pass(Direction::kToApp, Update(20, M({{"value", "other"}})));
   EXPECT_THAT(Pass(Direction::kToUi, Sets(1, "value", "hunter2")), HasSubstr("hunter2"));
   EXPECT_THAT(Pass(Direction::kToUi, Sets(1, "value", "other")), Not(HasSubstr("other")));
 }
@@ -141,8 +139,7 @@ TEST_F(Redaction, FindsAFieldThatIsNamedByALabelOfItsOwnLater) {
   EXPECT_THAT(shown_, HasSubstr("1234"));
   Pass(Direction::kToUi,
        Message(2, M({{"id", 22}, {"patch", L({L({0}), L({0, 0, "value", "PIN"})})}})));
-  EXPECT_THAT(Pass(Direction::kToApp, wire::EncodeUpdateProps(20, M({{"value", "9876"}}))),
-              Not(HasSubstr("9876")));
+  EXPECT_THAT(Pass(Direction::kToApp, Update(20, M({{"value", "9876"}}))), Not(HasSubstr("9876")));
 }
 
 Value ManyFields(std::size_t size) {

@@ -122,8 +122,8 @@ TEST_F(ScriptTest, AnswersCallsAsTheRecordedClientDid) {
   std::vector<Frame> frames = Counter();
   frames.push_back(ToUi(call(10, "r1", "a")));
   frames.push_back(ToUi(call(10, "r2", "b")));
-  frames.push_back(ToApp(wire::EncodeMethodAnswer({10, "r1", "get", {}}, "of a", {})));
-  frames.push_back(ToApp(wire::EncodeMethodAnswer({10, "r2", "get", {}}, {}, "no b")));
+  frames.push_back(ToApp(Answer(10, "r1", "of a")));
+  frames.push_back(ToApp(Answer(10, "r2", {}, "no b")));
   Play(frames);
   Says(Registered());
   Says(Shows(L({Text(70, "0"), Button(71, "+")})));

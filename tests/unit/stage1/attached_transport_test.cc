@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/support/mailbox.h"
 
@@ -18,13 +18,13 @@ namespace {
 // What was told, in its order.
 enum Told { kNothing, kListens, kIsConnected, kLost, kHasExited };
 
-struct Sink final : AppSink {
+struct Sink final : AppSink, AppSessionSink {
   void OnPacket(Packet&&) override {}
   void OnWritable() override {}
   void OnRefused(const Error&) override {}
   void OnListening() override { told.Put(kListens); }
   void OnConnected() override { told.Put(kIsConnected); }
-  void OnSessionLost(const Error&) override { told.Put(kLost); }
+  void OnLost(const Error&) override { told.Put(kLost); }
   void OnUnreachable(const Error&) override {}
   void OnWord(AppWord, int) override {}
   void OnSignal(int, bool) override {}
@@ -57,7 +57,18 @@ class AttachedTransportTest : public testing::Test {
     loop_.Start();
     options_.address.path = folder_.path() + "/app.sock";
     options_.generation = Generation::kG3;
-    transport_ = stage1::MakeAttachedTransport(loop_, options_);
+    Make();
+  }
+  void Make() {
+    OnLoop(loop_, [this] {
+      session_.reset();
+      transport_ = stage1::MakeAttachedTransport(loop_, options_);
+      session_ = *transport_->OpenSession(sink_);
+    });
+  }
+  void NewSession() {
+    session_.reset();
+    session_ = *transport_->OpenSession(sink_);
   }
   ~AttachedTransportTest() override {
     loop_.Stop();
@@ -68,7 +79,8 @@ class AttachedTransportTest : public testing::Test {
   EventLoop loop_;
   Sink sink_;
   stage1::AttachedOptions options_;
-  std::unique_ptr<AppTransport> transport_;
+  std::unique_ptr<AppHost> transport_;
+  std::unique_ptr<AppSession> session_;
 };
 
 TEST_F(AttachedTransportTest, IsStoppedBeforeItIsStarted) {
@@ -92,8 +104,8 @@ TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatIsStartedAnew) {
   }
   EXPECT_EQ(sink_.Next(), kLost);
   OnLoop(loop_, [this] {
-    transport_->NewSession();
-    EXPECT_EQ(transport_->Send(Packet{PacketType::kControl, Buffer(std::string_view("new"))}),
+    NewSession();
+    EXPECT_EQ(session_->Send(Packet{PacketType::kControl, Buffer(std::string_view("new"))}),
               SendResult::kAccepted);
   });
   Listener app(options_.address.path);
@@ -109,14 +121,14 @@ TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatIsStartedAnew) {
 TEST_F(AttachedTransportTest, TakesAnAppThatListensToEverythingForTheNewestGeneration) {
   options_.generation = Generation::kUnknown;
   options_.limits.high_water = options_.limits.max_packet = 64 << 10;
-  OnLoop(loop_, [this] { transport_ = stage1::MakeAttachedTransport(loop_, options_); });
+  Make();
   Listener app(options_.address.path);
   transport_->Start(sink_);
   const UniqueFd connection = app.Accept();
   std::vector<char> block(64 << 10);
   for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(transport_->generation(), Generation::kUnknown);
-    const SendResult result = transport_->Send(Packet{PacketType::kControl, Buffer(48 << 10)});
+    const SendResult result = session_->Send(Packet{PacketType::kControl, Buffer(48 << 10)});
     EXPECT_EQ(result, SendResult::kAccepted);
     if (transport_->generation() == Generation::kG3) break;
     EXPECT_GT(::recv(connection.get(), block.data(), 48 << 10, MSG_WAITALL), 0);
@@ -136,25 +148,19 @@ TEST_F(AttachedTransportTest, ConnectsAgainToAnAppThatEndedInAPacket) {
     EXPECT_EQ(::send(connection.get(), "\x64\0\0\0\0half", 9, MSG_NOSIGNAL), 9);
   }
   EXPECT_EQ(sink_.Next(), kLost);
+  OnLoop(loop_, [this] { NewSession(); });
   Listener app(options_.address.path);
   EXPECT_TRUE(app.Accept());
   OnLoop(loop_, [this] { transport_->Leave(); });
   EXPECT_EQ(sink_.Next(), kHasExited);
 }
 
-TEST_F(AttachedTransportTest, ConnectsAgainWhereNobodyAsksForASession) {
-  {
-    Listener app(options_.address.path);
-    transport_->Start(sink_);
-    const UniqueFd connection = app.Accept();
-  }
-  EXPECT_EQ(sink_.Next(), kListens);
-  EXPECT_EQ(sink_.Next(), kIsConnected);
-  EXPECT_EQ(sink_.Next(), kLost);
-  Listener app(options_.address.path);
-  EXPECT_TRUE(app.Accept());
-  OnLoop(loop_, [this] { transport_->Leave(); });
-  EXPECT_EQ(sink_.Next(), kHasExited);
+TEST_F(AttachedTransportTest, HasOneSessionAtATime) {
+  OnLoop(loop_, [this] {
+    const Result<std::unique_ptr<AppSession>> second = transport_->OpenSession(sink_);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Errc::kLimit);
+  });
 }
 
 }  // namespace

@@ -31,9 +31,18 @@ class FfiChannelTest : public testing::Test {
   ~FfiChannelTest() override { Destroy(); }
 
   void Make(const FlowLimits& limits = {}) {
-    channel_ = std::make_unique<FfiChannel>(loop_, limits, sink_, kPort);
+    channel_ = std::make_unique<FfiChannel>(loop_, limits, kPort);
     channel_->inbox().SetReader(Inbox::Reader::kLoop);
-    OnLoop(loop_, [this] { channel_->Start(); });
+    OnLoop(loop_, [this] {
+      channel_->OpenSession(sink_);
+      channel_->Start();
+    });
+  }
+  void NewSession() {
+    OnLoop(loop_, [this] {
+      channel_->CloseSession();
+      channel_->OpenSession(sink_);
+    });
   }
   void Destroy() {
     OnLoop(loop_, [this] { channel_.reset(); });
@@ -83,7 +92,7 @@ class FfiChannelTest : public testing::Test {
   std::vector<std::string> ReadAsPython(std::size_t count) {
     std::vector<std::string> texts;
     ReadAsPython([&](Message&& message) {
-      texts.push_back(message.kind == Message::Kind::kNewClient
+      texts.push_back(message.kind == Message::Kind::kSession
                           ? "(new session)"
                           : std::string(message.payload.text()));
       return texts.size() < count;
@@ -151,9 +160,10 @@ TEST_F(FfiChannelTest, GivesADataChannelItsOwnPortAndAControlPacketItsTypeByte) 
   });
   EXPECT_EQ(messages[0].port, 7);
   EXPECT_EQ(messages[0].payload.text().substr(messages[0].skip), "raw");
-  EXPECT_EQ(messages[0].prefix, Message::kNoPrefix);
+  EXPECT_TRUE(messages[0].prefix.span().empty());
   EXPECT_EQ(messages[1].port, kPort);
-  EXPECT_EQ(messages[1].prefix, 0);
+  ASSERT_EQ(messages[1].prefix.size, 1);
+  EXPECT_EQ(messages[1].prefix.bytes[0], std::byte{0});
 }
 
 TEST_F(FfiChannelTest, KeepsWhatIsSentBeforePythonListens) {
@@ -239,24 +249,23 @@ TEST_F(FfiChannelTest, DropsExactlyThePacketsOfTheOldSession) {
   channel_->PauseReceiving();
   ASSERT_EQ(SendFromPython("old, on its way"), FfiChannel::Sent::kOk);
   ASSERT_EQ(Send("old"), SendResult::kAccepted);
-  channel_->NewSession();
+  NewSession();
   ASSERT_EQ(Send("new"), SendResult::kAccepted);
   ASSERT_EQ(SendFromPython("old, before Python heard of it"), FfiChannel::Sent::kOk);
-  channel_->ResumeReceiving();
   EXPECT_EQ(ReadAsPython(3), (std::vector<std::string>{"old", "(new session)", "new"}));
-  channel_->NewSessionBegun();
+  channel_->SessionBegun(2);
   ASSERT_EQ(SendFromPython("answer"), FfiChannel::Sent::kOk);
   EXPECT_EQ(Told(), "answer");
 }
 
 TEST_F(FfiChannelTest, WaitsForTheLastOfSeveralNewSessions) {
   Make();
-  channel_->NewSession();
-  channel_->NewSession();
+  NewSession();
+  NewSession();
   EXPECT_EQ(ReadAsPython(2).size(), 2u);
-  channel_->NewSessionBegun();
+  channel_->SessionBegun(2);
   ASSERT_EQ(SendFromPython("of the second"), FfiChannel::Sent::kOk);
-  channel_->NewSessionBegun();
+  channel_->SessionBegun(3);
   ASSERT_EQ(SendFromPython("of the third"), FfiChannel::Sent::kOk);
   EXPECT_EQ(Told(), "of the third");
 }
@@ -265,7 +274,7 @@ TEST_F(FfiChannelTest, BeginsANewSessionAlsoWhenFull) {
   Make({.max_packet = 100, .high_water = 0, .low_water = 0});
   ASSERT_EQ(Send("x"), SendResult::kAccepted);
   ASSERT_EQ(Send("y"), SendResult::kFull);
-  channel_->NewSession();
+  NewSession();
   EXPECT_EQ(ReadAsPython(2), (std::vector<std::string>{"x", "(new session)"}));
 }
 
@@ -301,10 +310,10 @@ TEST_F(FfiChannelTest, DeliversWhatIsThereWhenItIsClosed) {
 
 TEST_F(FfiChannelTest, DeliversTheNewSessionsPacketsWhenItIsClosed) {
   Make();
+  NewSession();
   channel_->PauseReceiving();
-  channel_->NewSession();
   ASSERT_EQ(SendFromPython("old"), FfiChannel::Sent::kOk);
-  channel_->NewSessionBegun();
+  channel_->SessionBegun(2);
   ASSERT_EQ(SendFromPython("new"), FfiChannel::Sent::kOk);
   OnLoop(loop_, [this] { channel_->Close(); });
   EXPECT_EQ(Told(), "new");

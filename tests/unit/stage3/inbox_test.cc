@@ -63,25 +63,31 @@ TEST(PortSet, FindsAPortWhileOthersComeAndGo) {
   reader.join();
 }
 
-TEST(Inbox, WhatWaitsIsStaleWhenANewClientComes) {
+TEST(Inbox, WhatWaitsIsStaleWhenANewSessionBegins) {
   Inbox inbox(FlowLimits{});
   inbox.Open();
-  ASSERT_EQ(inbox.Push(For(1, "of the first")), SendResult::kAccepted);
-  inbox.PushNewClient();
-  ASSERT_EQ(inbox.Push(For(1, "of the second")), SendResult::kAccepted);
-  inbox.PushNewClient();
-  ASSERT_EQ(inbox.Push(For(1, "of the third")), SendResult::kAccepted);
+  const auto push = [&](std::uint32_t session, const char* text) {
+    Message message = For(1, text);
+    message.session = session;
+    ASSERT_EQ(inbox.Push(std::move(message)), SendResult::kAccepted);
+  };
+  push(1, "of the first");
+  inbox.BeginSession(2);
+  push(2, "of the second");
+  inbox.BeginSession(3);
+  push(3, "of the third");
   Message message;
-  for (int client = 0; client < 2; ++client) {
+  for (std::uint32_t session = 2; session <= 3; ++session) {
     ASSERT_TRUE(inbox.Pop(message));
-    EXPECT_TRUE(inbox.is_stale()) << message.payload.text();
+    EXPECT_TRUE(inbox.IsStale(message)) << message.payload.text();
     inbox.Done(message.payload.size(), false);
     ASSERT_TRUE(inbox.Pop(message));
-    ASSERT_EQ(message.kind, Message::Kind::kNewClient);
-    inbox.NewClientDone();
+    ASSERT_EQ(message.kind, Message::Kind::kSession);
+    EXPECT_EQ(message.session, session);
+    inbox.MarkerDone();
   }
   ASSERT_TRUE(inbox.Pop(message));
-  EXPECT_FALSE(inbox.is_stale());
+  EXPECT_FALSE(inbox.IsStale(message));
   EXPECT_EQ(message.payload.text(), "of the third");
   inbox.DropAll();
 }

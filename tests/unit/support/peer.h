@@ -17,7 +17,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/unique_fd.h"
 #include "common/transport/packet.h"
 #include "common/wire/framing.h"
 #include "tests/unit/support/mailbox.h"

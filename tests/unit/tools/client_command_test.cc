@@ -66,13 +66,24 @@ TEST_F(ClientCommandTest, SaysWhatToDoWithoutAnyClient) {
   EXPECT_THAT(box_.err.str(), HasSubstr("no Flet desktop client on this machine"));
 }
 
+TEST_F(ClientCommandTest, GetsOnlyWhatItCanTellFromAnother) {
+  box_.interpreters[""];
+  EXPECT_EQ(Run({"get", "1.0.5"}), 2);
+  EXPECT_THAT(box_.err.str(), AllOf(HasSubstr("is not known what the client of Flet 1.0.5"),
+                                    HasSubstr("--sha256")));
+  EXPECT_EQ(Run({"get", "1.0.5", "--sha256", "12ab"}), 2);
+  EXPECT_THAT(box_.err.str(), HasSubstr("64 digits"));
+  EXPECT_EQ(Run({"get", "newest"}), 2);
+  EXPECT_THAT(box_.err.str(), HasSubstr("newest is no version of Flet"));
+  EXPECT_EQ(Run({"get", "0.82.2/../x"}), 2);
+}
+
 TEST_F(ClientCommandTest, RefusesWrongUsageInOneLine) {
   EXPECT_EQ(Run({}), 2);
   EXPECT_THAT(box_.err.str(), HasSubstr("Usage: fletbridge client list"));
   EXPECT_EQ(Run({"remove"}), 2);
   EXPECT_EQ(box_.err.str(),
-            "fletbridge: unknown command client remove; use client list, client add or client "
-            "verify\n");
+            "fletbridge: unknown command client remove; see fletbridge client --help\n");
   EXPECT_EQ(Run({"add"}), 2);
   EXPECT_EQ(Run({"add", box_.folder.path()}), 2);
   EXPECT_THAT(box_.err.str(), HasSubstr("it has no lib/libflutter_linux_gtk.so"));

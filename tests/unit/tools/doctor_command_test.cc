@@ -56,8 +56,13 @@ TEST_F(DoctorTest, FindsEveryStageWorking) {
   EXPECT_EQ(python["flet"], "1.0.5");
   EXPECT_EQ(python["generation"], 3);
   EXPECT_EQ(python["libpython"], "/usr/lib/libpython3.11.so.1.0");
-  ASSERT_EQ(report["stages"].size(), 3u);
+  ASSERT_EQ(report["stages"].size(), 4u);
   for (const json& stage : report["stages"]) {
+    if (stage["stage"] == "legacy") {
+      EXPECT_EQ(stage["ok"], false);
+      EXPECT_THAT(std::string(stage["reason"]), HasSubstr("pip install flet-web==1.0.5"));
+      continue;
+    }
     EXPECT_EQ(stage["ok"], true);
     EXPECT_EQ(stage["python"], Path(".venv/bin/python"));
     EXPECT_TRUE(stage["reason"].is_null());
@@ -151,25 +156,16 @@ TEST_F(DoctorTest, LooksWhereRunLooksInTheSameOrder) {
   EXPECT_THAT(box_.out.str(), HasSubstr("works with --python " + Path("bin/python3")));
 }
 
-TEST_F(DoctorTest, SaysThatAFletOfJsonIsForAWindow) {
-  Install(".venv/bin/python").flet_version = "0.28.3";
-  const json report = Json(0);
-  EXPECT_EQ(report["stages"][0]["ok"], true);
-  EXPECT_THAT(std::string(report["interpreters"][0]["stages"]["3"]["reason"]),
-              HasSubstr("Flet 0.28.3 speaks to sockets only"));
-  EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(box_.out.str(), HasSubstr("Flet 0.28.3 (wire generation 1: in a window only)"));
-}
-
-TEST_F(DoctorTest, DoesNotCallAFletOfJsonFitWithoutItsWindow) {
+TEST_F(DoctorTest, AFletOfJsonNeedsNoWindow) {
   Install(".venv/bin/python").flet_version = "0.28.3";
   box_.window.client_obstacle = "there is none";
   box_.window.passed_over = true;
-  const json report = Json(1);
-  EXPECT_EQ(report["stages"][0]["reason"], "Flet 0.28.3 runs in a window alone, and there is none");
-  EXPECT_EQ(report["window"]["headless_instead"], false);
-  EXPECT_EQ(Run(), 1);
-  EXPECT_THAT(box_.out.str(), HasSubstr("Window: none, and an app with this Flet has no other UI"));
+  const json report = Json(0);
+  EXPECT_EQ(report["stages"][0]["ok"], true);
+  EXPECT_EQ(report["window"]["headless_instead"], true);
+  EXPECT_EQ(report["interpreters"][0]["stages"]["3"]["ok"], true);
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(box_.out.str(), HasSubstr("Flet 0.28.3 (wire generation 1)"));
 }
 
 TEST_F(DoctorTest, SaysWhetherFileDialogsCanOpen) {

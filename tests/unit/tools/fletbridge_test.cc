@@ -25,6 +25,25 @@ TEST(Fletbridge, ShowsHelpAndVersionOnRequest) {
   EXPECT_EQ(box.out.str(), "fletbridge " + std::string(Version()) + "\n");
 }
 
+TEST(Fletbridge, ShowsTheHelpOfACommandAndTheVersionAlsoByWord) {
+  MadeUpToolbox box;
+  EXPECT_EQ(FletbridgeMain(box.tools, {"version"}), 0);
+  EXPECT_EQ(box.out.str(), "fletbridge " + std::string(Version()) + "\n");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{}, {"run"}, {"rollout"}, {"client", "add"}}) {
+    MadeUpToolbox by_word, by_option;
+    std::vector<std::string> help = words;
+    help.insert(help.begin(), "help");
+    std::vector<std::string> option = words;
+    option.emplace_back("--help");
+    EXPECT_EQ(FletbridgeMain(by_word.tools, help), 0);
+    EXPECT_EQ(FletbridgeMain(by_option.tools, option), 0);
+    EXPECT_EQ(by_word.out.str(), by_option.out.str());
+  }
+  EXPECT_EQ(FletbridgeMain(box.tools, {"help", "docter"}), 2);
+  EXPECT_EQ(box.err.str(), "fletbridge: unknown command docter; did you mean fletbridge doctor?\n");
+}
+
 // The words of the list below "Commands:" in a help text.
 std::vector<std::string> CommandsIn(const std::string& text) {
   std::vector<std::string> commands;
@@ -80,6 +99,43 @@ TEST(Fletbridge, NamesAMissingWordAsItsUsageDoes) {
   }
 }
 
+// Every option that a help text shows is completed: both come from the same objects.
+TEST(Fletbridge, CompletesEachOptionAndEachChoice) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    MadeUpToolbox box;
+    ASSERT_EQ(FletbridgeMain(box.tools, {"completion", shell}), 0);
+    const std::string script = box.out.str();
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"run"},
+                                                  {"compare"},
+                                                  {"check"},
+                                                  {"rollout", "merge"},
+                                                  {"client", "get"}}) {
+      MadeUpToolbox help;
+      std::vector<std::string> args = words;
+      args.emplace_back("--help");
+      ASSERT_EQ(FletbridgeMain(help.tools, args), 0);
+      std::istringstream lines(help.out.str());
+      bool served = true;
+      for (std::string line; std::getline(lines, line);) {
+        if (!line.empty() && line[0] != ' ') served = !line.starts_with("Known, but not");
+        const std::size_t at = line.find("--");
+        if (!served || at == std::string::npos || at > 6 ||
+            line.find_first_not_of(" -abcdefghijklmnopqrstuvwxyz,") < at)
+          continue;
+        const std::string name = line.substr(at + 2, line.find_first_of(" ,=[", at) - at - 2);
+        EXPECT_THAT(script, HasSubstr(std::string(shell) == "fish" ? "-l " + name : "--" + name))
+            << line;
+      }
+    }
+    EXPECT_THAT(script, HasSubstr("1 2 3 auto"));
+    EXPECT_THAT(script, HasSubstr("bash zsh fish"));
+    EXPECT_THAT(script, HasSubstr("client add"));
+  }
+  MadeUpToolbox box;
+  EXPECT_EQ(FletbridgeMain(box.tools, {"completion", "tcsh"}), 2);
+  EXPECT_EQ(FletbridgeMain(box.tools, {"completion"}), 2);
+}
+
 TEST(Fletbridge, FailsWhereNobodyGetsItsAnswer) {
   MadeUpToolbox box;
   box.out.setstate(std::ios::badbit);  // as on a full disk
@@ -120,10 +176,10 @@ TEST(FletClient, RefusesWrongUsageInOneLine) {
             "fletbridge: this flet is a client that Python starts: flet PAGE_URL PID_FILE "
             "[ASSETS_DIR]; to run an app use fletbridge run\n");
   box.err.str({});
-  box.tools.environment = {{"FLETBRIDGE_UI", "webview"}};
+  box.tools.environment = {{"FLETBRIDGE_UI", "browser"}};
   EXPECT_EQ(FletMain(box.tools, {"/tmp/flet.sock", "/tmp/pid"}), 2);
   EXPECT_THAT(box.err.str(),
-              HasSubstr("FLETBRIDGE_UI: \"webview\" is not allowed; use one of desktop"));
+              HasSubstr("FLETBRIDGE_UI: \"browser\" is not allowed; use one of desktop"));
 }
 
 TEST(FletClient, ShowsHelpAndVersionOnRequest) {

@@ -144,6 +144,40 @@ TEST_F(RunCommandTest, TakesAFoldersMain) {
             "name the app's script instead of its folder\n");
 }
 
+TEST_F(RunCommandTest, TakesTheMainOfThisFolderWhereNothingIsNamed) {
+  box_.folder.Write("main.py");
+  EXPECT_EQ(Asked({}).script, "main.py");
+  EXPECT_EQ(Asked({"--stage", "1"}).script, "main.py");
+  EXPECT_EQ(Asked({"app.py"}).script, "app.py");
+  EXPECT_EQ(Asked({"-m", "shop"}).script, "");
+}
+
+TEST_F(RunCommandTest, TakesTheMainThatThePyprojectOfThisFolderNames) {
+  box_.folder.Write("pyproject.toml", "[tool.flet.app]\npath = 'src'\n");
+  box_.folder.Write("src/main.py");
+  EXPECT_EQ(Asked({}).script, "src/main.py");
+}
+
+TEST_F(RunCommandTest, WarnsOfAnOptionBehindTheAppThatIsAlmostOurs) {
+  EXPECT_THAT(Asked({"app.py", "--stgae", "3"}).arguments, ElementsAre("--stgae", "3"));
+  EXPECT_EQ(box_.err.str(),
+            "fletbridge: warning: --stgae goes to the app; if --stage is meant, correct it, and if "
+            "not, write -- before it\n");
+  box_.err.str({});
+  EXPECT_THAT(Asked({"app.py", "--", "--stgae", "3"}).arguments, ElementsAre("--stgae", "3"));
+  EXPECT_THAT(Asked({"app.py", "--theme", "dark"}).arguments, ElementsAre("--theme", "dark"));
+  EXPECT_EQ(box_.err.str(), "");
+}
+
+TEST_F(RunCommandTest, IsQuietButForWarningsUnlessALevelIsNamed) {
+  Asked({"--quiet", "app.py"});
+  EXPECT_EQ(log_level(), LogLevel::kWarning);
+  Asked({"--quiet", "--log-level", "info", "app.py"});
+  EXPECT_EQ(log_level(), LogLevel::kInfo);
+  Asked({"app.py"});
+  EXPECT_EQ(log_level(), LogLevel::kInfo);
+}
+
 TEST_F(RunCommandTest, TakesAFolderThatPythonRuns) {
   box_.folder.Write("shop/__main__.py");
   box_.folder.Write("shop/fletbridge.json", R"({"stage": "1"})");
@@ -170,6 +204,19 @@ TEST_F(RunCommandTest, GivesTheAppWhatFletRunGivesIt) {
                           Pair("FLET_WEB_APP_PATH", "shop"), Pair("FLET_LOG_LEVEL", "debug")));
   EXPECT_THAT(Asked({"-aimages", "-m", "shop.main"}).environment,
               ElementsAre(Pair("FLET_ASSETS_DIR", box_.folder.path() + "/shop/images")));
+}
+
+TEST_F(RunCommandTest, WatchesTheAppsFolderAsFletRunDoes) {
+  box_.folder.Write("shop/main.py");
+  EXPECT_EQ(Asked({"shop"}).watched_folder, "");
+  RunRequest request = Asked({"-d", "shop"});
+  EXPECT_EQ(request.watched_folder, box_.folder.path() + "/shop");
+  EXPECT_FALSE(request.watches_below);
+  request = Asked({"-r", "--ignore-dirs", "out,data/big", "-m", "shop.main"});
+  EXPECT_EQ(request.watched_folder, box_.folder.path() + "/shop");
+  EXPECT_TRUE(request.watches_below);
+  EXPECT_THAT(request.ignored_folders, ElementsAre("out", "data/big"));
+  EXPECT_THAT(Asked({"-dr", "shop", "-d"}).arguments, ElementsAre("-d"));
 }
 
 TEST_F(RunCommandTest, WarnsOfAnAssetsFolderThatIsNotThere) {
@@ -199,17 +246,16 @@ TEST_F(RunCommandTest, RefusesWrongUsageInOneLine) {
   EXPECT_THAT(Refused({"none.py"}), HasSubstr("cannot open none.py: there is no such file"));
   EXPECT_THAT(Refused({"--stagee", "1", "app.py"}),
               HasSubstr("unknown option --stagee; did you mean --stage?"));
-  EXPECT_THAT(Refused({"--prot", "1", "app.py"}),
-              HasSubstr("unknown option --prot; see fletbridge run --help"))
-      << "--port is only known to be refused";
+  EXPECT_THAT(Refused({"--andriod", "app.py"}),
+              HasSubstr("unknown option --andriod; see fletbridge run --help"))
+      << "--android is only known to be refused";
   EXPECT_THAT(Refused({"-x", "app.py"}), HasSubstr("unknown option -x; see fletbridge run --help"));
-  EXPECT_THAT(Refused({"--stage"}), HasSubstr("--stage needs a value: 1|2|3|auto"));
+  EXPECT_THAT(Refused({"--stage"}), HasSubstr("--stage needs a value: legacy|1|2|3|auto"));
   EXPECT_THAT(Refused({"-m"}), HasSubstr("-m needs the name of a module"));
   EXPECT_THAT(Refused({"--stage", "9", "app.py"}), HasSubstr("--stage: \"9\" is not allowed"));
   EXPECT_THAT(Refused({"--stage", "3", "--transport", "tcp", "app.py"}), HasSubstr("stage 3"));
-  EXPECT_THAT(Refused({"-d", "app.py"}), HasSubstr("--directory: watching files"));
-  EXPECT_THAT(Refused({"-w", "app.py"}), HasSubstr("--web: the web UI is not in this version"));
-  EXPECT_THAT(Refused({"-p", "80", "app.py"}), HasSubstr("--port: "));
+  EXPECT_THAT(Refused({"--ios", "app.py"}), HasSubstr("--ios: "));
+  EXPECT_THAT(Refused({"-p", "65536", "app.py"}), HasSubstr("--port: "));
   EXPECT_THAT(Refused({"--report", "none/r.json", "app.py"}), HasSubstr("there is no folder"));
 }
 
@@ -229,6 +275,15 @@ TEST_F(RunCommandTest, ExplainsWithoutRunning) {
   EXPECT_EQ(box_.err.str(), "");
 }
 
+TEST_F(RunCommandTest, ExplainsHotReload) {
+  box_.plan.stage = "3";
+  box_.plan.reloads = true;
+  EXPECT_EQ(Run({"--explain", "-r", "app.py"}), 0);
+  EXPECT_EQ(box_.planned.back().watched_folder, box_.folder.path());
+  EXPECT_THAT(box_.out.str(), HasSubstr("\nhot reload: of what is saved in " + box_.folder.path() +
+                                        " and below; one process holds the UI"));
+}
+
 TEST_F(RunCommandTest, ExplainsWithoutAnAppAndEvenWhatWouldBeRefused) {
   EXPECT_EQ(Run({"--explain", "--stage", "3", "--transport", "tcp"}), 0);
   EXPECT_THAT(box_.out.str(), testing::ContainsRegex("\nstage +3 +command line --stage\n"));
@@ -238,7 +293,7 @@ TEST_F(RunCommandTest, ExplainsWithoutAnAppAndEvenWhatWouldBeRefused) {
 TEST_F(RunCommandTest, ShowsHelpWithExamples) {
   EXPECT_EQ(Run({"--help"}), 0);
   for (const char* text :
-       {"Usage: fletbridge run [options] SCRIPT", "--stage 1|2|3|auto", "-a, --assets DIR",
+       {"Usage: fletbridge run [options] [SCRIPT", "--stage legacy|1|2|3|auto", "-a, --assets DIR",
         "-m, --module MODULE", "Examples:", "[tool.fletbridge]"}) {
     EXPECT_THAT(box_.out.str(), HasSubstr(text));
   }

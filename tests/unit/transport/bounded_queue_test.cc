@@ -2,14 +2,12 @@
 
 #include <poll.h>
 #include <string>
-#include <sys/eventfd.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "common/base/unique_fd.h"
+#include "common/platform/wake_up.h"
 #include "tests/unit/support/mailbox.h"
 
 namespace fletbridge {
@@ -193,7 +191,7 @@ TEST(PacketQueue, LosesNeitherPacketsNorWakeUpsNorRoomUnderStress) {
   constexpr int kPackets = kSanitized ? 10'000 : 200'000;
   PacketQueue queue{
       {.max_packet = 64, .high_water = 300 * kPacketOverhead, .low_water = 100 * kPacketOverhead}};
-  const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
+  platform::WakeUp event(platform::WakeUp::Reader::kLoop);
   std::mutex mutex;
   std::condition_variable room;
   std::uint64_t rooms = 0;
@@ -210,10 +208,7 @@ TEST(PacketQueue, LosesNeitherPacketsNorWakeUpsNorRoomUnderStress) {
         lock.unlock();
         bool wake = false;
         const SendResult result = queue.Push(std::move(packet), wake);
-        if (wake) {
-          const std::uint64_t one = 1;
-          if (::write(event.get(), &one, sizeof one) != sizeof one) failed = true;
-        }
+        if (wake) event.Signal();
         if (result == SendResult::kAccepted) break;
         lock.lock();
         if (!room.wait_for(lock, kDeadline, [&] { return rooms != before || failed.load(); })) {
@@ -235,13 +230,12 @@ TEST(PacketQueue, LosesNeitherPacketsNorWakeUpsNorRoomUnderStress) {
     if (!queue.Pop(packet)) {
       if (!queue.PrepareToSleep()) continue;
       ++sleeps;
-      pollfd wait{event.get(), POLLIN, 0};
+      pollfd wait{event.fd(), POLLIN, 0};
       if (::poll(&wait, 1, std::chrono::milliseconds(kDeadline).count()) != 1) {
         ADD_FAILURE() << "nobody woke the consumer; " << left << " packets are left";
         failed = true;
       } else {
-        std::uint64_t count = 0;
-        EXPECT_EQ(::read(event.get(), &count, sizeof count), static_cast<ssize_t>(sizeof count));
+        event.Clear();
       }
       continue;
     }

@@ -34,5 +34,22 @@ TEST(LatencySamples, HoldsNoMoreThanItsBoundAndStaysTrueToTheWholeRun) {
   }
 }
 
+TEST(LatencySamples, AddsThoseOfAnotherSessionWithItsLongestOne) {
+  const std::uint64_t many = 2 * LatencySamples::kMost;
+  LatencySamples busy;
+  for (std::uint64_t i = 0; i < many; ++i) busy.push_back(i == 77'777 ? many * 10 : i);
+  busy.Unclear(3);
+  LatencySamples sum;
+  sum.Add(busy);
+  EXPECT_EQ(All(sum), All(busy));
+  LatencySamples quiet;
+  quiet.push_back(5);
+  quiet.Unclear(1);
+  quiet.Add(busy);
+  EXPECT_EQ(All(quiet).back(), many * 10);
+  EXPECT_EQ(All(quiet).front(), 5u);
+  EXPECT_EQ(quiet.unclear(), 4u);
+}
+
 }  // namespace
 }  // namespace fletbridge

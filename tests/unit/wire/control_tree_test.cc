@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/wire/msgpack_codec.h"
 #include "tests/unit/support/growth.h"
 
 namespace fletbridge::wire {
@@ -11,6 +12,18 @@ namespace {
 
 Value L(std::initializer_list<Value> items) { return Value::ListOf(items); }
 Value M(std::initializer_list<Value::Pair> entries) { return Value::MapOf(entries); }
+
+// Takes patches as generations 2 and 3 write them.
+class Tree : public ControlTree {
+ public:
+  using ControlTree::Apply;
+  using ControlTree::ControlTree;
+  Result<bool> Apply(std::int64_t id, Value list) {
+    Result<Patch> patch = ReadPatch(id, std::move(list));
+    if (!patch) return patch.error();
+    return Apply(*patch);
+  }
+};
 
 // {0: [...]} and the like: the tree of paths has integers for list positions.
 Value At(std::int64_t position, Value below) {
@@ -24,8 +37,8 @@ Value Text(std::int64_t id, const char* value) {
 }
 
 // A page with one view, as Flet 1.0.5 answers a registration.
-ControlTree Registered() {
-  ControlTree tree(M({{"route", "/"}, {"window", M({{"focused", true}})}}));
+Tree Registered() {
+  Tree tree(M({{"route", "/"}, {"window", M({{"focused", true}})}}));
   const Result<> ok =
       tree.Register(M({{"_i", kPageId},
                        {"_c", "Page"},
@@ -42,14 +55,14 @@ Value ControlsPath() {
   return L({0, M({{"views", L({1, At(0, L({2, M({{"controls", L({3})}})}))})}})});
 }
 
-ControlTree WithControls(std::initializer_list<Value> controls) {
-  ControlTree tree = Registered();
+Tree WithControls(std::initializer_list<Value> controls) {
+  Tree tree = Registered();
   const Value view = L({0, M({{"views", L({1, At(0, L({2}))})}})});
   EXPECT_TRUE(tree.Apply(1, L({view, L({0, 2, "controls", Value::ListOf(controls)})})));
   return tree;
 }
 
-std::string Texts(const ControlTree& tree) {
+std::string Texts(const Tree& tree) {
   std::string out;
   for (const Value& item : tree.Find(3)->Find("controls")->AsList()->items) {
     out += *item.AsMap()->Find("value")->AsText();
@@ -57,13 +70,13 @@ std::string Texts(const ControlTree& tree) {
   return out;
 }
 
-std::string Why(ControlTree& tree, std::int64_t id, Value patch) {
+std::string Why(Tree& tree, std::int64_t id, Value patch) {
   const Result<bool> applied = tree.Apply(id, std::move(patch));
   return applied ? "applied" : applied.error().Line();
 }
 
 TEST(ControlTree, MergesTheRegistrationAnswerIntoThePage) {
-  const ControlTree tree = Registered();
+  const Tree tree = Registered();
   EXPECT_EQ(*tree.page().Find("route"), Value("/"));
   EXPECT_EQ(tree.Find(1), &tree.page());
   EXPECT_EQ(ControlType(*tree.Find(2)), "Window");
@@ -72,13 +85,13 @@ TEST(ControlTree, MergesTheRegistrationAnswerIntoThePage) {
 }
 
 TEST(ControlTree, RefusesARegistrationWithoutAPage) {
-  ControlTree tree(M({}));
+  Tree tree(M({}));
   EXPECT_FALSE(tree.Register(M({{"_c", "View"}, {"_i", 9}})));
   EXPECT_FALSE(tree.Register(Value(1)));
 }
 
 TEST(ControlTree, AppliesTheFirstFrameAndAClickOfFletsCounter) {
-  ControlTree tree = WithControls({Text(9, "0"), M({{"_c", "Button"}, {"_i", 10}})});
+  Tree tree = WithControls({Text(9, "0"), M({{"_c", "Button"}, {"_i", 10}})});
   const Value path =
       L({0, M({{"views", L({1, At(0, L({2, M({{"controls", L({3, At(0, L({4}))})}})}))})}})});
   EXPECT_TRUE(*tree.Apply(1, L({path, L({0, 4, "value", "1"})})));
@@ -86,7 +99,7 @@ TEST(ControlTree, AppliesTheFirstFrameAndAClickOfFletsCounter) {
 }
 
 TEST(ControlTree, InsertsFirstAndDropsLast) {
-  ControlTree tree = WithControls({Text(10, "a"), Text(11, "b"), Text(12, "c")});
+  Tree tree = WithControls({Text(10, "a"), Text(11, "b"), Text(12, "c")});
   EXPECT_TRUE(*tree.Apply(1, L({ControlsPath(), L({1, 3, 0, Text(26, "n")}), L({2, 3, 3})})));
   EXPECT_EQ(Texts(tree), "nab");
   EXPECT_EQ(tree.Find(12), nullptr);
@@ -94,7 +107,7 @@ TEST(ControlTree, InsertsFirstAndDropsLast) {
 }
 
 TEST(ControlTree, MovesWithinAList) {
-  ControlTree tree = WithControls({Text(10, "a"), Text(11, "b"), Text(12, "c")});
+  Tree tree = WithControls({Text(10, "a"), Text(11, "b"), Text(12, "c")});
   EXPECT_TRUE(*tree.Apply(1, L({ControlsPath(), L({3, 3, 2, 3, 0})})));
   EXPECT_EQ(Texts(tree), "cab");
   EXPECT_TRUE(*tree.Apply(1, L({ControlsPath(), L({3, 3, 0, 3, 2})})));
@@ -102,7 +115,7 @@ TEST(ControlTree, MovesWithinAList) {
 }
 
 TEST(ControlTree, MovesBetweenLists) {
-  ControlTree tree = WithControls(
+  Tree tree = WithControls(
       {Text(10, "a"),
        M({{"_c", "Row"}, {"_i", 11}, {"value", "r"}, {"controls", L({Text(12, "x")})}})});
   // After the text has gone, the row is the first in the list.
@@ -116,7 +129,7 @@ TEST(ControlTree, MovesBetweenLists) {
 }
 
 TEST(ControlTree, ResolvesPathsWhenEachOperationRuns) {
-  ControlTree tree = WithControls({Text(10, "a"), Text(11, "b")});
+  Tree tree = WithControls({Text(10, "a"), Text(11, "b")});
   const Value path =
       L({0, M({{"views", L({1, At(0, L({2, M({{"controls", L({3, At(0, L({4}))})}})}))})}})});
   EXPECT_TRUE(*tree.Apply(1, L({path, L({2, 3, 0}), L({0, 4, "value", "B"})})));
@@ -124,7 +137,7 @@ TEST(ControlTree, ResolvesPathsWhenEachOperationRuns) {
 }
 
 TEST(ControlTree, KeepsAControlThatIsAddedAgainInTheSamePatch) {
-  ControlTree tree = WithControls({Text(10, "a"), Text(11, "b")});
+  Tree tree = WithControls({Text(10, "a"), Text(11, "b")});
   EXPECT_TRUE(*tree.Apply(1, L({ControlsPath(), L({2, 3, 0}), L({1, 3, 1, Text(10, "A")})})));
   EXPECT_EQ(*tree.Find(10)->Find("value"), Value("A"));
   EXPECT_TRUE(*tree.Apply(1, L({ControlsPath(), L({1, 3, 0, Text(10, "AA")}), L({2, 3, 2})})));
@@ -133,7 +146,7 @@ TEST(ControlTree, KeepsAControlThatIsAddedAgainInTheSamePatch) {
 }
 
 TEST(ControlTree, PatchesPlainMapsByTextKeysAndAddsNewProperties) {
-  ControlTree tree = Registered();
+  Tree tree = Registered();
   const Value fonts = L({0, M({{"fonts", L({1})}})});
   EXPECT_TRUE(*tree.Apply(1, L({fonts, L({1, 1, "b", "y.ttf"}), L({0, 1, "a", "z.ttf"}),
                                 L({2, 1, "never"}), L({0, 0, "title", "T"})})));
@@ -145,7 +158,7 @@ TEST(ControlTree, PatchesPlainMapsByTextKeysAndAddsNewProperties) {
 }
 
 TEST(ControlTree, WalksThroughComponents) {
-  ControlTree tree = WithControls({});
+  Tree tree = WithControls({});
   const Value component =
       M({{"_c", "C"},
          {"_i", 9},
@@ -158,12 +171,12 @@ TEST(ControlTree, WalksThroughComponents) {
 }
 
 TEST(ControlTree, IgnoresPatchesForUnknownControls) {
-  ControlTree tree = Registered();
+  Tree tree = Registered();
   EXPECT_FALSE(*tree.Apply(77, L({L({0}), L({0, 0, "value", 1})})));
 }
 
 TEST(ControlTree, NamesWhatIsWrongInAPatchAndStaysUsable) {
-  ControlTree tree = WithControls({Text(10, "a")});
+  Tree tree = WithControls({Text(10, "a")});
   const std::string first = "the app sent a malformed patch for control 1, operation 1: ";
   const Value p = ControlsPath();
   EXPECT_EQ(Why(tree, 1, L({})), "the app sent a malformed patch for control 1: it is empty");
@@ -194,7 +207,7 @@ TEST(ControlTree, NamesWhatIsWrongInAPatchAndStaysUsable) {
 }
 
 TEST(ControlTree, CannotBeMadeToHoldItself) {
-  ControlTree tree = WithControls(
+  Tree tree = WithControls(
       {M({{"_c", "Row"}, {"_i", 11}, {"value", "r"}, {"controls", L({Text(12, "x")})}})});
   const Value path =
       L({0, M({{"views",
@@ -204,7 +217,7 @@ TEST(ControlTree, CannotBeMadeToHoldItself) {
 }
 
 TEST(ControlTree, BoundsItsDepth) {
-  ControlTree tree = WithControls({});
+  Tree tree = WithControls({});
   Value chain = M({{"_c", "Box"}, {"_i", 2000}});
   for (int i = 0; i < 400; ++i) chain = M({{"_c", "Box"}, {"_i", 1000 + i}, {"content", chain}});
   EXPECT_EQ(Why(tree, 3, L({L({0}), L({0, 0, "a", chain})})), "applied");
@@ -219,7 +232,7 @@ TEST(ControlTree, BoundsItsDepth) {
 }
 
 TEST(ControlTree, ForgetsTheIdsOfRemovedControls) {
-  ControlTree tree = WithControls({});
+  Tree tree = WithControls({});
   for (int i = 0; i < 20000; ++i) {
     ASSERT_TRUE(*tree.Apply(3, L({L({0}), L({0, 0, "content", Text(100 + i, "x")})})));
   }
@@ -228,7 +241,7 @@ TEST(ControlTree, ForgetsTheIdsOfRemovedControls) {
 }
 
 TEST(ControlTree, SetsThePropertiesThatTheClientOwns) {
-  ControlTree tree = WithControls({Text(10, "a")});
+  Tree tree = WithControls({Text(10, "a")});
   tree.SetProperty(*tree.Find(10), "value", "typed");
   tree.SetProperty(*tree.Find(10), "selection", M({{"start", 1}}));
   EXPECT_EQ(Texts(tree), "typed");
@@ -241,7 +254,7 @@ TEST(ControlTree, SurvivesRandomPatches) {
     return static_cast<int>(random() % static_cast<unsigned>(below));
   };
   for (int round = 0; round < 1000; ++round) {
-    ControlTree tree = WithControls(
+    Tree tree = WithControls(
         {Text(10, "a"),
          M({{"_c", "Row"}, {"_i", 11}, {"value", "r"}, {"controls", L({Text(12, "x")})}})});
     const Value path =
@@ -294,7 +307,7 @@ Value ManyKeys(std::size_t size) {
 TEST(ControlTree, TakesALinearTimeForAPageOfManyKeys) {
   EXPECT_LT(GrowthOf(1000,
                      [](std::size_t size) {
-                       ControlTree tree(M({}));
+                       Tree tree(M({}));
                        ASSERT_TRUE(tree.Register(ManyKeys(size)));
                        ASSERT_TRUE(tree.Register(ManyKeys(size)));
                        Value patch = L({L({0})});
@@ -313,7 +326,7 @@ TEST(ControlTree, TakesALinearTimeForAPageOfManyKeys) {
 TEST(ControlTree, TakesALinearTimeForAPatchOfALongList) {
   EXPECT_LT(GrowthOf(1000,
                      [](std::size_t size) {
-                       ControlTree tree(M({}));
+                       Tree tree(M({}));
                        ASSERT_TRUE(tree.Register(M({{"_c", "Page"}, {"_i", 1}, {"rows", L({})}})));
                        Value patch = L({L({0, M({{"rows", L({1})}})})});
                        auto& ops = patch.AsList()->items;
@@ -334,7 +347,7 @@ TEST(ControlTree, ChangesLongListsAsShortOnes) {
     return std::uniform_int_distribution<std::size_t>(0, n)(random);
   };
   std::vector<std::int64_t> wanted;
-  ControlTree tree(M({}));
+  Tree tree(M({}));
   ASSERT_TRUE(tree.Register(M({{"_c", "Page"}, {"_i", 1}, {"rows", L({})}})));
   for (int round = 0; round < 20; ++round) {
     Value patch = L({L({0, M({{"rows", L({1})}})})});
@@ -374,7 +387,7 @@ TEST(ControlTree, ChangesLongListsAsShortOnes) {
 }
 
 TEST(ControlTree, TellsWhichControlsHaveComeOrChanged) {
-  ControlTree tree(M({}));
+  Tree tree(M({}));
   ASSERT_TRUE(tree.Register(
       M({{"_c", "Page"},
          {"_i", 1},

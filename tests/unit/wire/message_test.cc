@@ -1,7 +1,6 @@
-#include "common/wire/message.h"
-
 #include <gtest/gtest.h>
 
+#include "common/wire/msgpack_codec.h"
 #include "tests/unit/wire/hex.h"
 
 namespace fletbridge::wire {
@@ -15,21 +14,32 @@ constexpr std::string_view kGet =
     "920584aa636f6e74726f6c5f69641ba763616c6c5f6964aa4d79723178414a4f6b35a46e616d65a3676574a461"
     "72677381a36b6579a16b";
 
+Result<Message> Read(std::span<const std::byte> payload) {
+  return Newest().Decode(Sender::kApp, payload);
+}
+Result<Message> Read(const Value& message) { return Read(Encode(message).span()); }
+Result<Message> Read(const std::vector<std::byte>& bytes) { return Read(std::span(bytes)); }
+
 std::string Why(const Value& message) {
-  const Result<AppMessage> read = DecodeAppMessage(Encode(message).span());
+  const Result<Message> read = Read(message);
   return read ? "accepted" : read.error().Line();
 }
 
 TEST(Message, ReadsAPatch) {
-  const Result<AppMessage> message = DecodeAppMessage(Hex(kPatch));
+  const Result<Message> message = Read(Hex(kPatch));
   ASSERT_TRUE(message) << message.error().Line();
-  const auto& patch = std::get<PatchControl>(*message);
-  EXPECT_EQ(patch.id, 1);
-  EXPECT_EQ(patch.patch.AsList()->items[1], Value::ListOf({0, 4, "value", "1"}));
+  const auto& patch = std::get<Patch>(*message);
+  ASSERT_EQ(patch.changes.size(), 1U);
+  const Change& change = patch.changes[0];
+  EXPECT_EQ(RootOf(patch, change.at), 1);
+  EXPECT_EQ(change.kind, Change::Kind::kSet);
+  EXPECT_EQ(change.at, 4U);
+  EXPECT_EQ(change.key, Value("value"));
+  EXPECT_EQ(change.value, Value("1"));
 }
 
 TEST(Message, ReadsAMethodCallWithAndWithoutArguments) {
-  const Result<AppMessage> message = DecodeAppMessage(Hex(kGet));
+  const Result<Message> message = Read(Hex(kGet));
   ASSERT_TRUE(message) << message.error().Line();
   const auto& call = std::get<InvokeMethod>(*message);
   EXPECT_EQ(call.control_id, 27);
@@ -39,7 +49,7 @@ TEST(Message, ReadsAMethodCallWithAndWithoutArguments) {
 
   const Value bare =
       Value::ListOf({5, Value::MapOf({{"control_id", 2}, {"call_id", "c"}, {"name", "center"}})});
-  const Result<AppMessage> short_call = DecodeAppMessage(Encode(bare).span());
+  const Result<Message> short_call = Read(bare);
   ASSERT_TRUE(short_call);
   EXPECT_TRUE(std::get<InvokeMethod>(*short_call).args.is_nil());
 }
@@ -47,7 +57,7 @@ TEST(Message, ReadsAMethodCallWithAndWithoutArguments) {
 TEST(Message, ReadsTheRegistrationAnswerWithoutAnError) {
   const Value answer = Value::ListOf(
       {1, Value::MapOf({{"session_id", "s"}, {"page_patch", Value::MapOf({{"_c", "Page"}})}})});
-  const Result<AppMessage> message = DecodeAppMessage(Encode(answer).span());
+  const Result<Message> message = Read(answer);
   ASSERT_TRUE(message);
   EXPECT_EQ(std::get<RegisterAnswer>(*message).session_id, "s");
   EXPECT_EQ(std::get<RegisterAnswer>(*message).error, "");
@@ -55,10 +65,9 @@ TEST(Message, ReadsTheRegistrationAnswerWithoutAnError) {
 
 TEST(Message, ReadsCrashesAndOutput) {
   const Value crash = Value::ListOf({6, Value::MapOf({{"message", "boom\ntrace"}})});
-  EXPECT_EQ(std::get<SessionCrashed>(*DecodeAppMessage(Encode(crash).span())).message,
-            "boom\ntrace");
+  EXPECT_EQ(std::get<SessionCrashed>(*Read(crash)).message, "boom\ntrace");
   const Value output = Value::ListOf({7, Value::MapOf({{"text", "hi"}, {"is_stderr", true}})});
-  EXPECT_TRUE(std::get<PythonOutput>(*DecodeAppMessage(Encode(output).span())).is_stderr);
+  EXPECT_TRUE(std::get<PythonOutput>(*Read(output)).is_stderr);
 }
 
 TEST(Message, NamesWhatIsWrongInOne) {
@@ -88,21 +97,22 @@ TEST(Message, TellsOfACrashWhatFletsLogHasNot) {
 }
 
 TEST(Message, WritesAnEventAsFletsClientDoes) {
-  const Buffer event = EncodeEvent(10, "click", {});
+  const Buffer event = Newest().EncodeOne(ControlEvent{10, "click", {}});
   const auto captured = Hex("920383a67461726765740aa46e616d65a5636c69636ba464617461c0");
   EXPECT_EQ(event.text(),
             std::string_view(reinterpret_cast<const char*>(captured.data()), captured.size()));
 }
 
 TEST(Message, WritesAnAnswerWithExactlyTheFourKeys) {
-  InvokeMethod call;
-  call.control_id = 27;
-  call.call_id = "c";
-  EXPECT_EQ(*Decode(EncodeMethodAnswer(call, true, {}).span()),
+  const auto written = [](Value result, std::optional<std::string> error) {
+    const MethodResult answer{27, "c", std::move(result), std::move(error)};
+    return *Decode(Newest().EncodeOne(answer).span());
+  };
+  EXPECT_EQ(written(true, {}),
             Value::ListOf(
                 {5, Value::MapOf(
                         {{"control_id", 27}, {"call_id", "c"}, {"result", true}, {"error", {}}})}));
-  EXPECT_EQ(*Decode(EncodeMethodAnswer(call, {}, "no").span()),
+  EXPECT_EQ(written({}, "no"),
             Value::ListOf(
                 {5, Value::MapOf(
                         {{"control_id", 27}, {"call_id", "c"}, {"result", {}}, {"error", "no"}})}));

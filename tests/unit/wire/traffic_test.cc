@@ -11,8 +11,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/wire/control_tree.h"
-#include "common/wire/message.h"
 #include "common/wire/stream_decoder.h"
 #include "common/wire/translator.h"
 
@@ -96,18 +94,22 @@ TEST_P(RealTraffic, PassesTheTranslatorWhole) {
   const auto warn = [&warnings](const std::string& line) { warnings.push_back(line); };
   // The client's other generation says the same: here only its framing differs.
   for (const Generation client : {kG2, kG3}) {
-    Translator translator(GetParam().app, client, warn);
+    Translator translator(wire::CodecOf(GetParam().app), wire::CodecOf(client), warn);
+    std::vector<std::string> passed;
+    const auto pass = [&passed](Packet&& packet) { passed.emplace_back(packet.payload.text()); };
     EXPECT_EQ(translator.active(), GetParam().app != client);
-    for (const Packet& packet : Packets(App(), GetParam().app)) {
-      const Result<bool> passes = translator.ToClient(packet);
-      ASSERT_TRUE(passes) << passes.error().Line();
-      EXPECT_TRUE(*passes);
+    std::vector<std::string> said;
+    for (Packet& packet : Packets(App(), GetParam().app)) {
+      said.emplace_back(packet.payload.text());
+      const Result<> taken = translator.ToClient(std::move(packet), pass);
+      ASSERT_TRUE(taken) << taken.error().Line();
     }
-    for (const Packet& packet : Packets(Client(), kG2)) {
-      const Result<bool> passes = translator.ToApp(packet);
-      ASSERT_TRUE(passes) << passes.error().Line();
-      EXPECT_TRUE(*passes);
+    for (Packet& packet : Packets(Client(), kG2)) {
+      said.emplace_back(packet.payload.text());
+      const Result<> taken = translator.ToApp(std::move(packet), pass);
+      ASSERT_TRUE(taken) << taken.error().Line();
     }
+    EXPECT_EQ(passed, said);
   }
   EXPECT_THAT(warnings, IsEmpty());
 }
@@ -117,13 +119,14 @@ TEST_P(RealTraffic, MakesThePageThatWasShown) {
   wire::ControlTree tree{Value::MapOf({{"_c", "Page"}, {"_i", wire::kPageId}})};
   std::vector<std::string> calls;
   for (const Packet& packet : Packets(App(), GetParam().app)) {
-    Result<wire::AppMessage> message = wire::DecodeAppMessage(packet.payload.span());
+    Result<wire::Message> message =
+        wire::CodecOf(GetParam().app)->Decode(Sender::kApp, packet.payload.span());
     ASSERT_TRUE(message) << message.error().Line();
     if (auto* answer = std::get_if<wire::RegisterAnswer>(&*message)) {
       EXPECT_EQ(answer->error, "");
       ASSERT_TRUE(tree.Register(std::move(answer->page_patch)));
-    } else if (auto* patch = std::get_if<wire::PatchControl>(&*message)) {
-      const Result<bool> applied = tree.Apply(patch->id, std::move(patch->patch));
+    } else if (auto* patch = std::get_if<wire::Patch>(&*message)) {
+      const Result<bool> applied = tree.Apply(*patch);
       ASSERT_TRUE(applied) << applied.error().Line();
       EXPECT_TRUE(*applied);
     } else if (const auto* call = std::get_if<wire::InvokeMethod>(&*message)) {

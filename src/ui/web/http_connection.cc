@@ -1,0 +1,294 @@
+#include "src/ui/web/http_connection.h"
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+namespace fletbridge::web {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using namespace std::chrono_literals;
+using Request = http::request<http::empty_body>;
+using Head = http::response<http::empty_body>;
+
+namespace {
+
+constexpr std::uint32_t kMaxHeader = 16 * 1024;
+constexpr auto kFirstRequest = 10s;
+constexpr auto kNextRequest = 60s;
+constexpr auto kAnswer = 30s;
+constexpr std::size_t kSlowest = 16 * 1024;  // bytes in a second
+
+class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(EventLoop& loop, asio::ip::tcp protocol, UniqueFd socket, std::string ip, Front& front,
+             std::function<void()> ended)
+      : socket_(loop.io(), protocol, socket.release()),
+        timer_(loop.io()),
+        ip_(std::move(ip)),
+        front_(front),
+        ended_(std::move(ended)) {}
+
+  void Read(std::chrono::seconds patience) {
+    parser_.emplace();
+    parser_->header_limit(kMaxHeader);
+    After(patience);
+    http::async_read_header(socket_, buffer_, *parser_,
+                            [self = shared_from_this()](error_code error, std::size_t) {
+                              if (self->open_) self->OnHeader(error);
+                            });
+  }
+
+  void Close() override {
+    ended_ = nullptr;
+    Drop();
+  }
+
+ private:
+  void After(std::chrono::seconds patience) {
+    timer_.expires_after(patience);
+    timer_.async_wait([self = shared_from_this()](error_code cancelled) {
+      if (!cancelled) self->Drop();
+    });
+  }
+
+  void Drop() {
+    if (!std::exchange(open_, false)) return;
+    error_code ignored;
+    timer_.cancel();
+    socket_.shutdown(asio::socket_base::shutdown_both, ignored);
+    socket_.close(ignored);
+    if (ended_) std::exchange(ended_, nullptr)();
+  }
+
+  void OnHeader(error_code error) {
+    if (error) {
+      const bool is_nonsense =
+          error.category() == make_error_code(http::error::bad_method).category();
+      if (!is_nonsense || error == http::error::end_of_stream ||
+          error == http::error::partial_message)
+        return Drop();
+      keep_alive_ = false;
+      return Refuse(error == http::error::header_limit
+                        ? http::status::request_header_fields_too_large
+                        : http::status::bad_request,
+                    "this is no request that a browser makes");
+    }
+    const Request& asked = parser_->get();
+    keep_alive_ = asked.keep_alive();
+    is_head_ = asked.method() == http::verb::head;
+    After(kAnswer);
+    // Nobody here reads a body, and what follows one cannot be told from it.
+    if (asked.chunked() || asked.has_content_length()) {
+      if (parser_->content_length().value_or(1) != 0) keep_alive_ = false;
+    }
+    Answer(asked);
+  }
+
+  void Answer(const Request& asked) {
+    const Access& access = front_.access();
+    const std::string_view target = Text(asked.target());
+    const std::string_view host = Text(asked[http::field::host]);
+    if (!HostAllowed(access, host)) {
+      keep_alive_ = false;
+      return Refuse(http::status::misdirected_request,
+                    "this app is not served under that name; ask for it by its address, or start "
+                    "it with --host NAME or --public");
+    }
+    if (!target.starts_with('/') || target.starts_with("//") ||
+        target.find('\\') != std::string_view::npos)
+      return Refuse(http::status::bad_request, "this is no path");
+    if (asked.method() != http::verb::get && !is_head_)
+      return Refuse(http::status::method_not_allowed, "this server is asked with GET and HEAD");
+    std::string rest;
+    if (HasToken(access, target, rest)) {
+      Head head = MakeHead(http::status::see_other);
+      head.set(http::field::location, rest);
+      head.set(http::field::set_cookie, SetCookie(access));
+      head.set(http::field::cache_control, "no-store");
+      return Send(std::move(head), {}, {}, 0);
+    }
+    may_see_all_ = HasCookie(access, Text(asked[http::field::cookie]));
+    const std::string path(target.substr(0, target.find('?')));
+    if (path == front_.mount() + "/ws" && beast::websocket::is_upgrade(asked))
+      return Upgrade(asked, host);
+    front_.Find(path, [self = shared_from_this()](Site::Found found) {
+      if (self->open_) self->OnFound(std::move(found));
+    });
+  }
+
+  void Upgrade(const Request& asked, std::string_view host) {
+    if (!OriginAllowed(Text(asked[http::field::origin]), host)) {
+      keep_alive_ = false;
+      return Refuse(http::status::forbidden, "this page is of another site");
+    }
+    if (!may_see_all_) {
+      keep_alive_ = false;
+      return RefuseStranger();
+    }
+    // Before the answer a browser has nothing to say.
+    if (buffer_.size() != 0)
+      return Refuse(http::status::bad_request, "there is more than a request");
+    std::ostringstream text;
+    text << asked.base();  // with its empty line
+    BrowserFacts facts{ip_, std::string(Text(asked[http::field::user_agent])),
+                       "ws://" + std::string(host) + front_.mount()};
+    error_code failed;
+    UniqueFd fd(socket_.release(failed));
+    if (failed) return Drop();
+    open_ = false;
+    timer_.cancel();
+    Front& front = front_;
+    if (ended_) std::exchange(ended_, nullptr)();
+    front.TakeWebSocket(std::move(fd), text.str(), std::move(facts));
+  }
+
+  void OnFound(Site::Found found) {
+    const Request& asked = parser_->get();
+    switch (found.kind) {
+      case Site::Found::Kind::kNone:
+        return Refuse(http::status::not_found, "there is no such file");
+      case Site::Found::Kind::kBad:
+        return Refuse(http::status::bad_request, "this is no path");
+      case Site::Found::Kind::kLarge:
+        return Refuse(http::status::insufficient_storage, "the file is too large to be served");
+      case Site::Found::Kind::kRedirect: {
+        const std::string_view target = Text(asked.target());
+        const std::size_t mark = target.find('?');
+        Head head = MakeHead(http::status::temporary_redirect);
+        head.set(http::field::location,
+                 front_.mount() + "/" +
+                     std::string(mark == std::string_view::npos ? "" : target.substr(mark)));
+        return Send(std::move(head), {}, {}, 0);
+      }
+      case Site::Found::Kind::kBody:
+        break;
+    }
+    if (found.is_private && !may_see_all_) return RefuseStranger();
+    const Body& body = *found.body;
+    const bool as_gzip = !body.gzip.empty() && TakesGzip(Text(asked[http::field::accept_encoding]));
+    // Of each form its own, since a range is of one of them.
+    std::string etag = body.etag;
+    if (as_gzip) etag.insert(etag.size() - 1, "-gzip");
+    const std::string& bytes = as_gzip ? body.gzip : body.bytes;
+    Head head = MakeHead(http::status::ok);
+    head.set(http::field::etag, etag);
+    // Names of files stay the same in the next version: a browser asks, and 304 is the answer.
+    head.set(http::field::cache_control, found.is_private ? "private, no-cache" : "no-cache");
+    if (!body.gzip.empty()) head.set(http::field::vary, "Accept-Encoding");
+    if (TagMatches(Text(asked[http::field::if_none_match]), etag)) {
+      head.result(http::status::not_modified);
+      return Send(std::move(head), {}, {}, 0);
+    }
+    head.set(http::field::content_type, body.type);
+    head.set(http::field::accept_ranges, "bytes");
+    if (as_gzip) head.set(http::field::content_encoding, "gzip");
+    ByteRange range;
+    const std::string_view if_range = Text(asked[http::field::if_range]);
+    if (!is_head_ && (if_range.empty() || if_range == etag))
+      range = ParseRange(Text(asked[http::field::range]), bytes.size());
+    if (range.kind == ByteRange::Kind::kNone) {
+      head.result(http::status::range_not_satisfiable);
+      head.set(http::field::content_range, "bytes */" + std::to_string(bytes.size()));
+      return Send(std::move(head), {}, {}, 0);
+    }
+    std::string_view part = bytes;
+    if (range.kind == ByteRange::Kind::kPart) {
+      head.result(http::status::partial_content);
+      head.set(http::field::content_range, "bytes " + std::to_string(range.first) + "-" +
+                                               std::to_string(range.first + range.count - 1) + "/" +
+                                               std::to_string(bytes.size()));
+      part = part.substr(range.first, range.count);
+    }
+    Send(std::move(head), found.body, part, part.size());
+  }
+
+  void RefuseStranger() {
+    Refuse(http::status::forbidden,
+           "this app is for whoever opens the address that fletbridge has printed, with its token");
+  }
+
+  void Refuse(http::status status, const std::string& why) {
+    auto text = std::make_shared<std::string>(why + "\n");
+    Head head = MakeHead(status);
+    if (status == http::status::method_not_allowed) head.set(http::field::allow, "GET, HEAD");
+    head.set(http::field::content_type, "text/plain; charset=utf-8");
+    head.set(http::field::cache_control, "no-store");
+    Send(std::move(head), text, *text, text->size());
+  }
+
+  Head MakeHead(http::status status) const {
+    Head head(status, 11);
+    head.keep_alive(keep_alive_);
+    head.set("Cross-Origin-Opener-Policy", "same-origin");
+    head.set("Cross-Origin-Embedder-Policy", "require-corp");
+    head.set(http::field::access_control_allow_origin, "*");
+    head.set("X-Content-Type-Options", "nosniff");
+    return head;
+  }
+
+  // `owner` keeps `bytes`.
+  void Send(Head head, std::shared_ptr<const void> owner, std::string_view bytes,
+            std::size_t length) {
+    if (head.result() != http::status::not_modified) head.content_length(length);
+    std::ostringstream text;
+    text << head.base();
+    auto header = std::make_shared<std::string>(text.str());
+    if (is_head_) bytes = {};
+    After(kAnswer + std::chrono::seconds(bytes.size() / kSlowest));
+    const std::array<asio::const_buffer, 2> both{asio::buffer(*header),
+                                                 asio::const_buffer(bytes.data(), bytes.size())};
+    asio::async_write(socket_, both,
+                      [self = shared_from_this(), header, owner](error_code error, std::size_t) {
+                        if (!self->open_) return;
+                        if (error || !self->keep_alive_) return self->Drop();
+                        self->Read(kNextRequest);
+                      });
+  }
+
+  static std::string_view Text(beast::string_view text) { return {text.data(), text.size()}; }
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;  // until the connection is dropped
+  beast::flat_buffer buffer_{kMaxHeader * 2};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  const std::string ip_;
+  Front& front_;
+  std::function<void()> ended_;
+  bool open_ = true;
+  bool keep_alive_ = true;
+  bool is_head_ = false;
+  bool may_see_all_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<HttpConnection> ServeHttp(EventLoop& loop, UniqueFd socket, std::string ip,
+                                          Front& front, std::function<void()> ended) {
+  const auto protocol =
+      ip.find(':') == std::string::npos ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
+  auto connection = std::make_shared<Connection>(loop, protocol, std::move(socket), std::move(ip),
+                                                 front, std::move(ended));
+  connection->Read(kFirstRequest);
+  return connection;
+}
+
+}  // namespace fletbridge::web

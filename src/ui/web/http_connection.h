@@ -1,0 +1,51 @@
+// Room: src/ui/web. One connection of a browser, as far as HTTP goes: reads requests within bounds
+// of size and time, checks who asks (access.h), answers with what the site has (common/site), and
+// gives a request for a WebSocket away, with its socket.
+//
+// Threads: the EventLoop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/event_loop.h"
+#include "common/platform/unique_fd.h"
+#include "common/site/site.h"
+#include "src/ui/web/access.h"
+
+namespace fletbridge::web {
+
+// What a browser's handshake says of it.
+struct BrowserFacts {
+  std::string ip;
+  std::string agent;
+  std::string url;  // "ws://host:port/mount", without the slash at its end
+};
+
+// What a connection asks of the UI.
+class Front {
+ public:
+  virtual ~Front() = default;
+  [[nodiscard]] virtual const Access& access() const = 0;
+  [[nodiscard]] virtual const std::string& mount() const = 0;
+  // `found` is called later, on the loop, unless the UI has ended.
+  virtual void Find(std::string path, std::function<void(Site::Found)> found) = 0;
+  // `request`: the text of the request, which has been checked.
+  virtual void TakeWebSocket(UniqueFd socket, std::string request, BrowserFacts facts) = 0;
+};
+
+class HttpConnection {
+ public:
+  virtual ~HttpConnection() = default;
+  // Closes it at once; `ended` is not called.
+  virtual void Close() = 0;
+};
+
+// Serves until the browser leaves or gives the socket to a WebSocket, then calls `ended`. `front`
+// must outlive the connection, or close it.
+[[nodiscard]] std::shared_ptr<HttpConnection> ServeHttp(EventLoop& loop, UniqueFd socket,
+                                                        std::string ip, Front& front,
+                                                        std::function<void()> ended);
+
+}  // namespace fletbridge::web

@@ -1,0 +1,391 @@
+#include "src/ui/web/web_ui.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <optional>
+#include <set>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/base/cause.h"
+#include "common/base/log.h"
+#include "common/platform/self.h"
+#include "common/platform/threads.h"
+#include "common/site/site.h"
+#include "src/ui/web/access.h"
+#include "src/ui/web/http_connection.h"
+#include "src/ui/web/web_session.h"
+
+namespace fletbridge::web {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{100};
+// Connections that are no WebSocket.
+constexpr std::size_t kMostConnections = 1024;
+// Of one address, which may be that of many people; loopback is not counted, since a proxy of this
+// machine is everybody's.
+constexpr int kMostOfOneAddress = 256;
+
+// Finds files on a thread of its own, since the disk may be slow and compressing takes its time.
+class Librarian {
+ public:
+  Librarian(EventLoop& loop, std::unique_ptr<Site> site) : loop_(loop), site_(std::move(site)) {}
+  ~Librarian() { Stop(); }
+
+  void Start() {
+    thread_ = platform::StartWithoutSignals([this] {
+      platform::NameThread("fletbridge-web");
+      Work();
+    });
+  }
+  void Stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+      wanted_.clear();
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  // One for each connection at most, so their number is bounded.
+  void Find(std::string path, std::function<void(Site::Found)> found) {
+    {
+      const std::lock_guard lock(mutex_);
+      wanted_.emplace_back(std::move(path), std::move(found));
+    }
+    changed_.notify_all();
+  }
+  [[nodiscard]] const SiteOptions& options() const { return site_->options(); }
+
+ private:
+  void Work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ends_ || !wanted_.empty(); });
+      if (ends_) return;
+      auto [path, found] = std::move(wanted_.front());
+      wanted_.pop_front();
+      lock.unlock();
+      Site::Found what;
+      try {
+        what = site_->Find(path);
+      } catch (const std::exception& error) {  // no memory, most likely
+        Log(LogLevel::kError, "cannot serve " + path + ": " + CauseOf(error));
+      }
+      loop_.Post([found = std::move(found), what = std::move(what)] { found(what); });
+      lock.lock();
+    }
+  }
+
+  EventLoop& loop_;
+  const std::unique_ptr<Site> site_;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::pair<std::string, std::function<void(Site::Found)>>> wanted_;
+  bool ends_ = false;
+};
+
+std::string AddressOf(const sockaddr_storage& peer) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (peer.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+  } else {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(peer);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+      ::inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, text.data(), text.size());
+    } else {
+      ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+    }
+  }
+  return text.data();
+}
+
+bool IsLoopback(const std::string& ip) { return ip == "::1" || ip.starts_with("127."); }
+
+class WebUi final : public UiSurface, private Front {
+ public:
+  WebUi(EventLoop& loop, WebOptions options, Access access, std::unique_ptr<Site> site)
+      : loop_(loop),
+        options_(std::move(options)),
+        access_(std::move(access)),
+        librarian_(loop, std::move(site)),
+        listener_(loop.io()),
+        patience_(loop.io()) {}
+
+  ~WebUi() override {
+    for (WebSession* session : sessions_) session->HangUp();
+    for (const auto& connection : connections_) connection->Close();
+  }
+
+  std::string name() const override { return "web"; }
+  std::string leg() const override { return "ws"; }
+  bool serves_another() const override { return true; }
+  int clients() const override { return kMostClients; }
+
+  void Start(UiSink& sink) override {
+    loop_.Post([this, &sink] {
+      sink_ = &sink;
+      if (closed_) return sink_->OnClosed(*closed_);  // before Start()
+      Listen();
+    });
+  }
+
+  void Close(const Error& why) override {
+    loop_.Post([this, why] {
+      if (!closed_) End({why, 0});
+    });
+  }
+
+ private:
+  // ---- Front
+
+  const Access& access() const override { return access_; }
+  const std::string& mount() const override { return librarian_.options().mount; }
+  void Find(std::string path, std::function<void(Site::Found)> found) override {
+    librarian_.Find(std::move(path), std::move(found));
+  }
+  void TakeWebSocket(UniqueFd socket, std::string request, BrowserFacts facts) override {
+    if (closed_) return;
+    if (sessions_.size() >= static_cast<std::size_t>(kMostClients)) {
+      Log(LogLevel::kWarning, "refused a browser: " + std::to_string(kMostClients) +
+                                  " are connected, and more cannot be");
+      return;
+    }
+    WebSessionEvents events;
+    events.opened = [this](WebSession& session) {
+      if (auto client = TakeOpening(session)) sink_->OnClient(std::move(client));
+    };
+    events.failed = [this](WebSession& session) {
+      loop_.Post([over = std::shared_ptr<WebSession>(TakeOpening(session))] {});
+    };
+    events.gone = [this, life = std::weak_ptr<void>(life_)](WebSession& session) {
+      if (!life.expired()) sessions_.erase(&session);
+    };
+    auto session = MakeWebSession(loop_, options_.limits, std::move(socket), std::move(request),
+                                  std::move(facts), options_.registration, std::move(events));
+    sessions_.insert(session.get());
+    opening_.push_back(std::move(session));
+  }
+
+  std::unique_ptr<WebSession> TakeOpening(WebSession& session) {
+    const auto found = std::find_if(opening_.begin(), opening_.end(),
+                                    [&](const auto& one) { return one.get() == &session; });
+    if (found == opening_.end()) return nullptr;
+    std::unique_ptr<WebSession> taken = std::move(*found);
+    opening_.erase(found);
+    return taken;
+  }
+
+  // ---- Listening
+
+  Result<> Bind() {
+    const std::string& host = options_.host;
+    sockaddr_storage at{};
+    socklen_t size = sizeof(sockaddr_in);
+    auto& v4 = reinterpret_cast<sockaddr_in&>(at);
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(at);
+    const bool is_all = host == "*";
+    if (is_all || ::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
+      size = sizeof(sockaddr_in6);
+      at.ss_family = AF_INET6;
+      v6.sin6_port = htons(options_.port);
+    } else {
+      at.ss_family = AF_INET;
+      v4.sin_port = htons(options_.port);
+      ::inet_pton(AF_INET, host == "localhost" ? "127.0.0.1" : host.c_str(), &v4.sin_addr);
+    }
+    UniqueFd fd(::socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd && is_all && errno == EAFNOSUPPORT) {  // a machine without IPv6
+      at = {};
+      size = sizeof(sockaddr_in);
+      at.ss_family = AF_INET;
+      v4.sin_port = htons(options_.port);
+      fd.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    }
+    const int one = 1;
+    const int zero = 0;
+    if (fd) {
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+      if (is_all) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    }
+    if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), size) != 0 ||
+        ::listen(fd.get(), 512) != 0) {
+      const int error = errno;
+      const char* const what_to_do =
+          error == EADDRINUSE ? "choose another port with --port, or --port 0 for one that is free"
+          : error == EACCES   ? "choose a port above 1023 with --port"
+                              : "name an address of this machine with --host";
+      return MakeError(Errc::kSetup, "cannot listen at " + host + ", port " +
+                                         std::to_string(options_.port) + ": " +
+                                         CauseAndRemedy(error, what_to_do));
+    }
+    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size);
+    port_ = ntohs(at.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
+    listener_.assign(fd.release());
+    return {};
+  }
+
+  void Listen() {
+    if (Result<> bound = Bind(); !bound) return End({bound.error(), 70});
+    access_.cookie = "fletbridge_" + std::to_string(port_);
+    librarian_.Start();
+    Accept();
+    Log(LogLevel::kInfo, "the app is at " + Url());
+    sink_->OnReady();
+  }
+
+  // For a person's browser on this machine, if it can be reached from here.
+  std::string Url() const {
+    std::string host = options_.host;
+    if (host == "*" || host == "0.0.0.0" || host == "::") host = "127.0.0.1";
+    if (host.find(':') != std::string::npos) host = "[" + host + "]";
+    return "http://" + host + ":" + std::to_string(port_) + mount() + "/" +
+           (access_.is_public() ? "" : "?token=" + access_.token);
+  }
+
+  void Accept() {
+    listener_.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [this, life = std::weak_ptr<void>(life_)](boost::system::error_code error) {
+          if (error || life.expired() || closed_) return;
+          sockaddr_storage peer{};
+          socklen_t size = sizeof peer;
+          UniqueFd fd(::accept4(listener_.native_handle(), reinterpret_cast<sockaddr*>(&peer),
+                                &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+          const int number = errno;
+          if (!fd && (IsShortOfDescriptors(number) || number == ENOBUFS || number == ENOMEM))
+            return AcceptLater(number);
+          if (fd) Admit(std::move(fd), AddressOf(peer));
+          if (!closed_) Accept();
+        });
+  }
+
+  // The browser stays in the backlog, so accepting at once would only fail again.
+  void AcceptLater(int error) {
+    if (!std::exchange(wants_, true)) {
+      Log(LogLevel::kWarning, std::string("cannot take a browser: ") + std::strerror(error) +
+                                  "; trying again until it goes");
+    }
+    patience_.expires_after(kPatience);
+    patience_.async_wait(
+        [this, life = std::weak_ptr<void>(life_)](boost::system::error_code cancelled) {
+          if (!cancelled && !life.expired() && !closed_) Accept();
+        });
+  }
+
+  void Admit(UniqueFd fd, const std::string& ip) {
+    wants_ = false;
+    int& of_address = addresses_[ip];
+    if (connections_.size() >= kMostConnections ||
+        (of_address >= kMostOfOneAddress && !IsLoopback(ip))) {
+      if (of_address == 0) addresses_.erase(ip);
+      Log(LogLevel::kWarning, "refused a connection of " + ip + ": there are too many");
+      return;
+    }
+    ++of_address;
+    const int one = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    auto slot = std::make_shared<std::shared_ptr<HttpConnection>>();
+    *slot = ServeHttp(loop_, std::move(fd), ip, *this, [this, slot, ip] {
+      if (const auto found = addresses_.find(ip); found != addresses_.end() && --found->second == 0)
+        addresses_.erase(found);
+      connections_.erase(*slot);
+      slot->reset();
+    });
+    if (*slot) connections_.insert(*slot);
+  }
+
+  void End(UiEnd end) {
+    closed_ = std::move(end);
+    boost::system::error_code ignored;
+    listener_.close(ignored);
+    patience_.cancel();
+    for (WebSession* session : sessions_) session->HangUp();
+    loop_.Post([over = std::make_shared<std::vector<std::unique_ptr<WebSession>>>(
+                    std::move(opening_))] {});
+    opening_.clear();
+    const auto connections = std::exchange(connections_, {});
+    for (const auto& connection : connections) connection->Close();
+    addresses_.clear();
+    if (sink_ != nullptr) sink_->OnClosed(*closed_);
+  }
+
+  EventLoop& loop_;
+  const WebOptions options_;
+  Access access_;
+  Librarian librarian_;
+  // loop's thread only
+  UiSink* sink_ = nullptr;  // from Start() on
+  asio::posix::stream_descriptor listener_;
+  asio::steady_timer patience_;  // until the next attempt, without free descriptors
+  std::uint16_t port_ = 0;
+  std::set<std::shared_ptr<HttpConnection>> connections_;
+  std::map<std::string, int> addresses_;              // connections of each
+  std::vector<std::unique_ptr<WebSession>> opening_;  // in the handshake
+  std::set<WebSession*> sessions_;                    // all that are, whoever owns them
+  bool wants_ = false;                                // no descriptor is free, and that is logged
+  std::optional<UiEnd> closed_;
+  const std::shared_ptr<void> life_ = std::make_shared<char>();
+};
+
+std::string FromEnvironment(const char* name, std::initializer_list<std::string_view> allowed,
+                            std::string_view otherwise) {
+  const char* const given = std::getenv(name);
+  if (given != nullptr && std::find(allowed.begin(), allowed.end(), given) != allowed.end())
+    return given;
+  return std::string(otherwise);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UiSurface>> MakeWebUi(EventLoop& loop, WebOptions options) {
+  if (options.host != "*" && options.host != "localhost" && !IsAddress(options.host)) {
+    return MakeError(Errc::kUsage, "cannot listen at " + options.host +
+                                       ": --host is an address of this machine, localhost, or * "
+                                       "for all of its addresses");
+  }
+  std::string mount;
+  const std::optional<std::string> path = PlainPath(options.name);
+  const bool is_odd = !path || std::any_of(path->begin(), path->end(), [](unsigned char c) {
+    return std::isalnum(c) == 0 && std::strchr("-._~/", c) == nullptr;
+  });
+  if (is_odd) {
+    return MakeError(Errc::kUsage, "no address can have the path " + options.name +
+                                       "; --name has letters, digits and -._~/ alone");
+  }
+  if (!path->empty()) mount = "/" + *path;
+  SiteOptions site{options.client, options.assets, mount};
+  const std::string no_cdn =
+      FromEnvironment("FLET_WEB_NO_CDN", {"false", "False", "FALSE", "0", "no"}, "true");
+  site.no_cdn = no_cdn == "true";
+  site.renderer = FromEnvironment("FLET_WEB_RENDERER", {"auto", "canvaskit", "skwasm"}, "auto");
+  site.route_strategy = FromEnvironment("FLET_WEB_ROUTE_URL_STRATEGY", {"path", "hash"}, "path");
+  Result<std::unique_ptr<Site>> made = MakeSite(std::move(site));
+  if (!made) return made.error();
+  Access access;
+  if (!options.is_public) access.token = MakeToken();
+  return std::unique_ptr<UiSurface>(
+      std::make_unique<WebUi>(loop, std::move(options), std::move(access), std::move(*made)));
+}
+
+}  // namespace fletbridge::web
