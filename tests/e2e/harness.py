@@ -38,10 +38,10 @@ BIN = Path(os.environ.get("FLETBRIDGE_BIN") or ROOT / "build/dev/bin")
 VENV = Path(os.environ.get("FLETBRIDGE_E2E_VENV") or ROOT / "build/venv/1.0.5")
 PYTHON = VENV / "bin/python"
 PYTHON_OF_2 = ROOT / "build/venv/0.82.2/bin/python"  # Flet 0.82.2, of wire generation 2
-# Stretches every deadline, for machines that are slower or builds that are instrumented.
 # A file: every app then runs with `--accelerators verify`, and what that says is added to it. Tests that
 # look at each line of a run fail then, differences are what counts.
 VERIFY = os.environ.get("FLETBRIDGE_E2E_VERIFY")
+# Stretches every deadline, for machines that are slower or builds that are instrumented.
 PATIENCE = float(os.environ.get("FLETBRIDGE_E2E_PATIENCE", "1"))
 MARK = "E2E_MARK"
 
