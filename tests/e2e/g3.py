@@ -14,6 +14,8 @@ import time
 
 import msgpack
 
+from patience import PATIENCE
+
 REGISTER, PATCH, EVENT, PROPS, INVOKE, CRASHED, OUTPUT = 1, 2, 3, 4, 5, 6, 7
 CONTROL, DATA = 0, 1
 
@@ -73,7 +75,7 @@ def connect_once(address):
 
 def connect(address, timeout=20.0, alive=lambda: True):
     """Tries until somebody listens: a socket's file says nothing about readiness."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         try:
             return connect_once(address)
@@ -145,7 +147,7 @@ class Client:
     def registered(cls, address, timeout=20.0, alive=lambda: True, **page):
         """Connects and registers, again and again as Flet's own client does, until served: while
         the one before is still being dismissed, the newcomer is turned away."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while True:
             client = cls.connect(address, deadline - time.monotonic(), alive)
             try:
@@ -172,7 +174,7 @@ class Client:
     def send_raw(self, data, timeout=30.0):
         """Writes all of `data`; reads (into the inbox) meanwhile, so that two full pipes cannot
         block each other."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         view = memoryview(data)
         self.sock.setblocking(False)
         while view:
@@ -229,6 +231,9 @@ class Client:
 
     def pump(self, until, timeout=10.0, what="an answer"):
         """Takes in what comes until `until()` is true; raises Closed at the end of the stream."""
+        self._pump(until, timeout * PATIENCE, what)
+
+    def _pump(self, until, timeout, what):
         deadline = time.monotonic() + timeout
         self.sock.setblocking(False)
         while True:
@@ -255,7 +260,7 @@ class Client:
     def wait_idle(self, timeout):
         """Takes in what comes for so long."""
         try:
-            self.pump(lambda: False, timeout)
+            self._pump(lambda: False, timeout, "end of the connection")
         except Timeout:
             return
 

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import g3
+from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).resolve().parent / "apps"
@@ -41,8 +42,6 @@ PYTHON_OF_2 = ROOT / "build/venv/0.82.2/bin/python"  # Flet 0.82.2, of wire gene
 # A file: every app then runs with `--accelerators verify`, and what that says is added to it. Tests that
 # look at each line of a run fail then, differences are what counts.
 VERIFY = os.environ.get("FLETBRIDGE_E2E_VERIFY")
-# Stretches every deadline, for machines that are slower or builds that are instrumented.
-PATIENCE = float(os.environ.get("FLETBRIDGE_E2E_PATIENCE", "1"))
 MARK = "E2E_MARK"
 
 

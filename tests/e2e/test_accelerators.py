@@ -453,7 +453,7 @@ sys.meta_path.insert(0, First)
             def send_raw(self, data, timeout=30.0):
                 self.sock.send(bytes(data[4:]))
 
-            def pump(self, until, timeout=10.0, what="an answer"):
+            def _pump(self, until, timeout, what):
                 while not until():
                     self._take(self.sock.recv(timeout))
 

@@ -7,7 +7,7 @@ import stat
 import unittest
 
 import g3
-from harness import APPS, PATIENCE, every_variant, open_fds, parent_of, proc_net
+from harness import APPS, every_variant, open_fds, parent_of, proc_net
 
 COUNTER = """
 import flet as ft
@@ -58,7 +58,7 @@ class Attach:
         # A second client is turned away; the first goes on.
         second = g3.Client.connect(run.address)
         self.addCleanup(second.close)
-        second.wait_closed(5 * PATIENCE)
+        second.wait_closed(5)
         self.assertEqual(second.frames, [])
         first.click("plus")
         first.expect_text("2")
@@ -88,7 +88,7 @@ class Attach:
         first = self.play(run)
         second = g3.Client.connect(run.address)
         self.addCleanup(second.close)
-        second.wait_closed(5 * PATIENCE)
+        second.wait_closed(5)
         first.click("plus")
         first.expect_text("2")
         first.close()

@@ -612,7 +612,7 @@ class CompareInterrupted(Comparing, E2E):
 
     def testShowsProgressFromTheFirstSecond(self):
         run = self.compare("--stages", "1:uds,3", COUNTER, tty=True)
-        run.wait_line("first start of 1:uds", 1.5 * PATIENCE)
+        run.wait_line("first start of 1:uds", 1.5)
         run.type(b"\x03")
         self.assertEqual(run.wait(20), 130, run.shown())
 

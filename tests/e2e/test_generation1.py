@@ -256,7 +256,7 @@ class Json(E2E):
     def played(self, source, steps, variant=None, code=0, python=PYTHON_OF_1, **more):
         run = self.box.headless(variant or self.variant, self.box.write("app.py", source), steps=steps, python=python,
                                 **more)
-        self.assertEqual(run.wait(60 * PATIENCE), code, run.shown())
+        self.assertEqual(run.wait(60), code, run.shown())
         return run
 
 
@@ -322,7 +322,7 @@ expect text="picked None"
 class RecordedJson(Json):
     def fletbridge(self, *args, code=0):
         run = self.box.launch([BIN / "fletbridge", *args])
-        self.assertEqual(run.wait(60 * PATIENCE), code, run.shown())
+        self.assertEqual(run.wait(60), code, run.shown())
         return run
 
     def record(self, source, steps):
@@ -381,7 +381,7 @@ class MeasuredJson(Json):
         steps = self.box.write("steps.txt", CLICKS)
         run = self.box.launch([BIN / "fletbridge", *args, "--python", PYTHON_OF_1, "--steps", steps,
                                self.box.write("app.py", COUNTER)])
-        self.assertEqual(run.wait(90 * PATIENCE), 0, run.shown())
+        self.assertEqual(run.wait(90), 0, run.shown())
         return run
 
     def testStagesDoTheSameInARun(self):
@@ -398,7 +398,7 @@ class Client1:
     """A minimal client of generation 1."""
 
     def __init__(self, address, alive):
-        self.sock = g3.connect(address, 30 * PATIENCE, alive)
+        self.sock = g3.connect(address, 30, alive)
         self.sock.settimeout(20 * PATIENCE)
         self.inbox = b""
         self.texts = {}
@@ -457,7 +457,7 @@ class AttachedJson(Json):
 
     def testAClientOfGeneration3IsTranslatedFor(self):
         run = self.box.attach(Variant("1", "uds"), self.box.write("app.py", COUNTER), python=PYTHON_OF_1)
-        client = g3.Client.registered(run.address, 30 * PATIENCE, run.alive)
+        client = g3.Client.registered(run.address, 30, run.alive)
         self.addCleanup(client.close)
         client.expect_text("0")
         for n in range(1, 6):

@@ -5,7 +5,7 @@ import unittest
 
 import g2
 import g3
-from harness import EXAMPLES, PATIENCE, PYTHON_OF_2, E2E, Variant, every_variant
+from harness import EXAMPLES, PYTHON_OF_2, E2E, Variant, every_variant
 
 STAGES = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("2", "tcp"), Variant("3", "ffi"),
           Variant("3", "ffi", "static"), Variant("3", "ffi", "library")]
@@ -83,7 +83,7 @@ class Generation2:
     def testClicksAreCounted(self):
         run = self.box.headless(self.variant, self.box.write("app.py", COUNTER), steps=CLICKS,
                                 python=PYTHON_OF_2)
-        self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
+        self.assertEqual(run.wait(30), 0, run.shown())
         report = run.report()
         self.assertEqual(report["flet"], "0.82.2")
         self.assertEqual(report["generation"], 2)
@@ -97,24 +97,24 @@ class Generation2:
         example = EXAMPLES / "counter"
         run = self.box.run(self.variant, example / "main.py", ui="headless",
                            steps=(example / "steps.txt").read_text(), python=PYTHON_OF_2)
-        self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
+        self.assertEqual(run.wait(30), 0, run.shown())
 
     def testTheExitCodeIsTheAppsOwn(self):
         run = self.box.run(self.variant, self.box.write("app.py", EXITS), ui="headless", python=PYTHON_OF_2)
-        self.assertEqual(run.wait(30 * PATIENCE), 7, run.shown())
+        self.assertEqual(run.wait(30), 7, run.shown())
         self.assertEqual(run.report()["exit"]["code"], 7)
 
     def testControlCEndsItAfterItsCleanUp(self):
         run = self.box.run(self.variant, self.box.write("app.py", CLEANS_UP), ui="headless",
                            python=PYTHON_OF_2)
-        run.wait_line("MAIN", 30 * PATIENCE)
+        run.wait_line("MAIN", 30)
         self.assertEqual(self.stop(run, signal.SIGINT), 130, run.shown())
         self.assertIn("CLEANED", run.out.decode())
 
     def testAClosedPageEndsItAfterItsCleanUp(self):
         run = self.box.headless(self.variant, self.box.write("app.py", CLEANS_UP),
                                 steps='expect text="up"\nclose\n', python=PYTHON_OF_2)
-        self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
+        self.assertEqual(run.wait(30), 0, run.shown())
         self.assertIn("CLEANED", run.out.decode())
 
 
@@ -122,7 +122,7 @@ class Play:
     """One session, whatever the two sides speak."""
 
     def play(self, run, kind):
-        client = kind.registered(run.address, 30 * PATIENCE, run.alive)
+        client = kind.registered(run.address, 30, run.alive)
         self.addCleanup(client.close)
         client.expect_text("0")
         for n in range(1, 6):
@@ -184,7 +184,7 @@ class AppOf2(Play):
         run = self.start()
         first = self.play(run, g3.Client)
         first.send_raw(g3.frame(b"\x92\x03"))
-        first.wait_closed(10 * PATIENCE)
+        first.wait_closed(10)
         self.play(run, g2.Client)
         self.assertEqual(self.stop(run), 143, run.shown())
         self.assertIn("malformed message", run.text[1])
@@ -210,14 +210,14 @@ class ClientOf2(Play):
         for hostile, why in ((b"\x92\x03" + b"\x91" * 100_000, "nested deeper"),
                              (b"\x92\x03\xdb\xff\xff\xff\xff", "announces"),
                              (b"GET / HTTP/1.1\r\n\r\n", "not as a list of two")):
-            client = g2.Client.registered(run.address, 30 * PATIENCE, run.alive)
+            client = g2.Client.registered(run.address, 30, run.alive)
             self.addCleanup(client.close)
             try:
                 client.send_raw(hostile)
-                client.wait_closed(10 * PATIENCE)
+                client.wait_closed(10)
             except g3.Closed:
                 pass
-            run.wait_line(why, 10 * PATIENCE)
+            run.wait_line(why, 10)
         self.play(run, g2.Client)
         self.assertEqual(self.stop(run), 143, run.shown())
 
@@ -227,7 +227,7 @@ class ChosenStage(Old):
 
     def testAutoTakesStage3(self):
         run = self.box.headless(None, self.box.write("app.py", COUNTER), steps=CLICKS, python=PYTHON_OF_2)
-        self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
+        self.assertEqual(run.wait(30), 0, run.shown())
         used = run.report()["used"]
         self.assertEqual((used["stage"], used["transport"], used["fallbacks"]), ("3", "ffi", []))
 

@@ -52,7 +52,7 @@ class OneApp(E2E):
     def press(self, client, button, *texts, timeout=10.0):
         client.click(button)
         for text in texts:
-            client.expect_text(text, timeout * PATIENCE)
+            client.expect_text(text, timeout)
 
     def next_client_works(self):
         client = self.ready()
@@ -67,7 +67,7 @@ class Transport:
     __test_base__ = OneApp
 
     def testCase01BytesOneAtATime(self):
-        client = g3.Client.connect(self.run_.address, 30 * PATIENCE, self.run_.alive)
+        client = g3.Client.connect(self.run_.address, 30, self.run_.alive)
         self.addCleanup(client.close)
         # Also waits out the dismissal of a client before.
         client.close()
@@ -93,7 +93,7 @@ class Transport:
         expected = f"{len(text)} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
         self.press(client, "digest", expected, timeout=30)
         client.click("send big")
-        client.pump(lambda: len(client.keyed("out").get("value", "")) == 20 * MIB, 30 * PATIENCE,
+        client.pump(lambda: len(client.keyed("out").get("value", "")) == 20 * MIB, 30,
                     "20 MiB")
         self.assertEqual(client.keyed("out")["value"], "x" * (20 * MIB))
         self.press(client, "plus", "1")
@@ -169,7 +169,7 @@ class Transport:
 
     def testCase08ConnectAndCloseWithoutAByte(self):
         for _ in range(5):
-            g3.connect(self.run_.address, 30 * PATIENCE, self.run_.alive).close()
+            g3.connect(self.run_.address, 30, self.run_.alive).close()
         self.next_client_works()
 
     def testCase10SlowReaderLosesNothingAndMemoryIsBounded(self):
@@ -177,7 +177,7 @@ class Transport:
         before = status_kib(self.run_.pid, "VmHWM")
         client.click("send many")
         self._wait_until_idle(self.run_.pid)  # not one byte is read until then
-        client.pump(lambda: "sent all" in client.texts(), 60 * PATIENCE, "the end")
+        client.pump(lambda: "sent all" in client.texts(), 60, "the end")
         numbers = [operation[3][:6] for body in client.patch_log for operation in body["patch"][1:]
                    if operation[0] == 0 and operation[2] == "value" and len(operation[3]) > MIB]
         self.assertEqual(numbers, [f"{n:06d}" for n in range(64)])
@@ -275,7 +275,7 @@ class Session:
             "page": {**g3.PAGE, "width": 1.0, "route": "/gone"}}]))
         for number in range(30):
             # The one before asks as much as it can and leaves without having read a byte.
-            gone = g3.Client.connect(self.run_.address, 20 * PATIENCE, self.run_.alive)
+            gone = g3.Client.connect(self.run_.address, 20, self.run_.alive)
             try:
                 gone.send_raw(register * (1 + number % 3))
             except g3.Closed:
@@ -289,7 +289,7 @@ class Session:
     def testCase16LeavingClientClosesItsSession(self):
         client = self.ready()
         client.click("closed")
-        client.pump(lambda: client.keyed("said")["value"].startswith("closed "), 10 * PATIENCE)
+        client.pump(lambda: client.keyed("said")["value"].startswith("closed "), 10)
         before = int(client.keyed("said")["value"].split()[1])
         client.close()
         client = self.ready()
@@ -328,7 +328,7 @@ class Session:
         client = self.ready()
         client.answers["get"] = None
         client.click("ask")
-        client.pump(lambda: len(client.invokes) == 1, 10 * PATIENCE, "method call")
+        client.pump(lambda: len(client.invokes) == 1, 10, "method call")
         self.press(client, "plus", "1")
         client.answer(client.invokes[0], "VAL")
         client.expect_text("got 'VAL'")
@@ -344,7 +344,7 @@ class Session:
         client = self.ready()
         client.answers["focus"] = None
         client.click("ask and remove")
-        client.pump(lambda: client.invokes and "removed" in client.texts(), 10 * PATIENCE,
+        client.pump(lambda: client.invokes and "removed" in client.texts(), 10,
                     "removal")
         client.answer(client.invokes[0], None)
         # Flet's own sockets close the connection over it, dart_bridge does not: either way the
@@ -370,7 +370,7 @@ class Patches:
 
     def _same_order(self, client):
         self.press(client, "order")
-        client.pump(lambda: client.keyed("said")["value"].startswith("order "), 10 * PATIENCE)
+        client.pump(lambda: client.keyed("said")["value"].startswith("order "), 10)
         mine = "|".join("".join(c["value"] for c in client.keyed(key).get("controls", []))
                         for key in ("row", "other"))
         self.assertEqual(client.keyed("said")["value"], "order " + mine)
@@ -381,7 +381,7 @@ class Patches:
     def _patched(self, client, button):
         before = client.patches
         client.click(button)
-        client.pump(lambda: client.patches > before, 10 * PATIENCE, "patch")
+        client.pump(lambda: client.patches > before, 10, "patch")
 
     def testCase21AddRemoveMoveReplace(self):
         client = self.ready()
@@ -469,7 +469,7 @@ class DataChannels:
             client.send_data(1, payload)
             client.click("plus")
         client.pump(lambda: len(client.data) == len(sizes) and str(len(sizes)) in client.texts(),
-                    20 * PATIENCE, "echo")
+                    20, "echo")
         self.assertEqual([(c, len(d)) for c, d in client.data], [(c, len(d)) for c, d in sent])
         self.assertEqual(client.data, sent)
 
@@ -481,7 +481,7 @@ class DataChannels:
         client.expect_text("open main 2")
         for number in range(100):
             client.send_data(1 + number % 2, struct.pack("<I", number))
-        client.pump(lambda: len(client.data) == 100, 10 * PATIENCE, "100 echoes")
+        client.pump(lambda: len(client.data) == 100, 10, "100 echoes")
         self.assertEqual(client.data, [(1 + n % 2, struct.pack("<I", n)) for n in range(100)])
 
     def testCase28UnknownChannelIsDropped(self):
@@ -502,7 +502,7 @@ class DataChannels:
         self._open(client, "echo", 1)
         client.expect_text("open main 1")
         client.send_data(1, b"again")
-        client.pump(lambda: len(client.data) >= 1, 10 * PATIENCE, "echo")
+        client.pump(lambda: len(client.data) >= 1, 10, "echo")
         self.press(client, "plus", "1")
         self.assertEqual(client.data, [(1, b"again")])
 
@@ -510,9 +510,9 @@ class DataChannels:
         client = self.ready()
         self._open(client, "image", 5)
         client.click("paint")
-        client.pump(lambda: len(client.data) == 1, 10 * PATIENCE, "first frame")
+        client.pump(lambda: len(client.data) == 1, 10, "first frame")
         client.send_data(5, b"\xff")
-        client.pump(lambda: len(client.data) == 2, 10 * PATIENCE, "second frame")
+        client.pump(lambda: len(client.data) == 2, 10, "second frame")
         self.assertNotIn("painted 2", client.texts(), "the app did not wait for the second ack")
         client.send_data(5, b"\xff")
         client.expect_text("painted 2")
@@ -636,10 +636,10 @@ class OwnApps:
     def testCase17StoredSessionIdOverASocketApp(self):
         # What Flet does with one: the page map is not applied. A relay adds nothing to it.
         run = self.start('import flet as ft\nft.run(lambda p: p.add(ft.Text(f"width {p.width}")))')
-        client = g3.Client.connect(run.address, 30 * PATIENCE, run.alive)
+        client = g3.Client.connect(run.address, 30, run.alive)
         self.addCleanup(client.close)
-        client.register(30 * PATIENCE, session_id="of-another-time")
-        client.pump(lambda: any(t.startswith("width") for t in client.texts()), 10 * PATIENCE)
+        client.register(30, session_id="of-another-time")
+        client.pump(lambda: any(t.startswith("width") for t in client.texts()), 10)
         self.assertNotEqual(client.session_id, "of-another-time")
         self.end(run)
 
@@ -661,11 +661,11 @@ class OwnApps:
             run.write(b"go\n")
             client = self.client(run)
         else:
-            client = g3.Client.connect(run.address, 30 * PATIENCE, run.alive)
+            client = g3.Client.connect(run.address, 30, run.alive)
             self.addCleanup(client.close)
             client.send(g3.REGISTER, {"session_id": None, "page_name": "x", "page": g3.PAGE})
             run.write(b"go\n")
-        client.expect_text("late but here", 20 * PATIENCE)
+        client.expect_text("late but here", 20)
         self.end(run)
 
 

@@ -125,7 +125,7 @@ class ReloadedEnds(Reloading):
     def testAClientThatHasNotRegisteredYetIsServedByTheNextStart(self):
         # Sent away at that moment, Flet's own comes back twice at once.
         run = self.start(source="print('UP 0', flush=True)\n" + app(0))
-        client = g3.Client.connect(run.address, 20 * PATIENCE, run.alive)
+        client = g3.Client.connect(run.address, 20, run.alive)
         self.addCleanup(client.close)
         run.wait_line("^UP 0$", 60)
         self.file.write_text("print('UP 1', flush=True)\n" + app(1))

@@ -244,12 +244,12 @@ class AppIsStartedAnew(E2E):
         run = self.start("", ui=f"attach={address}")
         for word, after in (("first", "BEGUN"), ("second", "AGAIN")):
             run.wait_line(after)
-            client = g3.Client.registered(address, 30 * PATIENCE, run.alive)
+            client = g3.Client.registered(address, 30, run.alive)
             self.addCleanup(client.close)
             client.expect_text(word)
             if word == "first":
                 self.reload(run, "second", "BEGUN")
-                client.wait_closed(20 * PATIENCE)
+                client.wait_closed(20)
         (view,) = [pid for pid, line in self.box.processes().items() if line.startswith(f"{BIN}/flet ")]
         os.kill(view, signal.SIGTERM)
         self.done(run)

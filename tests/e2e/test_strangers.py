@@ -148,7 +148,7 @@ class Client1:
         ).encode()
 
     def __init__(self, address):
-        self.sock = g3.connect(address, 30 * PATIENCE)
+        self.sock = g3.connect(address, 30)
         self.sock.settimeout(30 * PATIENCE)
         self.sock.sendall(struct.pack(">I", len(self.REGISTRATION)) + self.REGISTRATION)
 
@@ -172,15 +172,15 @@ class Client1:
 
 class Client2(g2.Client):
     def __init__(self, address):
-        super().__init__(g3.connect(address, 30 * PATIENCE))
-        self.register(timeout=30 * PATIENCE)
+        super().__init__(g3.connect(address, 30))
+        self.register(timeout=30)
 
     def expect_page(self):
-        self.expect_text("0", 30 * PATIENCE)
+        self.expect_text("0", 30)
 
     def expect_open(self):
         self.click("plus")
-        self.pump(lambda: any(text != "0" for text in self.texts() if text.isdigit()), 10 * PATIENCE, "a click's answer")
+        self.pump(lambda: any(text != "0" for text in self.texts() if text.isdigit()), 10, "a click's answer")
 
 
 class Client3(Client2, g3.Client):
@@ -348,7 +348,7 @@ class AtAttach:
             env=self.box.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=write)
         os.close(write)
         self.addCleanup(process.kill)
-        client = g3.Client.registered(address, 30 * PATIENCE, lambda: process.poll() is None)
+        client = g3.Client.registered(address, 30, lambda: process.poll() is None)
         self.addCleanup(client.close)
         client.expect_text("0")
         # Refused each: by the user, or since one is served already.
@@ -378,10 +378,10 @@ class AtAttach:
             env=self.box.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=write)
         os.close(write)
         self.addCleanup(process.kill)
-        client = g3.Client.registered(address, 30 * PATIENCE, lambda: process.poll() is None)
+        client = g3.Client.registered(address, 30, lambda: process.poll() is None)
         client.expect_text("0")
         client.close()
-        client = g3.Client.registered(address, 30 * PATIENCE, lambda: process.poll() is None)
+        client = g3.Client.registered(address, 30, lambda: process.poll() is None)
         self.addCleanup(client.close)
         client.expect_text("0")
         process.terminate()
@@ -423,9 +423,9 @@ class DoesNotRead:
         client.close()
         run.wait_line("the client has gone", 5)
         # Flet works off what its own process has read of the one before, so much at most.
-        following = g3.Client.registered(run.address, 60 * PATIENCE, run.alive)
+        following = g3.Client.registered(run.address, 60, run.alive)
         self.addCleanup(following.close)
-        following.expect_text("0", 10 * PATIENCE)
+        following.expect_text("0", 10)
         self.stop(run, timeout=10)
 
 

@@ -6,7 +6,7 @@ import signal
 import unittest
 
 import g2
-from harness import HOSTED, PATIENCE, PYTHON_OF_2, ROOT, E2E, all_pids, every_variant, open_fds, parent_of
+from harness import HOSTED, PYTHON_OF_2, ROOT, E2E, all_pids, every_variant, open_fds, parent_of
 
 PYTHON_OF_1 = ROOT / "build/venv/0.28.3/bin/python"
 FFI = [variant for variant in HOSTED if variant.transport == "ffi"]
@@ -118,7 +118,7 @@ class OfFlet082(E2E):
         return self.box.attach(self.variant, self.box.write("app.py", APP), *words, python=PYTHON_OF_2, **more)
 
     def client2(self, run):
-        client = g2.Client.registered(run.address, 30 * PATIENCE, run.alive)
+        client = g2.Client.registered(run.address, 30, run.alive)
         self.addCleanup(client.close)
         client.expect_text("0")
         return client
@@ -169,7 +169,7 @@ class AppsOfFlet082:
         run = self.begin()
         client = self.client2(run)
         client.click("junk")
-        client.wait_closed(10 * PATIENCE)
+        client.wait_closed(10)
         run.wait_line("not as a list of two")
         client = self.client2(run)
         client.click("plus")
@@ -265,7 +265,7 @@ class AppsOfFlet028:
 
     def testEndAtControlC(self):
         run = self.box.headless(self.variant, self.box.write("app.py", APP_OF_028), python=PYTHON_OF_1)
-        run.wait_line("MAIN", 30 * PATIENCE)
+        run.wait_line("MAIN", 30)
         self.assertEqual(self.stop(run, signal.SIGINT), 130, run.shown())
         self.assertIn("CLEANED", run.text[0], run.shown())
 

@@ -311,12 +311,12 @@ class Forks:
             with self.subTest(how):
                 run = self.box.attach(self.variant, self.box.write("app.py", HOLDS), stdin=subprocess.PIPE)
                 client = self.client(run)
-                client.expect_text("shown", 20 * PATIENCE)
+                client.expect_text("shown", 20)
                 if how == "clicked":
                     client.click("end")
                 else:
                     run.signal(signal.SIGTERM)
-                client.wait_closed(5 * PATIENCE)
+                client.wait_closed(5)
                 run.popen.stdin.close()
                 run.wait(10)
 

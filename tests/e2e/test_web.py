@@ -59,7 +59,7 @@ class WebClient(g3.Client):
         except ConnectionClosed as error:
             raise g3.Closed(str(error)) from error
 
-    def pump(self, until, timeout=10.0, what="an answer"):
+    def _pump(self, until, timeout, what):
         deadline = time.monotonic() + timeout
         while not until():
             left = deadline - time.monotonic()
@@ -114,7 +114,7 @@ class Web(E2E):
 
     def come(self, session_id=None, agent="a test", **page):
         client = WebClient(self.socket(agent=agent))
-        client.register(30 * PATIENCE, session_id, web=True, **page)
+        client.register(30, session_id, web=True, **page)
         if client.session_id != session_id:
             client.expect_text("0")
         return client
@@ -208,7 +208,7 @@ ft.run(main)
         stuck.click("flood")
         for number in range(1, 20):
             other.click("plus")
-            other.expect_text(str(number), 20 * PATIENCE)
+            other.expect_text(str(number), 20)
         self.end(143)
 
     def testOneClientAfterAnotherLeavesNothing(self):
@@ -291,7 +291,7 @@ class WebOverHttp(Web):
         self.assertEqual(self.ask("/my/app").headers["Location"], "/my/app/")
         self.assertEqual(self.ask("/").status, 404)
         client = WebClient(self.socket(path="/my/app/ws"))
-        client.register(30 * PATIENCE)
+        client.register(30)
         client.expect_text("0")
         self.run_.wait_line(f"MAIN .* ws://{self.authority}/my/app ")
         self.end(143)
@@ -338,7 +338,7 @@ class WebOverHttp(Web):
         odd = WebClient(self.socket())
         odd.sock.send(b"\0\x92\x64\x81\xa2ip\xa15")
         odd.sock.send(b"\0\xc1")
-        odd.register(30 * PATIENCE)
+        odd.register(30)
         self.run_.wait_line("MAIN 127.0.0.1")
         self.assertNotIn("MAIN 5", self.run_.text[0])
         self.end(143)
@@ -366,7 +366,7 @@ class WebOverHttp(Web):
         self.assertEqual(urlsplit(self.url).query, "")
         self.assertEqual(self.ask("/", known=False, Host="any.example").status, 200)
         client = WebClient(self.socket(known=False))
-        client.register(30 * PATIENCE)
+        client.register(30)
         client.expect_text("0")
         self.end(143)
 

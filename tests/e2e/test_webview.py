@@ -5,7 +5,7 @@ import signal
 import unittest
 from pathlib import Path
 
-from harness import E2E, PATIENCE, ROOT, Variant, every_variant
+from harness import E2E, ROOT, Variant, every_variant
 from windowed import Windowed, why_no_window
 
 APP = """
@@ -58,22 +58,22 @@ class Webview(Windowed):
 
     def drawn(self):
         run = self.start(self.box.write("app.py", APP))
-        run.wait_line("^MAIN True False", WAIT * PATIENCE)
+        run.wait_line("^MAIN True False", WAIT)
         picture = self.see(run, lambda picture: not picture.blank(NUMBER) and not picture.blank(PLUS), "the page")
         return run, picture
 
     def test_draws_the_page_and_answers_clicks(self):
         run, before = self.drawn()
         self.display.click(PLUS)
-        run.wait_line("^CLICKED 1", 30 * PATIENCE)
+        run.wait_line("^CLICKED 1", 30)
         self.see(run, lambda picture: picture.part(NUMBER) != before.part(NUMBER), "the new number")
         self.display.click(PLUS)
-        run.wait_line("^CLICKED 2", 30 * PATIENCE)
+        run.wait_line("^CLICKED 2", 30)
         window = self.window_titled("A webview")
         if self.variant.transport != "tcp":  # there it is the app's own
             self.assertEqual(sockets(run.pid), [])
         self.display.close_window(window)
-        self.assertEqual(run.wait(30 * PATIENCE), 0, run.shown())
+        self.assertEqual(run.wait(30), 0, run.shown())
         run.wait_line("^CLOSED", 5)
         report = run.report()
         self.assertEqual(report["used"]["ui"], "webview")
@@ -85,14 +85,14 @@ class Webview(Windowed):
     def test_ends_with_the_app_and_at_ctrl_c(self):
         run, _ = self.drawn()
         run.signal(signal.SIGINT)
-        self.assertEqual(run.wait(30 * PATIENCE), 130, run.shown())
+        self.assertEqual(run.wait(30), 130, run.shown())
 
     def test_says_when_webkit_crashes(self):
         run, _ = self.drawn()
         for pid, command in self.box.processes().items():
             if "WebKitWebProcess" in command:
                 os.kill(pid, signal.SIGKILL)
-        self.assertEqual(run.wait(30 * PATIENCE), 70, run.shown())
+        self.assertEqual(run.wait(30), 70, run.shown())
         self.one_line(run, "WebKit's process for the page has ended")
 
 
@@ -104,13 +104,13 @@ class WithoutAWebview(E2E):
         if why_no_webkit():
             self.skipTest(why_no_webkit())
         run = self.box.run(Variant("1", "uds"), self.box.write("app.py", APP), ui="webview", env={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
-        self.assertEqual(run.wait(30 * PATIENCE), 70, run.shown())
+        self.assertEqual(run.wait(30), 70, run.shown())
         self.one_line(run, "no display answers")
 
     def test_flet_before_086_says_so_in_one_line(self):
         run = self.box.run(Variant("1", "uds"), self.box.write("app.py", APP), ui="webview",
                            python=ROOT / "build/venv/0.82.2/bin/python")
-        self.assertEqual(run.wait(30 * PATIENCE), 70, run.shown())
+        self.assertEqual(run.wait(30), 70, run.shown())
         self.one_line(run, "webview is for Flet 0.86 and later")
 
 
