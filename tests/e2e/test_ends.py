@@ -368,6 +368,44 @@ ft.run(lambda page: page.add(ft.Text("shown")))
 """
 
 
+# Where an import may be when it is interrupted: exceptions become others there, or go no further.
+IN_SET_NAME = """
+import time
+
+class Name:
+    def __set_name__(self, owner, name):
+        print("INSIDE", flush=True)
+        time.sleep(60)
+
+class Owner:
+    name = Name()
+"""
+IN_A_WRAPPER = """
+import time
+
+try:
+    print("INSIDE", flush=True)
+    time.sleep(60)
+except BaseException:
+    raise RuntimeError("no import")
+"""
+IN_A_CALLBACK = """
+import time, weakref
+
+class Thing:
+    pass
+
+def gone(_):
+    print("INSIDE", flush=True)
+    time.sleep(60)
+
+thing = Thing()
+reference = weakref.ref(thing, gone)
+del thing
+time.sleep(60)
+"""
+
+
 class AnyMomentOfTheStart(Ends):
     AT_ONCE = 5
 
@@ -389,6 +427,19 @@ class AnyMomentOfTheStart(Ends):
         app = self.box.write("app.py", PLAIN)
         self.try_all([0.02 * i for i in range(31)],
                      lambda: self.box.headless(self.variant, app, steps=HOLD), (143,))
+
+    def testIsNoErrorOfTheAppWhereTheInterruptBecomesOne(self):
+        def begin(source):
+            run = self.box.headless(self.variant, self.box.write(f"app{self.box.name('').name}.py", source), steps=HOLD)
+            run.wait_line("INSIDE")
+            run.signal(signal.SIGTERM)
+            return run
+
+        def check(run, _):
+            self.assertEqual(run.wait(), 143, run.shown())
+            self.assertNotIn("Traceback", run.text[1], run.shown())
+
+        self.together([IN_SET_NAME, IN_A_WRAPPER, IN_A_CALLBACK], begin, check)
 
     def testIsGoodForASignalWhileTheUiCannotComeUp(self):
         app = self.box.write("app.py", PLAIN)

@@ -65,14 +65,30 @@ def share_process(host):
     os._exit = _exit
 
     excepthook = sys.excepthook
+    unraisablehook = sys.unraisablehook
 
+    def is_from_host(error):
+        """Whether the host's interrupt is what `error` began with: import machinery and libraries raise others from it."""
+        if os.getpid() != pid or not host.host_interrupts():
+            return False
+        for _ in range(100):  # a chain may be a circle
+            if error is None or isinstance(error, KeyboardInterrupt):
+                break
+            error = error.__cause__ or error.__context__
+        return isinstance(error, KeyboardInterrupt)
+
+    # An app that the host ends before it came to ft.run() has made no error.
     def hook(kind, value, traceback):
-        # An app that the host ends before it came to ft.run() has made no error.
-        if not (kind is KeyboardInterrupt and os.getpid() == pid and host.host_interrupts()):
+        if not is_from_host(value):
             excepthook(kind, value, traceback)
 
-    # Both: packages that bring a hook look whether the two are still the same.
+    def unraisable_hook(told):
+        if not is_from_host(told.exc_value):
+            unraisablehook(told)
+
+    # Both names: packages that bring a hook look whether the two are still the same.
     sys.excepthook = sys.__excepthook__ = hook
+    sys.unraisablehook = sys.__unraisablehook__ = unraisable_hook
 
     def tell_of_interrupt():
         # What the interpreter printed last, if anything, is what ended the program.
@@ -92,5 +108,9 @@ def share_process(host):
             sys.excepthook = excepthook
         if sys.__excepthook__ is hook:
             sys.__excepthook__ = excepthook
+        if sys.unraisablehook is unraisable_hook:
+            sys.unraisablehook = unraisablehook
+        if sys.__unraisablehook__ is unraisable_hook:
+            sys.__unraisablehook__ = unraisablehook
 
     return forget_host
