@@ -2,7 +2,7 @@
 // interpreter: the same host, stages and UIs as in the executable. Exports one function.
 #include "common/python/hosted.h"
 #include "src/host/run.h"
-#include "tools/features.h"
+#include "tools/feature_list.h"
 
 extern "C" __attribute__((visibility("default"))) PyObject* PyInit__fletbridge() {
   return fletbridge::InitGuest(

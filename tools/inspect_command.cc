@@ -7,7 +7,7 @@
 
 #include "common/config/setting_table.h"
 #include "common/wire/session.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 #include "src/recording/recording.h"
 #include "tools/command_line.h"
 #include "tools/recorded_steps.h"

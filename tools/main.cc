@@ -9,7 +9,7 @@
 
 #include "common/base/cause.h"
 #include "common/process/surroundings.h"
-#include "tools/features.h"
+#include "tools/feature_list.h"
 #include "tools/toolbox.h"
 
 int main(int argc, char** argv) try {

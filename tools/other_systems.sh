@@ -21,7 +21,7 @@ fi
 
 bridge="src/stage3/inbox.cc src/stage3/payload.cc src/stage3/bytes_object.cc src/stage3/asyncio_loop.cc
   src/stage3/delivery.cc src/stage3/dart_bridge_module.cc common/python/api.cc
-  src/dart_bridge/dart_vm.cc src/dart_bridge/libpython.cc src/dart_bridge/interpreter.cc src/dart_bridge/exports.cc"
+  src/dart_bridge/dart_vm.cc src/dart_bridge/libpython.cc src/dart_bridge/app_interpreter.cc src/dart_bridge/exports.cc"
 base="common/base/error.cc common/base/environment.cc"
 macos="$bridge $base common/base/event_loop.cc common/base/log.cc common/base/own_file.cc common/base/user_folder.cc
   $(echo common/platform/posix/*.cc)"

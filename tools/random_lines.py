@@ -3,6 +3,8 @@ places each line in its room, then checks the result.
 
     python3 tools/random_lines.py --seed N [--count 40]             the lines, numbered
     python3 tools/random_lines.py --seed N [--count 40] --answers   each with its room and place as well
+    python3 tools/random_lines.py --seed N --context 1              each with the line before and after, as in a review:
+                                                                    `return header;` alone says nothing about a room
 
 The same seed gives the same lines as long as no file of the tree changes.
 """
@@ -41,15 +43,27 @@ def draw(root, seed, count):
     return random.Random(seed).sample(lines, min(count, len(lines)))
 
 
+def around(path, number, context):
+    """The line with so many before and after it, without a line that names the room."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for at in range(max(1, number - context), min(len(lines), number + context) + 1):
+        if not GIVEN_AWAY.search(lines[at - 1]):
+            yield (">" if at == number else " ") + " " + lines[at - 1]
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seed", type=int, required=True)
     options.add_argument("--count", type=int, default=40)
     options.add_argument("--answers", action="store_true", help="show room, file and line of each")
+    options.add_argument("--context", type=int, default=0, metavar="LINES", help="show so many lines before and after each")
     options.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="another checkout")
     given = options.parse_args()
     for index, (path, number, text) in enumerate(draw(given.root, given.seed, given.count), 1):
-        print(f"{index:3}  {text}")
+        if given.context:
+            print(f"{index:3}", *around(given.root / path, number, given.context), sep="\n     ")
+        else:
+            print(f"{index:3}  {text}")
         if given.answers:
             print(f"     -> {room_of(path)}  ({path}:{number})")
 

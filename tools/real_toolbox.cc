@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/process/runtime_dir.h"
-#include "tools/features.h"
+#include "tools/feature_list.h"
 #include "tools/toolbox.h"
 
 namespace fletbridge {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/wire/session.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 #include "src/ui/headless/pickers.h"
 #include "src/ui/headless/screen.h"
 

@@ -10,7 +10,7 @@
 #include "common/process/surroundings.h"
 #include "src/host/handover.h"
 #include "src/host/run.h"
-#include "tools/features.h"
+#include "tools/feature_list.h"
 
 int main() try {
   fletbridge::SettleIn();

@@ -263,7 +263,7 @@ class ControlTree::Patching {
     // What does not come to lie deeper is known in all its parts: only its parent changes.
     known_ = Depth(*target) <= depth;
     if (!known_) lists_.Join();  // what it holds is walked through
-    Result<> done = Insert(**target, change.to_key, std::move(*moved));
+    Result<> done = Insert(**target, change.value, std::move(*moved));
     known_ = false;
     return done;
   }

@@ -77,7 +77,8 @@ struct Change {
     kSet,     // the value at `key`; the property may be new
     kInsert,  // before the position `key` of a list; in a map as kSet
     kRemove,  // what is at `key`
-    kMove,  // from `key` to `to` and `to_key`, which count once it is taken out; below one control
+    kMove,  // from `key` to the key `value` of the place `to`, both as after the removal; below one
+            // control
     kAppend,   // to the list
     kTakeOut,  // the control that `at` is, wherever it is
   };
@@ -85,8 +86,7 @@ struct Change {
   std::size_t at = 0;  // one of the patch's places
   Value key{};
   Value value{};
-  std::size_t to = 0;
-  Value to_key{};
+  std::size_t to = 0;  // of a move: one of the patch's places
 };
 // Changes of the control tree, one after the other. A place is looked up when a change needs it,
 // because those before may have moved it.

@@ -1,5 +1,6 @@
 #include "common/wire/msgpack_codec.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace {
 constexpr std::byte kArrayOfTwo{0x92};
 constexpr std::size_t kBodyAt = 2;  // behind 92 and the action
 constexpr std::size_t kUsualPlaces = 8;
+constexpr std::size_t kMostReserved = 4096;  // operations, on a peer's word
 // A text begins with a byte from here on (fixstr): the first key of a body.
 constexpr std::byte kSmallestText{0xa0};
 
@@ -82,27 +84,50 @@ class Body {
   std::string wrong_;
 };
 
-class PatchReader {
+// Reads a patch: its operations while the message is decoded, or those that are left in its list.
+class PatchReader final : public ItemTaker {
  public:
-  explicit PatchReader(std::int64_t control) : control_(control) {}
+  bool Begins(const Value& root, std::size_t count) override {
+    const List* parts = root.AsList();
+    if (parts == nullptr || parts->items.size() != 2) return false;
+    const Map* body = parts->items[1].AsMap();
+    if (body == nullptr || body->entries.empty()) return false;
+    const std::string* key = body->entries.back().first.AsText();
+    if (parts->items[0].AsInt() != static_cast<std::int64_t>(Action::kPatchControl) ||
+        key == nullptr || *key != "patch")
+      return false;
+    patch_.changes.reserve(std::min(count, kMostReserved));
+    return true;
+  }
 
-  Result<Patch> Read(std::vector<Value>& list) {
-    if (list.empty()) return Wrong("it is empty");
-    patch_.places.reserve(kUsualPlaces);
-    if (Result<> ok = ReadPlaces(list[0], Place::kControl, {}); !ok) return ok.error();
-    patch_.changes.reserve(list.size() - 1);
-    for (operation_ = 1; operation_ < list.size(); ++operation_) {
-      List* op = list[operation_].AsList();
-      if (op == nullptr || op->items.empty() || !op->items[0].AsInt())
-        return Wrong("it is not a list that begins with a number");
-      if (Result<> ok = ReadOperation(*op->items[0].AsInt(), op->items); !ok) return ok.error();
-      list[operation_] = {};  // what is left of it
+  void Take(const Value& first, std::vector<Value>& item) override {
+    if (!wrong_.empty() || (patch_.places.empty() && !ReadTree(first))) return;
+    ++operation_;
+    ReadOperation(item);
+  }
+
+  Result<Patch> Finish(std::int64_t control, std::vector<Value>& list) {
+    if (list.empty()) return MalformedPatch(control, 0, "it is empty");
+    if (wrong_.empty() && patch_.places.empty()) ReadTree(list[0]);
+    for (std::size_t i = 1; i < list.size() && wrong_.empty(); ++i) {
+      List* op = list[i].AsList();
+      ++operation_;
+      if (op == nullptr ? Wrong(kNoOperation) : ReadOperation(op->items)) list[i] = {};
     }
+    if (!wrong_.empty()) return MalformedPatch(control, operation_, wrong_);
+    patch_.places[0].control = control;
     return std::move(patch_);
   }
 
  private:
-  Result<> ReadPlaces(const Value& value, std::size_t above, Value step) {
+  static constexpr const char* kNoOperation = "it is not a list that begins with a number";
+
+  bool ReadTree(const Value& tree) {
+    patch_.places.reserve(kUsualPlaces);
+    return ReadPlaces(tree, Place::kControl, {});
+  }
+
+  bool ReadPlaces(const Value& value, std::size_t above, Value step) {
     const List* node = value.AsList();
     if (node == nullptr || node->items.empty() || node->items.size() > 2 || !node->items[0].AsInt())
       return Wrong("its tree of paths holds something that is not [index] or [index, {...}]");
@@ -110,14 +135,17 @@ class PatchReader {
     const std::size_t place = patch_.places.size();
     if (!IsFresh(index, place))
       return Wrong("its tree of paths holds the index " + std::to_string(index) + " twice");
-    patch_.places.push_back({above, above == Place::kControl ? control_ : 0, std::move(step)});
-    if (node->items.size() == 1) return {};
+    patch_.places.push_back({above, 0, std::move(step)});
+    if (node->items.size() == 1) return true;
     const Map* below = node->items[1].AsMap();
     if (below == nullptr) return Wrong("its tree of paths holds no map below an index");
+    const std::size_t places = patch_.places.size() + below->entries.size();
+    if (places > patch_.places.capacity())
+      patch_.places.reserve(std::max(places, 2 * patch_.places.capacity()));
     for (const auto& [key, child] : below->entries) {
-      if (Result<> ok = ReadPlaces(child, place, key); !ok) return ok;
+      if (!ReadPlaces(child, place, key)) return false;
     }
-    return {};
+    return true;
   }
 
   // Mostly the indices count the places as they come, and need no table.
@@ -129,109 +157,148 @@ class PatchReader {
     return numbers_.emplace(index, place).second;
   }
 
-  Result<> ReadOperation(std::int64_t kind, std::vector<Value>& op) {
+  bool ReadOperation(std::vector<Value>& op) {
     static constexpr std::size_t kSizes[] = {4, 4, 3, 5};  // set, insert, remove, move
-    if (kind < 0 || kind > 3) return Wrong("its kind " + std::to_string(kind) + " is unknown");
-    if (op.size() != kSizes[kind])
+    if (op.empty() || !op[0].AsInt()) return Wrong(kNoOperation);
+    const std::int64_t number = *op[0].AsInt();
+    if (number < 0 || number > 3)
+      return Wrong("its kind " + std::to_string(number) + " is unknown");
+    if (op.size() != kSizes[number])
       return Wrong("it has " + Counted(op.size(), "part") + ", not " +
-                   std::to_string(kSizes[kind]));
-    Change& change = patch_.changes.emplace_back();
-    change.kind = static_cast<Change::Kind>(kind);
-    change.key = std::move(op[2]);
-    if (Result<> ok = ReadPlace(op[1], change.at); !ok) return ok;
-    if (change.kind == Change::Kind::kMove) {
-      change.to_key = std::move(op[4]);
-      return ReadPlace(op[3], change.to);
-    }
-    if (change.kind != Change::Kind::kRemove) change.value = std::move(op[3]);
-    return {};
+                   std::to_string(kSizes[number]));
+    const auto kind = static_cast<Change::Kind>(number);
+    std::size_t at = 0;
+    std::size_t to = 0;
+    if (!ReadPlace(op[1], at) || (kind == Change::Kind::kMove && !ReadPlace(op[3], to)))
+      return false;
+    patch_.changes.push_back({kind, at, std::move(op[2]),
+                              kind == Change::Kind::kRemove ? Value() : std::move(op.back()), to});
+    return true;
   }
 
-  Result<> ReadPlace(const Value& index, std::size_t& place) const {
+  bool ReadPlace(const Value& index, std::size_t& place) {
     if (!index.AsInt()) return Wrong("its node is " + std::string(index.kind()));
     const auto at = static_cast<std::uint64_t>(*index.AsInt());
     const auto known = counted_ ? numbers_.end() : numbers_.find(*index.AsInt());
     if (counted_ ? at >= patch_.places.size() : known == numbers_.end())
       return Wrong("node " + std::to_string(*index.AsInt()) + " is not in the tree of paths");
     place = counted_ ? at : known->second;
-    return {};
+    return true;
   }
 
-  Error Wrong(const std::string& what) const { return MalformedPatch(control_, operation_, what); }
+  bool Wrong(std::string what) {
+    wrong_ = std::move(what);
+    return false;
+  }
 
-  const std::int64_t control_;
   Patch patch_;
   bool counted_ = true;                                    // indices are places
   std::unordered_map<std::int64_t, std::size_t> numbers_;  // else: which place an index is
   std::size_t operation_ = 0;                              // 0: none yet
+  std::string wrong_;                                      // of the tree, or of that operation
 };
 
 // One message for each run of changes below the same control. Those whose position nobody has found
 // (ControlTree::Apply) cannot be written: the tree does not hold their control.
 class PatchWriter {
  public:
-  explicit PatchWriter(const Patch& patch) : patch_(patch) {}
+  explicit PatchWriter(const Patch& patch) : patch_(patch), numbers_(patch.places.size(), kNone) {}
 
   template <class Say>
   void Write(Say&& say) {
-    std::int64_t control = 0;
-    const auto finish = [&] {
-      if (root_ == nullptr) return;
-      operations_.insert(operations_.begin(), std::move(root_));
-      auto list = std::make_shared<List>();
-      list->items = std::move(operations_);
-      say(2, {{"id", control}, {"patch", Value(std::move(list))}});
-      root_ = nullptr;
-      operations_.clear();
-      nodes_.clear();
-    };
     for (const Change& change : patch_.changes) {
       if (change.kind > Change::Kind::kMove) continue;
-      const std::int64_t below = RootOf(patch_, change.at);
-      if (below != control) finish();
-      control = below;
-      operations_.push_back(Operation(change));
+      const std::int64_t control = RootOf(patch_, change.at);
+      if (control != control_) Finish(say);
+      control_ = control;
+      changes_.push_back(&change);
     }
-    finish();
+    Finish(say);
   }
 
  private:
-  Value Operation(const Change& change) {
-    auto op = std::make_shared<List>();
-    op->items = {Value(static_cast<int>(change.kind)), NumberOf(change.at), change.key};
-    if (change.kind == Change::Kind::kMove) {
-      op->items.push_back(NumberOf(change.to));
-      op->items.push_back(change.to_key);
-    } else if (change.kind != Change::Kind::kRemove) {
-      op->items.push_back(change.value);
+  static constexpr std::size_t kNone = SIZE_MAX;
+  // Of the tree of paths; its number is its index.
+  struct Node {
+    const Value* step = nullptr;
+    std::size_t children = 0;
+    std::size_t first = kNone, last = kNone;  // child
+    std::size_t next = kNone;                 // child of the same node
+  };
+
+  template <class Say>
+  void Finish(Say&& say) {
+    if (changes_.empty()) return;
+    for (const Change* change : changes_) {
+      NumberOf(change->at);
+      if (change->kind == Change::Kind::kMove) NumberOf(change->to);
     }
-    return op;
+    Encoder out;
+    out.BeginList(2);
+    out.Put(static_cast<int>(Action::kPatchControl));
+    out.BeginMap(2);
+    out.Put("id");
+    out.Put(control_);
+    out.Put("patch");
+    out.BeginList(1 + changes_.size());
+    PutNode(out, 0);
+    for (const Change* change : changes_) PutOperation(out, *change);
+    say(out.Take());
+    for (const std::size_t place : numbered_) numbers_[place] = kNone;
+    numbered_.clear();
+    nodes_.clear();
+    changes_.clear();
   }
 
-  Value NumberOf(std::size_t place) { return NodeOf(place).items[0]; }
-
-  // The place in the tree of paths, where it is entered when it is first needed.
-  List& NodeOf(std::size_t at) {
+  // Enters the place when it is first needed.
+  std::size_t NumberOf(std::size_t at) {
+    if (numbers_[at] != kNone) return numbers_[at];
     const Place& place = patch_.places[at];
-    const bool root = place.above == Place::kControl;
-    List* above = root ? nullptr : &NodeOf(place.above);
-    std::shared_ptr<List>& node = nodes_[root ? Place::kControl : at];
-    if (node != nullptr) return *node;
-    node = std::make_shared<List>();
-    node->items.emplace_back(nodes_.size() - 1);
-    if (root) {
-      root_ = node;
-      return *node;
+    std::size_t number = 0;
+    if (place.above == Place::kControl) {
+      if (nodes_.empty()) nodes_.emplace_back();
+    } else {
+      const std::size_t above = NumberOf(place.above);
+      number = nodes_.size();
+      nodes_.push_back({&place.step});
+      std::size_t& before =
+          ++nodes_[above].children == 1 ? nodes_[above].first : nodes_[nodes_[above].last].next;
+      before = number;
+      nodes_[above].last = number;
     }
-    if (above->items.size() == 1) above->items.emplace_back(std::make_shared<Map>());
-    above->items[1].AsMap()->entries.emplace_back(place.step, node);
-    return *node;
+    numbered_.push_back(at);
+    return numbers_[at] = number;
+  }
+
+  void PutNode(Encoder& out, std::size_t number) const {
+    const Node& node = nodes_[number];
+    out.BeginList(node.children == 0 ? 1 : 2);
+    out.Put(number);
+    if (node.children == 0) return;
+    out.BeginMap(node.children);
+    for (std::size_t child = node.first; child != kNone; child = nodes_[child].next) {
+      out.Put(*nodes_[child].step);
+      PutNode(out, child);
+    }
+  }
+
+  void PutOperation(Encoder& out, const Change& change) const {
+    const bool moves = change.kind == Change::Kind::kMove;
+    const bool has_value = change.kind != Change::Kind::kRemove;
+    out.BeginList(std::size_t{3} + (moves ? 1 : 0) + (has_value ? 1 : 0));
+    out.Put(static_cast<int>(change.kind));
+    out.Put(numbers_[change.at]);
+    out.Put(change.key);
+    if (moves) out.Put(numbers_[change.to]);
+    if (has_value) out.Put(change.value);
   }
 
   const Patch& patch_;
-  std::unordered_map<std::size_t, std::shared_ptr<List>> nodes_;  // by place, the root apart
-  std::shared_ptr<List> root_;  // the tree; null while nothing is written
-  std::vector<Value> operations_;
+  std::int64_t control_ = 0;
+  std::vector<const Change*> changes_;  // of the message being collected
+  std::vector<Node> nodes_;
+  std::vector<std::size_t> numbers_;   // by place
+  std::vector<std::size_t> numbered_;  // the places that have one
 };
 
 template <class... Fs>
@@ -247,7 +314,7 @@ Result<Patch> ReadPatch(std::int64_t control, Value list) {
   List* items = list.AsList();
   if (items == nullptr)
     return MakeError(Errc::kPeerMisbehaved, "the app sent a patch without a list");
-  return PatchReader(control).Read(items->items);
+  return PatchReader().Finish(control, items->items);
 }
 
 Action MsgpackCodec::Peek(std::span<const std::byte> in) const noexcept {
@@ -296,7 +363,9 @@ Result<> MsgpackCodec::Check(std::span<const std::byte> payload) const {
 
 Result<Message> MsgpackCodec::Decode(Sender sender, std::span<const std::byte> payload,
                                      Reading reading, const DecodeLimits& limits) const {
-  Result<Value> value = wire::Decode(payload, limits);
+  PatchReader patches;
+  const bool from_app = sender == Sender::kApp;
+  Result<Value> value = wire::Decode(payload, limits, from_app ? &patches : nullptr);
   if (!value) return MalformedMessage(sender, value.error().context);
   List* parts = value->AsList();
   if (parts == nullptr || parts->items.size() != 2 || !parts->items[0].AsInt())
@@ -307,7 +376,6 @@ Result<Message> MsgpackCodec::Decode(Sender sender, std::span<const std::byte> p
     return MalformedMessage(sender, "the body of action " + std::to_string(action) + " is " +
                                         parts->items[1].kind() + ", not a map");
   }
-  const bool from_app = sender == Sender::kApp;
   const bool strict = reading == Reading::kStrict;
   static constexpr const char* kNames[] = {"",
                                            "register_client",
@@ -329,7 +397,9 @@ Result<Message> MsgpackCodec::Decode(Sender sender, std::span<const std::byte> p
     const std::int64_t id = body.Int("id");
     Value list = body.ListValue("patch");
     if (body.wrong().empty() || !strict) {
-      Result<Patch> patch = ReadPatch(id, std::move(list));
+      if (list.AsList() == nullptr)
+        return MakeError(Errc::kPeerMisbehaved, "the app sent a patch without a list");
+      Result<Patch> patch = patches.Finish(id, list.AsList()->items);
       if (!patch) return patch.error();
       message = std::move(*patch);
     }
@@ -377,7 +447,11 @@ std::vector<Packet> MsgpackCodec::Encode(const Message& message) const {
             say(1,
                 {{"session_id", m.session_id}, {"page_patch", m.page_patch}, {"error", m.error}});
           },
-          [&](const Patch& m) { PatchWriter(m).Write(say); },
+          [&](const Patch& m) {
+            PatchWriter(m).Write([&](Buffer payload) {
+              packets.push_back({PacketType::kControl, std::move(payload)});
+            });
+          },
           [](const FlatPatch&) {},  // a session makes a Patch of it first
           [&](const ControlEvent& m) {
             say(3, {{"target", m.target}, {"name", m.name}, {"data", m.data}});

@@ -20,7 +20,8 @@ constexpr std::size_t kUsualBytes = 240;
 // a slot stays valid while its value is read, since only deeper containers grow meanwhile.
 class Builder : public msgpack::null_visitor {
  public:
-  Builder(std::size_t size, const DecodeLimits& limits) : size_(size), limits_(limits) {
+  Builder(std::size_t size, const DecodeLimits& limits, ItemTaker* taker)
+      : size_(size), limits_(limits), taker_(taker) {
     open_.reserve(kUsualDepth);
   }
 
@@ -41,7 +42,10 @@ class Builder : public msgpack::null_visitor {
 
   bool start_array(std::uint32_t count) {
     if (!Declare(count, 1, "list")) return false;
-    auto list = std::make_shared<List>();
+    if (taker_ != nullptr && taking_ == nullptr && taker_->Begins(root_, count))
+      taking_at_ = open_.size();
+    auto list = spare_ != nullptr ? std::move(spare_) : std::make_shared<List>();
+    if (taking_at_ == open_.size()) taking_ = list.get();
     list->items.reserve(count);
     open_.push_back(list.get());
     *slot_ = Value(std::move(list));
@@ -51,7 +55,11 @@ class Builder : public msgpack::null_visitor {
     slot_ = &static_cast<List*>(open_.back())->items.emplace_back();
     return true;
   }
-  bool end_array() { return Close(); }
+  bool end_array() {
+    Close();
+    if (taking_ != nullptr && taking_at_ + 1 == open_.size()) TakeItem();
+    return true;
+  }
 
   bool start_map(std::uint32_t count) {
     if (!Declare(count, 2, "map")) return false;
@@ -115,18 +123,31 @@ class Builder : public msgpack::null_visitor {
     open_.pop_back();
     return true;
   }
+  void TakeItem() {
+    std::vector<Value>& items = taking_->items;
+    if (items.size() != 2 || items.back().AsList() == nullptr) return;
+    auto item = std::get<std::shared_ptr<List>>(items.back().content());
+    items.pop_back();
+    taker_->Take(items.front(), item->items);
+    item->items.clear();
+    spare_ = std::move(item);  // for the next one
+  }
 
   const std::size_t size_;
   const DecodeLimits limits_;
   Value root_;
   Value* slot_ = &root_;
   std::vector<Container*> open_;
+  ItemTaker* const taker_;
+  List* taking_ = nullptr;  // the list whose items are taken
+  std::size_t taking_at_ = SIZE_MAX;
+  std::shared_ptr<List> spare_;
   std::size_t declared_ = 0;
   std::string error_;
 };
 
 struct StringSink {
-  std::string bytes;
+  std::string& bytes;
   void write(const char* data, std::size_t size) { bytes.append(data, size); }
 };
 
@@ -335,8 +356,9 @@ Map* MapIn(const Map& map, std::string_view key) noexcept {
   return value == nullptr ? nullptr : value->AsMap();
 }
 
-Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits) {
-  Builder builder(bytes.size(), limits);
+Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limits,
+                     ItemTaker* taker) {
+  Builder builder(bytes.size(), limits, taker);
   std::size_t end = 0;
   const bool ok =
       msgpack::parse(reinterpret_cast<const char*>(bytes.data()), bytes.size(), end, builder);
@@ -352,10 +374,26 @@ Result<Value> Decode(std::span<const std::byte> bytes, const DecodeLimits& limit
 }
 
 Buffer Encode(const Value& value) {
-  StringSink sink;
-  sink.bytes.reserve(kUsualBytes);
+  Encoder encoder;
+  encoder.Put(value);
+  return encoder.Take();
+}
+
+Encoder::Encoder() { bytes_.reserve(kUsualBytes); }
+
+void Encoder::BeginList(std::size_t items) {
+  StringSink sink{bytes_};
+  msgpack::packer<StringSink>(sink).pack_array(static_cast<std::uint32_t>(items));
+}
+
+void Encoder::BeginMap(std::size_t entries) {
+  StringSink sink{bytes_};
+  msgpack::packer<StringSink>(sink).pack_map(static_cast<std::uint32_t>(entries));
+}
+
+void Encoder::Put(const Value& value) {
+  StringSink sink{bytes_};
   Packer{sink}.Pack(value);
-  return Buffer(std::string_view(sink.bytes));
 }
 
 }  // namespace fletbridge::wire

@@ -170,9 +170,34 @@ struct DecodeLimits {
   std::size_t max_values = std::size_t{4} << 20;
 };
 
+// Takes the lists inside one long list while it is read, so that they are not all held at once.
+class ItemTaker {
+ public:
+  virtual ~ItemTaker() = default;
+  // Whether a list that begins here is that one. `root` is the value as far as it has been read,
+  // `count` what the peer claims to be in the list.
+  virtual bool Begins(const Value& root, std::size_t count) = 0;
+  // An item after the first, which is complete; what is left in it is dropped. The first item that
+  // is no list ends this: it stays in the long list with all that follow.
+  virtual void Take(const Value& first, std::vector<Value>& item) = 0;
+};
+
 // Reads exactly one value; bytes left over, invalid bytes and missing ones are kPeerMisbehaved.
 [[nodiscard]] Result<Value> Decode(std::span<const std::byte> bytes,
-                                   const DecodeLimits& limits = {});
+                                   const DecodeLimits& limits = {}, ItemTaker* taker = nullptr);
 [[nodiscard]] Buffer Encode(const Value& value);
+
+// Writes one value piece by piece: a list or map by its size, then that many items or entries.
+class Encoder {
+ public:
+  Encoder();
+  void BeginList(std::size_t items);
+  void BeginMap(std::size_t entries);
+  void Put(const Value& value);
+  [[nodiscard]] Buffer Take() const { return Buffer(std::string_view(bytes_)); }
+
+ private:
+  std::string bytes_;
+};
 
 }  // namespace fletbridge::wire

@@ -12,9 +12,12 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/base/error.h"
-#include "src/compare/statistics.h"
+#include "common/measure/statistics.h"
 
 namespace fletbridge::compare {
+
+using statistics::Interval;
+using statistics::Verdict;
 
 struct Change {
   std::string workload{}, variant{};

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/compare/statistics.h"
+#include "common/measure/statistics.h"
 
 namespace fletbridge::compare {
+
+using statistics::kMinRounds;
 namespace {
 
 constexpr double kPart = 0.9;

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "src/compare/statistics.h"
+#include "common/measure/statistics.h"
 
 namespace fletbridge::compare {
+
+using statistics::Interval;
 
 struct ForestLine {
   std::string group, name;  // the group stands where it changes

@@ -13,10 +13,21 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/measure/histogram.h"
+#include "common/measure/statistics.h"
 #include "src/compare/plan.h"
-#include "src/compare/statistics.h"
 
 namespace fletbridge::compare {
+
+using statistics::Interval;
+using statistics::Judge;
+using statistics::JudgeDifference;
+using statistics::kMargin;
+using statistics::kMinRounds;
+using statistics::Median;
+using statistics::MedianInterval;
+using statistics::RatioOfGroups;
+using statistics::Verdict;
+using statistics::VerdictName;
 
 struct Block {
   int round = 0;

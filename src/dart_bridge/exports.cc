@@ -6,8 +6,8 @@
 #include <string_view>
 #include <unistd.h>
 
+#include "src/dart_bridge/app_interpreter.h"
 #include "src/dart_bridge/dart_bridge.h"
-#include "src/dart_bridge/interpreter.h"
 #include "src/dart_bridge/multiprocessing.h"
 
 namespace fletbridge::dart_bridge {

@@ -1,6 +1,6 @@
 // Room: src/host. The interfaces of features of a run: a guard of its start, a finder of Flet's
 // clients, filters of its packets, further UIs. The host knows features only by these; the program
-// that starts a run passes them (tools/features.h). All are stateless, except filters, and must
+// that starts a run passes them (tools/feature_list.h). All are stateless, except filters, and must
 // outlive the run.
 //
 // Threads: the main thread, except where something else is stated.

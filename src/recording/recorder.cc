@@ -31,10 +31,10 @@ using namespace std::chrono_literals;
 constexpr auto kGather = 10ms;
 constexpr std::size_t kEnough = std::size_t{1}
                                 << 20;  // bytes that are written without waiting for more
-// So long the writer looks for more by itself, since to wake it costs who sends a packet some 10
-// us. Then it sleeps until it is woken: an idle app costs nothing.
+// How long the writer polls for more before it sleeps: waking it costs the sender of a packet some
+// 10 us. Asleep it costs nothing, for an idle app.
 constexpr int kLingerTurns = 50;
-// So many files share the limit.
+// The number of files that share the limit.
 constexpr std::uint64_t kFiles = 8;
 constexpr std::uint64_t kPacketHead = 32;  // what a packet takes beside its payload, at most
 // Packets wait in blocks, which are used again once they are written: fresh memory comes from the
@@ -46,8 +46,8 @@ Error CannotRecord(const std::string& file, const std::string& why) {
   return MakeError(Errc::kUsage, "cannot record to " + file + ": " + why + "; name another file");
 }
 
-// Whether a file of ours begins as a recording, or is empty. Nothing is followed and not waited
-// for.
+// Whether a file of ours begins as a recording, or is empty. Follows no link, and does not block on
+// a FIFO.
 bool IsRecordingOfOurs(const std::string& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   struct stat info {};
@@ -90,7 +90,7 @@ bool IsPlainFile(const UniqueFd& fd) {
   return ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
-// Nobody else has it open: it is new, or a stream that is meant.
+// No other process has the file open: it is new, or a stream that the user has named.
 Result<UniqueFd> OpenFile(const std::string& file) {
   if (Result<> possible = CheckRecordingPath(file); !possible) return possible.error();
   Result<UniqueFd> fd = CreateOwnFile(file, 0600);
@@ -129,7 +129,7 @@ struct Recorder::Writer {
       const std::lock_guard lock(mutex);
       if (stopped || closing) return;
       const std::size_t bytes = sizeof head + content.size();
-      // One packet may be larger than the bound by itself, and says nothing of the disk.
+      // A single packet may exceed the bound, which does not mean that the disk is slow.
       const bool large = bytes > options.most_waiting;
       if (waiting_bytes - large_bytes > options.most_waiting || (large && large_bytes != 0)) {
         stopped = true;
@@ -147,7 +147,7 @@ struct Recorder::Writer {
       asleep = false;
     }
     changed.notify_all();
-  } catch (const std::exception&) {  // no memory: the app has more need of it
+  } catch (const std::exception&) {  // no memory: recording stops, the app continues
     const std::lock_guard lock(mutex);
     stopped = true;
   }
@@ -204,7 +204,7 @@ struct Recorder::Writer {
           changed.wait(lock, [&] { return !waiting.empty() || ends(); });
           asleep = false;
         }
-        // What belongs together comes together.
+        // Packets of one moment are written together.
         changed.wait_for(lock, kGather, [&] { return waiting_bytes > kEnough || ends(); });
         idle_turns = waiting.empty() ? idle_turns + 1 : 0;
         if (stopped) break;
@@ -217,7 +217,7 @@ struct Recorder::Writer {
         GiveBack(std::move(block));
       }
       if (!Write()) return Stop();
-      if (idle_turns == kLingerTurns) {  // an idle app costs next to no memory either
+      if (idle_turns == kLingerTurns) {  // an idle recording frees its memory
         KeepSpare(kBlockBytes);
         text.shrink_to_fit();
       }
@@ -251,7 +251,7 @@ struct Recorder::Writer {
     const Redactor::Outcome outcome = redactor.Pass(head.direction, head.type, content);
     const std::span<const std::byte> payload = outcome.payload ? outcome.payload->span() : content;
     const std::uint64_t then = written + text.size() + payload.size();
-    // Each file begins with the page: of a large page there is not one for each packet.
+    // Each file begins with the page. A large page limits how often a new file begins.
     const std::uint64_t most = std::max(file_bytes, state_bytes + state_bytes / 4);
     if (then > (begun ? most : options.limit_bytes / 2)) NextFile(head.at_ns);
     const std::uint64_t kept = (info.file == 0 ? 0 : first_bytes) + written + text.size();
@@ -339,7 +339,7 @@ struct Recorder::Writer {
     }
     fd.reset();
     const std::lock_guard lock(mutex);
-    done = true;  // and said: whoever has waited for this may end the process
+    done = true;  // and logged: the process may end as soon as this is seen
     changed.notify_all();
   }
 
@@ -376,7 +376,7 @@ struct Recorder::Writer {
   bool asleep = false;
   bool closing = false;
   bool stopped = false;
-  bool overrun = false;  // more waited than may
+  bool overrun = false;  // the queue exceeded its bound
   bool done = false;
 };
 

@@ -19,7 +19,7 @@ Error CannotRead(const std::string& file, const std::string& why) {
 }
 
 Result<Buffer> ReadFile(const std::string& file) try {
-  // Not held up by a FIFO.
+  // Does not block on a FIFO.
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info {};
   if (!fd || ::fstat(fd.get(), &info) != 0) return CannotRead(file, std::strerror(errno));

@@ -37,7 +37,7 @@ Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
   };
   Result<wire::Message> message = read();
   if (!message) {
-    // What the app has said there, nobody knows, nor which field is which from here on.
+    // Its content is unknown, and so is the control tree from here on.
     lost_ = lost_ || direction == Direction::kToUi;
     return {kWithheld, Buffer()};
   }
@@ -58,12 +58,13 @@ Redactor::Outcome Redactor::Pass(Direction direction, PacketType type,
       for (const auto& [key, value] : session_.tree()->page().entries) FindSecrets(value);
     }
     for (const std::int64_t id : changed) {
-      if (id == 0 && may_tell) secret_.insert(0);  // no way to find it: it may be one
+      if (id == 0 && may_tell)
+        secret_.insert(0);  // it cannot be found by id, so it is treated as secret
       if (const Map* control = session_.tree()->Find(id); control != nullptr) LookAt(*control);
     }
   }
   if (!registers && secret_.empty() && names_.empty()) return {};
-  // What lies in the tree now is read again.
+  // The first reading's values are part of the tree now.
   const bool kept = registers || std::holds_alternative<wire::Patch>(*message) ||
                     std::holds_alternative<wire::UpdateProps>(*message);
   if (kept) message = read();
@@ -194,7 +195,7 @@ bool Redactor::MaskNamed(Value& value) const {
   return masked;
 }
 
-// Who knows a session's id may take the session over.
+// With a session's id anybody may take the session over.
 bool Redactor::Mask(wire::Register& message) {
   const bool masked = !std::exchange(message.session_id, {}).empty();
   if (masked) message.session_id = kMask;
@@ -219,7 +220,7 @@ bool Redactor::Mask(wire::Patch& message) {
   return masked;
 }
 
-// In generation 1 what belongs to whom is said with each change.
+// In generation 1 each change names its control.
 bool Redactor::Mask(wire::FlatPatch& message) {
   bool masked = false;
   for (wire::FlatChange& change : message.changes) {
@@ -250,7 +251,7 @@ bool Redactor::Mask(wire::MethodResult& message) {
                                   secret_.contains(message.control_id));
 }
 
-// As of a store of named values: get(key), set(key, value).
+// Arguments of a key-value store: get(key), set(key, value).
 bool Redactor::Mask(wire::InvokeMethod& message) {
   bool masked = false;
   Map* args = message.args.AsMap();

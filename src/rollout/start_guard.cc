@@ -6,7 +6,7 @@
 #include "src/host/factory.h"
 #include "src/host/session.h"
 #include "src/rollout/start_book.h"
-#include "src/rollout/watch.h"
+#include "src/rollout/watched_start.h"
 
 namespace fletbridge {
 namespace {

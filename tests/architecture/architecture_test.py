@@ -73,7 +73,7 @@ def room_of(path):
     return "/".join(parts[: 3 if parts[:2] == ("src", "ui") else 2])
 
 
-# What the host is given by tools/features.cc, and does not know.
+# What the host is given by tools/feature_list.cc, and does not know.
 FEATURES = {"src/clients", "src/compare", "src/recording", "src/rollout"}
 
 

@@ -46,6 +46,12 @@ class RandomLines(unittest.TestCase):
             "src/ui/attach  (src/ui/attach/b.h:3)",
         ])
 
+    def test_context_shows_the_lines_around_but_none_that_names_the_room(self):
+        shown = self.run_tool("--seed", "1", "--context", "2")
+        self.assertIn("     > int second();\n       {\n       });", shown)
+        self.assertIn("       #pragma once\n     > int second();", shown)
+        self.assertNotIn("Room:", shown)
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main(verbosity=2))

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "src/recording/diff/report.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 #include "src/recording/recording.h"
 #include "src/recording/replay/script.h"
 

@@ -20,8 +20,8 @@ const Container* ContainerOf(const Value& value) {
   return value.AsList();
 }
 
-// Where `child` is in `parent`, which has so many values. Looked for from where it was last on,
-// since what has come or gone before it has moved it by a little.
+// The index of `child` in `parent`, which has `size` values. The search begins at its last index,
+// since insertions and removals before it move it only by a little.
 template <class At>
 std::size_t PlaceIn(const Container& child, std::size_t size, At&& at) {
   if (child.seen_at >= size) child.seen_at = size == 0 ? 0 : size - 1;

@@ -9,8 +9,8 @@ namespace {
 
 using wire::Value;
 
-// std::regex goes one call deeper with each character of a run, and tries a run from each of its
-// places: so runs are bounded, and what is longer than any path people write is not looked at.
+// std::regex recurses once for each character of a run, and tries a run from each of its positions:
+// so runs are bounded, and text longer than any real path is not examined.
 constexpr std::size_t kLongestPath = 4096;
 
 const std::regex& TimePattern() {
@@ -29,7 +29,7 @@ const std::regex& RandomPattern() {
   return pattern;
 }
 
-// What is compared of it, if parts of its kind are passed over.
+// The rest of the text, without the parts that are masked.
 std::string Without(const Value& value, const std::regex& parts) {
   if (const std::string* text = value.AsText(); text != nullptr)
     return std::regex_replace(*text, parts, "*");
@@ -92,7 +92,7 @@ bool Mask::Covers(std::string_view path, const Value* a, const Value* b) const {
   if (impl_ == nullptr) return false;
   const std::string text(path);
   for (const std::string& glob : impl_->globs) {
-    // Blanks are for people.
+    // Blanks only make the pattern readable.
     if (::fnmatch(NoBlanks(glob).c_str(), NoBlanks(path).c_str(), 0) == 0) return true;
   }
   for (const std::regex& expression : impl_->expressions) {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "src/recording/diff/compare.h"
+#include "src/recording/diff/recording_diff.h"
 
 namespace fletbridge::diff {
 

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "src/recording/diff/report.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 
 namespace fletbridge::diff {
 namespace {

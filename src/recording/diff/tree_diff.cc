@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "src/recording/diff/control_path.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 #include "src/recording/redactor.h"
 
 namespace fletbridge::diff {
@@ -62,7 +62,7 @@ class Walk {
     List* list_b = b.AsList();
     if (list_a != nullptr && list_b != nullptr) return CompareLists(*list_a, *list_b);
     if (a == b || IsSameReference(a, b, key)) return;
-    // Nobody knows what it was.
+    // A masked value cannot be compared.
     if (IsMasked(a) || IsMasked(b)) {
       ++found_.masked;
       return;
@@ -93,7 +93,7 @@ class Walk {
     std::size_t begin = 0;
     std::size_t end = 0;
     if (a.items.size() != b.items.size()) {
-      // What was put in or taken out shows itself, not all that follows it.
+      // An insertion or removal is one difference, not one for each item behind it.
       while (begin < both && Same(a.items[begin], b.items[begin], false)) ++begin;
       while (end < both - begin &&
              Same(a.items[a.items.size() - 1 - end], b.items[b.items.size() - 1 - end], false))

@@ -15,11 +15,11 @@ using wire::Map;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kDataKind = 8;
-// So long nothing has come: then it is worth the while to compare the pages.
+// The pages are compared after the app has been silent for this long.
 constexpr auto kQuiet = 50ms;
-// At the end, for an app that has something more to say.
+// At the end: how long an app may still send what the recording has.
 constexpr auto kLastWords = 300ms;
-// The app is being started.
+// How long an app may take to start.
 constexpr auto kStart = 60s;
 
 constexpr std::size_t kRegister = static_cast<std::size_t>(Action::kRegisterClient);
@@ -77,7 +77,7 @@ Result<> Script::Take(Packet packet, Clock::time_point now) {
       --left;
       live_calls_.push_back(std::move(call));
     } else if (live_.Find(call.control_id) != nullptr) {
-      // Nobody ever answered this; the app would wait for ever.
+      // The recording has no answer to this call; the app would wait forever.
       Send(
           wire::MethodResult{
               call.control_id, call.call_id, {}, "the recording holds no answer to " + call.name},
@@ -96,7 +96,7 @@ Result<> Script::Take(Packet packet, Clock::time_point now) {
   return {};
 }
 
-// A damaged recording may say any times.
+// The times in a damaged recording may be anything.
 static std::int64_t GapBetween(std::int64_t before_ns, std::int64_t after_ns) {
   constexpr std::uint64_t kLongest = std::uint64_t{24} * 3600 * 1'000'000'000;  // a day
   if (after_ns <= before_ns) return 0;
@@ -141,7 +141,7 @@ void Script::TakeExpected(const Entry& entry) {
     recorded_calls_.insert_or_assign(call->call_id, CallIn(*call, recorded_));
   const bool flat = std::holds_alternative<wire::FlatPatch>(*message);
   static_cast<void>(recorded_.Apply(*message));
-  // The live side says as many of them as its translation makes of one.
+  // On the live side one of these may be several messages, by translation.
   if (flat) expected += wire::Newest().Encode(*message).size() - 1;
 }
 
@@ -175,7 +175,7 @@ std::optional<Clock::time_point> Script::Wait(Clock::time_point now, std::int64_
     if (!started) patience = std::max<std::chrono::nanoseconds>(patience, kStart);
     const Clock::time_point end = std::max(*waits_since_, last_live_) + patience;
     const bool quiet = started && now >= std::max(*waits_since_, last_live_) + kQuiet;
-    // What was said in fewer frames is said. A call's answer needs the call.
+    // Fewer frames may have had the same content. An answer to a call needs the call.
     const bool calls = live_counts_[kCall] + given_up_[kCall] >= expected_[kCall];
     if (quiet && !compared_ && calls) {
       compared_ = true;
@@ -228,7 +228,7 @@ void Script::Send(const wire::Message& message, Clock::time_point now) {
 
 bool Script::Adapt(wire::Message& message) {
   if (auto* registration = std::get_if<wire::Register>(&message)) {
-    // One that is not empty would keep the app from taking the page up.
+    // With an id, the app would look for that session instead of beginning one.
     registration->session_id.clear();
   } else if (auto* event = std::get_if<wire::ControlEvent>(&message)) {
     return AdaptTarget(event->target);

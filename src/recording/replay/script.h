@@ -23,7 +23,7 @@
 
 #include "common/transport/answers.h"
 #include "common/wire/session.h"
-#include "src/recording/diff/compare.h"
+#include "src/recording/diff/recording_diff.h"
 #include "src/recording/recording.h"
 #include "src/recording/redactor.h"
 

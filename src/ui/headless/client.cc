@@ -153,8 +153,8 @@ bool Client::WindowIsClosed() {
   return CloseWindow();
 }
 
-// What the real client has queued until the answer, in its order. That of Flet before 0.70, which
-// knows no services, has nothing to say then.
+// The messages that the real client queues until the answer, in its order. A client before Flet
+// 0.70 has no services and sends none.
 void Client::SendFirstMessages() {
   Map& page = own_tree().page();
   if (page.Find("_services") == nullptr) return;

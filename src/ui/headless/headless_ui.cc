@@ -16,7 +16,7 @@ using headless::Heard;
 using headless::LiveSteps;
 using headless::StepRunner;
 
-// From the last change to the exception that main() or a handler raised behind it.
+// The time from the last change to the exception that main() or a handler raised after it.
 constexpr std::chrono::milliseconds kQuietTime{100};
 constexpr std::size_t kMostClickables = 5000;
 
@@ -126,7 +126,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
         const bool expected = runner && runner->ClaimCrash(client.last_crash());
         Log(expected ? LogLevel::kDebug : LogLevel::kError,
             "the app raised: " + wire::CrashText(client.last_crash()));
-        // Nobody would hear of it from the runner, which has nothing to do.
+        // The runner has no step in progress that would report it.
         if (live && (waits_for_steps || !first_frame_told)) return End({}, 1);
         if (runner) runner->OnCrash(client.last_crash(), expected);
         return;
@@ -148,7 +148,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     runner->OnAppGone();
   }
 
-  // Nothing is to be done now that the end of the app could leave undone.
+  // No step is in progress that the end of the app could interrupt.
   bool Idle() const { return !runner || (live && waits_for_steps); }
 
   void RunLive(Steps steps, headless::LiveRun how) {
@@ -198,7 +198,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   std::unique_ptr<StepRunner> runner;
   std::unique_ptr<LiveSteps> live;
   bool first_frame_told = false;
-  bool waits_for_steps = false;  // live: all that came have been done
+  bool waits_for_steps = false;  // live steps: all so far have been executed
   bool begun = false;
   bool had_session = false;
   std::optional<Error> gone_early;  // Close() came before Start()

@@ -17,7 +17,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// A driver is trusted no further than that it cannot fill our memory.
+// Bounds on what a driver may have us store.
 constexpr std::size_t kMaxLine = 1 << 20;
 constexpr std::size_t kMaxText = 1 << 20;                 // of the steps before one `run`
 constexpr std::size_t kMostInputs = 1000;                 // that are named
@@ -68,7 +68,7 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
     return MakeError(Errc::kLimit, "whoever gives the steps sent " + what + " bytes");
   }
 
-  // Nothing, and hung up, if it is none.
+  // Nothing if it is invalid: then the connection is closed.
   std::optional<Finder> FinderIn(const std::string& finder) {
     Result<Steps> one = ParseSteps("expect " + finder);
     if (one && one->steps.size() == 1 && one->steps[0].kind == StepKind::kExpect)
@@ -160,7 +160,7 @@ struct LiveSteps::Impl : std::enable_shared_from_this<Impl> {
   std::deque<std::string> output;
   bool connected = false;
   bool reading = false;
-  bool busy = true;  // with the start, or with what was given last
+  bool busy = true;  // with the start, or with the last steps
   bool stopped = false;
 };
 

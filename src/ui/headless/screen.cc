@@ -509,7 +509,7 @@ std::optional<Finder> FinderFor(const ControlTree& tree, const Map& control) {
   if (std::string key = KeyOf(control); !key.empty()) {
     candidates.emplace_back().key = std::move(key);
   }
-  // What a field holds is no name for it.
+  // A field's value does not identify it.
   for (const std::string_view name : {"label", "text", "content", "title", "subtitle", "value"}) {
     const Map* inside = name == "content" ? MapAt(control, name) : nullptr;
     const std::string* text = Text(inside == nullptr ? control : *inside,
@@ -526,7 +526,7 @@ std::optional<Finder> FinderFor(const ControlTree& tree, const Map& control) {
     const std::vector<Map*> found = FindAll(tree, {finder, {}}, Hidden::kSkip, 2);
     if (found.size() == 1 && found[0] == &control) return finder;
   }
-  // The most telling of them that needs a number least.
+  // The most specific finder, preferably without an index.
   constexpr std::size_t kMostAlike = 10'000;
   const Finder& last = candidates.size() > 1 ? candidates[candidates.size() - 2] : candidates[0];
   for (const Finder* finder : {&last, &std::as_const(candidates.back())}) {

@@ -20,8 +20,8 @@ using std::chrono::milliseconds;
 using wire::Map;
 
 constexpr milliseconds kCloseTime{10000};
-constexpr milliseconds kPersonLookedFor{500};  // how often, before the first frame
-constexpr milliseconds kAskedTime{1000};       // for what an app shows that asks before it closes
+constexpr milliseconds kPersonLookedFor{500};  // interval of the check before the first frame
+constexpr milliseconds kAskedTime{1000};  // for the dialog of an app that asks before it closes
 constexpr std::size_t kMaxCandidates = 64;
 constexpr std::size_t kMaxTextsShown = 8;
 constexpr std::size_t kMaxTreeLines = 200;
@@ -196,8 +196,8 @@ StepRunner::Restless StepRunner::restless() const {
   return {answers_.between(), answers_.unclear(), {inputs.begin(), inputs.end()}, unanswered_};
 }
 
-// Whether the input has to wait, until the page is quiet: an answer can be told then alone. A page
-// that never is so is not waited for again and again.
+// Whether the input has to wait until the page is quiet, since only then its answer can be
+// recognised. A page that is never quiet is not waited for each time.
 bool StepRunner::Settle(const Step& step) {
   const std::string input = InputName(step);
   if (!settles_ && !restless_.last().empty()) return false;
@@ -339,7 +339,7 @@ void StepRunner::Advance() {
   SkipEmptyRepeats();
   for (int begun = 0; state_ == State::kReady && !paused_; ++begun) {
     if (at_ == steps_.size()) return StepsDone();
-    // Inputs that nobody answers could keep the loop from everything else.
+    // Inputs without an answer could starve the loop.
     if (begun == kMaxAtOnce) return AdvanceLater();
     Begin(current());
     SkipEmptyRepeats();
@@ -408,14 +408,14 @@ void StepRunner::CloseWindow() {
   Wait(State::kAnswer, kAskedTime);
 }
 
-// Flet sends an exception right behind the changes that came before it.
+// Flet sends an exception directly after the changes that preceded it.
 void StepRunner::StepsDone() {
   const Clock::time_point until = std::max(sent_at_, changed_at_) + quiet_;
   if (until <= Clock::now()) return AllDone();
   WaitUntil(State::kQuiet, until);
 }
 
-// An answer that nobody has asked for means that the app does otherwise than the steps say.
+// An answer of the steps that is left over: the app has not made the call.
 void StepRunner::AllDone() {
   if (answers_left_.empty()) return Finish(0);
   Log(LogLevel::kError, Named(answers_left_.front()) + ": the app has not called " +
@@ -527,7 +527,7 @@ void StepRunner::Sent(const Step& step, bool may_answer) {
   Wait(State::kAnswer, step.time);
 }
 
-// Sends what is due by the clock. An app or a loop that is late makes the next ones no later.
+// Sends the movements that are due. A delay of the app or the loop does not delay later ones.
 void StepRunner::ContinueTimedDrag(const Step& step) {
   const auto due_at = [&](std::size_t part) {
     return sent_at_ + std::chrono::duration_cast<Clock::duration>(
@@ -742,7 +742,7 @@ void StepRunner::Fail(const std::string& why) {
   Finish(1);
 }
 
-// What the step may have meant, where it has found nothing.
+// Suggestions for a finder that has matched nothing.
 std::string StepRunner::Nearest() const {
   if (!HasFinder(current().kind) || why_not_ != "not found") return {};
   const std::vector<std::string> near = NearestFinders(client_.tree(), current().finder);

@@ -69,7 +69,7 @@ class LineParser {
  public:
   LineParser(int number, std::string_view line) : number_(number), rest_(line) {}
 
-  // Nothing for a line that says nothing.
+  // Nothing for an empty line or a comment.
   Result<std::optional<Step>> Parse() {
     const std::string_view line = rest_;
     while (true) {

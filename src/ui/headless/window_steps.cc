@@ -24,12 +24,12 @@ using headless::StepRunner;
 using wire::Value;
 
 constexpr std::chrono::milliseconds kQuietTime{100};  // as of the headless UI
-// The client makes pictures only once it has drawn with that in mind, and of what it has drawn,
-// which may be less than it has been told: a picture counts when the next one is the same. On a
-// page that never stays still, the last of so many counts.
+// The client prepares for pictures with its next drawing, and a picture may lack changes that it
+// has not drawn yet: so a picture counts when the next one is the same. On a page that is always
+// moving, the last of this many counts.
 constexpr std::chrono::milliseconds kAskAgain{100};
 constexpr int kMostPictures = 5;
-// What the steps ask of the client is told by the call's name from what the app does.
+// Prefix of the steps' own calls to the client, which tells them from the app's.
 constexpr std::string_view kOwnCall = "fletbridge-steps";
 
 class WindowSteps final : public UiSurface, private UiSink {
@@ -182,7 +182,7 @@ class WindowSteps final : public UiSurface, private UiSink {
   void FromApp(const wire::Codec& codec, const Buffer& payload) {
     const auto at = StepRunner::Clock::now();
     const Result<Heard> heard = Heed(codec, payload.span());
-    if (!heard) return;  // the window's client has its own opinion of it
+    if (!heard) return;  // the window's client answers it itself
     if (*heard == Heard::kRegistered) runner_->OnRegistered();
     if (*heard == Heard::kPatched) {
       if (!std::exchange(drawn_, true))

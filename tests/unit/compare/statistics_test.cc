@@ -1,7 +1,7 @@
 // What an interval promises is tried out on rounds whose truth is known: with heavy tails, with a
 // drift and with rounds that resemble their neighbours, as on a machine with other work. The seeds
 // are fixed.
-#include "src/compare/statistics.h"
+#include "common/measure/statistics.h"
 
 #include <cmath>
 #include <functional>

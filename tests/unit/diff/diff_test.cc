@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "src/recording/diff/compare.h"
 #include "src/recording/diff/control_path.h"
+#include "src/recording/diff/recording_diff.h"
 #include "src/recording/diff/report.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "common/wire/session.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"
 

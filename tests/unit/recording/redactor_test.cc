@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/growth.h"
 

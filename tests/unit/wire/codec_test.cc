@@ -95,7 +95,7 @@ TEST_P(EveryCodec, WritesChangesThatComeToTheSame) {
   both(Changes({1}, {{Kind::kInsert, 1, 0, Row(10)},
                      {Kind::kInsert, 1, 1, Row(11)},
                      {Kind::kInsert, 1, 0, Row(12)},
-                     {Kind::kMove, 1, 0, {}, 1, 2},
+                     {Kind::kMove, 1, 0, 2, 1},
                      {Kind::kRemove, 1, 0},
                      {Kind::kSet, 0, "title", "T"}}));
   EXPECT_EQ(here.Find(10), nullptr);

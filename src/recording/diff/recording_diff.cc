@@ -1,4 +1,4 @@
-#include "src/recording/diff/compare.h"
+#include "src/recording/diff/recording_diff.h"
 
 #include <algorithm>
 #include <map>
@@ -7,7 +7,7 @@
 #include "common/wire/session.h"
 #include "src/recording/diff/control_path.h"
 #include "src/recording/diff/tree_diff.h"
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 
 namespace fletbridge::diff {
 namespace {
@@ -17,14 +17,14 @@ using recording::Entry;
 using wire::Map;
 using wire::Value;
 
-// How many of an app's next frames may bring it to where the other is already.
+// Within how many of its next frames an app may reach the other one's state.
 constexpr std::size_t kAhead = 24;
-constexpr std::size_t kAheadOfAll = 1000;  // those frames, and what is between them
+constexpr std::size_t kAheadOfAll = 1000;  // those frames, and the entries between them
 constexpr std::size_t kMostListed = 200;
-// How many inputs one side may have that the other lacks, before they are taken for other sessions.
+// With more inputs than this on one side only, the two count as different sessions.
 constexpr std::size_t kMostInserted = 8;
 
-// What a client sent of its own accord.
+// An input: what a client sent without being asked.
 struct Input {
   std::string name;   // "click"; "properties", "register"
   std::string place;  // of its control, in this session's tree
@@ -40,13 +40,13 @@ bool IsPlainControl(const Entry& entry) {
 
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-// Reads one session from input to input, with the tree as it is there.
+// Reads one session from input to input, and keeps its control tree.
 class Reader {
  public:
   Reader(std::span<const Entry> entries, const wire::Codec& codec)
       : entries_(entries), codec_(codec) {}
 
-  // Takes up what comes until the next input, which is then input(); false at the end.
+  // Applies all entries up to the next input, which is then input(); false at the end.
   bool ToNextInput() {
     since_.clear();
     for (; at_ < entries_.size(); ++at_) {
@@ -75,7 +75,7 @@ class Reader {
     return false;
   }
 
-  // The input itself becomes part of the session.
+  // Applies the input itself.
   void PassInput() {
     frame_ = entries_[at_].number;
     if (!input_.is_event) Changed();
@@ -95,11 +95,10 @@ class Reader {
   }
   [[nodiscard]] const std::map<std::uint32_t, std::string>& data() const { return data_; }
 
-  // Whether its page may be another than when this was asked before.
+  // Whether its page may have changed since the last call.
   [[nodiscard]] bool TakeChanged() { return std::exchange(changed_, false); }
 
-  // One that goes on by itself: trees are shared by plain copies. What has been gathered so far
-  // stays behind.
+  // An independent copy (a plain copy would share the tree), without the frames collected so far.
   [[nodiscard]] Reader Clone() const {
     Reader clone(entries_, codec_);
     clone.at_ = at_;
@@ -265,7 +264,7 @@ class Comparer {
     return a.name == b.name && (a.place == b.place || a.words == b.words);
   }
 
-  // How many inputs come before one like `wanted`; 0 if there is none near.
+  // The number of inputs before one like `wanted`; 0 if there is none within reach.
   static std::size_t Distance(const Reader& reader, const Input& wanted) {
     Reader ahead = reader.Clone();
     for (std::size_t n = 0; n < kMostInserted; ++n) {
@@ -292,7 +291,7 @@ class Comparer {
       }
       return;
     }
-    // What was the same, ids and all, and was changed by the same messages, is the same.
+    // Pages that were equal, ids included, and had the same changes are equal.
     if (in_step_ && SameFrames()) return;
     const TreeComparison now = CompareTrees(*a_.tree(), *b_.tree(), mask_);
     in_step_ = now.differences.empty() && now.masked == 0 && now.same_ids;

@@ -1,4 +1,4 @@
-#include "src/recording/json.h"
+#include "src/recording/readable.h"
 
 #include <map>
 #include <utility>

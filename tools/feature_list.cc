@@ -1,4 +1,4 @@
-#include "tools/features.h"
+#include "tools/feature_list.h"
 
 #include "src/clients/finder.h"
 #include "src/recording/recording_filter.h"

@@ -1,5 +1,6 @@
-// Room: src/compare. Statistics for a small number of rounds: intervals, and verdicts derived from
-// them. Works on numbers alone. Pure functions; the same seed gives the same interval.
+// Room: common/measure. Statistics for a small number of rounds or installations: intervals, and
+// verdicts derived from them. Works on numbers alone. Pure functions; the same seed gives the same
+// interval.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace fletbridge::compare {
+namespace fletbridge::statistics {
 
 // Less than this is no difference that anybody should act on, and more than instances of the very
 // same thing differ by on a quiet machine.
@@ -53,4 +54,4 @@ enum class Verdict {
 // The same for a difference: on one side of 0, and beyond `margin`.
 [[nodiscard]] Verdict JudgeDifference(const std::optional<Interval>& difference, double margin);
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::statistics

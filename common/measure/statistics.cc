@@ -1,10 +1,10 @@
-#include "src/compare/statistics.h"
+#include "common/measure/statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 
-namespace fletbridge::compare {
+namespace fletbridge::statistics {
 namespace {
 
 constexpr int kDraws = 2000;
@@ -166,4 +166,4 @@ Verdict JudgeDifference(const std::optional<Interval>& difference, double margin
   return Verdict::kNoDifferenceShown;
 }
 
-}  // namespace fletbridge::compare
+}  // namespace fletbridge::statistics

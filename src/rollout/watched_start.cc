@@ -1,4 +1,4 @@
-#include "src/rollout/watch.h"
+#include "src/rollout/watched_start.h"
 
 #include <array>
 #include <cerrno>

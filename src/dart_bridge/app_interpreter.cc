@@ -1,4 +1,4 @@
-#include "src/dart_bridge/interpreter.h"
+#include "src/dart_bridge/app_interpreter.h"
 
 #include <cerrno>
 #include <charconv>
