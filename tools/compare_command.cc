@@ -218,6 +218,54 @@ Result<> ChooseWindow(const Toolbox& tools, const Settings& settings, const Inte
   return {};
 }
 
+// What the variants of other Flets run on.
+Result<> ChooseOthers(const Toolbox& tools, const CompareOptions& options, bool desktop,
+                      compare::Plan& plan) {
+  for (const compare::Variant& variant : plan.variants) {
+    if (variant.other.empty()) continue;
+    if (desktop) {
+      return MakeError(Errc::kUsage, variant.name + " is for --ui headless; leave it out");
+    }
+    const std::string begin = variant.other + "=";
+    const auto named = std::ranges::find_if(
+        options.others, [&](const std::string& text) { return text.starts_with(begin); });
+    if (named == options.others.end()) {
+      return MakeError(Errc::kUsage,
+                       variant.name + " needs an interpreter with that Flet: --flet " + begin +
+                           "PYTHON, or with the app written for it " + begin + "PYTHON,SCRIPT");
+    }
+    std::string python = named->substr(begin.size());
+    compare::OtherFlet other;
+    other.version = variant.other;
+    std::error_code error;
+    if (const std::size_t comma = python.find(','); comma != std::string::npos) {
+      other.app = fs::absolute(python.substr(comma + 1), error).string();
+      python.resize(comma);
+      if (!fs::is_regular_file(other.app, error)) {
+        return MakeError(Errc::kUsage,
+                         "cannot open " + other.app + ": there is no such file; check the path");
+      }
+    }
+    Result<std::string> found = tools.parts.find_interpreter(python, tools.cwd);
+    if (!found) return found.error();
+    Result<Interpreter> probed = tools.parts.probe_interpreter(*found);
+    if (!probed) return probed.error();
+    if (probed->flet_version != variant.other) {
+      return MakeError(
+          Errc::kUsage,
+          *found + " has " +
+              (probed->flet_version.empty() ? "no Flet" : "Flet " + probed->flet_version) +
+              ", not " + variant.other + "; name another one");
+    }
+    other.python = fs::absolute(*found, error).string();
+    other.python_home = probed->base_prefix;
+    other.python_version = probed->Version();
+    other.flet_package = probed->flet_package;
+    plan.others.push_back(std::move(other));
+  }
+  return {};
+}
+
 Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
                    const Settings& settings, const std::string& app_folder, bool desktop,
                    compare::Plan& plan) {
@@ -242,10 +290,9 @@ Result<> ChooseApp(const Toolbox& tools, const SplitArguments& split, const AppP
   Result<Interpreter> probed = tools.parts.probe_interpreter(*python);
   if (!probed) return probed.error();
   if (probed->flet_version.empty()) {
-    return MakeError(Errc::kSetup,
-                     "no flet in " + probed->prefix + "; run " +
-                         HowToInstall(*probed, "flet", app_folder) +
-                         ", or name another environment with --python");
+    return MakeError(Errc::kSetup, "no flet in " + probed->prefix + "; run " +
+                                       HowToInstall(*probed, "flet", app_folder) +
+                                       ", or name another environment with --python");
   }
   plan.flet = probed->flet_version;
   plan.flet_package = probed->flet_package;
@@ -458,6 +505,8 @@ int CompareCommand(const Toolbox& tools, const std::vector<std::string>& args) {
     return PrintError(tools, good.error());
   if (const Result<> good = ChooseApp(tools, *split, app, *settings, app_folder, desktop, plan);
       !good)
+    return PrintError(tools, good.error());
+  if (const Result<> good = ChooseOthers(tools, options, desktop, plan); !good)
     return PrintError(tools, good.error());
   if (built_in) plan.time = kTimeOfBuiltIn;
   if (desktop) plan.time = kTimeAtDisplay;

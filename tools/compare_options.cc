@@ -7,7 +7,8 @@ constexpr const char* kFooter =
     "VARIANT: legacy, 1:uds, 1:tcp, 2:uds, 2:tcp or 3, with a hosting where wanted (3@static); "
     "flet:uds, "
     "flet:tcp: Flet\n"
-    "alone, with our headless client; original:ffi, bridge:ffi: as `flet build` packages it, on "
+    "alone, with our headless client; flet:0.28.3: another Flet, which --flet names; original:ffi, "
+    "bridge:ffi: as `flet build` packages it, on "
     "flet-dev's\n"
     "libdart_bridge.so or on ours. Our stages run without accelerators, but for "
     "2:uds+accelerators.\n"
@@ -25,6 +26,7 @@ constexpr const char* kFooter =
     "  fletbridge compare app.py --click key=next --stages flet:uds,3\n"
     "  fletbridge compare --workload click,draw            a built-in app\n"
     "  fletbridge compare --workload rows,js-framework --stages flet:uds,3,3+accelerators\n"
+    "  fletbridge compare app.py --stages flet:0.28.3,3 --flet 0.28.3=OLD_VENV,old_app.py\n"
     "  fletbridge compare app.py --ui desktop --stages flet:uds,1:uds,2:uds\n"
     "  fletbridge compare app.py --save before, then --against before\n"
     "  fletbridge compare --self-test                      a stage with itself\n";
@@ -43,6 +45,13 @@ void AddOptions(CLI::App& command, CompareOptions& options) {
       .add_option("--baseline", options.baseline,
                   "What the others are compared with (default: the first)")
       ->option_text("VARIANT")
+      ->group("What");
+  command
+      .add_option("--flet", options.others,
+                  "For the variant flet:VERSION: that Flet's interpreter or environment, and the "
+                  "app written for it, if that is another; may be repeated")
+      ->option_text("VERSION=PYTHON[,SCRIPT]")
+      ->allow_extra_args(false)
       ->group("What");
   command
       .add_option(

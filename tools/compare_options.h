@@ -21,6 +21,7 @@ struct CompareOptions {
   std::size_t rounds = 0;
   std::vector<int> cpus;
   std::vector<std::string> clicks, not_clicks;
+  std::vector<std::string> others;  // VERSION=PYTHON[,SCRIPT]
   bool self_test = false;
   bool dry_run = false;
   bool fresh = false, in_place = false;

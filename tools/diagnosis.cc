@@ -91,9 +91,9 @@ std::string FindObstacle(const InterpreterFinding& finding) {
     const std::string unseen = OwnProcessObstacle(python);
     return unseen.empty() ? "Flet is not installed; " + HowToInstallFlet(finding) : unseen;
   }
-  if (finding.generation == 0) {
+  if (finding.generation < 0) {
     return "Flet " + python.flet_version +
-           " speaks an unknown wire generation, this version runs 1 to 3; " +
+           " speaks an unknown wire generation, this version runs 0 to 3; " +
            HowToInstallFlet(finding);
   }
   return {};
@@ -129,8 +129,13 @@ void Examine(const Toolbox& tools, const std::string& hosting, InterpreterFindin
   if (finding.obstacle.empty()) finding.accelerators = tools.parts.ask_for_accelerators(*probed);
   const std::string unhosted = ExamineHosting(tools, hosting, finding);
   const std::string own_process = OwnProcessObstacle(*probed);
-  finding.stage_obstacles = {own_process, unhosted, unhosted,
-                             own_process.empty() ? WebObstacle(*probed) : own_process};
+  const std::string brokerless = BrokerlessObstacle(*probed);
+  const auto first_of = [](const std::string& a, const std::string& b) {
+    return a.empty() ? b : a;
+  };
+  finding.stage_obstacles = {first_of(brokerless, own_process), first_of(brokerless, unhosted),
+                             first_of(brokerless, unhosted),
+                             first_of(own_process, WebObstacle(*probed))};
 }
 
 void ExamineMachine(const Toolbox& tools, Diagnosis& diagnosis) {

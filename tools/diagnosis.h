@@ -17,7 +17,7 @@ struct InterpreterFinding {
   std::string source;  // how it was found: "--python", "$VIRTUAL_ENV", ".venv", "python3 on PATH"
   std::string path;
   std::optional<Interpreter> probed;
-  int generation = 0;  // of its Flet; 0: none or unknown
+  int generation = -1;  // of its Flet; -1: none or unknown
   // As kHostings: why it cannot be hosted so; empty if it can. Then which of them a run takes.
   std::array<std::string, kHostings.size()> hosting_obstacles;
   std::optional<Hosting> hosting;
@@ -49,7 +49,7 @@ struct Diagnosis {
   std::size_t socket_bytes = 0;  // of a socket's path below it
   std::string xdg_runtime_dir, xdg_obstacle;
   WindowFinding window;           // for the interpreter that a run takes
-  int window_generation = 0;      // of that one's Flet
+  int window_generation = -1;     // of that one's Flet
   std::optional<AppFinding> app;  // if one was named
 
   // At least one stage works, and the app that was named would run.

@@ -51,7 +51,7 @@ Line InterpreterLine(const InterpreterFinding& finding) {
     text = "Python " + VersionOf(python);
     if (!python.flet_version.empty()) {
       text += ", Flet " + python.flet_version;
-      if (finding.generation != 0)
+      if (finding.generation >= 0)
         text += " (wire generation " + std::to_string(finding.generation) + ")";
     }
     text += python.libpython.empty()
@@ -119,7 +119,7 @@ std::vector<Line> WindowLines(const Diagnosis& diagnosis) {
   client += window.version.empty() ? "" : ", Flet " + window.version;
   if (window.generation != 0) {
     client += ", wire generation " + std::to_string(window.generation);
-    if (diagnosis.window_generation != 0 && diagnosis.window_generation != window.generation)
+    if (diagnosis.window_generation > 0 && diagnosis.window_generation != window.generation)
       client += ", translated for the app's " + std::to_string(diagnosis.window_generation);
   }
   client += window.pinned ? ", pinned" : ", not pinned";
@@ -214,7 +214,7 @@ Json InterpreterJson(const InterpreterFinding& finding) {
           {"prefix", OrNull(python.prefix)},
           {"libpython", OrNull(python.libpython)},
           {"flet", OrNull(python.flet_version)},
-          {"generation", finding.generation == 0 ? Json() : Json(finding.generation)},
+          {"generation", finding.generation < 0 ? Json() : Json(finding.generation)},
           {"hosting", HostingJson(finding.hosting)},
           {"hostings", hostings},
           {"accelerators", accelerators},

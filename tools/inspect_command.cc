@@ -144,9 +144,9 @@ void PrintInfo(const Toolbox& tools, const Recording& recording) {
   if (!info.flet.empty()) versions += ", Flet " + info.flet;
   if (!info.python.empty()) versions += ", Python " + info.python;
   line("versions", versions);
-  if (info.generation != 0) {
+  if (info.generation >= 0) {
     std::string generation = std::to_string(info.generation);
-    if (info.client_generation != 0 && info.client_generation != info.generation)
+    if (info.client_generation > 0 && info.client_generation != info.generation)
       generation += ", its client's " + std::to_string(info.client_generation);
     line("generation", generation);
   }

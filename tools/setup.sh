@@ -124,6 +124,9 @@ venv 0.82.2 flet==0.82.2 flet-desktop==0.82.2 flet-web==0.82.2 fastapi==0.115.12
 # JSON on the wire; the light package's client is the one that needs no old libmpv.
 venv 0.28.3 flet==0.28.3 flet-desktop-light==0.28.3 flet-web==0.28.3 fastapi==0.115.12
 
+# Where the road began: its broker `fletd` is a program within the package. pip, not Flet, would choose the newest of these.
+venv 0.1.65 flet==0.1.65 beartype==0.23.1 websocket-client==1.9.2 watchdog==7.1.0
+
 # client VERSION : Flet's own desktop client, out of the environment's package, whole or not at all.
 client() {
   local dir=build/clients/$1 packed

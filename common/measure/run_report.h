@@ -17,7 +17,7 @@
 
 namespace fletbridge {
 
-// An empty text, a zero generation and an empty optional are written as null: unknown.
+// An empty text, a negative generation and an empty optional are written as null: unknown.
 struct RunReport {
   struct Fallback {
     std::string from, to, why;
@@ -35,8 +35,8 @@ struct RunReport {
   };
 
   std::string version, app, flet, python;
-  int generation = 0;         // of the app's wire
-  int client_generation = 0;  // of the client's, where a client of its own has come
+  int generation = -1;         // of the app's wire
+  int client_generation = -1;  // of the client's, where a client of its own has come
   struct {
     std::string stage, transport, ui, hosting{}, accelerators{};
   } requested;

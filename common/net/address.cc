@@ -230,7 +230,7 @@ Result<> CheckTcpClient(int fd) {
   return CheckUser(owner->uid);
 }
 
-Result<> CheckTcpPeer(int fd, pid_t process) {
+Result<> CheckTcpPeer(int fd, pid_t process, pid_t* holder) {
   const Result<TcpEnds> ends = EndsOf(fd);
   if (!ends) return ends.error();
   boost::system::result<std::optional<TcpOwner>> found =
@@ -247,9 +247,10 @@ Result<> CheckTcpPeer(int fd, pid_t process) {
   if (!owner || owner->inode == 0) return NotToBeTold(Errc::kPeerGone);
   if (Result<> ours = CheckUser(owner->uid); !ours) return ours;
   if (process == 0) return {};
-  const boost::system::result<bool> held = platform::HeldByProcessTree(process, owner->inode);
+  const boost::system::result<pid_t> held = platform::HolderInProcessTree(process, owner->inode);
   if (!held) return NoDescriptor(held.error());
-  if (!*held) {
+  if (holder != nullptr) *holder = *held;
+  if (*held == 0) {
     return MakeError(Errc::kUntrusted,
                      "the TCP port is held by a process that we did not start: refused");
   }

@@ -71,6 +71,7 @@ struct Connecting {
 // `process` is not 0, that the peer's socket belongs to that process or a descendant of it. Before
 // the connection is accepted, the listening socket is checked instead. kUntrusted if not; kPeerGone
 // if it ended before that was determined; EMFILE, ENFILE: no descriptor was free for the check.
-[[nodiscard]] Result<> CheckTcpPeer(int fd, pid_t process);
+// `holder`, where it is not null, is given the one of these processes that holds the socket.
+[[nodiscard]] Result<> CheckTcpPeer(int fd, pid_t process, pid_t* holder = nullptr);
 
 }  // namespace fletbridge

@@ -98,7 +98,7 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
                                                        websocket::stream_base::none(), false});
     stream->read_message_max(0);  // counted here, so that the session survives
     stream->auto_fragment(false);
-    stream->binary(generation != Generation::kG1);
+    stream->binary(!SpeaksText(generation));
     stream->control_callback(
         [this](websocket::frame_type, beast::string_view) { is_heard = true; });
     After(patience.handshake, [this] {
@@ -229,7 +229,7 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
     used += n;
     if (used > limits.max_packet + 1) large = {};
     if (!stream->is_message_done()) return Read();
-    if (stream->got_binary() == (generation == Generation::kG1)) {
+    if (stream->got_binary() == SpeaksText(generation)) {
       return Fail(MakeError(Errc::kPeerMisbehaved,
                             stream->got_binary()
                                 ? "the other side sent no text; before Flet 0.70 messages are text"

@@ -51,7 +51,8 @@ struct TcpOwner {
 // Of the socket that listens there, at this address or at all of them.
 [[nodiscard]] boost::system::result<std::optional<TcpOwner>> OwnerOfListener(const TcpEnd& local);
 
-// Whether `root`, or a process that it has started, holds the socket of this inode.
-[[nodiscard]] boost::system::result<bool> HeldByProcessTree(pid_t root, std::uint64_t inode);
+// Which process holds the socket of this inode: `root`, or one that it has started; 0: none of
+// them.
+[[nodiscard]] boost::system::result<pid_t> HolderInProcessTree(pid_t root, std::uint64_t inode);
 
 }  // namespace fletbridge::platform

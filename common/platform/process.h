@@ -17,7 +17,8 @@
 
 namespace fletbridge::platform {
 
-// One process: a child of ours that nobody else waits for, or our parent.
+// One process: a child of ours that nobody else waits for, our parent, or one that a child of ours
+// has started, whose number was just seen in use.
 class ProcessWatch {
  public:
   // ESRCH: it is gone. ENOSYS: the system can watch none.

@@ -49,6 +49,13 @@ Environment FletAsWebServer(std::uint16_t port) {
   return result;
 }
 
+// `fletd` would listen at every address of the machine.
+Environment FletWithFletd(std::uint16_t port) {
+  return {{"FLET_SERVER_IP", "127.0.0.1"},
+          {"FLET_SERVER_PORT", std::to_string(port)},
+          {"FLET_ALLOW_REMOTE_HOST_CLIENTS", "false"}};
+}
+
 void PointToShim(const std::string& folder, Environment& environment) {
   const char* before = std::getenv("PYTHONPATH");
   environment.emplace_back("FLETBRIDGE_SHIM", folder);

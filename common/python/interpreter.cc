@@ -398,9 +398,22 @@ std::string HowToInstall(const Interpreter& python, const std::string& requireme
 
 std::string WebObstacle(const Interpreter& python) {
   std::error_code error;
+  if (WireGeneration(python.flet_version) == 0) {
+    const fs::path fletd = fs::path(python.flet_package) / "bin" / "fletd";
+    if (IsExecutable(fletd.string())) return {};
+    return "its Flet has no broker at " + fletd.string() + "; run " +
+           HowToInstall(python, "--force-reinstall flet==" + python.flet_version, ".");
+  }
   if (fs::exists(fs::path(python.flet_package).parent_path() / "flet_web", error)) return {};
   return "its Flet is no web server without flet-web; run " +
          HowToInstall(python, "flet-web==" + python.flet_version, ".");
+}
+
+std::string BrokerlessObstacle(const Interpreter& python) {
+  if (WireGeneration(python.flet_version) != 0) return {};
+  return "Flet " + python.flet_version +
+         " speaks with its client through its broker fletd alone; use --stage legacy, or Flet 0.4 "
+         "or later";
 }
 
 Result<std::string> FindInterpreter(const std::string& asked, const std::string& app_dir) {
@@ -435,11 +448,12 @@ int WireGeneration(std::string_view version) {
   int minor = 0;
   const char* end = version.data() + version.size();
   const auto [dot, error] = std::from_chars(version.data(), end, major);
-  if (error != std::errc{}) return 0;
+  if (error != std::errc{}) return -1;
   if (dot != end && *dot == '.') std::from_chars(dot + 1, end, minor);
   if (major >= 1 || minor >= 86) return 3;
   if (minor >= 70) return 2;
-  return minor >= 4 ? 1 : 0;
+  if (minor >= 4) return 1;
+  return minor == 1 ? 0 : -1;
 }
 
 bool IsNewerThanKnown(std::string_view version) {

@@ -53,14 +53,18 @@ struct Interpreter {
 // 668), one that makes a virtual environment first.
 [[nodiscard]] std::string HowToInstall(const Interpreter& python, const std::string& requirement,
                                        const std::string& app_dir);
-// Why its Flet cannot be a web server, and what to do; empty if it can.
+// Why its Flet cannot be a web server, or has no broker of its own, and what to do; empty if it
+// can.
 [[nodiscard]] std::string WebObstacle(const Interpreter& python);
+// Why its Flet can be reached without a broker by no means, and what to do; empty if it can.
+[[nodiscard]] std::string BrokerlessObstacle(const Interpreter& python);
 // Which interpreter to take: `asked` (an executable, a virtual environment's folder, or a name on
 // PATH), else $VIRTUAL_ENV, else the first of EnvironmentsOf(), else python3 on PATH.
 [[nodiscard]] Result<std::string> FindInterpreter(const std::string& asked,
                                                   const std::string& app_dir);
 
-// The generation of Flet's wire format that a version speaks: 1, 2 or 3; 0 if it cannot be told.
+// The generation of Flet's wire format that a version speaks: 0 to 3; -1 for one that is not
+// known here, and if it cannot be told.
 [[nodiscard]] int WireGeneration(std::string_view flet_version);
 // One that came after this was written: taken for the newest generation.
 [[nodiscard]] bool IsNewerThanKnown(std::string_view flet_version);

@@ -57,6 +57,9 @@ enum class PacketType : std::uint8_t { kControl = 0, kData = 1 };
 struct Packet {
   PacketType type = PacketType::kControl;
   Buffer payload;  // without length prefix and type byte
+  // The next packet is of the same change of the page, which another generation has said at once:
+  // whoever looks at the page waits for that. Known within this process alone.
+  bool goes_on = false;
 };
 
 }  // namespace fletbridge

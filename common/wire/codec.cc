@@ -8,10 +8,11 @@
 namespace fletbridge::wire {
 namespace {
 
+const Generation0 kGeneration0;
 const Generation1 kGeneration1;
 const Generation2 kGeneration2;
 const Generation3 kGeneration3;
-const Codec* const kCodecs[] = {&kGeneration1, &kGeneration2, &kGeneration3};
+const Codec* const kCodecs[] = {&kGeneration0, &kGeneration1, &kGeneration2, &kGeneration3};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "common/wire/control_tree.h"
@@ -113,8 +114,8 @@ struct EventName {
   const char* elsewhere;
   const char* member = "";  // elsewhere the text is a member of a map
 };
+constexpr std::string_view kResize = "resize";
 constexpr EventName kPageEvents[] = {
-    {"resized", "resize"},
     {"route_change", "route_change", "route"},
     {"platformBrightnessChange", "platform_brightness_change", "brightness"},
     {"mediaChange", "media_change"},
@@ -194,13 +195,15 @@ Value EventValue(const std::string& target, const std::string& name, const std::
                  {{"eventTarget", target}, {"eventName", name}, {"eventData", data}});
 }
 
-Value Written(const ControlEvent& event) {
+// `resize`: what the generation calls that event.
+Value Written(const ControlEvent& event, const char* resize) {
   const Map* map = event.data.AsMap();
   if (event.target == json_names::kWindowId) {
     return EventValue("page", "window_event",
                       map == nullptr ? EventData(event) : TextIn(*map, "type"));
   }
   if (event.target == kPageId) {
+    if (event.name == kResize) return EventValue("page", resize, EventData(event));
     for (const EventName& name : kPageEvents) {
       if (event.name != name.elsewhere) continue;
       const bool member = *name.member != '\0' && map != nullptr;
@@ -210,10 +213,14 @@ Value Written(const ControlEvent& event) {
   return EventValue(TextOfId(event.target), event.name, EventData(event));
 }
 
-Message ReadEvent(std::int64_t target, std::string name, std::string data) {
+Message ReadEvent(std::int64_t target, std::string name, std::string data, const char* resize) {
   if (target == kPageId && name == "window_event")
     return ControlEvent{json_names::kWindowId, "event", Value::MapOf({{"type", data}})};
   if (target == kPageId) {
+    if (name == resize) {
+      Result<Value> value = FromJson(data);
+      return ControlEvent{target, std::string(kResize), value ? std::move(*value) : Value(data)};
+    }
     for (const EventName& known : kPageEvents) {
       if (name != known.here) continue;
       if (*known.member != '\0')
@@ -276,6 +283,30 @@ class FlatReader {
     return false;
   }
   FlatPatch Take() { return std::move(patch_); }
+
+  // What a session has already: all that is below `id`, by the children that each control names.
+  Result<> ReadBelow(const Map& controls, const std::string& id) {
+    std::vector<std::string> left{id};
+    std::set<std::string, std::less<>> seen;
+    while (!left.empty()) {
+      const std::string at = std::move(left.back());
+      left.pop_back();
+      const Map* control = MapIn(controls, at);
+      if (control == nullptr || !seen.insert(at).second) continue;
+      if (at != id) {
+        if (Result<> added = Add(*controls.Find(at)); !added) return added;
+        patch_.changes.back().at.reset();  // those before it come first
+      }
+      const Value children = In(*control, "c");
+      const List* list = children.AsList();
+      if (list == nullptr) continue;
+      for (auto child = list->items.rbegin(); child != list->items.rend(); ++child) {
+        if (left.size() >= kMostChanges) return Wrong("a control holds too many");
+        if (child->AsText() != nullptr) left.push_back(*child->AsText());
+      }
+    }
+    return {};
+  }
 
  private:
   Result<bool> ReadAll(const Map& payload, const char* field,
@@ -431,6 +462,29 @@ Value Written(const FlatPatch& patch) {
   return Value::MapOf({{"action", "pageControlsBatch"}, {"payload", batch}});
 }
 
+// What a session has, as an answer to a registration lists it.
+void AddTo(Value& controls, const FlatPatch& patch) {
+  for (const FlatChange& change : patch.changes) {
+    const Value action = Written(change);
+    const Map* payload = MapIn(*action.AsMap(), "payload");
+    const bool adds = change.kind == FlatChange::Kind::kAdd;
+    const Value* list = payload->Find(adds ? "controls" : "props");
+    if (list == nullptr || list->AsList() == nullptr) continue;
+    const Value& entry = list->AsList()->items[0];
+    const std::string id = TextOfId(change.control);
+    if (adds) {
+      controls.AsMap()->Set(id, entry);
+      if (change.parent != kPageId) continue;
+      // The others' children are listed with them.
+      MapIn(*controls.AsMap(), "page")->Find("c")->AsList()->items.emplace_back(id);
+    } else if (Map* known = MapIn(*controls.AsMap(), id); known != nullptr) {
+      for (const auto& [name, value] : entry.AsMap()->entries) {
+        if (*name.AsText() != "i") known->Set(*name.AsText(), value);
+      }
+    }
+  }
+}
+
 Value ResultValue(const MethodResult& result) {
   const Value data = Value::MapOf(
       {{"method_id", result.call_id},
@@ -458,18 +512,18 @@ Codec::Match Generation1::Recognize(std::span<const std::byte> first) const noex
   return Match::kYes;
 }
 
-std::unique_ptr<FrameReader> Generation1::MakeReader(std::size_t max_payload) const {
+std::unique_ptr<FrameReader> JsonCodec::MakeReader(std::size_t max_payload) const {
   return std::make_unique<FrameDecoder>(max_payload, FrameLayout::kPlain);
 }
 
-std::optional<std::size_t> Generation1::Frame(PacketType type, std::size_t payload_bytes,
-                                              FrameHeader& header) const noexcept {
+std::optional<std::size_t> JsonCodec::Frame(PacketType type, std::size_t payload_bytes,
+                                            FrameHeader& header) const noexcept {
   if (type != PacketType::kControl) return std::nullopt;
   header = MakePlainHeader(payload_bytes);
   return kPlainHeaderBytes;
 }
 
-Action Generation1::Peek(std::span<const std::byte> control) const noexcept {
+Action JsonCodec::Peek(std::span<const std::byte> control) const noexcept {
   const std::string_view text = TextIn(control);
   const std::string_view action = FieldIn(text, "action");
   if (action == "pageEventFromWeb")
@@ -484,7 +538,7 @@ Action Generation1::Peek(std::span<const std::byte> control) const noexcept {
   return Action::kNone;
 }
 
-Outline Generation1::Skim(const Packet& packet) const noexcept {
+Outline JsonCodec::Skim(const Packet& packet) const noexcept {
   Outline outline;
   outline.action = Peek(packet);
   const std::string_view text = TextIn(packet.payload.span());
@@ -496,7 +550,7 @@ Outline Generation1::Skim(const Packet& packet) const noexcept {
   return outline;
 }
 
-Result<> Generation1::Check(std::span<const std::byte> payload) const {
+Result<> JsonCodec::Check(std::span<const std::byte> payload) const {
   Result<Value> value = Show(payload);
   if (!value) return value.error();
   const Map* map = value->AsMap();
@@ -505,8 +559,8 @@ Result<> Generation1::Check(std::span<const std::byte> payload) const {
   return {};
 }
 
-Result<Message> Generation1::Decode(Sender sender, std::span<const std::byte> payload,
-                                    Reading reading, const DecodeLimits& limits) const {
+Result<Message> JsonCodec::Decode(Sender sender, std::span<const std::byte> payload,
+                                  Reading reading, const DecodeLimits& limits) const {
   Result<Value> value = FromJson(TextIn(payload), limits);
   if (!value) return MalformedMessage(sender, value.error().context);
   const Map* message = value->AsMap();
@@ -550,6 +604,11 @@ Result<Message> Generation1::Decode(Sender sender, std::span<const std::byte> pa
         return MalformedMessage(sender, action + ": it has no page");
       if (session != nullptr) answer.session_id = TextIn(*session, "id");
       answer.page_patch = KnownPage(page);
+      if (controls != nullptr) {
+        FlatReader reader;
+        if (Result<> read = reader.ReadBelow(*controls, "page"); !read) return read.error();
+        answer.flat = reader.Take();
+      }
       return Message(std::move(answer));
     }
     if (action == "invokeMethod") {
@@ -587,7 +646,7 @@ Result<Message> Generation1::Decode(Sender sender, std::span<const std::byte> pa
             sender, action + ": '" + text("eventTarget").substr(0, 40) + "' is no id of a control");
       if (strict && !has("eventName")) return lacks("eventName");
       if (*id != kPageId || text("eventName") != kResult)
-        return ReadEvent(*id, text("eventName"), text("eventData"));
+        return ReadEvent(*id, text("eventName"), text("eventData"), dialect_.resize);
       Result<Value> data = FromJson(text("eventData"), limits);
       const Map* result = data ? data->AsMap() : nullptr;
       if (result == nullptr) return MalformedMessage(sender, action + ": its result is no map");
@@ -609,9 +668,13 @@ Result<Message> Generation1::Decode(Sender sender, std::span<const std::byte> pa
   return Message(Other{0, std::move(*value)});
 }
 
-std::vector<Packet> Generation1::Encode(const Message& message) const {
+std::vector<Packet> JsonCodec::Encode(const Message& message) const {
   std::vector<Packet> packets;
-  const auto say = [&packets](const Value& value) {
+  const auto say = [&](Value value) {
+    if (dialect_.has_ids) {
+      if (Map* map = value.AsMap(); map != nullptr && map->Find("id") == nullptr)
+        map->Set("id", "");
+    }
     packets.push_back({PacketType::kControl, Buffer(std::string_view(ToJson(value)))});
   };
   std::visit(
@@ -641,9 +704,10 @@ std::vector<Packet> Generation1::Encode(const Message& message) const {
                   (field.window ? "window" : "") + json_names::TextOfProperty(field.property),
                   json_names::TextOf(In(*of, field.property)));
             }
+            Value controls = Value::MapOf({{"page", page}});
+            AddTo(controls, m.flat);
             say(Wrapped("registerWebClient",
-                        {{"session", Value::MapOf({{"id", m.session_id},
-                                                   {"controls", Value::MapOf({{"page", page}})}})},
+                        {{"session", Value::MapOf({{"id", m.session_id}, {"controls", controls}})},
                          {"error", m.error},
                          {"appInactive", false}}));
           },
@@ -657,7 +721,7 @@ std::vector<Packet> Generation1::Encode(const Message& message) const {
                 say(Written(place.control, Value::MapOf({{*change.key.AsText(), change.value}})));
             }
           },
-          [&](const ControlEvent& m) { say(Written(m)); },
+          [&](const ControlEvent& m) { say(Written(m, dialect_.resize)); },
           [&](const UpdateProps& m) { say(Written(m.id, m.props)); },
           [&](const InvokeMethod& m) {
             Value arguments = Value::MapOf({});
@@ -680,11 +744,11 @@ std::vector<Packet> Generation1::Encode(const Message& message) const {
   return packets;
 }
 
-Result<Value> Generation1::Show(std::span<const std::byte> payload) const {
+Result<Value> JsonCodec::Show(std::span<const std::byte> payload) const {
   return FromJson(TextIn(payload));
 }
 
-std::string Generation1::Lacks(PacketType type, const Outline& message) const {
+std::string JsonCodec::Lacks(PacketType type, const Outline& message) const {
   if (type == PacketType::kData || message.name == "data_channel_open") return "data channels";
   if (type != PacketType::kControl)
     return "packets of type " + std::to_string(static_cast<unsigned>(type));

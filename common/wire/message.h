@@ -47,7 +47,7 @@ struct ControlEvent {
 struct UpdateProps {
   std::int64_t id = 0;
   Value props;         // a map
-  bool texts = false;  // each is text, as generation 1 says it: FlatTree tells what it means
+  bool texts = false;  // each is text, as before Flet 0.70: FlatTree tells what it means
 };
 struct MethodResult {
   std::int64_t control_id = 0;  // 0 where the generation does not name it
@@ -58,11 +58,33 @@ struct MethodResult {
 
 // ---- An app says
 
+// Changes as generations 0 and 1 say them: a control's children lie in one list, whatever they are
+// to it, and every property is text. FlatTree makes a Patch of them.
+struct FlatChange {
+  enum class Kind {
+    kAdd,      // `control` of `type` into `parent`; with `at` there, else at the end
+    kSet,      // properties of `control`; an empty text takes one away
+    kClean,    // all that `control` holds
+    kTakeOut,  // `control` itself
+  };
+  Kind kind = Kind::kSet;
+  std::int64_t control = 0;
+  std::int64_t parent = 0;
+  std::string type{};
+  std::optional<std::size_t> at{};
+  Value props{};                         // a map of texts
+  std::vector<std::int64_t> children{};  // in their order, as the app has said them
+};
+struct FlatPatch {
+  std::vector<FlatChange> changes;
+};
+
 // The answer to the registration. `error` is empty if all is well.
 struct RegisterAnswer {
   std::string session_id;
   Value page_patch;  // a map
   std::string error;
+  FlatPatch flat{};  // generations 0 and 1: what a session that goes on has on its page
 };
 
 // A container in the control tree: a control, or what one step leads to from another place.
@@ -99,27 +121,6 @@ struct Patch {
 // `change` counts from 1; 0: none of them.
 [[nodiscard]] Error MalformedPatch(std::int64_t control, std::size_t change,
                                    const std::string& what);
-
-// Changes as generation 1 says them: a control's children lie in one list, whatever they are to it,
-// and every property is text. FlatTree makes a Patch of them.
-struct FlatChange {
-  enum class Kind {
-    kAdd,      // `control` of `type` into `parent`; with `at` there, else at the end
-    kSet,      // properties of `control`; an empty text takes one away
-    kClean,    // all that `control` holds
-    kTakeOut,  // `control` itself
-  };
-  Kind kind = Kind::kSet;
-  std::int64_t control = 0;
-  std::int64_t parent = 0;
-  std::string type{};
-  std::optional<std::size_t> at{};
-  Value props{};                         // a map of texts
-  std::vector<std::int64_t> children{};  // in their order, as the app has said them
-};
-struct FlatPatch {
-  std::vector<FlatChange> changes;
-};
 
 // The app calls a method of a control and waits, without a deadline, for the result.
 struct InvokeMethod {

@@ -62,7 +62,11 @@ Result<bool> Session::On(RegisterAnswer& message) {
   tree_->NoteChanged(nullptr);
   if (Result<> merged = tree_->Register(std::move(message.page_patch)); !merged)
     return merged.error();
-  return true;
+  if (message.flat.changes.empty()) return true;
+  if (!flat_) flat_.emplace(tree_->page());
+  Result<Patch> patch = flat_->Place(std::move(message.flat));
+  if (!patch) return patch.error();
+  return tree_->Apply(*patch);
 }
 
 Result<bool> Session::On(Patch& message) {

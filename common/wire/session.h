@@ -50,8 +50,8 @@ class Session {
   // `changed` is given what ControlTree::NoteChanged() tells; nothing of a registration, which
   // changes all.
   [[nodiscard]] Result<bool> Apply(Message& message, std::vector<std::int64_t>* changed = nullptr);
-  // Makes of what generation 1 says (FlatPatch, texts) what the others would say; once for each
-  // message, and Apply() does it by itself. Whoever needs the message in that form before asks
+  // Makes of what generations 0 and 1 say (FlatPatch, texts) what the others would say; once for
+  // each message, and Apply() does it by itself. Whoever needs the message in that form before asks
   // here.
   [[nodiscard]] Result<> Settle(Message& message);
   // Begins with a page that was recorded in the middle of a session.
@@ -82,7 +82,7 @@ class Session {
   }
 
   std::optional<ControlTree> tree_;
-  std::optional<FlatTree> flat_;  // made when generation 1 is spoken
+  std::optional<FlatTree> flat_;  // made when generation 0 or 1 is spoken
   PendingCalls calls_;
   bool registered_ = false;
 };

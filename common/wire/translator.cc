@@ -2,6 +2,7 @@
 
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fletbridge {
 namespace {
@@ -77,6 +78,11 @@ Result<> Translator::Rewrite(const Packet& packet, Sender sender, const Pass& pa
   const wire::Codec& from = from_app ? *app_ : *client_;
   Result<wire::Message> message = from.Decode(sender, packet.payload.span());
   if (!message) return message.error();
+  // The two have the same tree, and name what belongs to whom.
+  if (SpeaksText(app_->generation()) && SpeaksText(client_->generation())) {
+    for (Packet& written : (from_app ? *client_ : *app_).Encode(*message)) pass(std::move(written));
+    return {};
+  }
   if (Result<> settled = session_.Settle(*message); !settled) return settled.error();
   if (auto* result = std::get_if<wire::MethodResult>(&*message);
       result && result->control_id == 0) {
@@ -93,7 +99,15 @@ Result<> Translator::Rewrite(const Packet& packet, Sender sender, const Pass& pa
       placed.changes[i].value = std::move(patch->changes[i].value);
     *patch = std::move(placed);
   }
-  for (Packet& written : (from_app ? *client_ : *app_).Encode(*message)) pass(std::move(written));
+  // For a client that wants the controls within the page.
+  if (auto* answer = std::get_if<wire::RegisterAnswer>(&*message);
+      answer && !answer->flat.changes.empty())
+    answer->page_patch = session_.page();
+  std::vector<Packet> written = (from_app ? *client_ : *app_).Encode(*message);
+  for (Packet& one : written) {
+    one.goes_on = &one != &written.back();
+    pass(std::move(one));
+  }
   return {};
 }
 

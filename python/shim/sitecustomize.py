@@ -285,6 +285,7 @@ def install():
         "flet.messaging.flet_socket_server": ["flet_socket_server"],
         "flet.flet_socket_server": ["flet_socket_server"],  # before Flet 0.70
         "flet.core.page": ["flet_page"],  # the same
+        "flet.flet": ["flet_fletd"],  # Flet 0.1
     }
     if Shim.stream:
         patches["asyncio"] = ["ffi_streams"]

@@ -23,9 +23,9 @@ struct ClientSearch {
   std::string flet_home;     // ~/.flet
   std::string store;         // where archives are unpacked
   std::string pins;          // the file of those that were added
-  // Of the app, 0 if it is unknown: a client of the same is taken first. JSON, generation 1, is not
-  // translated, so such an app takes its own client alone, and no other app takes that.
-  int generation = 0;
+  // Of the app, -1 if it is unknown: a client of the same is taken first. JSON, generation 1, is
+  // not translated, so such an app takes its own client alone, and no other app takes that.
+  int generation = -1;
 };
 
 // With the places that the environment names. `variable` returns an empty text for one not set.

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/python/flet_environment.h"
 #include "src/compare/app_run.h"
 #include "src/compare/file_opens.h"
 #include "src/compare/fresh_start.h"
@@ -62,7 +63,7 @@ class HeadlessInstance final : public Instance {
     if (page_.empty()) {
       if (Result<> ok = fresh_.Begin(around, number); !ok) return ok;
     }
-    const Plan plan = fresh_.Placed(around.plan);
+    const Plan plan = PlanOf(variant_, fresh_.Placed(around.plan));
     const FreshStart::Here here(fresh_);
     // Flet itself reports nothing about its start.
     const bool looks =
@@ -237,7 +238,8 @@ class HeadlessInstance final : public Instance {
     client.arguments = {url, folder + "/p" + std::to_string(number)};
     client.environment = {{"FLETBRIDGE_UI", "headless"},
                           {"FLETBRIDGE_STEPS", socket_path_},
-                          {"FLETBRIDGE_REPORT", report_file_}};
+                          {"FLETBRIDGE_REPORT", report_file_},
+                          {kFletVersionVariable, plan.flet}};
     return run_.Launch(std::move(client));
   }
 

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace fletbridge::compare {
 namespace {
 
 constexpr std::string_view kForms =
     "legacy, 1:uds, 1:tcp, 2:uds, 2:tcp, 3, with a hosting such as 3@static, flet:uds, flet:tcp, "
-    "original:ffi or bridge:ffi";
+    "flet:0.28.3 or another version, original:ffi or bridge:ffi";
 
 Error Wrong(std::string_view text) {
   return MakeError(Errc::kUsage, "there is no variant '" + std::string(text) + "'; there are " +
@@ -25,6 +26,12 @@ bool TakeDelay(std::string_view text, std::chrono::nanoseconds& delay) {
   }
   delay = std::chrono::microseconds(number);
   return true;
+}
+
+// "0.28.3"
+bool IsVersion(std::string_view text) {
+  return text.find('.') != std::string_view::npos && text[0] >= '0' && text[0] <= '9' &&
+         text.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 std::string Times(int times, const std::string& steps) {
@@ -264,7 +271,15 @@ Result<Variant> ParseVariant(std::string_view text) {
   variant.stage = rest.substr(0, colon);
   if (colon != std::string_view::npos) variant.transport = rest.substr(colon + 1);
   const bool socket = variant.transport == "uds" || variant.transport == "tcp";
-  if (variant.stage == "flet" && variant.hosting.empty() && socket) {
+  if (variant.stage == "flet" && variant.hosting.empty() && IsVersion(variant.transport)) {
+    variant.other = std::exchange(variant.transport, "uds");
+    variant.kind = Variant::Kind::kFlet;
+    if (variant.other.starts_with("0.1.")) {  // its fletd, and our client
+      variant.kind = Variant::Kind::kStage;
+      variant.stage = "legacy";
+      variant.transport = "ws";
+    }
+  } else if (variant.stage == "flet" && variant.hosting.empty() && socket) {
     variant.kind = Variant::Kind::kFlet;
   } else if ((variant.stage == "original" || variant.stage == "bridge") &&
              variant.hosting.empty() && variant.transport == "ffi") {
@@ -283,7 +298,7 @@ Result<Variant> ParseVariant(std::string_view text) {
   } else {
     return Wrong(text);
   }
-  if (variant.accelerated && variant.kind != Variant::Kind::kStage) {
+  if (variant.accelerated && (variant.kind != Variant::Kind::kStage || !variant.other.empty())) {
     return MakeError(Errc::kUsage, std::string(rest) +
                                        " is Flet alone and has no accelerators; add them to one "
                                        "of our stages");
@@ -306,6 +321,23 @@ Result<std::vector<Variant>> ParseVariants(std::string_view text) {
     if (comma == std::string_view::npos) return variants;
     text.remove_prefix(comma + 1);
   }
+}
+
+Plan PlanOf(const Variant& variant, Plan plan) {
+  for (const OtherFlet& other : plan.others) {
+    if (variant.other.empty() || other.version != variant.other) continue;
+    plan.python = other.python;
+    plan.python_home = other.python_home;
+    plan.python_version = other.python_version;
+    plan.flet_package = other.flet_package;
+    plan.flet = other.version;
+    if (!other.app.empty()) {
+      plan.app = other.app;
+      plan.module.clear();
+    }
+    break;
+  }
+  return plan;
 }
 
 const char* UnitOf(Measure measure) {

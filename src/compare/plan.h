@@ -18,6 +18,8 @@ namespace fletbridge::compare {
 // build` packages it, on flet-dev's libdart_bridge and on ours. A delay may be added at our end,
 // before each input: `1:uds+100us`, to see whether it is found. Our stages run without what speeds
 // up Flet's own Python, for which no transport deserves the credit, but for `1:uds+accelerators`.
+// `flet:0.28.3` is another Flet, alone as well, with the app written for it (OtherFlet); before 0.4
+// that means with its own broker, `fletd`.
 struct Variant {
   enum class Kind { kStage, kFlet, kPackaged };
   std::string name;  // as it was written
@@ -25,6 +27,7 @@ struct Variant {
   std::string stage, transport, hosting;
   std::chrono::nanoseconds delay{0};
   bool accelerated = false;
+  std::string other{};  // another Flet's version
 };
 [[nodiscard]] Result<Variant> ParseVariant(std::string_view text);
 // A list with commas; no variant twice.
@@ -116,6 +119,12 @@ struct NamedControl {
   bool all = true;  // no index was written
 };
 
+// A Flet in an environment of its own.
+struct OtherFlet {
+  std::string version, python, python_home, python_version, flet_package;
+  std::string app;  // a script; empty: the plan's app runs on it
+};
+
 struct Plan {
   std::vector<Variant> variants;  // the baseline is the first
   std::vector<Workload> workloads;
@@ -133,13 +142,14 @@ struct Plan {
   std::string python;       // the interpreter's path
   std::string python_home;  // its sys.base_prefix
   std::string python_version, flet;
-  std::string programs;       // folder of fletbridge and flet
-  std::string parts;          // folder of the built-in app and of the page's parts
-  std::string packaged_host;  // runs original:ffi and bridge:ffi; empty: not installed
-  std::string original;       // flet-dev's libdart_bridge.so; empty: not there
-  std::string bridge;         // ours
-  std::string client;         // the folder of Flet's desktop client, in whose window everything is
-                              // shown and looked at; empty: under our headless client
+  std::vector<OtherFlet> others;  // of all variants that have another
+  std::string programs;           // folder of fletbridge and flet
+  std::string parts;              // folder of the built-in app and of the page's parts
+  std::string packaged_host;      // runs original:ffi and bridge:ffi; empty: not installed
+  std::string original;           // flet-dev's libdart_bridge.so; empty: not there
+  std::string bridge;             // ours
+  std::string client;  // the folder of Flet's desktop client, in whose window everything is
+                       // shown and looked at; empty: under our headless client
   bool client_is_of_the_app = true;  // speaks what the app's Flet speaks
   std::chrono::duration<double> time{90};
   double precision = 0.01;  // an interval is narrow enough when it ends so close to its estimate
@@ -147,5 +157,8 @@ struct Plan {
   std::uint64_t seed = 1;
   std::vector<int> cpus;  // pinned to these; empty: not pinned
 };
+
+// With the Flet of this variant, and its app.
+[[nodiscard]] Plan PlanOf(const Variant& variant, Plan plan);
 
 }  // namespace fletbridge::compare

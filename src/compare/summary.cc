@@ -180,6 +180,7 @@ std::string Spoken(const Variant& variant) {
              (variant.hosting.empty() ? "" : " (" + variant.hosting + ")");
       break;
   }
+  if (!variant.other.empty()) said = "Flet " + variant.other + " as it is";
   if (variant.accelerated) said += " with accelerators";
   if (variant.delay.count() > 0)
     said += " and " + Shown(static_cast<double>(variant.delay.count()), "ns") + " more an input";

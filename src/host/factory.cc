@@ -167,7 +167,8 @@ Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& req
     if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
     desktop::DesktopOptions window;
     window.client = plan.client.folder;
-    window.client_generation = static_cast<Generation>(plan.client.generation);
+    if (plan.client.generation > 0)
+      window.client_generation = static_cast<Generation>(plan.client.generation);
     window.page_url = page_url;
     window.assets = request.assets;
     window.limits = request.limits;

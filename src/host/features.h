@@ -63,7 +63,7 @@ class ClientFinder {
  public:
   virtual ~ClientFinder() = default;
   // The client for a window. `asked`: the setting flet_client; `flet_package`: the folder of the
-  // app's package `flet`; `generation`: the app's; empty and 0 if unknown. `unpacks`: unpacks the
+  // app's package `flet`; `generation`: the app's; empty and -1 if unknown. `unpacks`: unpacks the
   // client if needed. The error says what to do. Any thread; reads the disk.
   [[nodiscard]] virtual Result<FoundClient> Find(const std::string& asked,
                                                  const std::string& flet_package, int generation,

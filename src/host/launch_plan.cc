@@ -28,7 +28,7 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
   }
   plan.shown_by = request.ui == "auto" ? "headless" : request.ui;
   if (plan.shown_by == "web" || plan.shown_by == "webview") {
-    if (facts.generation != 0 && facts.generation < 3) {
+    if (facts.generation >= 0 && facts.generation < 3) {
       return MakeError(Errc::kSetup, "the UI " + plan.shown_by +
                                          " is for Flet 0.86 and later, and the app has Flet " +
                                          facts.python.flet_version +
@@ -122,6 +122,7 @@ std::string StageObstacle(const StageTraits& stage, const RunRequest& request,
                           const LaunchFacts& facts) {
   if (request.mode == "direct" && stage.transports.front() == "ffi")
     return "it has no socket for mode direct";
+  if (!stage.wants_web && !facts.brokerless_obstacle.empty()) return facts.brokerless_obstacle;
   if (stage.hosts_python) return {};
   return !facts.own_process_obstacle.empty() || !stage.wants_web ? facts.own_process_obstacle
                                                                  : facts.web_obstacle;
@@ -132,6 +133,12 @@ Result<> DecideStage(const RunRequest& request, const LaunchFacts& facts, Launch
   std::string last_reason = "no stage of this version has the transport " + request.transport;
   std::string failed;
   const std::vector<const StageTraits*> order = Order(request.stage, facts);
+  // Then no lower stage helps.
+  if (!facts.brokerless_obstacle.empty() && std::ranges::none_of(order, &StageTraits::wants_web)) {
+    return MakeError(Errc::kSetup, (any ? "no stage with fewer processes can run: "
+                                        : "stage " + request.stage + " cannot run: ") +
+                                       facts.brokerless_obstacle);
+  }
   for (const StageTraits* const at : order) {
     const StageTraits& stage = *at;
     std::string transport =
@@ -200,7 +207,7 @@ std::string DirectObstacle(const RunRequest& request, const LaunchFacts& facts,
   if (!request.record_file.empty()) return "a recording needs every packet";
   if (!request.steps_file.empty()) return "steps need every packet";
   if (plan.transport == "ffi") return "stage " + plan.stage + " has no socket";
-  if (facts.generation == 0) return "it is not known what the app's Flet speaks";
+  if (facts.generation < 0) return "it is not known what the app's Flet speaks";
   if (plan.client.generation == 0) return "it is not known what the client speaks";
   if (plan.client.generation != facts.generation) {
     return "the client speaks wire generation " + std::to_string(plan.client.generation) +

@@ -32,7 +32,7 @@ struct FoundClient {
   std::string archive;  // the archive
   std::string source;   // where it was found
   std::string version;  // of its Flet; empty: unknown
-  int generation = 0;   // its wire generation; 0: unknown
+  int generation = 0;   // its wire generation, 1 to 3; 0: unknown
   bool pinned = false;  // added by the user
 };
 
@@ -40,10 +40,11 @@ struct FoundClient {
 struct LaunchFacts {
   std::vector<StageTraits> stages;  // highest first: the order in which `auto` tries them
   Interpreter python;
-  int generation = 0;                // of the interpreter's Flet; 0: unknown
+  int generation = -1;               // of the interpreter's Flet; -1: unknown
   bool takes_socket = false;         // AppSpec::takes_socket
   std::string own_process_obstacle;  // why stage 1 is impossible; empty: it is possible
   std::string web_obstacle;          // why Flet cannot be a web server; empty: it can
+  std::string brokerless_obstacle;   // why stage `legacy` is the only one; empty: it is not
   // Why a hosting is impossible; empty: it is possible. Of the hostings that the request allows.
   std::map<Hosting, std::string> hosting_obstacles;
   // If the request allows a window: the client for it, or why there is none.

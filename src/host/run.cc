@@ -1,6 +1,7 @@
 #include "src/host/run.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/platform/self.h"
 #include "common/process/child.h"
 #include "common/process/surroundings.h"
+#include "common/python/flet_environment.h"
 #include "common/python/running.h"
 #include "src/host/factory.h"
 #include "src/host/features.h"
@@ -296,9 +298,11 @@ int RunAsClient(const RunRequest& asked, const std::string& page_url, const std:
   IgnoreBrokenPipes();
   RunRequest request = asked;
   if (Result<> read = ReadSteps(request); !read) return Fail(read.error());
-  // Flet does not say which one it is.
+  // Flet does not say which one it is; but somebody else who starts us in its place may.
   Interpreter python;
-  if (Result<Interpreter> parent = ProbeRunning(::getppid()); parent) {
+  if (const char* said = std::getenv(kFletVersionVariable); said != nullptr) {
+    python.flet_version = said;
+  } else if (Result<Interpreter> parent = ProbeRunning(::getppid()); parent) {
     python = std::move(*parent);
   } else {
     Log(LogLevel::kDebug, parent.error().Line());

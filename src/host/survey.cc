@@ -54,10 +54,10 @@ Result<Interpreter> FindPython(const RunRequest& request) {
                                        HowToInstall(*python, "flet", AppFolder(request)) +
                                        ", or name another environment with --python");
   }
-  if (WireGeneration(python->flet_version) == 0) {
+  if (WireGeneration(python->flet_version) < 0) {
     return MakeError(Errc::kSetup, "Flet " + python->flet_version +
                                        " speaks another wire format; this version of "
-                                       "fletbridge runs Flet 0.4 and later: " +
+                                       "fletbridge runs Flet 0.1, and 0.4 and later: " +
                                        HowToInstall(*python, "--upgrade flet", AppFolder(request)));
   }
   return python;
@@ -66,6 +66,7 @@ Result<Interpreter> FindPython(const RunRequest& request) {
 void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
   facts.own_process_obstacle = OwnProcessObstacle(facts.python);
   facts.web_obstacle = WebObstacle(facts.python);
+  facts.brokerless_obstacle = BrokerlessObstacle(facts.python);
   bool another_works = false;
   for (const Hosting hosting : kHostings) {
     std::string& obstacle = facts.hosting_obstacles[hosting];
@@ -87,6 +88,11 @@ void LookAtHostings(const RunRequest& request, LaunchFacts& facts) {
 void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpacks,
                    LaunchFacts& facts) {
   const auto none = [&](Error why) { facts.window_obstacle = std::move(why); };
+  if (facts.generation == 0) {
+    facts.passed_over = true;
+    return none(MakeError(Errc::kSetup, "there is no window for Flet " + facts.python.flet_version +
+                                            "; use --ui headless, or --ui attach"));
+  }
   const std::string no_display = desktop::NoDisplay();
   // Where there is a display a person can put the rest right, and has to be told.
   facts.passed_over = request.flet_client.empty() && (!no_display.empty() || clients == nullptr);

@@ -75,8 +75,9 @@ std::string NewToken() {
   return text;
 }
 
-FlowLimits LimitsToApp(FlowLimits limits) {
-  limits.max_packet = std::min(limits.max_packet, kMostToApp);
+FlowLimits LimitsToApp(FlowLimits limits, Generation generation) {
+  limits.max_packet =
+      std::min(limits.max_packet, generation == Generation::kG0 ? kMostToFletd : kMostToApp);
   return limits;
 }
 

@@ -29,9 +29,11 @@ namespace fletbridge::legacy {
 
 // The largest payload that Flet's server takes: uvicorn's limit of a message, less the type byte.
 inline constexpr std::size_t kMostToApp = (std::size_t{16} << 20) - 1;
+// The same of `fletd` (FLET_WS_MAX_MESSAGE_SIZE).
+inline constexpr std::size_t kMostToFletd = std::size_t{2} << 20;
 
-// Of the limits that a run has, those towards the app.
-[[nodiscard]] FlowLimits LimitsToApp(FlowLimits limits);
+// Of the limits that a run has, those towards an app of this generation.
+[[nodiscard]] FlowLimits LimitsToApp(FlowLimits limits, Generation generation);
 
 // What a UI must know: 48 letters that nobody guesses.
 [[nodiscard]] std::string NewToken();

@@ -48,6 +48,8 @@ std::vector<Packet> KeptSession::FromApp(const Packet& packet, bool ui_is_there)
   if (const auto* answer = std::get_if<wire::RegisterAnswer>(&*message)) {
     session_id_ = answer->session_id;
     if (!answer->error.empty()) is_lost_ = true;  // main() does not run: there is nothing to keep
+    flat_ = {};
+    flat_.Take(answer->flat);
   }
   if (const auto* call = std::get_if<wire::InvokeMethod>(&*message))
     return OnCall(*call, packet, ui_is_there);
@@ -56,6 +58,7 @@ std::vector<Packet> KeptSession::FromApp(const Packet& packet, bool ui_is_there)
       crash_ = Buffer(packet.payload.span());
     return {};
   }
+  if (const auto* flat = std::get_if<wire::FlatPatch>(&*message)) flat_.Take(*flat);
   if (!session_.Apply(*message)) is_lost_ = true;
   return {};
 }
@@ -70,6 +73,8 @@ void KeptSession::FromUi(const Packet& packet) {
   }
   if (action != Action::kRegisterClient && action != Action::kUpdateControlProps) return;
   Result<wire::Message> message = codec_->Decode(Sender::kClient, packet.payload.span());
+  if (const auto* update = message ? std::get_if<wire::UpdateProps>(&*message) : nullptr)
+    flat_.Take(*update);
   if (!message || !session_.Apply(*message)) is_lost_ = true;
   if (action == Action::kRegisterClient) {
     calls_.clear();
@@ -135,7 +140,9 @@ std::optional<KeptSession::Return> KeptSession::Rejoin(const Packet& registratio
       if (!session_.Apply(update)) is_lost_ = true;
     }
   }
-  result.to_ui = codec_->Encode(wire::RegisterAnswer{session_id_, session_.page(), ""});
+  wire::RegisterAnswer answer{session_id_, session_.page(), ""};
+  if (SpeaksText(codec_->generation())) answer.flat = flat_.All();
+  result.to_ui = codec_->Encode(answer);
   if (crash_.size() != 0) result.to_ui.push_back({PacketType::kControl, std::exchange(crash_, {})});
   for (const Call& call : calls_) {
     if (session_.Find(call.control_id) != nullptr)

@@ -18,6 +18,7 @@
 
 #include "common/transport/packet.h"
 #include "common/wire/codec.h"
+#include "common/wire/flat_copy.h"
 #include "common/wire/session.h"
 
 namespace fletbridge::legacy {
@@ -61,6 +62,7 @@ class KeptSession {
 
   const wire::Codec* codec_;
   wire::Session session_;
+  wire::FlatCopy flat_;  // of a generation that speaks texts
   std::string session_id_;
   std::deque<Call> calls_;  // the oldest first
   std::size_t call_bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "src/legacy/legacy_app.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/app/app_channel.h"
@@ -18,6 +20,7 @@
 #include "common/net/address.h"
 #include "common/net/listen.h"
 #include "common/net/web_socket_port.h"
+#include "common/platform/process.h"
 #include "common/process/child.h"
 #include "common/process/runtime_dir.h"
 #include "common/python/flet_environment.h"
@@ -52,19 +55,25 @@ class LegacyApp final : public AppHost {
             HeldPort held)
       : loop_(loop),
         spec_(std::move(spec)),
+        has_fletd_(spec_.generation == Generation::kG0),
         program_(std::move(program)),
         at_(std::move(at)),
         listener_(std::move(listener)),
         held_(std::move(held)),
         token_(NewToken()),
         channel_(loop),
-        timer_(loop.io()) {}
+        timer_(loop.io()),
+        fletd_end_(loop.io()) {}
+  ~LegacyApp() override {
+    if (fletd_end_.is_open()) fletd_end_.release();  // the watch's
+  }
 
   Capabilities capabilities() const override { return {"legacy", "ws", false}; }
   std::vector<ProcessInfo> processes() const override {
     std::vector<ProcessInfo> result{{"host", ::getpid()}};
     if (app_) result.push_back({"app", app_->pid()});
     if (broker_) result.push_back({"broker", broker_->pid()});
+    if (const pid_t fletd = fletd_pid_.load(); fletd != 0) result.push_back({"broker", fletd});
     return result;
   }
   Generation generation() const override { return spec_.generation; }
@@ -91,7 +100,7 @@ class LegacyApp final : public AppHost {
     session_ = session.get();
     if (finished_ || left_) {
       session->Close();
-    } else if (begun_) {
+    } else if (begun_ && serves_) {
       session->Connect();
     }
     return std::unique_ptr<AppSession>(std::move(session));
@@ -104,6 +113,7 @@ class LegacyApp final : public AppHost {
   }
   void PassSignal(int signal, bool app_has_it) override {
     if (finished_) return;
+    is_signalled_ = true;
     if (!app_has_it) Deliver(signal);
     channel_.Say(HostWord::kSignal, signal);
   }
@@ -117,18 +127,18 @@ class LegacyApp final : public AppHost {
     Session(LegacyApp& app, AppSessionSink& sink)
         : app_(app),
           sink_(sink),
-          port_(app.loop_, LimitsToApp(app.spec_.limits), *this, app.spec_.generation,
-                {.handshake = kForEver, .farewell = kFarewell}) {}
+          port_(app.loop_, LimitsToApp(app.spec_.limits, app.spec_.generation), *this,
+                app.spec_.generation, {.handshake = kForEver, .farewell = kFarewell}) {}
     ~Session() override { app_.OnSessionClosed(); }
 
     void Connect() {
       Result<UniqueFd> socket = TryConnect(app_.at_);
       if (socket) {
-        if (Result<> trusted = CheckTcpPeer(socket->get(), app_.broker_->pid()); !trusted)
-          socket = trusted.error();
+        if (Result<> trusted = app_.CheckBroker(socket->get()); !trusted) socket = trusted.error();
       }
       if (!socket) return app_.OnConnectFailed(socket.error());
-      port_.Connect(std::move(*socket), {"/" + app_.token_ + "/ws", {{"Host", app_.Host()}}});
+      port_.Connect(std::move(*socket),
+                    {app_.has_fletd_ ? "/ws" : "/" + app_.token_ + "/ws", {{"Host", app_.Host()}}});
     }
     void Close() { port_.Disconnect(); }
     [[nodiscard]] bool open() const { return port_.open(); }
@@ -159,6 +169,8 @@ class LegacyApp final : public AppHost {
       } else if (!was_open_) {
         app_.OnConnectFailed(why);
       } else if (!app_.finished_ && !app_.left_) {
+        app_.is_lost_ = true;
+        if (app_.has_fletd_) app_.TellIfFletdHasEnded();
         sink_.OnLost(why);
       }
     }
@@ -173,7 +185,7 @@ class LegacyApp final : public AppHost {
   [[nodiscard]] std::string Host() const { return "127.0.0.1:" + std::to_string(at_.port); }
 
   Result<> StartBoth() {
-    {
+    if (!has_fletd_) {
       const UniqueFd listener = Given(listener_.get());
       ChildOptions options;
       options.executable = program_;
@@ -205,7 +217,7 @@ class LegacyApp final : public AppHost {
 
   // `given`: descriptors that the app inherits.
   Result<Environment> AppEnvironment(std::vector<UniqueFd>& given) {
-    Environment environment = FletAsWebServer(held_.port);
+    Environment environment = has_fletd_ ? FletWithFletd(held_.port) : FletAsWebServer(held_.port);
     std::string shim = ShimFolder();
     if (shim.find(':') != std::string::npos) {  // PYTHONPATH would split it
       Result<RuntimeDir> folder = RuntimeDir::Create();
@@ -219,8 +231,10 @@ class LegacyApp final : public AppHost {
     }
     PointToShim(shim, environment);
     // Of the shim: whose connections to Flet's server are ours, and its port.
-    environment.emplace_back(kBrokerVariable,
-                             std::to_string(broker_->pid()) + ":" + std::to_string(held_.port));
+    if (broker_) {
+      environment.emplace_back(kBrokerVariable,
+                               std::to_string(broker_->pid()) + ":" + std::to_string(held_.port));
+    }
     AppChannel::AppEnds ends = channel_.TakeAppEnds(true);
     if (const std::string text = ends.Text(); !text.empty()) {
       environment.emplace_back(kChannelVariable, text);
@@ -238,8 +252,52 @@ class LegacyApp final : public AppHost {
   void Begin() {
     if (finished_) return;
     begun_ = true;
-    channel_.Start([this](AppWord word, int number) { sink_->OnWord(word, number); });
+    serves_ = !has_fletd_;
+    channel_.Start([this](AppWord word, int number) {
+      if (word == AppWord::kListens) return OnServes();
+      sink_->OnWord(word, number);
+    });
+    if (serves_ && session_ != nullptr && !left_) session_->Connect();
+  }
+
+  // `fletd` knows the app, and has a page for us.
+  void OnServes() {
+    if (finished_ || std::exchange(serves_, true)) return;
     if (session_ != nullptr && !left_) session_->Connect();
+  }
+
+  Result<> CheckBroker(int fd) {
+    if (broker_) return CheckTcpPeer(fd, broker_->pid());
+    pid_t fletd = 0;
+    if (Result<> trusted = CheckTcpPeer(fd, app_->pid(), &fletd); !trusted) return trusted;
+    if (fletd_ != nullptr) return {};
+    boost::system::result<platform::ProcessWatch> watch = platform::ProcessWatch::Of(fletd);
+    if (!watch) return MakeError(Errc::kPeerGone, "fletd has ended");
+    fletd_ = std::make_unique<platform::ProcessWatch>(std::move(*watch));
+    fletd_pid_ = fletd;
+    fletd_end_.assign(fletd_->fd());
+    fletd_end_.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this](boost::system::error_code cancelled) {
+                            if (!cancelled) OnFletdEnd();
+                          });
+    return {};
+  }
+
+  void OnFletdEnd() {
+    broker_has_ended_ = true;
+    TellIfFletdHasEnded();
+  }
+
+  // It ends with the app as well, and of a terminal's Ctrl-C, which are known moments later.
+  void TellIfFletdHasEnded() {
+    const auto of_itself = [this] { return !finished_ && !ending_ && !is_signalled_; };
+    if (!broker_has_ended_ || !of_itself() || (left_ && !is_lost_)) return;
+    timer_.expires_after(kCauseComes);
+    timer_.async_wait([this, of_itself](boost::system::error_code cancelled) {
+      if (cancelled || !of_itself()) return;
+      sink_->OnUnreachable(MakeError(
+          Errc::kCut, "fletd, Flet's broker between app and UI, has ended; start the app again"));
+    });
   }
 
   void OnConnected() {
@@ -310,29 +368,38 @@ class LegacyApp final : public AppHost {
     if (session_ != nullptr) session_->Close();
     channel_.Close();
     folder_.Remove();
-    if (broker_) broker_->Signal(SIGKILL);  // it holds nothing that would be lost
+    // It holds nothing that would be lost.
+    if (broker_) broker_->Signal(SIGKILL);
+    if (fletd_) fletd_->Signal(SIGKILL);
     sink_->OnExited(code, why);
   }
 
   EventLoop& loop_;
   AppSpec spec_;
+  const bool has_fletd_;
   const std::string program_;
   const SocketAddress at_;  // the broker's
-  UniqueFd listener_;       // the broker's; until it has been started
-  const HeldPort held_;     // the app's
+  UniqueFd listener_;       // of our broker; until it has been started
+  const HeldPort held_;     // the app's, or of its fletd
   const std::string token_;
   RuntimeDir folder_;
   std::promise<int> exited_;
   std::unique_ptr<Child> broker_, app_;  // set in Start(), before the loop uses them
+  std::atomic<pid_t> fletd_pid_{0};      // written by the loop's thread
 
   // The loop's thread only, and before it runs
   AppChannel channel_;
   asio::steady_timer timer_;
+  std::unique_ptr<platform::ProcessWatch> fletd_;
+  asio::posix::stream_descriptor fletd_end_;  // goes before what it watches
   AppSink* sink_ = nullptr;
   Session* session_ = nullptr;
   std::function<void()> at_end_;
   steady_clock::time_point drain_until_;
   bool begun_ = false;
+  bool serves_ = false;  // a session may connect
+  bool is_signalled_ = false;
+  bool is_lost_ = false;  // the session, by the broker
   bool listens_ = false;
   bool left_ = false;
   bool ending_ = false;
@@ -346,10 +413,14 @@ Result<std::unique_ptr<AppHost>> MakeLegacyApp(EventLoop& loop, AppSpec spec, st
   SocketAddress at;
   at.kind = SocketAddress::Kind::kTcp;
   at.host = "127.0.0.1";
-  Result<UniqueFd> listener = Listen(at);
-  if (!listener) return listener.error();
   Result<HeldPort> held = HoldTcpPort();
   if (!held) return held.error();
+  Result<UniqueFd> listener = UniqueFd();
+  if (spec.generation == Generation::kG0) {
+    at.port = held->port;
+  } else if (listener = Listen(at); !listener) {
+    return listener.error();
+  }
   return std::unique_ptr<AppHost>(
       std::make_unique<LegacyApp>(loop, std::move(spec), std::move(program), std::move(at),
                                   std::move(*listener), std::move(*held)));

@@ -155,7 +155,10 @@ void AppendPacket(std::string& out, std::int64_t at_ns, Direction direction, Pac
 std::string InfoJson(const Info& info) {
   Json json;
   ForEachField(info, [&](const char* key, const auto& value) {
-    if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(value)>>) {
+    using Field = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<Field, int>) {  // a generation, of which 0 is one
+      if (value >= 0) json[key] = value;
+    } else if constexpr (std::is_integral_v<Field>) {
       if (value != 0) json[key] = value;
     } else if (!value.empty()) {
       json[key] = value;

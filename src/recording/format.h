@@ -52,8 +52,8 @@ struct Info {
   std::string flet;
   std::string python;
   std::string interpreter;  // its path
-  int generation = 0;       // of the wire, as the app speaks it
-  int client_generation = 0;
+  int generation = -1;      // of the wire, as the app speaks it; -1: unknown
+  int client_generation = -1;
   std::string stage;
   std::string transport;
   std::string hosting;

@@ -1,4 +1,4 @@
-"""Flet of wire generation 1 (0.28.3), which speaks JSON: as any later one on stages 1 and 2."""
+"""Flet of wire generation 1 (0.28.3), which speaks JSON: as any later one on stages 1, 2 and 3."""
 
 import json
 import struct
@@ -8,7 +8,7 @@ import g3
 from harness import BIN, PATIENCE, PYTHON, PYTHON_OF_2, ROOT, E2E, Variant, every_variant
 
 PYTHON_OF_1 = ROOT / "build/venv/0.28.3/bin/python"
-SOCKETS = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("2", "tcp")]
+STAGES = [Variant("1", "uds"), Variant("1", "tcp"), Variant("2", "uds"), Variant("2", "tcp"), Variant("3", "ffi")]
 
 # For each generation alike; `old` is what it needs under other names.
 START = """
@@ -260,12 +260,12 @@ class Json(E2E):
         return run
 
 
-def every_socket(cls):
+def every_stage(cls):
     cls.__test_base__ = Json
-    return every_variant(cls, SOCKETS)
+    return every_variant(cls, STAGES)
 
 
-@every_socket
+@every_stage
 class Generation1:
     """An app of Flet 0.28.3, headless and alone."""
 
@@ -331,7 +331,7 @@ class RecordedJson(Json):
 
     def testARecordingOfStage1ReplaysOnEveryOtherWithoutADifference(self):
         self.record(TODO, TODO_STEPS)
-        for variant in SOCKETS:
+        for variant in STAGES:
             out = self.box.name("replay")
             self.fletbridge("replay", *variant.flags, "--to", out, self.file)
             self.fletbridge("diff", self.file, out)
@@ -392,6 +392,26 @@ class MeasuredJson(Json):
         file = self.box.name("results")
         self.fletbridge("compare", "--stages", "1:uds,2:uds", "--workload", "steps", "--rounds", "2", "--json", file)
         self.assertIn("0.28.3", file.read_text())
+
+
+class AForeignLoop(Json):
+    """An event loop that cannot watch a file, as on other systems."""
+
+    def testHearsThatTheUiHasClosed(self):
+        source = COUNTER.replace("run(main)\n", """
+import asyncio
+
+class Loop(asyncio.SelectorEventLoop):
+    def add_reader(self, fd, callback, *args):
+        raise NotImplementedError
+
+with asyncio.Runner(loop_factory=Loop) as runner:
+    runner.run(ft.app_async(main))
+print("AFTER", flush=True)
+""")
+        run = self.played(source, CLICKS, Variant("1", "uds"), options=["--quiet"])
+        self.assertIn("AFTER", run.text[0])
+        self.assertEqual(run.text[1], "")
 
 
 class Client1:

@@ -251,9 +251,14 @@ result<std::optional<TcpOwner>> ListenerInTables(const TcpEnd& local) {
   return std::nullopt;
 }
 
-result<bool> HeldByProcessTree(pid_t root, std::uint64_t socket) {
+result<pid_t> HolderInProcessTree(pid_t root, std::uint64_t socket) {
   const std::string inode = std::to_string(socket);
-  if (result<bool> holds = HoldsSocket(root, inode); !holds || *holds) return holds;
+  const auto holder = [&inode](pid_t pid) -> result<pid_t> {
+    const result<bool> holds = HoldsSocket(pid, inode);
+    if (!holds) return Unknown(holds.error());
+    return *holds ? pid : pid_t{0};
+  };
+  if (result<pid_t> held = holder(root); !held || *held != 0) return held;
   std::error_code error;
   std::filesystem::directory_iterator processes("/proc", error);
   if (IsShortOfDescriptors(error.value())) return Unknown(SystemError(error.value()));
@@ -271,9 +276,9 @@ result<bool> HeldByProcessTree(pid_t root, std::uint64_t socket) {
       ancestor = *parent;
     }
     if (ancestor != root) continue;
-    if (result<bool> holds = HoldsSocket(pid, inode); !holds || *holds) return holds;
+    if (result<pid_t> held = holder(pid); !held || *held != 0) return held;
   }
-  return false;
+  return pid_t{0};
 }
 
 }  // namespace fletbridge::platform

@@ -43,6 +43,6 @@ result<std::optional<TcpOwner>> OwnerOfConnection(const TcpEnd&, const TcpEnd&) 
   return std::nullopt;
 }
 result<std::optional<TcpOwner>> OwnerOfListener(const TcpEnd&) { return std::nullopt; }
-result<bool> HeldByProcessTree(pid_t, std::uint64_t) { return false; }
+result<pid_t> HolderInProcessTree(pid_t, std::uint64_t) { return pid_t{0}; }
 
 }  // namespace fletbridge::platform

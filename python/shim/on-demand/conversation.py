@@ -58,6 +58,7 @@ class Conversation:
             asked()
         if self.owner is not None or not self.channel.good():
             return
+        self.owner = loop
         try:
             loop.add_reader(self.channel.fd, self.hear, is_ours)
         except NotImplementedError:  # a foreign loop: somebody else reads for it
@@ -75,7 +76,6 @@ class Conversation:
                         done.wait()
 
             threading.Thread(target=wait, name="fletbridge", daemon=True).start()
-        self.owner = loop
         self.channel.say("b")
 
     def leave(self, loop, asked):

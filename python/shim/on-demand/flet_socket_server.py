@@ -182,21 +182,27 @@ def serve_the_next(module):
     a session of its own, in which nothing of the one before comes."""
     handle = module.FletSocketServer.handle_connection
 
+    async def drop(self):
+        before = getattr(self, "_FletSocketServer__receive_loop_task", None)
+        if before is None:
+            return
+        for task in (before, self._FletSocketServer__send_loop_task):
+            task.cancel()
+            await asyncio.wait({task})
+            task.cancelled() or task.exception()  # Flet leaves what a bad message has raised there
+        left = list(self.sessions.values())
+        self.sessions.clear()
+        for page in left:
+            page._close()
+        self._FletSocketServer__send_queue = asyncio.Queue()
+        self._FletSocketServer__connected = False
+
     @functools.wraps(handle)
     async def handle_connection(self, reader, writer):
-        before = getattr(self, "_FletSocketServer__receive_loop_task", None)
-        if before is not None:
-            for task in (before, self._FletSocketServer__send_loop_task):
-                task.cancel()
-                await asyncio.wait({task})
-                task.cancelled() or task.exception()  # Flet leaves what a bad message has raised there
-            left = list(self.sessions.values())
-            self.sessions.clear()
-            for page in left:
-                page._close()
-            self._FletSocketServer__send_queue = asyncio.Queue()
-            self._FletSocketServer__connected = False
-        await handle(self, reader, writer)
+        # One after the other: those that come at once would all wait for the same messages.
+        async with self.__dict__.setdefault("_fletbridge_turns", asyncio.Lock()):
+            await drop(self)
+            await handle(self, reader, writer)
 
     module.FletSocketServer.handle_connection = handle_connection
 

@@ -109,7 +109,13 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
     if (!message) return End(message.error(), 70);
     const Result<Heard> heard = client.Handle(*message);
     if (!heard) return End(heard.error(), 70);
-    switch (*heard) {
+    Heard now = *heard;
+    if (packet.goes_on && (now == Heard::kPatched || now == Heard::kNothing)) {
+      is_half_changed = is_half_changed || now == Heard::kPatched;
+      return;
+    }
+    if (std::exchange(is_half_changed, false) && now == Heard::kNothing) now = Heard::kPatched;
+    switch (now) {
       case Heard::kNothing:
       case Heard::kTaken:
         return;
@@ -204,6 +210,7 @@ struct HeadlessUi::Impl : std::enable_shared_from_this<Impl> {
   std::optional<Error> gone_early;  // Close() came before Start()
   bool registered = false;
   bool drawn = false;
+  bool is_half_changed = false;  // the rest is in the next packet
   StepRunner::Clock::time_point registered_at, first_patch_at;
   bool ended = false;
   Error app_gone;  // given by Close()

@@ -143,6 +143,26 @@ TEST_F(Legacy, IsTakenByNameAlone) {
   EXPECT_THAT(Refused(), HasSubstr("no stage can run"));
 }
 
+TEST_F(Legacy, IsTheOnlyStageOfAFletWithABrokerOfItsOwn) {
+  facts.generation = 0;
+  facts.brokerless_obstacle = "it has a broker; use --stage legacy";
+  EXPECT_EQ(Decided().stage, "legacy");
+  for (const bool fallback : {false, true}) {
+    request.fallback = fallback;
+    for (const char* stage : {"1", "2", "3"}) {
+      request.stage = stage;
+      EXPECT_EQ(Refused(),
+                std::string("stage ") + stage + " cannot run: it has a broker; use --stage legacy");
+    }
+    request.stage = "auto";
+    EXPECT_EQ(Refused(),
+              "no stage with fewer processes can run: it has a broker; use --stage legacy");
+  }
+  request.stage = "legacy";
+  facts.web_obstacle = "no fletd";
+  EXPECT_THAT(Refused(), HasSubstr("no stage can run: it has a broker"));
+}
+
 TEST_F(Legacy, HasStageOneBelowItAndIsBelowNone) {
   facts.web_obstacle = "no flet-web";
   EXPECT_THAT(Refused(), HasSubstr("stage legacy cannot run: no flet-web"));
@@ -205,7 +225,7 @@ TEST_F(Mode, IsRelayedWhereSomebodyMustReadThePackets) {
   const RunRequest asked = request;
   facts.generation = 3;
   EXPECT_EQ(Plan::Mode(), "relayed");
-  facts.generation = 0;
+  facts.generation = -1;
   EXPECT_EQ(Plan::Mode(), "relayed");
   facts.generation = 2;
   facts.client.generation = 0;

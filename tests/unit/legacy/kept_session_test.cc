@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/wire/json_names.h"
+
 namespace fletbridge::legacy {
 namespace {
 
@@ -178,6 +180,105 @@ INSTANTIATE_TEST_SUITE_P(Generations, KeptSessionTest,
                          testing::Values(Generation::kG2, Generation::kG3),
                          [](const testing::TestParamInfo<Generation>& given) {
                            return given.param == Generation::kG2 ? "G2" : "G3";
+                         });
+
+// ---- The generations whose messages are texts
+
+class KeptTextsTest : public testing::TestWithParam<Generation> {
+ protected:
+  static Packet Say(std::string_view text) { return {PacketType::kControl, Buffer(text)}; }
+  static constexpr std::string_view kRegistration =
+      R"({"action":"registerWebClient","payload":{"pageName":"","pageRoute":"/","pageWidth":"800.0",)"
+      R"("pageHeight":"600.0","windowWidth":"","windowHeight":"","windowTop":"","windowLeft":"",)"
+      R"("isPWA":"false","isWeb":"false","isDebug":"false","platform":"linux",)"
+      R"("platformBrightness":"light","media":"{}","sessionId":""}})";
+
+  // A page with a title, a bar, a text and a field, in which somebody has typed.
+  void Begin() {
+    kept_.FromUi(Say(kRegistration));
+    kept_.FromApp(
+        Say(R"({"action":"registerWebClient","payload":{"session":{"id":"its-id","controls":{"page":)"
+            R"({"i":"page","t":"page","p":"","c":[],"route":"/","width":"800.0"}}},"error":"",)"
+            R"("appInactive":false}})"),
+        true);
+    kept_.FromApp(
+        Say(R"({"action":"pageControlsBatch","payload":[)"
+            R"({"action":"updateControlProps","payload":{"props":[{"i":"page","title":"Kept"}]}},)"
+            R"({"action":"addPageControls","payload":{"controls":[)"
+            R"({"t":"view","i":"_1","p":"page","c":["_4","_2","_3"],"at":"0"},)"
+            R"({"t":"appbar","i":"_4","p":"_1","c":["_5"]},)"
+            R"({"t":"text","i":"_5","p":"_4","c":[],"n":"title","value":"bar"},)"
+            R"({"t":"text","i":"_2","p":"_1","c":[],"value":"0"},)"
+            R"({"t":"textfield","i":"_3","p":"_1","c":[],"label":"Name","onchange":"true"})"
+            R"(],"trimIDs":[]}}]})"),
+        true);
+    kept_.FromUi(
+        Say(R"({"action":"updateControlProps","payload":{"props":[{"i":"_3","value":"Ann"}]}})"));
+  }
+  // The page of a client that is told this.
+  static wire::Session Shown(const wire::Codec& codec, const std::vector<Packet>& packets) {
+    wire::Session session;
+    session.Restore(Value::MapOf({}));
+    for (const Packet& packet : packets) {
+      Result<wire::Message> message = codec.Decode(Sender::kApp, packet.payload.span());
+      EXPECT_TRUE(message) << message.error().Line();
+      EXPECT_TRUE(message && session.Apply(*message));
+    }
+    return session;
+  }
+  static std::string TextOf(const wire::Session& session, std::string_view id, const char* name) {
+    const wire::Map* control = session.Find(*wire::json_names::IdOf(id));
+    return control == nullptr ? "none" : wire::TextIn(*control, name);
+  }
+
+  const wire::Codec& codec_ = *wire::CodecOf(GetParam());
+  KeptSession kept_{codec_};
+};
+
+TEST_P(KeptTextsTest, GiveAUiThatComesBackAllThatIsOnThePage) {
+  Begin();
+  (void)kept_.UiGone();
+  kept_.FromApp(
+      Say(R"({"action":"pageControlsBatch","payload":[)"
+          R"({"action":"updateControlProps","payload":{"props":[{"i":"_2","value":"7"}]}},)"
+          R"({"action":"addPageControls","payload":{"controls":[)"
+          R"({"t":"text","i":"_6","p":"_1","c":[],"at":"1","value":"first"}],"trimIDs":[]}}]})"),
+      false);
+  for (int time = 0; time < 2; ++time) {
+    const auto back = kept_.Rejoin(Say(kRegistration));
+    ASSERT_TRUE(back);
+    EXPECT_THAT(back->to_app, IsEmpty());
+    const wire::Session shown = Shown(codec_, back->to_ui);
+    EXPECT_EQ(TextOf(shown, "_2", "value"), "7");
+    EXPECT_EQ(TextOf(shown, "_3", "value"), "Ann");
+    EXPECT_EQ(TextOf(shown, "_5", "value"), "bar");
+    const wire::Map& view = *shown.tree()->page().Find("views")->AsList()->items[0].AsMap();
+    EXPECT_EQ(wire::TextIn(*wire::MapIn(*wire::MapIn(view, "appbar"), "title"), "value"), "bar");
+    const std::vector<Value>& items = view.Find("controls")->AsList()->items;
+    ASSERT_THAT(items, SizeIs(3));
+    EXPECT_EQ(wire::TextIn(*items[0].AsMap(), "value"), "first");
+    EXPECT_TRUE(kept_.keepable()) << "for the next time";
+    (void)kept_.UiGone();
+  }
+}
+
+TEST_P(KeptTextsTest, GiveNothingOfWhatHasGone) {
+  Begin();
+  kept_.FromApp(Say(R"({"action":"removeControl","payload":{"ids":["_2"]}})"), true);
+  kept_.FromApp(Say(R"({"action":"cleanControl","payload":{"ids":["_4"]}})"), true);
+  (void)kept_.UiGone();
+  const auto back = kept_.Rejoin(Say(kRegistration));
+  ASSERT_TRUE(back);
+  const wire::Session shown = Shown(codec_, back->to_ui);
+  EXPECT_EQ(TextOf(shown, "_2", "value"), "none");
+  EXPECT_EQ(TextOf(shown, "_5", "value"), "none");
+  EXPECT_EQ(TextOf(shown, "_3", "value"), "Ann");
+}
+
+INSTANTIATE_TEST_SUITE_P(Generations, KeptTextsTest,
+                         testing::Values(Generation::kG0, Generation::kG1),
+                         [](const testing::TestParamInfo<Generation>& given) {
+                           return given.param == Generation::kG0 ? "G0" : "G1";
                          });
 
 }  // namespace

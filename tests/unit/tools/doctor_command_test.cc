@@ -142,14 +142,14 @@ TEST_F(DoctorTest, LooksWhereRunLooksInTheSameOrder) {
   box_.tools.environment = {{"VIRTUAL_ENV", Path("active")},
                             {"PATH", Path("none") + ":" + Path("bin")}};
   Install("active/bin/python").flet_version.clear();
-  Install(".venv/bin/python").flet_version = "0.1.65";
+  Install(".venv/bin/python").flet_version = "0.3.2";
   Install("bin/python3");
   const json report = Json(0);
   ASSERT_EQ(report["interpreters"].size(), 3u);
   EXPECT_EQ(report["interpreters"][0]["source"], "$VIRTUAL_ENV");
   EXPECT_THAT(report["interpreters"][0]["reason"], HasSubstr("Flet is not installed; "));
   EXPECT_THAT(std::string(report["interpreters"][1]["reason"]),
-              HasSubstr("Flet 0.1.65 speaks an unknown wire generation"));
+              HasSubstr("Flet 0.3.2 speaks an unknown wire generation"));
   EXPECT_EQ(report["interpreters"][2]["source"], "python3 on PATH");
   EXPECT_EQ(report["stages"][0]["python"], Path("bin/python3"));
   EXPECT_EQ(Run(), 0);
@@ -166,6 +166,18 @@ TEST_F(DoctorTest, AFletOfJsonNeedsNoWindow) {
   EXPECT_EQ(report["interpreters"][0]["stages"]["3"]["ok"], true);
   EXPECT_EQ(Run(), 0);
   EXPECT_THAT(box_.out.str(), HasSubstr("Flet 0.28.3 (wire generation 1)"));
+}
+
+TEST_F(DoctorTest, AFletWithABrokerOfItsOwnHasNoOtherStage) {
+  Install(".venv/bin/python").flet_version = "0.1.65";
+  const json report = Json(1);
+  EXPECT_EQ(report["interpreters"][0]["generation"], 0);
+  for (const char* stage : {"1", "2", "3"}) {
+    EXPECT_THAT(std::string(report["interpreters"][0]["stages"][stage]["reason"]),
+                HasSubstr("through its broker fletd alone; use --stage legacy"));
+  }
+  EXPECT_THAT(std::string(report["interpreters"][0]["stages"]["legacy"]["reason"]),
+              HasSubstr("its Flet has no broker at "));
 }
 
 TEST_F(DoctorTest, SaysWhetherFileDialogsCanOpen) {

@@ -63,6 +63,7 @@ struct MadeUpToolbox {
           .wire_generation =
               [](std::string_view version) {
                 if (version.starts_with("0.1.")) return 0;
+                if (version.starts_with("0.3.")) return -1;
                 return version.starts_with("1.") ? 3 : version.starts_with("0.8") ? 2 : 1;
               },
           .ask_for_accelerators = [this](const Interpreter&) { return accelerators; },

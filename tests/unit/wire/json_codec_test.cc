@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/wire/json.h"
 #include "common/wire/json_names.h"
 #include "common/wire/session.h"
 #include "common/wire/stream_decoder.h"
@@ -247,6 +248,77 @@ TEST_F(Stream, RefusesAnAbsurdLength) {
 TEST_F(Stream, HasNoPlaceForDataPackets) {
   FrameHeader header{};
   EXPECT_FALSE(G1().Frame(PacketType::kData, 4, header));
+}
+
+// ---- Generation 0, as `fletd` of Flet 0.1.65 speaks
+
+const Codec& G0() { return *CodecOf(Generation::kG0); }
+
+TEST(JsonCodecOfGeneration0, GivesEachMessageAnIdAndTheResizeItsOwnName) {
+  const std::vector<Packet> click = G0().Encode(ControlEvent{20, "click", {}});
+  EXPECT_EQ(*FromJson(click.at(0).payload.text()),
+            *FromJson(R"({"action":"pageEventFromWeb","payload":)"
+                      R"({"eventTarget":"_4","eventName":"click","eventData":""},"id":""})"));
+  const Value size = Value::MapOf({{"width", 1.5}, {"height", 2.0}});
+  const std::vector<Packet> resize = G0().Encode(ControlEvent{kPageId, "resize", size});
+  EXPECT_THAT(std::string(resize.at(0).payload.text()), HasSubstr(R"("eventName":"resize")"));
+  Result<Message> read = G0().Decode(Sender::kClient, resize.at(0).payload.span());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(std::get<ControlEvent>(*read).data, size);
+}
+
+TEST(JsonCodecOfGeneration0, ReadsWhatFletdSaysWithItsIds) {
+  constexpr std::string_view kBatch =
+      R"({"id":"","action":"pageControlsBatch","payload":[{"id":"","action":"addPageControls",)"
+      R"("payload":{"controls":[{"at":"0","c":["_2"],"i":"_1","p":"page","t":"view"},)"
+      R"({"c":[],"i":"_2","p":"_1","t":"text","value":"0"}],"trimIDs":[]}}]})";
+  EXPECT_EQ(G0().Peek(AsBytes(kBatch)), Action::kPatchControl);
+  Result<Message> read = G0().Decode(Sender::kApp, AsBytes(kBatch));
+  ASSERT_TRUE(read) << read.error().Line();
+  EXPECT_EQ(std::get<FlatPatch>(*read).changes.size(), 2U);
+}
+
+TEST(JsonCodecOfGeneration0, HasNoFormOnAStream) {
+  for (const std::string_view begin : {"", "{", "\0\0\1\0"})
+    EXPECT_EQ(G0().Recognize(AsBytes(begin)), Codec::Match::kNo);
+}
+
+// ---- A session that goes on
+
+TEST(JsonCodec, ReadsAndWritesWhatASessionHasAlready) {
+  constexpr std::string_view kAnswer =
+      R"({"action":"registerWebClient","payload":{"session":{"id":"s","controls":{)"
+      R"("_10":{"t":"text","i":"_10","p":"_2","c":[],"value":"b"},)"
+      R"("_2":{"t":"row","i":"_2","p":"_1","c":["_3","_10"]},)"
+      R"("_3":{"t":"text","i":"_3","p":"_2","c":[],"value":"a"},)"
+      R"("_1":{"t":"view","i":"_1","p":"page","c":["_2"],"at":"0"},)"
+      R"("page":{"i":"page","t":"page","p":"","c":["_1"],"route":"/"},)"
+      R"("_9":{"t":"text","i":"_9","p":"_8","c":[],"value":"of nobody"}}},"error":""}})";
+  auto answer = Is<RegisterAnswer>(Sender::kApp, kAnswer);
+  ASSERT_EQ(answer.flat.changes.size(), 4U);
+  const std::string written = Written(answer);
+  const auto shown = [](Message message) {
+    Session session;
+    session.Restore(Value::MapOf({}));
+    EXPECT_TRUE(session.Apply(message));
+    const Map& view = *session.tree()->page().Find("views")->AsList()->items.at(0).AsMap();
+    const Map& row = *view.Find("controls")->AsList()->items.at(0).AsMap();
+    std::string texts;
+    for (const Value& text : row.Find("controls")->AsList()->items)
+      texts += TextIn(*text.AsMap(), "value");
+    return texts;
+  };
+  EXPECT_EQ(shown(std::move(answer)), "ab");
+  EXPECT_EQ(shown(Is<RegisterAnswer>(Sender::kApp, written)), "ab");
+}
+
+TEST(JsonCodec, ASessionWhoseControlsHoldOneAnotherEnds) {
+  const auto answer = Is<RegisterAnswer>(
+      Sender::kApp,
+      R"({"action":"registerWebClient","payload":{"session":{"id":"s","controls":{)"
+      R"("page":{"i":"page","c":["_1"]},"_1":{"t":"row","i":"_1","p":"page","c":["_1","page"]}}},)"
+      R"("error":""}})");
+  EXPECT_EQ(answer.flat.changes.size(), 1U);
 }
 
 }  // namespace
