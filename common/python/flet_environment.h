@@ -14,6 +14,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 // Tells the shim that the app may have several clients at a time, each with a session of its own.
 inline constexpr const char* kSessionsVariable = "FLETBRIDGE_SESSIONS";
+// Of AppSpec::host_holds_sigterm.
+inline constexpr const char* kHeldVariable = "FLETBRIDGE_HOLDS_SIGTERM";
 
 [[nodiscard]] Environment FletOnUnixSocket(const std::string& path);
 [[nodiscard]] Environment FletOnTcp(std::uint16_t port);
