@@ -42,6 +42,10 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.web.name = settings.text("name");
   request.web.client = settings.text("web-client");
   request.web.is_public = settings.flag("public");
+  request.web.workers = static_cast<std::int64_t>(settings.number("workers"));
+  request.web.drain = static_cast<std::int64_t>(settings.number("drain"));
+  request.web.metrics = settings.text("metrics-address");
+  request.web.key_file = settings.text("web-key");
   request.mode = settings.text("mode");
   request.hosting = settings.text("hosting");
   request.accelerators = settings.text("accelerators");

@@ -90,6 +90,15 @@ if [ ! -e build/deps/msgpack/usr/include/msgpack.hpp ]; then
   dpkg-deb -x "$scratch"/libmsgpack-cxx-dev_*.deb build/deps/msgpack
 fi
 
+if [ ! -x build/deps/nginx/usr/sbin/nginx ]; then
+  say "unpacking nginx into build/deps"
+  # Not installed: the package would start a server, now and with every boot. What it links is Debian's minimum.
+  mkdir -p build/deps/nginx
+  fetch() { (cd "$scratch" && apt-get download -qq nginx); }
+  fetch 2>/dev/null || { as_root apt-get update -qq; fetch; }
+  dpkg-deb -x "$scratch"/nginx_*.deb build/deps/nginx
+fi
+
 # venv VERSION PACKAGE... : one virtual environment with these packages, made whole or not at all.
 venv() {
   local dir=build/venv/$1; shift
@@ -105,6 +114,8 @@ venv() {
   echo "$*" > "$stamp"
 }
 venv 1.0.5 flet==1.0.5 flet-desktop==1.0.5 flet-web==1.0.5
+# Kubernetes's own schemas, with a program that holds manifests against them.
+venv tools kubernetes-validate==1.37.0
 # The plotting library of `fletbridge compare --html`, out of the Python package that brings it.
 plotly() {
   local version=$1 dir=build/deps/plotly

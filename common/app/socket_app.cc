@@ -132,6 +132,7 @@ Environment SocketApp::TakeEnvironment(std::vector<UniqueFd>& given, bool for_ex
   }
   if (socket_.listener) give("FLETBRIDGE_LISTENER_FD", Given(socket_.listener.get(), for_exec));
   if (spec_.sessions > 1) environment.emplace_back(kSessionsVariable, "1");
+  if (spec_.host_holds_sigterm) environment.emplace_back(kHeldVariable, "1");
   if (spec_.note_fd >= 0) give(kNoteVariable, Given(spec_.note_fd, for_exec));
   environment.insert(environment.end(), spec_.environment.begin(), spec_.environment.end());
   return environment;

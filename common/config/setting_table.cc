@@ -88,6 +88,36 @@ const std::vector<SettingSpec>& Table() {
        .group = kStage,
        .help = "web: the folder of Flet's own web client; else that of the package flet-web beside "
                "the app's flet"},
+      {.name = "workers",
+       .kind = SettingKind::kInteger,
+       .metavar = "N",
+       .initial = "1",
+       .group = kStage,
+       .help = "web: how many processes of the app serve the address; a browser stays with the one "
+               "that has its session",
+       .minimum = 1,
+       .maximum = 64},
+      {.name = "drain",
+       .kind = SettingKind::kInteger,
+       .metavar = "SECONDS",
+       .initial = "0",
+       .group = kStage,
+       .help = "web: how long the sessions that there are may go on after SIGTERM, while no others "
+               "are taken",
+       .maximum = 86400},
+      {.name = "metrics-address",
+       .kind = SettingKind::kString,
+       .metavar = "[HOST:]PORT",
+       .group = kStage,
+       .help = "web: an address of their own for /metrics, /healthz and /readyz; HOST is 127.0.0.1 "
+               "if not given"},
+      {.name = "web-key",
+       .kind = SettingKind::kPath,
+       .metavar = "FILE",
+       .group = kStage,
+       .help = "web: a file with 32 random bytes or more, from which the token and the cookies are "
+               "made: then they hold for every process and machine that has it, and for the next "
+               "start"},
       {.name = "mode",
        .kind = SettingKind::kChoice,
        .metavar = "auto|direct|relayed",

@@ -15,6 +15,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 
 // Tells the shim that the app may have several clients at a time, each with a session of its own.
 inline constexpr const char* kSessionsVariable = "FLETBRIDGE_SESSIONS";
+// Of AppSpec::host_holds_sigterm.
+inline constexpr const char* kHeldVariable = "FLETBRIDGE_HOLDS_SIGTERM";
 
 // Tells our client which Flet the app has, where it was not started by that app's interpreter, as
 // by `compare`.

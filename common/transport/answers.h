@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -90,6 +91,8 @@ class Answers {
     return taken;
   }
 
+  // Called with each latency as soon as it counts, which may be some inputs later.
+  void Tell(std::function<void(std::uint64_t nanoseconds)> kept) { kept_ = std::move(kept); }
   // Adds a latency that was measured in another way.
   void Add(std::uint64_t nanoseconds, std::uint32_t of = 0) { Keep({nanoseconds, of}); }
   // The last input gets no answer.
@@ -137,6 +140,7 @@ class Answers {
 
   void Keep(const Sample& sample) {
     samples_.push_back(sample.nanoseconds);
+    if (kept_) kept_(sample.nanoseconds);
     if (sample.of != 0 && inputs_.size() < LatencySamples::kMost) inputs_.push_back(sample.of);
   }
   void Believe() {
@@ -145,6 +149,7 @@ class Answers {
   }
 
   LatencySamples samples_;
+  std::function<void(std::uint64_t)> kept_;
   std::vector<std::uint32_t> inputs_;
   std::vector<Sample> row_;  // of inputs without a pause between them; may still be dropped
   std::optional<Clock::time_point> waits_;  // the time of the input that waits for its answer

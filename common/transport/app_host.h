@@ -146,6 +146,9 @@ struct AppSpec {
   int note_fd = -1;             // common/app/app_note.h; the interpreter gets a duplicate
   bool single_session = false;  // no second session will be opened
   int sessions = 1;             // how many there may be at a time
+  // An app in this process, unless it has a handler of its own, leaves SIGTERM to the host, which
+  // passes it on when its time has come.
+  bool host_holds_sigterm = false;
 };
 
 }  // namespace fletbridge

@@ -52,6 +52,8 @@ class UiSink {
   // The UI has ended: the window was closed, or the steps are done. The last call, once. The sinks
   // of clients that are still connected have not been called.
   virtual void OnClosed(const UiEnd& end) = 0;
+  // After Drain(): no client is left. Once.
+  virtual void OnDrained() {}
   // Of a UI with a window: the time when the window appeared on the screen, and when its first
   // frame was drawn. At most once each, at any time.
   virtual void OnWindowShown(std::chrono::steady_clock::time_point /*when*/) {}
@@ -76,6 +78,14 @@ class UiSurface {
   // The app has ended. The UI ends and calls OnClosed(). Idempotent; any thread, at any time.
   // Before Start(): Start() then calls OnClosed() alone.
   virtual void Close(const Error& why) = 0;
+  // The app listens: a client is answered at once. At most once; on the loop.
+  virtual void OnAppReady() {}
+  // Takes no new clients from here on, and answers with OnDrained() once the last of those that
+  // there are has gone, perhaps inside this call. Close() may come before. On the loop; once.
+  virtual void Drain() {}
+  // An input has been answered after so long (answers.h): for a UI that tells figures of the run
+  // while it is under way. On the loop.
+  virtual void OnLatency(std::uint64_t /*nanoseconds*/) {}
   // The latencies in nanoseconds, from a UI that makes the inputs itself and so knows which count.
   // None: the pipeline measures them. After OnClosed().
   [[nodiscard]] virtual std::optional<LatencySamples> latencies() const { return std::nullopt; }

@@ -266,6 +266,7 @@ def install():
         # Stage `legacy`: the broker's process and the port of Flet's web server.
         broker = tuple(map(int, filter(None, (told("FLETBRIDGE_BROKER") or "").split(":"))))
         sessions = told("FLETBRIDGE_SESSIONS")  # the app may have several clients at a time
+        held = told("FLETBRIDGE_HOLDS_SIGTERM")  # until its clients have had their time
         code_cache = told("FLETBRIDGE_CODE_CACHE")
         accelerate, note = told("FLETBRIDGE_ACCELERATE"), told("FLETBRIDGE_NOTE")
         conversation = None  # on the channel, once ft.run() can be called

@@ -68,7 +68,8 @@ std::vector<std::unique_ptr<Filter>> BoundSession::WithOurs(
                       pipeline_.OnRegistered({app_.generation(), client_generation_});
                       events_.OnRegistered(*this);
                     },
-                    [this] { events_.OnFirstFrame(*this); }});
+                    [this] { events_.OnFirstFrame(*this); },
+                    [this](std::uint64_t nanoseconds) { events_.OnLatency(nanoseconds); }});
   meter_ = meter.get();
   filters.push_back(std::move(meter));
   return filters;

@@ -5,6 +5,7 @@
 // Threads: the EventLoop's; traffic() and the samples also after the loop has ended.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -27,6 +28,8 @@ class BoundSession final {
     // The app has answered the client's registration.
     virtual void OnRegistered(BoundSession& session) = 0;
     virtual void OnFirstFrame(BoundSession& session) = 0;
+    // An input has been answered after so long (common/transport/answers.h).
+    virtual void OnLatency(std::uint64_t nanoseconds) = 0;
     // The app has ended the session.
     virtual void OnLost(BoundSession& session, const Error& why) = 0;
     // The client has disconnected.

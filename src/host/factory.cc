@@ -200,6 +200,14 @@ Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& req
     options.port = request.web.port;
     options.name = request.web.name;
     options.is_public = request.web.is_public;
+    options.token = request.web.token;
+    options.cookie = request.web.cookie;
+    options.worker = {request.web.line, request.web.worker, request.web.key};
+    if (!request.web.metrics.empty()) {
+      const Result<web::ListenAddress> address = web::ParseListenAddress(request.web.metrics);
+      if (!address) return address.error();
+      options.metrics = *address;
+    }
     options.assets = request.assets;
     options.limits = request.limits;
     // Of each browser.

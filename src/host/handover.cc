@@ -19,7 +19,8 @@ namespace fletbridge {
 // For the library alone, which finds them by their types' namespace.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RolloutNote, address, variant, why, chose)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WebRequest, host, port, name, client, is_public)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WebRequest, host, port, name, client, is_public, workers, drain,
+                                   metrics, key_file, token, cookie, key, worker, line)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, ui, web, hosting,
                                    accelerators, attach_address, flet_client, hidden, assets,
                                    python, script, module, arguments, environment, steps_file,

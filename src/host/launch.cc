@@ -60,6 +60,8 @@ LifePatience PatienceOf(const RunRequest& request, const LaunchPlan& plan) {
     patience.start_notice = patience.before_notice = std::chrono::hours(24 * 365);
   }
   patience.registration = patience.listening;
+  if (plan.shown_by == "web" && request.web.drain > 0)
+    patience.drain = std::chrono::seconds(request.web.drain);
   patience.end = time(request.end_deadline, unwatched ? Seconds(kEndOfUnwatched) : Seconds());
   return patience;
 }

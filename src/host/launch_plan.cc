@@ -41,6 +41,11 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
                        "hot reload is not for the web UI; leave out --directory, or choose another "
                        "UI");
     }
+    if (request.web.workers > 1 && !request.report_file.empty()) {
+      return MakeError(Errc::kUsage,
+                       "a report is of one process of the app; leave out --report or --workers, "
+                       "and read --metrics-address");
+    }
     if (!request.record_file.empty()) {
       return MakeError(Errc::kUsage,
                        "a recording has one client, and the web UI has many; leave out --record, "

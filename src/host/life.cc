@@ -22,12 +22,17 @@ void Life::UiReady() {
 void Life::UiClosed(const UiEnd& event) {
   if (ui_end_) return;
   ui_end_ = event;
+  StopDraining();
   if (app_ == App::kNone) {
     StayUnstarted();
   } else {
     AskToEnd(patience_.told);
     NoteSessionEnd();
   }
+}
+
+void Life::UiDrained() {
+  if (StopDraining()) Signal(SIGTERM, false);
 }
 
 void Life::StayUnstarted() {
@@ -193,6 +198,7 @@ void Life::AppExited(int code, const Error& why) {
   AppStarted();
   if (!Running()) return;
   app_ = App::kExited;
+  StopDraining();
   for (int i = 0; i < kLifeTimers; ++i) orders_.Disarm(static_cast<LifeTimer>(i));
   if (why.code) {
     app_closed_ = why;
@@ -216,6 +222,7 @@ void Life::AskToEnd(std::chrono::milliseconds patience) {
   if (asked_ || app_ == App::kExited) return;
   asked_ = true;
   asked_patience_ = patience;
+  StopDraining();
   StopStartTimers();
   orders_.Disarm(LifeTimer::kGrace);
   if (app_ == App::kOrdered) return;  // AppStarted() continues
@@ -244,6 +251,15 @@ void Life::Press(Force why, std::chrono::milliseconds patience) {
 
 void Life::Signal(int signal, bool app_has_it) {
   if (app_ == App::kExited) return;
+  if (MayDrain(signal, app_has_it)) {
+    drain_ = Drain::kUnderWay;
+    orders_.Say(LogLevel::kInfo, "no new sessions from here on; those that there are have " +
+                                     Words(*patience_.drain) + " (--drain); " + SignalName(signal) +
+                                     " again ends them at once");
+    orders_.Arm(LifeTimer::kDrain, *patience_.drain);
+    return orders_.DrainUi();
+  }
+  StopDraining();
   ++signals_;
   if (signal_ == 0) {
     signal_ = signal;
@@ -273,6 +289,19 @@ void Life::Signal(int signal, bool app_has_it) {
   } else if (!heeds_ && end_ == End::kAsked) {
     orders_.Arm(LifeTimer::kEnd, patience_.signalled);
   }
+}
+
+// A handler of the app's own has the signal already, and what it does is the app's affair.
+bool Life::MayDrain(int signal, bool app_has_it) const {
+  return patience_.drain && signal == SIGTERM && !app_has_it && drain_ == Drain::kNot &&
+         signal_ == 0 && Running() && ui_came_up_ && !ui_end_ && !asked_;
+}
+
+bool Life::StopDraining() {
+  if (drain_ != Drain::kUnderWay) return false;
+  drain_ = Drain::kOver;
+  orders_.Disarm(LifeTimer::kDrain);
+  return true;
 }
 
 void Life::GiveUp(const Error& why) {
@@ -306,6 +335,9 @@ void Life::Expired(LifeTimer timer) {
                                          "before_main() runs, or the event loop is blocked"
                                        : "still waiting for the app to listen: it has not come to "
                                          "ft.run(main) yet");
+      break;
+    case LifeTimer::kDrain:
+      UiDrained();
       break;
     case LifeTimer::kGrace:
       if (returned_) {  // it has left its UI, and does other work

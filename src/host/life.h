@@ -42,11 +42,14 @@ struct AppEvent {
 // Time limits. None: unlimited.
 struct LifePatience {
   using Time = std::optional<std::chrono::milliseconds>;
-  Time listening;                             // from the app's start until it listens
-  Time registration;                          // from the first client until the app has answered it
-  Time end;                                   // from acknowledging to the app's end
-  std::chrono::milliseconds told{3000};       // from Leave() until the app acknowledges
-  std::chrono::milliseconds signalled{1000};  // from a signal until the app acknowledges
+  Time listening;     // from the app's start until it listens
+  Time registration;  // from the first client until the app has answered it
+  Time end;           // from acknowledging to the app's end
+  // How long the sessions that there are may go on after SIGTERM, while the UI takes no others,
+  // before the signal is passed on. None: it is passed on at once.
+  Time drain;
+  std::chrono::milliseconds told{3000};           // from Leave() until the app acknowledges
+  std::chrono::milliseconds signalled{1000};      // from a signal until the app acknowledges
   std::chrono::milliseconds unreachable{500};     // as `told`, for an app that never listened
   std::chrono::milliseconds interrupted{1000};    // from Interrupt() until it acknowledges or ends
   std::chrono::milliseconds forced{500};          // as `interrupted`, after a signal
@@ -56,8 +59,8 @@ struct LifePatience {
   std::chrono::milliseconds person_looked_for{500};  // poll interval of WaitsForPerson() in a start
 };
 
-enum class LifeTimer { kStart, kStartNotice, kEnd, kEndNotice, kEndLimit, kGrace };
-inline constexpr int kLifeTimers = 6;
+enum class LifeTimer { kStart, kStartNotice, kEnd, kEndNotice, kEndLimit, kGrace, kDrain };
+inline constexpr int kLifeTimers = 7;
 
 class LifeOrders {
  public:
@@ -73,6 +76,7 @@ class LifeOrders {
   virtual void Kill() = 0;
   // To the UI: as in UiSurface.
   virtual void CloseUi(const Error& why) = 0;
+  virtual void DrainUi() = 0;  // answered by UiDrained()
   virtual bool EndUiSession(const Error& why) = 0;
   // Call Expired(timer) after `time`, unless the timer is armed again or disarmed.
   virtual void Arm(LifeTimer timer, std::chrono::milliseconds time) = 0;
@@ -96,6 +100,7 @@ class Life {
   // ---- Events.
   void UiReady();
   void UiClosed(const UiEnd& event);
+  void UiDrained();  // its last client has gone
   void ClientConnected();
   void ClientRegistered();
   void ClientGone();  // and the UI waits for another one
@@ -133,9 +138,12 @@ class Life {
  private:
   enum class App { kNone, kOrdered, kStarted, kListening, kConnected, kExited };
   enum class End { kNot, kAsked, kInterrupted, kKilled };
+  enum class Drain { kNot, kUnderWay, kOver };
 
   [[nodiscard]] bool Running() const { return app_ > App::kOrdered && app_ != App::kExited; }
   void Reach(App state, AppState told);
+  [[nodiscard]] bool MayDrain(int signal, bool app_has_it) const;
+  bool StopDraining();
   void AskToEnd(std::chrono::milliseconds patience);
   void Heed();
   void AwaitEnd(std::chrono::milliseconds patience);
@@ -154,6 +162,7 @@ class Life {
 
   App app_ = App::kNone;
   End end_ = End::kNot;
+  Drain drain_ = Drain::kNot;
   bool ui_came_up_ = false;
   std::optional<UiEnd> ui_end_;
   bool client_connected_ = false;

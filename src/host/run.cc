@@ -22,6 +22,10 @@
 #include "src/host/reload/reloaded_app.h"
 #include "src/host/survey.h"
 #include "src/host/watched_end.h"
+#include "src/ui/web/access.h"
+#include "src/ui/web/keyed_hash.h"
+#include "src/ui/web/web_ui.h"
+#include "src/ui/web/workers/worker_pool.h"
 
 namespace fletbridge {
 namespace {
@@ -103,6 +107,8 @@ int RunHere(Handover& run, const Features& features) {
     spec.limits = run.request.limits;
     spec.single_session = run.plan.shown_by == "headless";
     if (run.plan.shown_by == "web") spec.sessions = kMostSessions;
+    spec.host_holds_sigterm =
+        run.plan.shown_by == "web" && run.request.web.drain > 0 && !run.plan.hostings.empty();
     spec.direct = run.plan.direct;
     spec.takes_socket = TakesSocket(run.python);
     // A folder of ours comes next. The session reads the signals; a hosted interpreter has its own
@@ -122,12 +128,20 @@ int End(const LaunchPlan& plan, int code) {
   ::_exit(code);
 }
 
-// What each start of an app that is reloaded is asked for, in its own process.
-RunRequest OneStart(const Handover& run, const reload::StartOrder& order) {
+// The same run in another process, on the stage that has been decided.
+RunRequest SameRun(const Handover& run) {
   RunRequest start = run.request;
   start.stage = run.plan.stage;
   start.transport = run.plan.transport;
   if (!run.plan.hostings.empty()) start.hosting = HostingOf(run.plan);
+  start.guard.clear();
+  start.quiet = true;
+  return start;
+}
+
+// What each start of an app that is reloaded is asked for, in its own process.
+RunRequest OneStart(const Handover& run, const reload::StartOrder& order) {
+  RunRequest start = SameRun(run);
   start.mode = "relayed";
   start.ui = "attach";
   start.attach_address = "unix:" + order.socket;
@@ -138,9 +152,8 @@ RunRequest OneStart(const Handover& run, const reload::StartOrder& order) {
     if (start.end_deadline == RunRequest::kByUi) start.end_deadline = kEndOfUnwatched;
   }
   for (std::string* text : {&start.steps_file, &start.steps, &start.report_file, &start.record_file,
-                            &start.watched_folder, &start.guard})
+                            &start.watched_folder})
     text->clear();
-  start.quiet = true;
   return start;
 }
 
@@ -194,6 +207,63 @@ int RunReloading(const Handover& run, const Features& features) {
   return Run(std::move(launch));
 }
 
+// The secrets of the web UI that are the same for all of its processes.
+Result<> MakeSecrets(WebRequest& web) {
+  if (!web.key_file.empty()) {
+    const Result<std::string> key = web::ReadKey(web.key_file);
+    if (!key) return key.error();
+    web.key = web::KeyedHash(*key, "workers");
+    web.token = web::KeyedHash(*key, "token").substr(0, 32);
+    web.cookie = "fletbridge_" + web::KeyedHash(*key, "cookie").substr(0, 8);
+  } else if (web.workers > 1) {
+    web.key = web::MakeToken() + web::MakeToken();
+    web.token = web::MakeToken();
+  }
+  return {};
+}
+
+// Listens for several processes of the app.
+int RunWithWorkers(const Handover& run) {
+  const WebRequest& asked = run.request.web;
+  web::PoolOptions options;
+  options.address = {asked.host, asked.port};
+  const Result<std::string> mount = web::MountOf(asked.name);
+  if (!mount) return Fail(mount.error());
+  options.path = web::PathOfApp(*mount, asked.is_public ? std::string() : asked.token);
+  options.key = asked.key;
+  options.cookie = asked.cookie;
+  options.workers = static_cast<int>(asked.workers);
+  options.drains = asked.drain > 0;
+  if (!asked.metrics.empty()) {
+    const Result<web::ListenAddress> address = web::ParseListenAddress(asked.metrics);
+    if (!address) return Fail(address.error());
+    options.metrics = *address;
+  }
+  options.start = [&run, program = platform::OwnProgram()](
+                      EventLoop& loop, const web::WorkerOrder& order,
+                      std::function<void(int)> on_exit) -> Result<std::unique_ptr<Child>> {
+    Handover start;
+    start.request = SameRun(run);
+    start.log_level = run.log_level;
+    WebRequest& its = start.request.web;
+    its.workers = 1;
+    its.port = order.port;
+    its.line = order.line;
+    its.worker = order.number;
+    its.metrics.clear();
+    its.key_file.clear();
+    const Result<UniqueFd> handed = WriteHandover(start);
+    if (!handed) return handed.error();
+    return Child::Start(loop,
+                        {.executable = program,
+                         .arguments = {kReloadedWord, std::to_string(handed->get())},
+                         .environment = {},
+                         .own_session = true},
+                        std::move(on_exit));
+  };
+  return web::RunWorkers(std::move(options));
+}
+
 // Checks the request before another program is started for it.
 Result<> CheckUi(const RunRequest& request, const LaunchPlan& plan, const LaunchFacts& facts,
                  const Features& features) {
@@ -236,6 +306,14 @@ int Run(const RunRequest& request, const Features& features) {
   if (plan) {
     if (Result<> good = CheckUi(run.request, *plan, *facts, features); !good)
       return Fail(good.error());
+  }
+  if (plan && plan->shown_by == "web") {
+    if (Result<> made = MakeSecrets(run.request.web); !made) return Fail(made.error());
+    if (run.request.web.workers > 1) {
+      run.plan = std::move(*plan);
+      Announce(run.request, run.python, run.plan);
+      return RunWithWorkers(run);
+    }
   }
   if (plan && reloads) {
     run.plan = std::move(*plan);

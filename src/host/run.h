@@ -32,6 +32,14 @@ struct WebRequest {
   std::string name;                // the path below which the app is
   std::string client;              // the folder of Flet's web client; empty to search
   bool is_public = false;          // without a token
+  std::int64_t workers = 1;        // processes of the app behind the address
+  std::int64_t drain = 0;          // seconds that sessions have after SIGTERM
+  std::string metrics;             // "HOST:PORT" of /metrics; empty: none
+  std::string key_file;            // of the secrets that several machines share; empty: of this run
+  // What the process that listens gives its workers, and a key file gives everybody.
+  std::string token, cookie, key;
+  int worker = 0;
+  int line = -1;  // inherited
 };
 
 // All settings of a run, merged from all sources and checked.
@@ -94,8 +102,9 @@ struct RunRequest {
 // returns before the app has run (RunHosted()).
 [[nodiscard]] int RunHandedOver(int fd, const Features& features) noexcept;
 
-// One start of an app that is reloaded, in a child of the run that holds the UI: `fd` is what it
-// has inherited. Nobody types its word, which is followed by that number.
+// One start of an app that is reloaded, or one of its workers, in a child of the run that holds the
+// UI or listens for it: `fd` is what it has inherited. Nobody types its word, which is followed by
+// that number.
 inline constexpr const char* kReloadedWord = "reloaded-start";
 [[nodiscard]] int RunReloaded(int fd, const Features& features);
 

@@ -108,6 +108,7 @@ class Session final : private LifeOrders, private BoundSession::Events {
       session.OnClient(std::move(client));
     }
     void OnClosed(const UiEnd& end) override { session.OnUiClosed(end); }
+    void OnDrained() override { session.life_.UiDrained(); }
     bool WaitsForPerson() override { return session.WaitsForPerson(); }
     void OnWindowShown(SteadyTime when) override {
       session.parts_.timeline->Mark(Milestone::kWindowShown, when);
@@ -225,6 +226,8 @@ class Session final : private LifeOrders, private BoundSession::Events {
     TellFirstFrame();
   }
 
+  void OnLatency(std::uint64_t nanoseconds) override { ui_.OnLatency(nanoseconds); }
+
   void OnLost(BoundSession& session, const Error& why) override {
     lost_ = &session;
     life_.SessionLost(why);
@@ -311,6 +314,7 @@ class Session final : private LifeOrders, private BoundSession::Events {
     app_.Kill();
   }
   void CloseUi(const Error& why) override { ui_.Close(why); }
+  void DrainUi() override { ui_.Drain(); }
   bool EndUiSession(const Error& why) override {
     if (!ui_.serves_another()) return false;
     Log(LogLevel::kDebug, "the client is sent away: " + why.Line());
@@ -368,7 +372,9 @@ class Session final : private LifeOrders, private BoundSession::Events {
     Log(LogLevel::kDebug,
         std::string("app ") + kNames[static_cast<int>(event.state)] +
             (event.state == AppState::kExited ? " with " + std::to_string(event.exit_code) : ""));
-    if (event.state == AppState::kListening) parts_.timeline->Mark(Milestone::kAppListening);
+    if (event.state != AppState::kListening) return;
+    parts_.timeline->Mark(Milestone::kAppListening);
+    ui_.OnAppReady();
   }
 
   // Writes the report of the session's end now, since the process may crash during the

@@ -6,37 +6,16 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
+
+#include "common/measure/prometheus.h"
 
 namespace fletbridge {
 
 // Upper bounds in seconds; a last bucket takes the rest.
 inline constexpr std::array kFirstFrameBounds = {0.1, 0.25, 0.5, 1.0,  1.5,
                                                  2.0, 3.0,  5.0, 10.0, 30.0};
-inline constexpr std::array kClickBounds = {0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01,
-                                            0.02,    0.05,   0.1,   0.25,  1.0};
-
-class BucketCounts {
- public:
-  explicit BucketCounts(std::span<const double> bounds)
-      : bounds_(bounds), counts_(bounds.size() + 1) {}
-  void Add(double seconds);
-  [[nodiscard]] std::span<const double> bounds() const { return bounds_; }
-  // One for each bound and one for the rest; not summed up.
-  [[nodiscard]] const std::vector<std::uint64_t>& counts() const { return counts_; }
-  [[nodiscard]] double sum() const { return sum_; }
-  [[nodiscard]] std::uint64_t count() const;
-  // From what was stored; a list of another length is not taken.
-  void Restore(std::vector<std::uint64_t> counts, double sum);
-
- private:
-  std::span<const double> bounds_;
-  std::vector<std::uint64_t> counts_;
-  double sum_ = 0;
-};
-
 struct StageFigures {
   std::uint64_t starts = 0;
   std::uint64_t failures = 0;

@@ -207,6 +207,7 @@ class FfiTransport final : public AppHost {
     options.environment.insert(options.environment.end(), spec_.environment.begin(),
                                spec_.environment.end());
     if (has_many()) options.environment.emplace_back(kSessionsVariable, "1");
+    if (spec_.host_holds_sigterm) options.environment.emplace_back(kHeldVariable, "1");
     options.modules = form_ == FfiForm::kStream
                           ? StreamModules(channel_, delivery_, outlet_, kProtocolPort)
                           : BridgeModules(channel_.inbox(), delivery_,

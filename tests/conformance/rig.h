@@ -161,6 +161,7 @@ class Rig final : public AppSink, public AppSessionSink, public LifeOrders {
   void Interrupt() override { transport_->Interrupt(); }
   void Kill() override { transport_->Kill(); }
   void CloseUi(const Error&) override {}
+  void DrainUi() override {}
   bool EndUiSession(const Error&) override { return false; }
   void Arm(LifeTimer timer, std::chrono::milliseconds time) override;
   void Disarm(LifeTimer timer) override;

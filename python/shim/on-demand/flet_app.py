@@ -71,7 +71,8 @@ def patch(module, shim):
             conversation.heeded.add(number)
             loop.call_soon_threadsafe(ask)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # Without a handler here the host, whose own comes first, decides when the app is asked to end.
+        for number in (signal.SIGINT,) if shim.held else (signal.SIGINT, signal.SIGTERM):
             try:
                 if is_default(number):  # an app's own handler stays
                     taken[number] = signal.signal(number, on_signal)

@@ -4,7 +4,7 @@
 
 namespace fletbridge {
 
-Meter::Meter(Events events) : events_(std::move(events)) {}
+Meter::Meter(Events events) : events_(std::move(events)) { answers_.Tell(events_.latency); }
 
 void Meter::FromApp(Packet&& packet, Onward& onward) {
   const Action action = codec_->Peek(packet);

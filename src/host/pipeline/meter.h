@@ -5,6 +5,7 @@
 // Threads: as Filter; samples() on the loop's thread, or after the loop has ended.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "common/transport/answers.h"
@@ -16,10 +17,11 @@ namespace fletbridge {
 
 class Meter final : public Filter {
  public:
-  // Each is called once in a session, after its packet has been forwarded.
+  // The first two are called once in a session, after their packet has been forwarded.
   struct Events {
     std::function<void()> registered;
     std::function<void()> first_frame;
+    std::function<void(std::uint64_t nanoseconds)> latency = {};  // of each input; may be empty
   };
   explicit Meter(Events events);
 

@@ -9,6 +9,8 @@
 #include <random>
 #include <unistd.h>
 
+#include "src/ui/web/keyed_hash.h"
+
 namespace fletbridge::web {
 namespace {
 
@@ -16,14 +18,6 @@ std::string Lower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return lower;
-}
-
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  return difference == 0;
 }
 
 }  // namespace
@@ -95,7 +89,7 @@ std::string_view CookieOf(std::string_view header, std::string_view name) {
 }
 
 bool HasCookie(const Access& access, std::string_view cookie_header) {
-  return access.is_public() || SameSecret(CookieOf(cookie_header, access.cookie), access.token);
+  return access.is_public() || IsSameSecret(CookieOf(cookie_header, access.cookie), access.token);
 }
 
 bool HasToken(const Access& access, std::string_view target, std::string& rest) {
@@ -107,7 +101,7 @@ bool HasToken(const Access& access, std::string_view target, std::string& rest) 
   for (std::size_t begin = mark + 1; begin <= target.size();) {
     const std::size_t end = std::min(target.find('&', begin), target.size());
     const std::string_view word = target.substr(begin, end - begin);
-    if (word.starts_with("token=") && SameSecret(word.substr(6), access.token)) {
+    if (word.starts_with("token=") && IsSameSecret(word.substr(6), access.token)) {
       found = true;
     } else if (!word.empty()) {
       left += (left.empty() ? "?" : "&") + std::string(word);

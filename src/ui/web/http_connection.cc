@@ -40,12 +40,15 @@ constexpr std::size_t kSlowest = 16 * 1024;  // bytes in a second
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
   Connection(EventLoop& loop, asio::ip::tcp protocol, UniqueFd socket, std::string ip, Front& front,
-             std::function<void()> ended)
+             std::function<void()> ended, const Begun& begun)
       : socket_(loop.io(), protocol, socket.release()),
         timer_(loop.io()),
         ip_(std::move(ip)),
         front_(front),
-        ended_(std::move(ended)) {}
+        ended_(std::move(ended)),
+        cookie_(begun.cookie) {
+    buffer_.commit(asio::buffer_copy(buffer_.prepare(begun.read.size()), asio::buffer(begun.read)));
+  }
 
   void Read(std::chrono::seconds patience) {
     parser_.emplace();
@@ -100,7 +103,33 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     if (asked.chunked() || asked.has_content_length()) {
       if (parser_->content_length().value_or(1) != 0) keep_alive_ = false;
     }
-    Answer(asked);
+    const std::string_view cookies = Text(asked[http::field::cookie]);
+    if (std::exchange(is_first_, false) || !front_.belongs_elsewhere(cookies)) return Answer(asked);
+    GiveAway([&front = front_, read = TextOf(asked) + RestOfBuffer()](UniqueFd socket) mutable {
+      front.GiveBack(std::move(socket), std::move(read));
+    });
+  }
+
+  static std::string TextOf(const Request& asked) {
+    std::ostringstream text;
+    text << asked.base();  // with its empty line
+    return text.str();
+  }
+  std::string RestOfBuffer() const {
+    const auto rest = buffer_.data();
+    return {static_cast<const char*>(rest.data()), rest.size()};
+  }
+
+  // The socket goes to `taker`, and this object is over.
+  template <class Taker>
+  void GiveAway(Taker taker) {
+    error_code failed;
+    UniqueFd fd(socket_.release(failed));
+    if (failed) return Drop();
+    open_ = false;
+    timer_.cancel();
+    if (ended_) std::exchange(ended_, nullptr)();
+    taker(std::move(fd));
   }
 
   void Answer(const Request& asked) {
@@ -116,13 +145,18 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     if (!target.starts_with('/') || target.starts_with("//") ||
         target.find('\\') != std::string_view::npos)
       return Refuse(http::status::bad_request, "this is no path");
+    if (target == "/healthz" || target == "/readyz") {
+      const bool is_good = target == "/healthz" || front_.is_ready();
+      return Say(is_good ? http::status::ok : http::status::service_unavailable,
+                 is_good ? "ok" : "not ready");
+    }
     if (asked.method() != http::verb::get && !is_head_)
       return Refuse(http::status::method_not_allowed, "this server is asked with GET and HEAD");
     std::string rest;
     if (HasToken(access, target, rest)) {
       Head head = MakeHead(http::status::see_other);
       head.set(http::field::location, rest);
-      head.set(http::field::set_cookie, SetCookie(access));
+      head.insert(http::field::set_cookie, SetCookie(access));
       head.set(http::field::cache_control, "no-store");
       return Send(std::move(head), {}, {}, 0);
     }
@@ -147,18 +181,13 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     // Before the answer a browser has nothing to say.
     if (buffer_.size() != 0)
       return Refuse(http::status::bad_request, "there is more than a request");
-    std::ostringstream text;
-    text << asked.base();  // with its empty line
+    if (const auto why = front_.no_sessions()) return RefuseSession(*why);
     BrowserFacts facts{ip_, std::string(Text(asked[http::field::user_agent])),
                        "ws://" + std::string(host) + front_.mount()};
-    error_code failed;
-    UniqueFd fd(socket_.release(failed));
-    if (failed) return Drop();
-    open_ = false;
-    timer_.cancel();
-    Front& front = front_;
-    if (ended_) std::exchange(ended_, nullptr)();
-    front.TakeWebSocket(std::move(fd), text.str(), std::move(facts));
+    GiveAway(
+        [&front = front_, text = TextOf(asked), facts = std::move(facts)](UniqueFd socket) mutable {
+          front.TakeWebSocket(std::move(socket), std::move(text), std::move(facts));
+        });
   }
 
   void OnFound(Site::Found found) {
@@ -184,6 +213,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     }
     if (found.is_private && !may_see_all_) return RefuseStranger();
     const Body& body = *found.body;
+    // A page opens a session; what the pages of the others still need is served.
+    if (const auto why = front_.no_sessions(); why && body.type.starts_with("text/html"))
+      return RefuseSession(*why);
     const bool as_gzip = !body.gzip.empty() && TakesGzip(Text(asked[http::field::accept_encoding]));
     // Of each form its own, since a range is of one of them.
     std::string etag = body.etag;
@@ -226,28 +258,57 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
            "this app is for whoever opens the address that fletbridge has printed, with its token");
   }
 
+  void RefuseSession(Refusal why) {
+    front_.figures().Refused(why);
+    Say(http::status::service_unavailable, "this server takes no new sessions now");
+  }
+
   void Refuse(http::status status, const std::string& why) {
+    if (const auto kind = KindOf(status)) front_.figures().Refused(*kind);
+    Say(status, why);
+  }
+
+  static std::optional<Refusal> KindOf(http::status status) {
+    switch (status) {
+      case http::status::misdirected_request:
+        return Refusal::kHost;
+      case http::status::forbidden:
+        return Refusal::kStranger;
+      case http::status::bad_request:
+      case http::status::request_header_fields_too_large:
+        return Refusal::kMalformed;
+      case http::status::method_not_allowed:
+        return Refusal::kMethod;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  void Say(http::status status, const std::string& why) {
     auto text = std::make_shared<std::string>(why + "\n");
     Head head = MakeHead(status);
     if (status == http::status::method_not_allowed) head.set(http::field::allow, "GET, HEAD");
     head.set(http::field::content_type, "text/plain; charset=utf-8");
     head.set(http::field::cache_control, "no-store");
+    if (status == http::status::service_unavailable) head.set(http::field::retry_after, "5");
     Send(std::move(head), text, *text, text->size());
   }
 
-  Head MakeHead(http::status status) const {
+  Head MakeHead(http::status status) {
     Head head(status, 11);
     head.keep_alive(keep_alive_);
     head.set("Cross-Origin-Opener-Policy", "same-origin");
     head.set("Cross-Origin-Embedder-Policy", "require-corp");
     head.set(http::field::access_control_allow_origin, "*");
     head.set("X-Content-Type-Options", "nosniff");
+    if (!cookie_.empty()) head.insert(http::field::set_cookie, std::exchange(cookie_, {}));
     return head;
   }
 
   // `owner` keeps `bytes`.
   void Send(Head head, std::shared_ptr<const void> owner, std::string_view bytes,
             std::size_t length) {
+    front_.figures().Answered(head.result_int());
     if (head.result() != http::status::not_modified) head.content_length(length);
     std::ostringstream text;
     text << head.base();
@@ -273,6 +334,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   const std::string ip_;
   Front& front_;
   std::function<void()> ended_;
+  std::string cookie_;  // that the next answer sets
+  bool is_first_ = true;
   bool open_ = true;
   bool keep_alive_ = true;
   bool is_head_ = false;
@@ -282,11 +345,13 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 }  // namespace
 
 std::shared_ptr<HttpConnection> ServeHttp(EventLoop& loop, UniqueFd socket, std::string ip,
-                                          Front& front, std::function<void()> ended) {
+                                          Front& front, std::function<void()> ended,
+                                          const Begun& begun) {
+  if (begun.read.size() > kMaxHeader * 2) return nullptr;
   const auto protocol =
       ip.find(':') == std::string::npos ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
   auto connection = std::make_shared<Connection>(loop, protocol, std::move(socket), std::move(ip),
-                                                 front, std::move(ended));
+                                                 front, std::move(ended), begun);
   connection->Read(kFirstRequest);
   return connection;
 }

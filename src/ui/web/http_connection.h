@@ -7,12 +7,15 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/base/event_loop.h"
 #include "common/platform/unique_fd.h"
 #include "common/site/site.h"
 #include "src/ui/web/access.h"
+#include "src/ui/web/figures.h"
 
 namespace fletbridge::web {
 
@@ -33,6 +36,21 @@ class Front {
   virtual void Find(std::string path, std::function<void(Site::Found)> found) = 0;
   // `request`: the text of the request, which has been checked.
   virtual void TakeWebSocket(UniqueFd socket, std::string request, BrowserFacts facts) = 0;
+  [[nodiscard]] virtual Figures& figures() = 0;
+  // New sessions are served, as far as is known here.
+  [[nodiscard]] virtual bool is_ready() const = 0;
+  // Why no new session is taken now.
+  [[nodiscard]] virtual std::optional<Refusal> no_sessions() const = 0;
+  // Whether the cookies of a request name another process of this app, which then takes the
+  // connection, with what has been read of it.
+  [[nodiscard]] virtual bool belongs_elsewhere(std::string_view cookies) const = 0;
+  virtual void GiveBack(UniqueFd socket, std::string read) = 0;
+};
+
+// What another process has read of a connection before it gave it away.
+struct Begun {
+  std::string read;
+  std::string cookie;  // the first answer sets it; empty: none
 };
 
 class HttpConnection {
@@ -43,9 +61,10 @@ class HttpConnection {
 };
 
 // Serves until the browser leaves or gives the socket to a WebSocket, then calls `ended`. `front`
-// must outlive the connection, or close it.
+// must outlive the connection, or close it. Null, and the socket closed, if too much was read.
 [[nodiscard]] std::shared_ptr<HttpConnection> ServeHttp(EventLoop& loop, UniqueFd socket,
                                                         std::string ip, Front& front,
-                                                        std::function<void()> ended);
+                                                        std::function<void()> ended,
+                                                        const Begun& begun = {});
 
 }  // namespace fletbridge::web

@@ -67,6 +67,7 @@ class Session final : public WebSession, private WebSocketSink {
     } else if (packet.type == PacketType::kControl && action == Action::kNone) {
       return;
     }
+    if (action == Action::kControlEvent) events_.input();
     sink_->OnPacket(std::move(packet));
   }
   void OnWritable() override {

@@ -27,6 +27,7 @@ struct WebSessionEvents {
   std::function<void(WebSession&)> opened;  // hand it over
   std::function<void(WebSession&)> failed;  // drop it, in a task of its own
   std::function<void(WebSession&)> gone;    // is being destroyed
+  std::function<void()> input;              // the browser has sent an event of a control
 };
 
 // A browser that does not register in time is disconnected.

@@ -1,12 +1,12 @@
 #include "src/ui/web/web_ui.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <cerrno>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <fcntl.h>
 #include <map>
 #include <mutex>
 #include <netinet/in.h>
@@ -29,8 +29,13 @@
 #include "common/platform/threads.h"
 #include "common/site/site.h"
 #include "src/ui/web/access.h"
+#include "src/ui/web/figures.h"
 #include "src/ui/web/http_connection.h"
+#include "src/ui/web/peer_name.h"
+#include "src/ui/web/status_server.h"
 #include "src/ui/web/web_session.h"
+#include "src/ui/web/workers/sticky.h"
+#include "src/ui/web/workers/worker_line.h"
 
 namespace fletbridge::web {
 namespace asio = boost::asio;
@@ -104,30 +109,13 @@ class Librarian {
   bool ends_ = false;
 };
 
-std::string AddressOf(const sockaddr_storage& peer) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (peer.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
-    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-  } else {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(peer);
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-      ::inet_ntop(AF_INET, v6.sin6_addr.s6_addr + 12, text.data(), text.size());
-    } else {
-      ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    }
-  }
-  return text.data();
-}
-
-bool IsLoopback(const std::string& ip) { return ip == "::1" || ip.starts_with("127."); }
-
-class WebUi final : public UiSurface, private Front {
+class WebUi final : public UiSurface, private Front, private StatusSource {
  public:
   WebUi(EventLoop& loop, WebOptions options, Access access, std::unique_ptr<Site> site)
       : loop_(loop),
         options_(std::move(options)),
         access_(std::move(access)),
+        sticky_(options_.worker.key, WorkerCookie(options_.cookie, options_.port)),
         librarian_(loop, std::move(site)),
         listener_(loop.io()),
         patience_(loop.io()) {}
@@ -156,7 +144,29 @@ class WebUi final : public UiSurface, private Front {
     });
   }
 
+  void OnAppReady() override {
+    is_ready_ = true;
+    if (line_) (void)line_->Send({LineWord::kReady, {}, {}});
+  }
+  void Drain() override {
+    drains_ = true;
+    TellIfDrained();
+  }
+  void OnLatency(std::uint64_t nanoseconds) override {
+    figures_.clicks.Add(static_cast<double>(nanoseconds) / 1e9);
+  }
+
  private:
+  // ---- StatusSource
+
+  bool is_ready() const override { return is_ready_ && !drains_ && !closed_; }
+  void TellMetrics(std::function<void(std::string)> told) override { told(Metrics()); }
+  std::string Metrics() const {
+    Gauges now{sessions_.size(), connections_.size(), 0, is_ready_, drains_};
+    for (const WebSession* session : sessions_) now.queue_bytes += session->queued_bytes();
+    return ToPrometheus(figures_, now);
+  }
+
   // ---- Front
 
   const Access& access() const override { return access_; }
@@ -164,13 +174,23 @@ class WebUi final : public UiSurface, private Front {
   void Find(std::string path, std::function<void(Site::Found)> found) override {
     librarian_.Find(std::move(path), std::move(found));
   }
+  Figures& figures() override { return figures_; }
+  std::optional<Refusal> no_sessions() const override {
+    if (drains_) return Refusal::kDraining;
+    if (sessions_.size() < static_cast<std::size_t>(kMostClients)) return std::nullopt;
+    Log(LogLevel::kWarning, "refused a browser: " + std::to_string(kMostClients) +
+                                " are connected, and more cannot be");
+    return Refusal::kSessions;
+  }
+  bool belongs_elsewhere(std::string_view cookies) const override {
+    const std::optional<int> worker = sticky_.WorkerOf(cookies);
+    return line_ && worker && *worker != options_.worker.number;
+  }
+  void GiveBack(UniqueFd socket, std::string read) override {
+    if (line_) (void)line_->Send({LineWord::kBack, std::move(read), std::move(socket)});
+  }
   void TakeWebSocket(UniqueFd socket, std::string request, BrowserFacts facts) override {
     if (closed_) return;
-    if (sessions_.size() >= static_cast<std::size_t>(kMostClients)) {
-      Log(LogLevel::kWarning, "refused a browser: " + std::to_string(kMostClients) +
-                                  " are connected, and more cannot be");
-      return;
-    }
     WebSessionEvents events;
     events.opened = [this](WebSession& session) {
       if (auto client = TakeOpening(session)) sink_->OnClient(std::move(client));
@@ -179,11 +199,17 @@ class WebUi final : public UiSurface, private Front {
       loop_.Post([over = std::shared_ptr<WebSession>(TakeOpening(session))] {});
     };
     events.gone = [this, life = std::weak_ptr<void>(life_)](WebSession& session) {
-      if (!life.expired()) sessions_.erase(&session);
+      if (life.expired()) return;
+      sessions_.erase(&session);
+      TellSessions();
+      TellIfDrained();
     };
+    events.input = [this] { ++figures_.inputs; };
     auto session = MakeWebSession(loop_, options_.limits, std::move(socket), std::move(request),
                                   std::move(facts), options_.registration, std::move(events));
     sessions_.insert(session.get());
+    ++figures_.sessions;
+    TellSessions();
     opening_.push_back(std::move(session));
   }
 
@@ -196,71 +222,68 @@ class WebUi final : public UiSurface, private Front {
     return taken;
   }
 
-  // ---- Listening
-
-  Result<> Bind() {
-    const std::string& host = options_.host;
-    sockaddr_storage at{};
-    socklen_t size = sizeof(sockaddr_in);
-    auto& v4 = reinterpret_cast<sockaddr_in&>(at);
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(at);
-    const bool is_all = host == "*";
-    if (is_all || ::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
-      size = sizeof(sockaddr_in6);
-      at.ss_family = AF_INET6;
-      v6.sin6_port = htons(options_.port);
-    } else {
-      at.ss_family = AF_INET;
-      v4.sin_port = htons(options_.port);
-      ::inet_pton(AF_INET, host == "localhost" ? "127.0.0.1" : host.c_str(), &v4.sin_addr);
-    }
-    UniqueFd fd(::socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd && is_all && errno == EAFNOSUPPORT) {  // a machine without IPv6
-      at = {};
-      size = sizeof(sockaddr_in);
-      at.ss_family = AF_INET;
-      v4.sin_port = htons(options_.port);
-      fd.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    }
-    const int one = 1;
-    const int zero = 0;
-    if (fd) {
-      ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-      if (is_all) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    }
-    if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), size) != 0 ||
-        ::listen(fd.get(), 512) != 0) {
-      const int error = errno;
-      const char* const what_to_do =
-          error == EADDRINUSE ? "choose another port with --port, or --port 0 for one that is free"
-          : error == EACCES   ? "choose a port above 1023 with --port"
-                              : "name an address of this machine with --host";
-      return MakeError(Errc::kSetup, "cannot listen at " + host + ", port " +
-                                         std::to_string(options_.port) + ": " +
-                                         CauseAndRemedy(error, what_to_do));
-    }
-    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size);
-    port_ = ntohs(at.ss_family == AF_INET6 ? v6.sin6_port : v4.sin_port);
-    listener_.assign(fd.release());
-    return {};
+  // In a task of its own, since a session is being destroyed.
+  void TellIfDrained() {
+    if (!drains_ || !sessions_.empty() || closed_) return;
+    loop_.Post([this, life = std::weak_ptr<void>(life_)] {
+      if (!life.expired() && !closed_ && !std::exchange(is_drained_, true)) sink_->OnDrained();
+    });
   }
 
-  void Listen() {
-    if (Result<> bound = Bind(); !bound) return End({bound.error(), 70});
-    access_.cookie = "fletbridge_" + std::to_string(port_);
+  // ---- As a worker
+
+  void TakeLine() {
+    const int fd = options_.worker.line;
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    access_.cookie = CookieName(options_.port);
+    line_ = std::make_unique<WorkerLine>(
+        loop_, UniqueFd(fd), [this](LineMessage message) { OnLine(std::move(message)); },
+        [this] {  // the process that listens has gone
+          if (!closed_) End({});
+        });
     librarian_.Start();
-    Accept();
-    Log(LogLevel::kInfo, "the app is at " + Url());
     sink_->OnReady();
   }
 
-  // For a person's browser on this machine, if it can be reached from here.
-  std::string Url() const {
-    std::string host = options_.host;
-    if (host == "*" || host == "0.0.0.0" || host == "::") host = "127.0.0.1";
-    if (host.find(':') != std::string::npos) host = "[" + host + "]";
-    return "http://" + host + ":" + std::to_string(port_) + mount() + "/" +
-           (access_.is_public() ? "" : "?token=" + access_.token);
+  void OnLine(LineMessage message) {
+    if (message.word == LineWord::kTellMetrics)
+      return (void)line_->Send({LineWord::kMetrics, Metrics(), {}});
+    if (message.word != LineWord::kConnection || !message.fd || closed_) return;
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(message.fd.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;
+    const std::size_t end = message.text.find('\0');
+    if (end == std::string::npos) return;
+    Admit(std::move(message.fd), NameOfPeer(peer),
+          {message.text.substr(end + 1), message.text.substr(0, end)});
+  }
+
+  void TellSessions() {
+    if (line_) (void)line_->Send({LineWord::kSessions, std::to_string(sessions_.size()), {}});
+  }
+
+  std::string CookieName(std::uint16_t port) const {
+    return options_.cookie.empty() ? "fletbridge_" + std::to_string(port) : options_.cookie;
+  }
+
+  // ---- Listening
+
+  void Listen() {
+    if (options_.worker.line >= 0) return TakeLine();
+    Result<Listening> listening = ListenAt({options_.host, options_.port}, "--port");
+    if (!listening) return End({listening.error(), 70});
+    if (options_.metrics) {
+      auto status = ServeStatus(loop_, *options_.metrics, static_cast<StatusSource&>(*this));
+      if (!status) return End({status.error(), 70});
+      status_ = std::move(*status);
+    }
+    listener_.assign(listening->fd.release());
+    access_.cookie = CookieName(listening->address.port);
+    librarian_.Start();
+    Accept();
+    Log(LogLevel::kInfo,
+        "the app is at " + UrlOf(listening->address) + PathOfApp(mount(), access_.token));
+    sink_->OnReady();
   }
 
   void Accept() {
@@ -275,7 +298,7 @@ class WebUi final : public UiSurface, private Front {
           const int number = errno;
           if (!fd && (IsShortOfDescriptors(number) || number == ENOBUFS || number == ENOMEM))
             return AcceptLater(number);
-          if (fd) Admit(std::move(fd), AddressOf(peer));
+          if (fd) Admit(std::move(fd), NameOfPeer(peer));
           if (!closed_) Accept();
         });
   }
@@ -293,12 +316,13 @@ class WebUi final : public UiSurface, private Front {
         });
   }
 
-  void Admit(UniqueFd fd, const std::string& ip) {
+  void Admit(UniqueFd fd, const std::string& ip, const Begun& begun = {}) {
     wants_ = false;
     int& of_address = addresses_[ip];
     if (connections_.size() >= kMostConnections ||
         (of_address >= kMostOfOneAddress && !IsLoopback(ip))) {
       if (of_address == 0) addresses_.erase(ip);
+      figures_.Refused(Refusal::kConnections);
       Log(LogLevel::kWarning, "refused a connection of " + ip + ": there are too many");
       return;
     }
@@ -306,12 +330,14 @@ class WebUi final : public UiSurface, private Front {
     const int one = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     auto slot = std::make_shared<std::shared_ptr<HttpConnection>>();
-    *slot = ServeHttp(loop_, std::move(fd), ip, *this, [this, slot, ip] {
+    const auto ended = [this, slot, ip] {
       if (const auto found = addresses_.find(ip); found != addresses_.end() && --found->second == 0)
         addresses_.erase(found);
       connections_.erase(*slot);
       slot->reset();
-    });
+    };
+    *slot = ServeHttp(loop_, std::move(fd), ip, *this, ended, begun);
+    if (!*slot) ended();
     if (*slot) connections_.insert(*slot);
   }
 
@@ -320,6 +346,7 @@ class WebUi final : public UiSurface, private Front {
     boost::system::error_code ignored;
     listener_.close(ignored);
     patience_.cancel();
+    status_.reset();
     for (WebSession* session : sessions_) session->HangUp();
     loop_.Post([over = std::make_shared<std::vector<std::unique_ptr<WebSession>>>(
                     std::move(opening_))] {});
@@ -333,12 +360,18 @@ class WebUi final : public UiSurface, private Front {
   EventLoop& loop_;
   const WebOptions options_;
   Access access_;
+  const Sticky sticky_;
   Librarian librarian_;
   // loop's thread only
   UiSink* sink_ = nullptr;  // from Start() on
   asio::posix::stream_descriptor listener_;
   asio::steady_timer patience_;  // until the next attempt, without free descriptors
-  std::uint16_t port_ = 0;
+  std::unique_ptr<StatusServer> status_;
+  std::unique_ptr<WorkerLine> line_;  // as a worker; in place of the listener
+  Figures figures_;
+  bool is_ready_ = false;  // the app listens
+  bool drains_ = false;
+  bool is_drained_ = false;
   std::set<std::shared_ptr<HttpConnection>> connections_;
   std::map<std::string, int> addresses_;              // connections of each
   std::vector<std::unique_ptr<WebSession>> opening_;  // in the handshake
@@ -358,23 +391,31 @@ std::string FromEnvironment(const char* name, std::initializer_list<std::string_
 
 }  // namespace
 
-Result<std::unique_ptr<UiSurface>> MakeWebUi(EventLoop& loop, WebOptions options) {
-  if (options.host != "*" && options.host != "localhost" && !IsAddress(options.host)) {
-    return MakeError(Errc::kUsage, "cannot listen at " + options.host +
-                                       ": --host is an address of this machine, localhost, or * "
-                                       "for all of its addresses");
-  }
-  std::string mount;
-  const std::optional<std::string> path = PlainPath(options.name);
+std::string PathOfApp(const std::string& mount, const std::string& token) {
+  return mount + "/" + (token.empty() ? "" : "?token=" + token);
+}
+
+Result<std::string> MountOf(const std::string& name) {
+  const std::optional<std::string> path = PlainPath(name);
   const bool is_odd = !path || std::any_of(path->begin(), path->end(), [](unsigned char c) {
     return std::isalnum(c) == 0 && std::strchr("-._~/", c) == nullptr;
   });
   if (is_odd) {
-    return MakeError(Errc::kUsage, "no address can have the path " + options.name +
+    return MakeError(Errc::kUsage, "no address can have the path " + name +
                                        "; --name has letters, digits and -._~/ alone");
   }
-  if (!path->empty()) mount = "/" + *path;
-  SiteOptions site{options.client, options.assets, mount};
+  return path->empty() ? std::string() : "/" + *path;
+}
+
+Result<std::unique_ptr<UiSurface>> MakeWebUi(EventLoop& loop, WebOptions options) {
+  if (!IsListenHost(options.host)) {
+    return MakeError(Errc::kUsage, "cannot listen at " + options.host +
+                                       ": --host is an address of this machine, localhost, or * "
+                                       "for all of its addresses");
+  }
+  const Result<std::string> mount = MountOf(options.name);
+  if (!mount) return mount.error();
+  SiteOptions site{options.client, options.assets, *mount};
   const std::string no_cdn =
       FromEnvironment("FLET_WEB_NO_CDN", {"false", "False", "FALSE", "0", "no"}, "true");
   site.no_cdn = no_cdn == "true";
@@ -383,7 +424,7 @@ Result<std::unique_ptr<UiSurface>> MakeWebUi(EventLoop& loop, WebOptions options
   Result<std::unique_ptr<Site>> made = MakeSite(std::move(site));
   if (!made) return made.error();
   Access access;
-  if (!options.is_public) access.token = MakeToken();
+  if (!options.is_public) access.token = options.token.empty() ? MakeToken() : options.token;
   return std::unique_ptr<UiSurface>(
       std::make_unique<WebUi>(loop, std::move(options), std::move(access), std::move(*made)));
 }

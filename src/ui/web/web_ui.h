@@ -10,10 +10,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/event_loop.h"
 #include "common/transport/ui_surface.h"
+#include "src/ui/web/listening.h"
 
 namespace fletbridge::web {
 
@@ -27,9 +29,24 @@ struct WebOptions {
   std::string client;              // the folder of Flet's web client
   std::string assets;              // the app's folder; empty: none
   bool is_public = false;          // without a token
+  std::string token;               // of the first URL; empty: one of this run
+  std::string cookie;              // the name of the cookie that follows it; empty: by the port
+  std::optional<ListenAddress> metrics;  // status_server.h
+  // A process that listens gives us our connections (workers/worker_pool.h): `line` is this end of
+  // the line to it, inherited; -1: we listen.
+  struct {
+    int line = -1;
+    int number = 0;
+    std::string key;  // that its cookies are signed with
+  } worker;
   FlowLimits limits;
   std::chrono::milliseconds registration{10'000};
 };
+
+// "" or "/a/b", of --name. kUsage.
+[[nodiscard]] Result<std::string> MountOf(const std::string& name);
+// The path of the URL for a person: "/a/b/?token=…".
+[[nodiscard]] std::string PathOfApp(const std::string& mount, const std::string& token);
 
 // kUsage or kSetup, with what to do, if these options cannot be. `loop` must outlive the UI.
 // Start() binds; if that fails, OnClosed() says why.

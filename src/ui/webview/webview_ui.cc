@@ -84,7 +84,7 @@ class WebviewUi final : public UiSurface {
     SendResult Send(Packet&& packet) override {
       bool wake = false;
       const SendResult result = outbox_->queue.Push(std::move(packet), wake);
-      if (wake) ui_.loop_.Post([&ui = ui_, outbox = outbox_] { ui.Drain(outbox); });
+      if (wake) ui_.loop_.Post([&ui = ui_, outbox = outbox_] { ui.SendWaiting(outbox); });
       return result;
     }
     std::size_t queued_bytes() const override { return outbox_->queue.queued_bytes(); }
@@ -214,7 +214,7 @@ class WebviewUi final : public UiSurface {
     session_->Hear(WithoutPyodide({type, Buffer(std::move(message))}, codec_));
   }
 
-  void Drain(const std::shared_ptr<Outbox>& outbox) {
+  void SendWaiting(const std::shared_ptr<Outbox>& outbox) {
     PacketQueue& queue = outbox->queue;
     Packet packet;
     do {

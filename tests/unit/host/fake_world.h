@@ -138,6 +138,10 @@ class FakeWorld final : public LifeOrders {
   void CloseUi(const Error& why) override {
     answers_.push_back([this, why] { CloseWindow(closed_by_us, why); });
   }
+  void DrainUi() override {
+    if (++drains > 1) Break("the UI drains twice");
+    if (drains_at_once) answers_.push_back([this] { life.UiDrained(); });
+  }
   bool EndUiSession(const Error&) override { return ui_takes_another; }
   void Arm(LifeTimer timer, Time time) override {
     if (exited) Break("a timer is set after the app's end");
@@ -169,12 +173,13 @@ class FakeWorld final : public LifeOrders {
   FakeApp behaviour;
   bool person = false;
   bool ui_takes_another = false;
-  int closed_by_us = 0;  // what a UI ends with that we close: 1 if steps were waiting
+  bool drains_at_once = false;  // the UI has no clients
+  int closed_by_us = 0;         // what a UI ends with that we close: 1 if steps were waiting
   Time now{0};
   bool start_ordered = false, started = false, unstarted = false, exited = false;
   bool ui_closed = false;
   int exit_code = 0;
-  int leaves = 0, interrupts = 0, kills = 0, sessions_ended = 0;
+  int leaves = 0, interrupts = 0, kills = 0, sessions_ended = 0, drains = 0;
   std::vector<AppState> events;
   std::vector<std::string> said;
   std::vector<std::string> broken;

@@ -257,6 +257,63 @@ TEST(Life, GoesOnWithAnAppThatRunsASecondTime) {
   EXPECT_EQ(world.interrupts, 1);
 }
 
+// ---- SIGTERM to a UI whose clients may go on for a while
+
+LifePatience Draining() {
+  LifePatience patience;
+  patience.drain = 20s;
+  return patience;
+}
+
+TEST(Life, PassesSigtermOnWhenTheLastClientHasGone) {
+  FakeWorld world({}, Draining());
+  Show(world);
+  world.Person(SIGTERM, false);
+  world.Advance(19s);
+  EXPECT_EQ(world.drains, 1);
+  EXPECT_FALSE(world.exited);
+  EXPECT_EQ(world.life.signal(), 0);
+  world.life.UiDrained();
+  ASSERT_TRUE(world.RunToEnd());
+  EXPECT_EQ(CodeOf(world), 128 + SIGTERM);
+  EXPECT_EQ(world.interrupts + world.kills, 0);
+}
+
+TEST(Life, PassesSigtermOnWhenTheTimeOfTheClientsIsOver) {
+  FakeWorld world({}, Draining());
+  Show(world);
+  world.Person(SIGTERM, false);
+  world.Advance(20s);
+  ASSERT_TRUE(world.RunToEnd());
+  EXPECT_EQ(CodeOf(world), 128 + SIGTERM);
+  EXPECT_FALSE(world.AnyTimer());
+}
+
+TEST(Life, EndsADrainAtTheNextSignalAndAsTheFirstOne) {
+  FakeWorld world({.ends_by_itself = false}, Draining());
+  Show(world);
+  world.Person(SIGTERM, false);
+  world.Person(SIGTERM, false);
+  world.Settle();
+  EXPECT_EQ(world.life.signal(), SIGTERM);
+  world.Advance(1min);
+  EXPECT_FALSE(world.exited) << "it heeds, and its own work has no deadline";
+  world.Person(SIGTERM, false);
+  ASSERT_TRUE(world.RunToEnd());
+  EXPECT_EQ(CodeOf(world), 128 + SIGTERM);
+}
+
+TEST(Life, DrainsNothingForAnAppThatHasTheSignalAlreadyAndNothingForCtrlC) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    FakeWorld world({}, Draining());
+    Show(world);
+    world.Person(signal, signal == SIGTERM);
+    ASSERT_TRUE(world.RunToEnd());
+    EXPECT_EQ(world.drains, 0);
+    EXPECT_EQ(CodeOf(world), 128 + signal);
+  }
+}
+
 // ---- Every event in every state, and every order of two
 
 struct Event {
@@ -312,6 +369,7 @@ const std::vector<Event>& Events() {
       {"crashes", [](FakeWorld& w) { w.Exit(139); }},
       {"SIGTERM", [](FakeWorld& w) { w.Person(SIGTERM, false); }},
       {"SIGINT at the terminal", [](FakeWorld& w) { w.Person(SIGINT, true); }},
+      {"drained", [](FakeWorld& w) { w.life.UiDrained(); }},
       {"failure", [](FakeWorld& w) { w.life.Failure(MakeError(Errc::kLimit, "no memory")); }},
       {"an answer or the clock", [](FakeWorld& w) { (void)w.Step(); }},
       {"the clock", [](FakeWorld& w) { w.Advance(1s); }},
@@ -372,6 +430,7 @@ const std::vector<std::vector<const char*>>& Paths() {
       {"ui ready", "an answer or the clock", "connected", "SIGTERM", "SIGTERM"},
       {"ui ready", "an answer or the clock", "connected", "ui closed", "the clock", "the clock",
        "the clock"},
+      {"ui ready", "an answer or the clock", "connected", "client connected", "SIGTERM", "drained"},
       {"ui ready", "an answer or the clock", "unreachable"},
       {"ui ready", "an answer or the clock", "exits 0"},
       {"ui closed"},
@@ -394,6 +453,7 @@ LifePatience WithLimits(bool limits) {
     patience.listening = 2min;
     patience.registration = 2min;
     patience.end = 1min;
+    patience.drain = 20s;
   }
   return patience;
 }
@@ -407,6 +467,7 @@ TEST(Life, HoldsForEveryEventInEveryStateAndEveryOrderOfTwo) {
           for (const Event& second : Events()) {
             FakeWorld world(app, WithLimits(runs % 2 == 0), in_process);
             world.ui_takes_another = runs % 3 == 0;
+            world.drains_at_once = runs % 5 == 0;
             std::string told;
             for (const char* name : path) {
               Named(name).happen(world);
@@ -434,6 +495,7 @@ TEST(Life, HoldsForAHundredThousandRandomSchedules) {
   for (int run = 0; run < 100'000; ++run) {
     FakeWorld world(Apps()[any(Apps().size())], WithLimits(any(2) == 0), any(2) == 0);
     world.ui_takes_another = any(3) == 0;
+    world.drains_at_once = any(3) == 0;
     std::string told;
     if (any(8) != 0) world.UiUp();
     for (std::size_t left = any(14); left > 0; --left) {

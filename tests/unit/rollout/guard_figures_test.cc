@@ -14,13 +14,6 @@ TEST(GuardFigures, PutEachTimeIntoItsBucket) {
   EXPECT_EQ(histogram.counts().back(), 1U);
 }
 
-TEST(GuardFigures, RestoreTakesNoListOfAnotherLength) {
-  BucketCounts histogram(kClickBounds);
-  histogram.Add(0.001);
-  histogram.Restore({1, 2, 3}, 5);
-  EXPECT_EQ(histogram.count(), 1U);
-}
-
 TEST(GuardFigures, ArePrometheusText) {
   StageFigures figures;
   figures.starts = 3;
