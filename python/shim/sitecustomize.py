@@ -268,6 +268,7 @@ def install():
         sessions = told("FLETBRIDGE_SESSIONS")  # the app may have several clients at a time
         code_cache = told("FLETBRIDGE_CODE_CACHE")
         accelerate, note = told("FLETBRIDGE_ACCELERATE"), told("FLETBRIDGE_NOTE")
+        upload_dir = None  # of ft.run()
         conversation = None  # on the channel, once ft.run() can be called
         package = None  # fletbridge.accelerate, once it has been looked for
         pid = os.getpid()

@@ -32,6 +32,10 @@ struct WebRequest {
   std::string name;                // the path below which the app is
   std::string client;              // the folder of Flet's web client; empty to search
   bool is_public = false;          // without a token
+  std::vector<std::string> trusted_proxies;
+  // What an app that asks for a browser itself (ft.run()) may still say.
+  bool has_host = false, has_port = false;
+  bool opens_browser = true;  // if it asks for that
 };
 
 // All settings of a run, merged from all sources and checked.

@@ -7,12 +7,9 @@
 
 #include "common/net/web_socket_port.h"
 #include "common/wire/codec.h"
-#include "common/wire/value.h"
 
 namespace fletbridge::web {
 namespace {
-
-constexpr int kHello = 100;
 
 class Session final : public WebSession, private WebSocketSink {
  public:
@@ -38,14 +35,21 @@ class Session final : public WebSession, private WebSocketSink {
           port_.Disconnect(WebSocketClose::kPolicy);
           sink_->OnGone(MakeError(Errc::kPeerMisbehaved, "the browser did not register in time"));
         });
-    sink_->OnPacket(
-        {PacketType::kControl,
-         wire::Encode(wire::Value::ListOf(
-             {kHello, wire::Value::MapOf(
-                          {{"ip", facts_.ip}, {"agent", facts_.agent}, {"url", facts_.url}})}))});
+    sink_->OnPacket(HelloPacket(facts_));
   }
   Generation generation() const override { return Generation::kG3; }
-  SendResult Send(Packet&& packet) override { return port_.Send(std::move(packet)); }
+  SendResult Send(Packet&& packet) override {
+    if (std::optional<AppSays> says = ReadAppSays(packet)) {
+      events_.said(std::move(*says));
+      return SendResult::kAccepted;
+    }
+    return port_.Send(std::move(packet));
+  }
+  bool Tell(Packet packet) override {
+    if (!is_registered_ || !port_.open()) return false;
+    sink_->OnPacket(std::move(packet));
+    return true;
+  }
   std::size_t queued_bytes() const override { return port_.queued_bytes(); }
   void PauseReceiving() override { port_.PauseReceiving(); }
   void ResumeReceiving() override { port_.ResumeReceiving(); }
@@ -67,7 +71,9 @@ class Session final : public WebSession, private WebSocketSink {
     } else if (packet.type == PacketType::kControl && action == Action::kNone) {
       return;
     }
+    const bool is_first = !std::exchange(told_registered_, true);
     sink_->OnPacket(std::move(packet));
+    if (is_first) events_.registered(*this);
   }
   void OnWritable() override {
     if (sink_ != nullptr) sink_->OnWritable();
@@ -88,6 +94,7 @@ class Session final : public WebSession, private WebSocketSink {
   WebSocketPort port_;
   boost::asio::steady_timer until_registered_;
   bool is_registered_ = false;
+  bool told_registered_ = false;
   const std::shared_ptr<void> life_ = std::make_shared<char>();
 };
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/event_loop.h"
 #include "common/transport/ui_surface.h"
@@ -27,6 +28,8 @@ struct WebOptions {
   std::string client;              // the folder of Flet's web client
   std::string assets;              // the app's folder; empty: none
   bool is_public = false;          // without a token
+  std::vector<std::string> trusted_proxies;  // addresses and networks (proxy.h)
+  bool opens_browser = false;                // the person's own, once it listens
   FlowLimits limits;
   std::chrono::milliseconds registration{10'000};
 };
