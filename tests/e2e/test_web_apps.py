@@ -34,7 +34,7 @@ def main(page):
         picker = ft.FilePicker(on_upload=uploaded)
         page.services.append(picker)
         files = await picker.pick_files()
-        await picker.upload([ft.FilePickerUploadFile(f.name, page.get_upload_url(f.name, 60), id=f.id) for f in files])
+        await picker.upload([ft.FilePickerUploadFile(page.get_upload_url(f.name, 60), id=f.id, name=f.name) for f in files])
 
     def uploaded(e):
         done.value = f"{e.file_name} {e.progress} {e.error}"
@@ -49,8 +49,11 @@ ft.run(main, upload_dir="uploads")
 """
 
 LOGIN = """
+import os
 import sys
 import flet as ft
+
+os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # the provider is of this machine, and speaks no TLS
 
 from flet.auth import OAuthProvider, User
 
@@ -274,7 +277,8 @@ ft.run(main, view=view)
             client.answers[name] = lambda args: (None, None)
         before = len(client.invokes)
         client.click(button)
-        client.pump(lambda: len(client.invokes) > before, WAIT, "a call of the launcher")
+        client.pump(lambda: len(client.invokes) > before or client.crashes, WAIT, "a call of the launcher")
+        self.assertEqual(client.crashes, [])
         return parse_qs(urlsplit(client.invokes[-1]["args"]["url"]).query)["state"][0]
 
 
