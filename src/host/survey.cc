@@ -110,9 +110,9 @@ void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpack
 bool NamesBrowser(const fs::path& file) {
   constexpr std::size_t kMost = std::size_t{1} << 20;
   std::error_code error;
-  if (!fs::is_regular_file(file, error)) return false;
+  if (!fs::is_regular_file(file, error)) return false;  // a pipe can be read only once
   std::ifstream in(file, std::ios::binary);
-  std::string text(kMost, '\0');
+  std::string text(std::min<std::uintmax_t>(fs::file_size(file, error), kMost), '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   return text.find("WEB_BROWSER") != std::string::npos ||

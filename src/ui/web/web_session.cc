@@ -63,7 +63,8 @@ class Session final : public WebSession, private WebSocketSink {
   void OnPacket(Packet&& packet) override {
     if (sink_ == nullptr) return;
     const Action action = wire::Newest().Peek(packet);
-    if (!is_registered_) {
+    const bool registers = !is_registered_;
+    if (registers) {
       // What is no registration says nothing that the app could hear, or is our own greeting.
       if (action != Action::kRegisterClient) return;
       is_registered_ = true;
@@ -71,9 +72,8 @@ class Session final : public WebSession, private WebSocketSink {
     } else if (packet.type == PacketType::kControl && action == Action::kNone) {
       return;
     }
-    const bool is_first = !std::exchange(told_registered_, true);
     sink_->OnPacket(std::move(packet));
-    if (is_first) events_.registered(*this);
+    if (registers) events_.registered(*this);
   }
   void OnWritable() override {
     if (sink_ != nullptr) sink_->OnWritable();
@@ -94,7 +94,6 @@ class Session final : public WebSession, private WebSocketSink {
   WebSocketPort port_;
   boost::asio::steady_timer until_registered_;
   bool is_registered_ = false;
-  bool told_registered_ = false;
   const std::shared_ptr<void> life_ = std::make_shared<char>();
 };
 
