@@ -221,6 +221,8 @@ Diagnosis Diagnose(const Toolbox& tools, const std::string& python, const std::s
   diagnosis.window = tools.parts.look_for_window(
       flet_client, taken == nullptr ? std::string() : taken->probed->flet_package,
       diagnosis.window_generation);
+  diagnosis.web = LookForWeb(tools, taken == nullptr ? std::string() : taken->probed->flet_package,
+                             taken == nullptr ? std::string() : taken->probed->flet_version);
   for (std::size_t i = 0; i < kStages.size(); ++i) diagnosis.stages[i] = JudgeStage(diagnosis, i);
   return diagnosis;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/toolbox.h"
+#include "tools/web_finding.h"
 
 namespace fletbridge {
 
@@ -50,6 +51,7 @@ struct Diagnosis {
   std::string xdg_runtime_dir, xdg_obstacle;
   WindowFinding window;           // for the interpreter that a run takes
   int window_generation = -1;     // of that one's Flet
+  WebFinding web;                 // for the same
   std::optional<AppFinding> app;  // if one was named
 
   // At least one stage works, and the app that was named would run.

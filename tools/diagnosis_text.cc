@@ -136,6 +136,45 @@ std::vector<Line> WindowLines(const Diagnosis& diagnosis) {
   return lines;
 }
 
+std::vector<Line> WebLines(const WebFinding& web) {
+  const auto line = [](const std::string& name, const std::string& obstacle,
+                       const std::string& good) {
+    return Line{obstacle.empty() ? Mark::kGood : Mark::kNote, name,
+                obstacle.empty() ? good : obstacle};
+  };
+  std::string uploads =
+      web.upload_dir.empty() ? "into the folder that the app names" : "into " + web.upload_dir;
+  if (!web.has_key) uploads += "; FLET_SECRET_KEY is not set, so the app must set it";
+  std::vector<Line> lines = {
+      line("flet-web", web.client_obstacle,
+           web.client + (web.version.empty() ? "" : ", " + web.version)),
+      line("port " + std::to_string(web.port), web.port_obstacle, "is free"),
+      line("uploads",
+           web.upload_obstacle.empty() ? "" : web.upload_dir + ": " + web.upload_obstacle,
+           uploads)};
+  if (!web.version_note.empty()) lines[0] = {Mark::kNote, "flet-web", web.version_note};
+  return lines;
+}
+
+Json WebJson(const WebFinding& web) {
+  return {
+      {"ok", web.ok()},
+      {"client",
+       {{"ok", web.client_obstacle.empty() && web.version_note.empty()},
+        {"path", OrNull(web.client)},
+        {"version", OrNull(web.version)},
+        {"reason", OrNull(web.client_obstacle.empty() ? web.version_note : web.client_obstacle)}}},
+      {"port",
+       {{"ok", web.port_obstacle.empty()},
+        {"number", web.port},
+        {"reason", OrNull(web.port_obstacle)}}},
+      {"uploads",
+       {{"ok", web.upload_obstacle.empty()},
+        {"folder", OrNull(web.upload_dir)},
+        {"has_key", web.has_key},
+        {"reason", OrNull(web.upload_obstacle)}}}};
+}
+
 std::vector<Line> AppLines(const AppFinding& app) {
   if (!app.obstacle.empty()) return {{Mark::kBad, "a run", "would be refused: " + app.obstacle}};
   const LaunchPlan& plan = app.plan;
@@ -276,6 +315,7 @@ std::string DiagnosisText(const Diagnosis& diagnosis, bool utf8) {
     text += Block("Accelerators: " + finding->path, AcceleratorLines(*finding), utf8) + "\n";
   }
   text += Block(WindowTitle(diagnosis), WindowLines(diagnosis), utf8) + "\n" +
+          Block("Browsers, with --ui web", WebLines(diagnosis.web), utf8) + "\n" +
           Block("Stages", stages, utf8);
   if (diagnosis.app)
     text += "\n" + Block("App: " + diagnosis.app->path, AppLines(*diagnosis.app), utf8);
@@ -315,6 +355,7 @@ std::string DiagnosisJson(const Diagnosis& diagnosis) {
           {"reason", OrNull(diagnosis.xdg_obstacle)}}},
         {"display", OrNull(diagnosis.window.display)}}},
       {"window", WindowJson(diagnosis)},
+      {"web", WebJson(diagnosis.web)},
       {"app", AppJson(diagnosis.app)},
   };
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -1,5 +1,6 @@
 #include "tools/request.h"
 
+#include <charconv>
 #include <filesystem>
 #include <sstream>
 
@@ -23,6 +24,37 @@ std::vector<std::string> NamesIn(const std::string& text) {
   return names;
 }
 
+// Where browsers are served: our settings, else what Flet reads of the environment.
+void TakeAddress(const Toolbox& tools, const Settings& settings, WebRequest& web) {
+  const auto of_flet = [&](const char* name) {
+    for (const auto& [key, value] : tools.environment) {
+      if (key == name) return value;
+    }
+    return std::string();
+  };
+  const auto is_given = [&](const char* name) {
+    return settings.Get(name).source != SettingSource::kDefault;
+  };
+  web.host = settings.text("host");
+  web.port = static_cast<std::uint16_t>(settings.number("port"));
+  web.has_host = is_given("host");
+  web.has_port = is_given("port");
+  if (const std::string host = of_flet("FLET_SERVER_IP"); !web.has_host && !host.empty()) {
+    web.host = host;
+    web.has_host = true;
+  }
+  // Flet's own, of a server that the environment asks for.
+  if (!web.has_port && !of_flet("FLET_FORCE_WEB_SERVER").empty()) web.port = 8000;
+  if (const std::string port = of_flet("FLET_SERVER_PORT"); !web.has_port && !port.empty()) {
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), web.port);
+    web.has_port = error == std::errc{} && end == port.data() + port.size();
+    if (!web.has_port) {
+      web.port = static_cast<std::uint16_t>(settings.number("port"));
+      PrintMessage(tools, "warning: FLET_SERVER_PORT is no port: " + port + "; it does not count");
+    }
+  }
+}
+
 }  // namespace
 
 RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
@@ -37,8 +69,7 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.ui = ui.substr(0, equals);
   if (equals != std::string::npos) request.attach_address = ui.substr(equals + 1);
   if (settings.flag("web")) request.ui = "web";
-  request.web.host = settings.text("host");
-  request.web.port = static_cast<std::uint16_t>(settings.number("port"));
+  TakeAddress(tools, settings, request.web);
   request.web.name = settings.text("name");
   request.web.client = settings.text("web-client");
   request.web.is_public = settings.flag("public");
@@ -46,6 +77,8 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.web.drain = static_cast<std::int64_t>(settings.number("drain"));
   request.web.metrics = settings.text("metrics-address");
   request.web.key_file = settings.text("web-key");
+  request.web.trusted_proxies = NamesIn(settings.text("trusted-proxy"));
+  request.web.opens_browser = settings.flag("browser");
   request.mode = settings.text("mode");
   request.hosting = settings.text("hosting");
   request.accelerators = settings.text("accelerators");
@@ -82,6 +115,8 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
     PrintMessage(tools, "warning: there is no assets folder " + assets + " (from " +
                             settings.Get("assets").where + "); the app runs without it");
   }
+  if (!settings.text("upload-dir").empty())
+    request.environment.emplace_back("FLET_UPLOAD_DIR", settings.text("upload-dir"));
   if (!settings.text("name").empty()) {
     request.environment.emplace_back("FLET_WEB_APP_PATH", settings.text("name"));
   }

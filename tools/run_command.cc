@@ -38,14 +38,16 @@ constexpr std::string_view kFooter =
     "                                                      wait there for a Flet client\n"
     "  fletbridge run --explain app.py                     each setting and where it came from\n";
 
-// --redact may be repeated: leaving one out because another was named would be a trap.
-void JoinRedacted(TextPairs& typed) {
-  std::string all;
-  for (const auto& [name, text] : typed) {
-    if (name == "redact") all += (all.empty() ? "" : ",") + text;
+// These may be repeated: leaving one out because another was named would be a trap.
+void JoinRepeated(TextPairs& typed) {
+  for (const char* const repeated : {"redact", "trusted-proxy"}) {
+    std::string all;
+    for (const auto& [name, text] : typed) {
+      if (name == repeated) all += (all.empty() ? "" : ",") + text;
+    }
+    std::erase_if(typed, [&](const auto& pair) { return pair.first == repeated; });
+    if (!all.empty()) typed.emplace_back(repeated, all);
   }
-  std::erase_if(typed, [](const auto& pair) { return pair.first == "redact"; });
-  if (!all.empty()) typed.emplace_back("redact", all);
 }
 
 int Explain(const Toolbox& tools, const SplitArguments& split, const AppPlace& app,
@@ -120,7 +122,7 @@ int RunAppCommand(const Toolbox& tools, const std::vector<std::string>& args,
   if (!variant.choose_app) TakeMainOfFolder(*split, tools.cwd);
   if (!split->near_miss.empty()) PrintMessage(tools, "warning: " + split->near_miss);
 
-  JoinRedacted(typed);
+  JoinRepeated(typed);
   const AppPlace app = FindApp(*split, tools.cwd);
   Result<Settings> settings = MergeSettings({.command_line = typed,
                                              .environment = tools.environment,

@@ -82,6 +82,19 @@ const std::vector<SettingSpec>& Table() {
        .group = kStage,
        .help = "web: serve everybody who can reach the address; else it has a token, which whoever "
                "opens it needs"},
+      {.name = "trusted-proxy",
+       .kind = SettingKind::kString,
+       .metavar = "ADDRESS",
+       .group = kStage,
+       .help =
+           "web: a server in front, by its address or network (10.0.0.0/8), whose X-Forwarded-For, "
+           "-Proto, -Host and -Prefix count; may be repeated"},
+      {.name = "browser",
+       .kind = SettingKind::kBool,
+       .initial = "true",
+       .group = kStage,
+       .help = "web: open a browser where the app asks for one, "
+               "ft.run(view=ft.AppView.WEB_BROWSER); --no-browser to leave that to you"},
       {.name = "web-client",
        .kind = SettingKind::kPath,
        .metavar = "DIR",
@@ -200,6 +213,13 @@ const std::vector<SettingSpec>& Table() {
        .metavar = "DIR",
        .group = kApp,
        .help = "The app's folder of images, fonts and the like; relative to the app's own folder",
+       .beside_app = true},
+      {.name = "upload-dir",
+       .kind = SettingKind::kPath,
+       .metavar = "DIR",
+       .group = kApp,
+       .help = "web: the folder for the files that browsers upload, in place of the app's own "
+               "ft.run(upload_dir=...); relative to the app's own folder",
        .beside_app = true},
       {.name = "name",
        .kind = SettingKind::kString,

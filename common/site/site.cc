@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fcntl.h>
@@ -19,6 +20,7 @@ namespace fletbridge::web {
 namespace {
 
 constexpr std::size_t kWorthGzip = 1024;
+constexpr std::size_t kMostPrefixes = 16;
 
 // Content that is compressed already grows.
 bool Compresses(std::string_view type) {
@@ -128,6 +130,13 @@ std::optional<std::string> PlainPath(std::string_view path) {
     begin = end + 1;
   }
   return plain;
+}
+
+bool IsPlainMount(std::string_view path) {
+  return std::none_of(path.begin(), path.end(), [](unsigned char c) {
+    return std::isalnum(c) == 0 &&
+           std::string_view("-._~/").find(static_cast<char>(c)) == std::string_view::npos;
+  });
 }
 
 std::string TypeOf(std::string_view path) {
@@ -290,8 +299,8 @@ Result<std::unique_ptr<Site>> MakeSite(SiteOptions options) {
   };
   Result<std::string> index = read("index.html");
   if (!index) return index.error();
-  site->made_["index.html"] =
-      made(AdaptIndex(std::move(*index), site->options_), TypeOf("index.html"));
+  site->index_ = std::move(*index);
+  (void)site->Index({});
   Result<std::string> manifest = read("manifest.json");
   if (!manifest) return manifest.error();
   site->made_["manifest.json"] = made(std::move(*manifest), TypeOf("manifest.json"));
@@ -302,7 +311,17 @@ Result<std::unique_ptr<Site>> MakeSite(SiteOptions options) {
   return site;
 }
 
-Site::Found Site::Find(std::string_view path) {
+std::shared_ptr<const Body> Site::Index(const std::string& prefix) {
+  if (const auto found = indices_.find(prefix); found != indices_.end()) return found->second;
+  // A proxy has few of them; one that has made up many finds each anew.
+  if (indices_.size() >= kMostPrefixes) indices_.clear();
+  SiteOptions options = options_;
+  options.mount = prefix + options.mount;
+  return indices_[prefix] =
+             MakeBody(AdaptIndex(index_, options), TypeOf("index.html"), options_.compressed);
+}
+
+Site::Found Site::Find(std::string_view path, const std::string& prefix) {
   const std::string& mount = options_.mount;
   if (!mount.empty()) {
     if (path == mount) return {Found::Kind::kRedirect, {}, false};
@@ -312,8 +331,9 @@ Site::Found Site::Find(std::string_view path) {
   const std::optional<std::string> plain = PlainPath(path);
   if (!plain) return {Found::Kind::kBad, {}, false};
   const std::string& name = plain->empty() ? std::string("index.html") : *plain;
+  if (name == "index.html") return {Found::Kind::kBody, Index(prefix), true};
   if (const auto made = made_.find(name); made != made_.end())
-    return {Found::Kind::kBody, made->second, name == "index.html"};
+    return {Found::Kind::kBody, made->second, false};
   if (!options_.assets.empty()) {
     if (std::optional<Found> found = FindIn(options_.assets, name)) {
       found->is_private = true;
@@ -322,8 +342,7 @@ Site::Found Site::Find(std::string_view path) {
   }
   if (std::optional<Found> found = FindIn(options_.client, name)) return *found;
   const std::string extension = ExtensionOf(name);
-  if (extension.empty() || extension == ".html")
-    return {Found::Kind::kBody, made_.at("index.html"), true};
+  if (extension.empty() || extension == ".html") return {Found::Kind::kBody, Index(prefix), true};
   return {};
 }
 

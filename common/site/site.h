@@ -62,8 +62,9 @@ class Site {
   // Kept, in all.
   static constexpr std::size_t kMostKept = std::size_t{96} << 20;
 
-  // `path`: of a request's target, with its percent signs, without its query.
-  [[nodiscard]] Found Find(std::string_view path);
+  // `path`: of a request's target, with its percent signs, without its query. `prefix`: what a
+  // proxy has taken off before the mount path, "" or "/a/b"; the page's own addresses need it.
+  [[nodiscard]] Found Find(std::string_view path, const std::string& prefix = {});
 
   [[nodiscard]] const SiteOptions& options() const { return options_; }
 
@@ -78,13 +79,16 @@ class Site {
   };
 
   explicit Site(SiteOptions options) : options_(std::move(options)) {}
+  [[nodiscard]] std::shared_ptr<const Body> Index(const std::string& prefix);
   // A file in one of the folders; none if there is no such file.
   [[nodiscard]] std::optional<Found> FindIn(const std::string& folder, const std::string& path);
 
   const SiteOptions options_;
-  std::map<std::string, std::shared_ptr<const Body>, std::less<>> made_;  // path -> adapted
-  std::map<std::string, Kept, std::less<>> kept_;                         // real path -> file
-  std::list<std::string> order_;                                          // the newest first
+  std::string index_;                                                        // as the client has it
+  std::map<std::string, std::shared_ptr<const Body>, std::less<>> indices_;  // prefix -> adapted
+  std::map<std::string, std::shared_ptr<const Body>, std::less<>> made_;     // path -> adapted
+  std::map<std::string, Kept, std::less<>> kept_;                            // real path -> file
+  std::list<std::string> order_;                                             // the newest first
   std::size_t kept_bytes_ = 0;
 };
 
@@ -94,6 +98,9 @@ class Site {
 // The segments of a path with percent signs resolved, joined by slashes, without those at its ends;
 // none if it is no path that a file may have: dots, NUL, backslashes, bad escapes.
 [[nodiscard]] std::optional<std::string> PlainPath(std::string_view path);
+// Whether these characters may stand in a mount path, where they need no escapes in HTML or a
+// script.
+[[nodiscard]] bool IsPlainMount(std::string_view path);
 // "text/javascript; charset=utf-8" for "a/main.mjs".
 [[nodiscard]] std::string TypeOf(std::string_view path);
 

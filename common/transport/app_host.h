@@ -29,6 +29,7 @@ class EventLoop;
 enum class AppWord : char {
   kPythonReady = '1',  // the interpreter has started and is about to load the app
   kListens = '2',      // direct mode: Flet's server listens on our socket
+  kWish = 'v',         // before kRuns: a character of how the app asks to be shown (ui_surface.h)
   kRuns = 'b',         // the app has called ft.run(), and its event loop runs
   kHeeds = 'h',        // the event loop acknowledges Leave() or PassSignal()
   kOwnsSignal = 'o',   // the app has its own handler for the signal that was passed on

@@ -75,6 +75,9 @@ class UiSurface {
   [[nodiscard]] virtual bool serves_another() const { return false; }
   // How many clients there can be at a time. Several of them: then each has a session of its own.
   [[nodiscard]] virtual int clients() const { return 1; }
+  // The app has called ft.run(). `wish`: JSON, if it asks there for a browser, {"opens": whether it
+  // is to be opened, "host", "port", "name"}; else empty.
+  virtual void OnAppRuns(const std::string& /*wish*/) {}
   // The app has ended. The UI ends and calls OnClosed(). Idempotent; any thread, at any time.
   // Before Start(): Start() then calls OnClosed() alone.
   virtual void Close(const Error& why) = 0;

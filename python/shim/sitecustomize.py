@@ -269,6 +269,7 @@ def install():
         held = told("FLETBRIDGE_HOLDS_SIGTERM")  # until its clients have had their time
         code_cache = told("FLETBRIDGE_CODE_CACHE")
         accelerate, note = told("FLETBRIDGE_ACCELERATE"), told("FLETBRIDGE_NOTE")
+        upload_dir = None  # of ft.run()
         conversation = None  # on the channel, once ft.run() can be called
         package = None  # fletbridge.accelerate, once it has been looked for
         pid = os.getpid()

@@ -7,9 +7,11 @@
 #include <iterator>
 
 #include "common/base/cause.h"
+#include "common/base/log.h"
 #include "common/python/hosted.h"
 #include "common/python/hosting.h"
 #include "common/python/interpreter.h"
+#include "src/host/asked_ui.h"
 #include "src/host/features.h"
 #include "src/legacy/legacy_app.h"
 #include "src/stage1/attached_transport.h"
@@ -157,11 +159,83 @@ Result<std::string> WebClientFor(const RunRequest& request, const std::string& f
                        "flet, or name the client's folder with --web-client");
 }
 
+static_assert(kMostWebClients == web::kMostClients);
+
+Result<std::unique_ptr<UiSurface>> MakeWeb(EventLoop& loop, const RunRequest& request,
+                                           const std::string& flet_package, bool opens_browser) {
+  web::WebOptions options;
+  options.host = request.web.host;
+  options.port = request.web.port;
+  options.name = request.web.name;
+  options.is_public = request.web.is_public;
+  options.token = request.web.token;
+  options.cookie = request.web.cookie;
+  options.worker = {request.web.line, request.web.worker, request.web.key};
+  if (!request.web.metrics.empty()) {
+    const Result<web::ListenAddress> address = web::ParseListenAddress(request.web.metrics);
+    if (!address) return address.error();
+    options.metrics = *address;
+  }
+  options.trusted_proxies = request.web.trusted_proxies;
+  options.opens_browser = opens_browser;
+  options.assets = request.assets;
+  options.limits = request.limits;
+  // Of each browser.
+  options.limits.high_water = std::min(options.limits.high_water, kMostForBrowser);
+  options.limits.low_water = std::min(options.limits.low_water, kMostForBrowser / 4);
+  Result<std::string> client = WebClientFor(request, flet_package);
+  if (!client) return client.error();
+  options.client = std::move(*client);
+  return web::MakeWebUi(loop, std::move(options));
+}
+
+// As the app asks for it at ft.run(), where no option says otherwise.
+Result<std::unique_ptr<UiSurface>> MakeAskedWeb(EventLoop& loop, RunRequest request,
+                                                const std::string& flet_package,
+                                                const BrowserWish& wish) {
+  WebRequest& web = request.web;
+  std::string kept;
+  const auto differs = [&kept](const std::string& name, const std::string& asked,
+                               const std::string& ours) {
+    if (asked != ours) kept += (kept.empty() ? "" : ", ") + name + " " + ours + " and not " + asked;
+  };
+  if (!wish.host.empty()) {
+    if (web.has_host) differs("host", wish.host, web.host);
+    if (!web.has_host) web.host = wish.host;
+  }
+  if (wish.port != 0) {
+    if (web.has_port) differs("port", std::to_string(wish.port), std::to_string(web.port));
+    if (!web.has_port) web.port = wish.port;
+  } else if (!web.has_port) {
+    web.port = 0;  // as with Flet: one that is free
+  }
+  if (!wish.name.empty()) {
+    if (!web.name.empty()) differs("name", wish.name, web.name);
+    if (web.name.empty()) web.name = wish.name;
+  }
+  if (!kept.empty()) Log(LogLevel::kInfo, "the app is served with the settings' " + kept);
+  return MakeWeb(loop, request, flet_package, wish.opens && web.opens_browser);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& request,
                                           const LaunchPlan& plan, const std::string& flet_package,
                                           const Features& features, const std::string& page_url) {
+  if (plan.may_be_web) {
+    LaunchPlan planned = plan;
+    planned.may_be_web = false;
+    Result<std::unique_ptr<UiSurface>> ui =
+        MakeUi(loop, request, planned, flet_package, features, page_url);
+    if (!ui) return ui;
+    PlannedUi by_plan{std::move(*ui), {}, plan.refusal};
+    if (!plan.no_window.empty())
+      by_plan.note = "no window, the app runs headless until Ctrl-C: " + plan.no_window;
+    return MakeAskedUi(loop, std::move(by_plan), kMostWebClients,
+                       [&loop, request, flet_package](const BrowserWish& wish) {
+                         return MakeAskedWeb(loop, request, flet_package, wish);
+                       });
+  }
   if (plan.shown_by == "desktop") {
     // Here, while no other thread runs that may read the environment.
     if (request.hidden) ::setenv("FLET_HIDE_WINDOW_ON_START", "true", 1);
@@ -194,30 +268,7 @@ Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& req
     if (!address) return address.error();
     return attach::MakeAttachUi(loop, request.limits, *address, request.life_line);
   }
-  if (plan.shown_by == "web") {
-    web::WebOptions options;
-    options.host = request.web.host;
-    options.port = request.web.port;
-    options.name = request.web.name;
-    options.is_public = request.web.is_public;
-    options.token = request.web.token;
-    options.cookie = request.web.cookie;
-    options.worker = {request.web.line, request.web.worker, request.web.key};
-    if (!request.web.metrics.empty()) {
-      const Result<web::ListenAddress> address = web::ParseListenAddress(request.web.metrics);
-      if (!address) return address.error();
-      options.metrics = *address;
-    }
-    options.assets = request.assets;
-    options.limits = request.limits;
-    // Of each browser.
-    options.limits.high_water = std::min(options.limits.high_water, kMostForBrowser);
-    options.limits.low_water = std::min(options.limits.low_water, kMostForBrowser / 4);
-    Result<std::string> client = WebClientFor(request, flet_package);
-    if (!client) return client.error();
-    options.client = std::move(*client);
-    return web::MakeWebUi(loop, std::move(options));
-  }
+  if (plan.shown_by == "web") return MakeWeb(loop, request, flet_package, false);
   if (plan.shown_by == "webview") {
     webview::WebviewOptions options;
     Result<std::string> client = WebClientFor(request, flet_package);

@@ -27,6 +27,9 @@ namespace fletbridge {
 // Reads the steps file into the request, if it names one that has not been read. kUsage or kSetup.
 [[nodiscard]] Result<> ReadSteps(RunRequest& request);
 
+// Of the web UI, at a time.
+inline constexpr int kMostWebClients = 4096;
+
 // Creates the plan's UI. `flet_package`: the folder of the app's package `flet`, where the headless
 // UI looks up icons; may be empty. `page_url`: in direct mode the app's address.
 [[nodiscard]] Result<std::unique_ptr<UiSurface>> MakeUi(EventLoop& loop, const RunRequest& request,

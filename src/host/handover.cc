@@ -20,7 +20,8 @@ namespace fletbridge {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FlowLimits, max_packet, high_water, low_water)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RolloutNote, address, variant, why, chose)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WebRequest, host, port, name, client, is_public, workers, drain,
-                                   metrics, key_file, token, cookie, key, worker, line)
+                                   metrics, key_file, token, cookie, key, worker, line,
+                                   trusted_proxies, has_host, has_port, opens_browser)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunRequest, stage, transport, mode, ui, web, hosting,
                                    accelerators, attach_address, flet_client, hidden, assets,
                                    python, script, module, arguments, environment, steps_file,
@@ -37,9 +38,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunReport::Fallback, from, to, why)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FoundClient, folder, archive, source, version, generation,
                                    pinned)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchPlan, stage, transport, hostings, hosting_why, why,
-                                   fallbacks, doubtful, shown_by, no_window, client, direct,
-                                   mode_why, flet_version, accelerators_package, start_record,
-                                   is_client, reloads)
+                                   fallbacks, doubtful, shown_by, no_window, client, may_be_web,
+                                   refusal, direct, mode_why, flet_version, accelerators_package,
+                                   start_record, is_client, reloads)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Handover, request, python, plan, start_ns, log_level, errors)
 
 namespace {

@@ -26,6 +26,15 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
     take_desktop();
     return {};
   }
+  // Chosen by the app's environment, or by the app.
+  const bool may_choose = request.ui == "auto" && request.steps_file.empty() &&
+                          request.record_file.empty() && !plan.reloads && !plan.is_client &&
+                          facts.generation >= 3 && request.stage != "legacy";
+  if (may_choose && facts.forces_web) {
+    plan.shown_by = "web";
+    return {};
+  }
+  plan.may_be_web = may_choose && facts.names_browser;
   plan.shown_by = request.ui == "auto" ? "headless" : request.ui;
   if (plan.shown_by == "web" || plan.shown_by == "webview") {
     if (facts.generation >= 0 && facts.generation < 3) {
@@ -57,8 +66,9 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
     take_desktop();
     return {};
   }
-  if (!facts.passed_over) return *facts.window_obstacle;
+  if (!facts.passed_over && !plan.may_be_web) return *facts.window_obstacle;
   plan.no_window = facts.window_obstacle->Line();
+  if (!facts.passed_over) plan.refusal = plan.no_window;
   return {};
 }
 
@@ -208,6 +218,7 @@ std::string DirectObstacle(const RunRequest& request, const LaunchFacts& facts,
     if (!plan.no_window.empty()) why += " (no window: " + plan.no_window + ")";
     return why;
   }
+  if (plan.may_be_web) return "the app may ask for a browser instead";
   if (plan.reloads) return "with hot reload the client goes from one start of the app to the next";
   if (!request.record_file.empty()) return "a recording needs every packet";
   if (!request.steps_file.empty()) return "steps need every packet";
@@ -289,6 +300,7 @@ std::string Describe(const LaunchPlan& plan) {
           ? "two processes"
           : "one process, hosting " + std::string(HostingName(plan.hostings.front()));
   return "stage " + plan.stage + " (" + plan.transport + ", " + processes + "), " + plan.shown_by +
+         (plan.may_be_web ? ", or web if the app asks for a browser" : "") +
          (plan.reloads ? ", with hot reload" : "");
 }
 

@@ -50,7 +50,9 @@ struct LaunchFacts {
   // If the request allows a window: the client for it, or why there is none.
   FoundClient client;
   std::optional<Error> window_obstacle;
-  bool passed_over = false;  // `auto` then runs without a window; else it refuses
+  bool passed_over = false;    // `auto` then runs without a window; else it refuses
+  bool names_browser = false;  // the app's source may ask ft.run() for a browser
+  bool forces_web = false;     // FLET_FORCE_WEB_SERVER
 };
 
 struct LaunchPlan {
@@ -61,11 +63,13 @@ struct LaunchPlan {
   std::vector<RunReport::Fallback> fallbacks;
   bool doubtful = false;  // likely to fail, by earlier starts: start it in a child process
 
-  std::string shown_by;   // "desktop", "web", "headless", "attach" or "replay"
-  std::string no_window;  // with ui=auto: why there is no window
-  FoundClient client;     // desktop: the chosen client
-  bool direct = false;    // direct mode: the client connects to the app itself
-  std::string mode_why;   // desktop: why the mode is not direct
+  std::string shown_by;     // "desktop", "web", "headless", "attach" or "replay"
+  std::string no_window;    // with ui=auto: why there is no window
+  FoundClient client;       // desktop: the chosen client
+  std::string refusal;      // with may_be_web: why the run ends if the app asks for no browser
+  bool may_be_web = false;  // the app may ask for browsers instead, when it calls ft.run()
+  bool direct = false;      // direct mode: the client connects to the app itself
+  std::string mode_why;     // desktop: why the mode is not direct
 
   std::string flet_version;          // of the app
   std::string accelerators_package;  // the package's folder; empty in programs without it

@@ -37,7 +37,7 @@ constexpr int kFailureCode = 70;
 constexpr std::int64_t kStartOfUnwatched = 120;
 constexpr std::int64_t kEndOfUnwatched = 60;
 // One for each of the clients that the web UI takes, and the one that waits for the next.
-constexpr int kMostSessions = 4097;
+constexpr int kMostSessions = kMostWebClients + 1;
 
 // As Decide(), and on a lower stage if the start guard advises it.
 Result<LaunchPlan> DecideGuarded(const RunRequest& request, const LaunchFacts& facts,
@@ -83,7 +83,7 @@ void Announce(const RunRequest& request, const Interpreter& python, const Launch
     Log(LogLevel::kDebug,
         plan.direct ? "direct: the client speaks to the app itself" : "relayed: " + plan.mode_why);
   }
-  if (!plan.no_window.empty()) {
+  if (!plan.no_window.empty() && !plan.may_be_web) {
     Log(LogLevel::kInfo, "no window, the app runs headless until Ctrl-C: " + plan.no_window);
   }
 }
@@ -105,8 +105,9 @@ int RunHere(Handover& run, const Features& features) {
     accelerators->GiveTo(spec);
     spec.generation = static_cast<Generation>(WireGeneration(run.python.flet_version));
     spec.limits = run.request.limits;
-    spec.single_session = run.plan.shown_by == "headless";
-    if (run.plan.shown_by == "web") spec.sessions = kMostSessions;
+    const bool has_many = run.plan.shown_by == "web" || run.plan.may_be_web;
+    spec.single_session = run.plan.shown_by == "headless" && !has_many;
+    if (has_many) spec.sessions = kMostSessions;
     spec.host_holds_sigterm =
         run.plan.shown_by == "web" && run.request.web.drain > 0 && !run.plan.hostings.empty();
     spec.direct = run.plan.direct;

@@ -40,6 +40,10 @@ struct WebRequest {
   std::string token, cookie, key;
   int worker = 0;
   int line = -1;  // inherited
+  std::vector<std::string> trusted_proxies;
+  // What an app that asks for a browser itself (ft.run()) may still say.
+  bool has_host = false, has_port = false;
+  bool opens_browser = true;  // if it asks for that
 };
 
 // All settings of a run, merged from all sources and checked.

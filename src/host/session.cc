@@ -40,6 +40,7 @@ constexpr auto kDiskDeadline = 2000ms;
 // How long ending by force may take in all.
 constexpr auto kLastResort = 6000ms;
 constexpr int kKilledCode = 137;
+constexpr std::size_t kLongestWish = 2000;
 constexpr int kFailureCode = 70;
 
 // Where the UI has several clients at a time, each has a session of the app of its own, and one
@@ -204,6 +205,17 @@ class Session final : private LifeOrders, private BoundSession::Events {
   }
 
   void OnWord(AppWord word, int number) {
+    if (word == AppWord::kWish) {
+      if (wish_.size() < kLongestWish) wish_ += static_cast<char>(number);
+      return;
+    }
+    if (word == AppWord::kRuns && !std::exchange(runs_, true)) {
+      ui_.OnAppRuns(wish_);
+      if (!wish_.empty() && parts_.report.requested.ui == "auto" && ui_.name() != "web") {
+        Log(LogLevel::kInfo, "the app asks for a browser, and " + ui_.name() +
+                                 " shows it; start it with --web for one");
+      }
+    }
     if (word == AppWord::kPythonReady) parts_.timeline->Mark(Milestone::kPythonReady);
     if (word == AppWord::kRuns) parts_.timeline->Mark(Milestone::kAppImported);
     life_.AppSaid(word, number);
@@ -425,6 +437,8 @@ class Session final : private LifeOrders, private BoundSession::Events {
 
   RunReport Report(const Verdict& verdict) {
     RunReport report = parts_.report;
+    report.used.ui = ui_.name();  // which may be the app's wish
+    report.used.ui_leg = ui_.leg();
     for (const ProcessInfo& process : app_.processes())
       report.processes.push_back({process.role, process.pid});
     report.SetTimeline(*parts_.timeline);
@@ -518,6 +532,8 @@ class Session final : private LifeOrders, private BoundSession::Events {
   Life life_;
   std::array<std::unique_ptr<asio::steady_timer>, kLifeTimers> timers_;
   bool first_frame_ = false;
+  std::string wish_;                                     // how the app asks to be shown
+  bool runs_ = false;                                    // it has called ft.run()
   std::vector<std::unique_ptr<BoundSession>> sessions_;  // the last one takes the next client
   BoundSession* lost_ = nullptr;                         // while Life is told of it
   // Of sessions that are over.

@@ -1,7 +1,10 @@
 #include "src/host/survey.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "common/base/log.h"
@@ -109,6 +112,49 @@ void LookForClient(const RunRequest& request, ClientFinder* clients, bool unpack
   facts.client = std::move(*client);
 }
 
+// Whether a Python file has a word of those by which an app asks for a browser.
+bool NamesBrowser(const fs::path& file) {
+  constexpr std::size_t kMost = std::size_t{1} << 20;
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return false;  // a pipe can be read only once
+  std::ifstream in(file, std::ios::binary);
+  std::string text(std::min<std::uintmax_t>(fs::file_size(file, error), kMost), '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text.find("WEB_BROWSER") != std::string::npos ||
+         text.find("web_browser") != std::string::npos ||
+         text.find("FLET_FORCE_WEB_SERVER") != std::string::npos;
+}
+
+// A hint, so that a window need not wait for an app that would never ask: the app's word counts.
+bool MayAskForBrowser(const RunRequest& request) {
+  constexpr int kMostFiles = 100;
+  std::error_code error;
+  if (!request.script.empty() && NamesBrowser(request.script)) return true;
+  fs::path folder = AppFolder(request);
+  if (!request.module.empty()) {
+    std::string path = request.module;
+    std::replace(path.begin(), path.end(), '.', '/');
+    if (NamesBrowser(path + ".py")) return true;
+    folder = fs::is_directory(path, error) ? fs::path(path) : fs::path(path).parent_path();
+    if (folder.empty()) folder = ".";
+  }
+  int files = 0;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().extension() == ".py" && ++files <= kMostFiles && NamesBrowser(at->path()))
+      return true;
+  }
+  return false;
+}
+
+bool ForcesWeb() {
+  const char* const forced = std::getenv("FLET_FORCE_WEB_SERVER");
+  if (forced == nullptr) return false;
+  std::string word(forced);
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return word == "true" || word == "1" || word == "yes";
+}
+
 }  // namespace
 
 bool TakesSocket(const Interpreter& python) {
@@ -132,6 +178,10 @@ Result<LaunchFacts> Survey(const RunRequest& request, const Features& features, 
   facts.stages = StageList();
   facts.takes_socket = TakesSocket(facts.python);
   LookAtHostings(request, facts);
+  if (request.ui == "auto") {
+    facts.forces_web = ForcesWeb();
+    facts.names_browser = MayAskForBrowser(request);
+  }
   return facts;
 }
 

@@ -80,13 +80,15 @@ class WebClient(g3.Client):
 class Web(E2E):
     def serve(self, variant, app, *options, env=None, port="0"):
         self.run_ = self.box.run(variant, app, ui="web", options=["--port", port, *options], env=env)
-        url = self.run_.wait_line(r"the app is at (http://\S+)", 60).group(1)
+        self.take_address(self.run_.wait_line(r"the app is at (http://\S+)", 60).group(1))
+        return self.run_
+
+    def take_address(self, url):
         parts = urlsplit(url)
         self.url, self.host, self.port = url, parts.hostname, parts.port
         self.token = parts.query.removeprefix("token=")
         self.cookie = f"fletbridge_{self.port}={self.token}"
         self.authority = f"{self.host}:{self.port}"
-        return self.run_
 
     def ask(self, path="/", method="GET", known=True, body=None, **headers):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
@@ -99,8 +101,8 @@ class Web(E2E):
         answer.data = answer.read()
         return answer
 
-    def socket(self, known=True, origin=None, path="/ws", agent="a test", **more):
-        headers = {"Cookie": self.cookie} if known else {}
+    def socket(self, known=True, origin=None, path="/ws", agent="a test", headers=None, **more):
+        headers = {**({"Cookie": self.cookie} if known else {}), **(headers or {})}
         return self.enterContext(connect(f"ws://{self.authority}{path}", origin=origin or f"http://{self.authority}",
                                          additional_headers=headers, user_agent_header=agent, compression=None,
                                          open_timeout=30, max_size=None, **more))

@@ -142,9 +142,11 @@ class Tab:
         self.errors = []  # what the page logged as an error, or raised
         self.requests = {}  # URL -> status
         self.bytes = 0
+        self.happened = {}  # method -> what the newest event of it says
         self._urls = {}
 
     def hear(self, method, params):
+        self.happened[method] = params
         if method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.errors.append(details["text"] + str(details.get("exception", {}).get("description", "")))
@@ -161,6 +163,14 @@ class Tab:
 
     def call(self, method, **params):
         return self.browser.call(method, session=self.session, **params)
+
+    def wait_for(self, method, timeout=60):
+        """What an event of the browser says, once it has come."""
+        deadline = time.monotonic() + timeout
+        while method not in self.happened:
+            if self.browser.take(deadline) is None:
+                raise AssertionError(f"no {method}")
+        return self.happened.pop(method)
 
     def open(self, url):
         self.call("Page.navigate", url=url)

@@ -1,6 +1,7 @@
 """The app as a whole: its modules, and all that is found in them. Room: python/fletbridge/check."""
 
 import os
+import re
 import shutil
 import site
 import sys
@@ -82,12 +83,17 @@ class App:
     def _asks_for_web(self, call):
         if self.names.outside(call.func) not in STARTS_FLET:
             return False
-        return any(item.arg == "export_asgi_app" or item.arg == "view" and
-                   self.names.outside(item.value) in ("flet.WEB_BROWSER", "flet.FLET_APP_WEB")
+        # Since Flet 0.86 the web UI gives an app its browser.
+        views = ["flet.FLET_APP_WEB"] if self._has_web_ui() else ["flet.FLET_APP_WEB", "flet.WEB_BROWSER"]
+        return any(item.arg == "export_asgi_app" or item.arg == "view" and self.names.outside(item.value) in views
                    for item in call.keywords)
 
+    def _has_web_ui(self):
+        version = [int(part) for part in re.findall(r"\d+", self.facts.get("flet") or "")[:2]]
+        return not version or version >= [0, 86]
+
     def web_stages(self, verdict):
-        """For what works with a web server alone: nothing is lost unless the app is for one today."""
+        """For what works with a web server alone: nothing is lost unless the app is for one that no stage gives it."""
         return " ".join([verdict] * 3) if self.is_for_web else None
 
     def web_reason(self, what):

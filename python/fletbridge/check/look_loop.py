@@ -174,15 +174,15 @@ def run_arguments(app, module, call):
         if item.arg == "export_asgi_app" and not (isinstance(item.value, ast.Constant) and not item.value.value):
             yield Finding("FB205", module.source, "export_asgi_app=True makes a web application", item.value)
         elif item.arg in ("host", "port") and not (isinstance(item.value, ast.Constant) and not item.value.value):
-            yield Finding("FB204", module.source, f"{item.arg}= has no effect", item.value)
+            yield Finding("FB204", module.source, f"{item.arg}= counts for browsers alone", item.value)
         elif item.arg == "view":
             name = app.names.outside(item.value)
             text = item.value.value if isinstance(item.value, ast.Constant) else ""
             if name in WEB_VIEWS or text in ("web_browser", "flet_app_web", "flet_app_hidden") or \
                     isinstance(item.value, ast.Constant) and item.value.value is None:
-                yield Finding("FB204", module.source, "view= has no effect", item.value)
+                yield Finding("FB204", module.source, "view= counts where no --ui is given", item.value)
         elif item.arg == "upload_dir" and not (isinstance(item.value, ast.Constant) and not item.value.value):
-            yield Finding("FB303", module.source, "upload_dir= has no effect", item.value,
+            yield Finding("FB303", module.source, "upload_dir= counts for browsers alone", item.value,
                           stages=app.web_stages("differs"), why=app.web_reason("uploads"))
     inside = owner(call)
     if inside is not None and THREAD in app.contexts.of.get(inside, ()):

@@ -16,13 +16,13 @@ def look(app):
                 yield Finding("FB302", module.source, f"page.{node.attr} is read", node,
                               stages=app.web_stages("differs"), why=app.web_reason("the client's address"))
             elif node.attr == "get_upload_url" and app.contexts.is_page(node.value):
-                yield Finding("FB303", module.source, "page.get_upload_url() raises NotImplementedError", node,
+                yield Finding("FB303", module.source, "page.get_upload_url() is for browsers alone", node,
                               stages=app.web_stages("breaks"), why=app.web_reason("uploads"))
             elif node.attr == "upload" and is_picker(app, node.value):
                 yield Finding("FB303", module.source, "FilePicker.upload() needs an address to upload to", node,
                               stages=app.web_stages("breaks"), why=app.web_reason("uploads"))
             elif node.attr == "login" and app.contexts.is_page(node.value):
-                yield Finding("FB304", module.source, "page.login() raises NotImplementedError", node,
+                yield Finding("FB304", module.source, "page.login() is for browsers alone", node,
                               stages=app.web_stages("breaks"), why=app.web_reason("the OAuth callback"))
 
 

@@ -9,19 +9,22 @@ import traceback
 from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
-# The host's own message, before all others of a connection: who the client is.
-HELLO = 100
-TIMEOUT = 3600  # seconds; Flet's own default
+# What the host says, and we say to it, beside Flet's messages (src/ui/web/app_words.h).
+HELLO = 100  # before all others of a connection: who the client is
+HOST_UPLOADS = 101  # where uploads go, and what their addresses are signed with
+HOST_LOGIN = 102  # a sign-in is under way; a provider has answered
+TIMEOUT = 3600  # seconds; Flet's own defaults
+LOGIN_TIMEOUT = 600
 
 
-def seconds(name, otherwise):
+def number(name, otherwise):
     try:
         return max(0, int(os.environ.get(name) or otherwise))
     except ValueError:
         return otherwise
 
 
-def on(module, server_class):
+def on(module, server_class, shim):
     """The class of a server's clients. `module` has the names of Flet's that its servers import; they are looked up when
     they are needed, since an accelerator may have replaced them."""
     private = "_%s__" % server_class.__name__
@@ -34,6 +37,18 @@ def on(module, server_class):
             self.all = {}
             self.sweep = None
             self.lines = set()  # what ends each connection
+            self.logins = {}  # state of a sign-in -> (until, the session's key)
+            self.uploads = None  # what the host was last told of them
+
+        def begin_login(self, state, key, seconds):
+            now = self.server.loop.time()
+            self.logins = {name: login for name, login in self.logins.items() if login[0] > now}
+            self.logins[state] = now + seconds, key
+
+        def end_login(self, state):
+            """The session that it belongs to, and its key."""
+            until, key = self.logins.pop(state, (0, None))
+            return self.all.get(key) if until > self.server.loop.time() else None, key
 
         def keep(self, key, session):
             self.all[key] = session
@@ -46,7 +61,7 @@ def on(module, server_class):
         async def leave(self, key, session):
             if self.all.get(key) is not session:
                 return
-            await session.disconnect(seconds("FLET_SESSION_TIMEOUT", TIMEOUT))
+            await session.disconnect(number("FLET_SESSION_TIMEOUT", TIMEOUT))
             self.look()
 
         def look(self):
@@ -128,6 +143,11 @@ def on(module, server_class):
                 self.page_url = self.who.get("url") or self.page_url
                 self.page_name = urlsplit(self.page_url).path.strip("/")
                 return
+            if data[0] == HOST_LOGIN:
+                session = self.sessions.end_login(data[1]["state"])[0]
+                if session is not None:
+                    self.run_main(self.logged_in(session, data[1]))
+                return
             action, body = module.MessageAction(data[0]), data[1]
             if action == module.MessageAction.REGISTER_CLIENT:
                 await self.register(module.RegisterClientRequestBody(**body))
@@ -152,17 +172,22 @@ def on(module, server_class):
         async def register(self, asked):
             if self.session is not None:  # a client that begins anew has lost what it had
                 await self.leave()
-            known = self.sessions.find(self.key_of(asked.session_id)) if asked.session_id else None
+            known = self.sessions.find(self.key_of(asked.session_id)) if asked.session_id and self.who else None
+            self.local_data_transport = not self.who
+            login = self.who.pop("login", None)  # its browser was sent back by the provider
+            returned, key = self.sessions.end_login(login["state"]) if login else (None, None)
+            known = returned or known
             session = self.session = known or module.Session(self)
-            self.key = self.key_of(session.id)
+            self.key = key if returned else self.key_of(session.id)
             if known is None:
                 self.sessions.keep(self.key, session)
             page, error = session.page, ""
             route = page.route
             session.apply_page_patch(asked.page)
             if known is None:
-                page.client_ip = self.who.get("ip")
-                page.client_user_agent = self.who.get("agent")
+                if self.who:
+                    page.client_ip = self.who.get("ip")
+                    page.client_user_agent = self.who.get("agent")
                 try:
                     before_main = self.of_server("before_main")
                     if inspect.iscoroutinefunction(before_main):
@@ -190,6 +215,15 @@ def on(module, server_class):
                     self.run(self.connected(session))
                 if page.route and page.route != route:
                     self.run(page._trigger_event("route_change", {"route": page.route}))
+                if returned:
+                    self.run_main(self.logged_in(session, login))
+
+        async def logged_in(self, session, answer):
+            try:
+                await session.page._authorize_callback(answer)
+            except Exception as raised:
+                module.logger.error("Unhandled error in the callback of a sign-in", exc_info=True)
+                session.error(str(raised))
 
         def run_main(self, coroutine):
             running = self.server.__dict__.setdefault("_fletbridge_mains", set())
@@ -207,8 +241,13 @@ def on(module, server_class):
         async def leave(self):
             """The line is lost, or the client has gone."""
             session, self.session = self.session, None
-            if session is not None and session.connection is self:
+            if session is None or session.connection is not self:
+                return
+            if self.who:
                 await self.sessions.leave(self.key, session)
+            else:  # a window: it does not come back
+                self.sessions.all.pop(self.key, None)
+                self.sessions.end(session)
 
         # -- what goes; Flet's Connection
 
@@ -232,6 +271,33 @@ def on(module, server_class):
 
         def dispose(self):
             self.session = None
+
+        def tell_host(self, word, body):
+            packet = b"\0" + module.msgpack.packb([word, body])
+            if asyncio._get_running_loop() is self.loop:
+                self.send(packet)
+            else:
+                self.loop.call_soon_threadsafe(self.send, packet)
+
+        def get_upload_url(self, file_name, expires):
+            from flet_web.uploads import build_upload_url
+
+            url = build_upload_url("/%s/upload" % self.page_name, file_name, expires, None)
+            # The app may set all of these at any time, as Flet's server reads them.
+            folder = os.environ.get("FLET_UPLOAD_DIR") or shim.upload_dir
+            terms = {"folder": os.path.abspath(folder) if folder else "",
+                     "key": os.environ.get("FLET_SECRET_KEY", ""), "most": number("FLET_MAX_UPLOAD_SIZE", 0)}
+            if terms != self.sessions.uploads:
+                self.sessions.uploads = terms
+                self.tell_host(HOST_UPLOADS, terms)
+            return url
+
+        def oauth_authorize(self, attrs):
+            patience = number("FLET_OAUTH_STATE_TIMEOUT", LOGIN_TIMEOUT)
+            self.sessions.begin_login(attrs["state"], self.key, patience)
+            self.tell_host(HOST_LOGIN, {"state": attrs["state"], "seconds": patience,
+                                        "html": attrs.get("completePageHtml") or "",
+                                        "url": attrs.get("completePageUrl") or ""})
 
     close = server_class.close
 

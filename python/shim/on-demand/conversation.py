@@ -78,6 +78,15 @@ class Conversation:
             threading.Thread(target=wait, name="fletbridge", daemon=True).start()
         self.channel.say("b")
 
+    def tell_wish(self, text):
+        """How the app asks to be shown, before the host hears that it runs: a message for each character, all of which
+        a pipe takes at once."""
+        if len(text) <= 2000 and self.channel.good():
+            try:
+                os.write(self.channel.out, b"".join(b"v" + bytes((byte,)) for byte in text.encode("ascii")))
+            except OSError:
+                pass
+
     def leave(self, loop, asked):
         """ft.run() returns. Waits until the host has written what the session came to: from here on
         the process may end in any way."""

@@ -4,6 +4,8 @@ import asyncio
 import atexit
 import functools
 import inspect
+import json
+import os
 import signal
 
 
@@ -49,6 +51,25 @@ def patch(module, shim):
     name = "run_async" if hasattr(module, "run_async") else "app_async"  # before Flet 0.70
     run_async = getattr(module, name)
 
+    def look_at(args, kwargs):
+        """What a call of ft.run() asks for, by the names of its parameters."""
+        try:
+            given = inspect.signature(run_async).bind(*args, **kwargs)
+        except TypeError:
+            return {}  # Flet says what is wrong
+        given.apply_defaults()
+        return given.arguments
+
+    def tell_wish(asked):
+        """That the app asks for a browser, and where."""
+        forced = os.environ.get("FLET_FORCE_WEB_SERVER", "").lower() in ("true", "1", "yes")
+        view = asked.get("view")
+        if not forced and getattr(view, "value", view) != "web_browser":
+            return
+        wish = {"opens": not forced, "host": str(asked.get("host") or ""), "port": asked.get("port") or (8000 if forced else 0),
+                "name": str(asked.get("name") or "")}
+        conversation.tell_wish(json.dumps(wish))
+
     def closing(loop):
         """The tasks in which the app's on_close runs."""
         for task in asyncio.all_tasks(loop):
@@ -87,6 +108,11 @@ def patch(module, shim):
             handler = signal.getsignal(number)
             return handler is on_signal or (handler is not signal.SIG_IGN and is_default(number))
 
+        asked_for = look_at(args, kwargs)
+        upload_dir = asked_for.get("upload_dir")
+        resolve = getattr(module, "__get_upload_dir_path", None)
+        shim.upload_dir = resolve(upload_dir) if upload_dir and resolve else upload_dir
+        tell_wish(asked_for)
         conversation.listen(loop, ask, is_ours)
         if shim.broker:  # the broker knows its address, of which the name would be a part
             given = inspect.signature(run_async).bind(*args, **kwargs)

@@ -12,7 +12,7 @@ def serve_many(module, shim):
     """On the protocol's port the host says which clients come and go, "+PORT" and "-PORT"; each speaks on a port of its
     own, in packets of both types."""
     server = module.FletDartBridgeServer
-    Client = shim.load("clients")["on"](module, server)
+    Client = shim.load("clients")["on"](module, server, shim)
 
     async def start(self):
         loop = asyncio.get_running_loop()

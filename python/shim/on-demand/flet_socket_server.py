@@ -146,7 +146,7 @@ def check_peers(module):
 
 def serve_many(module, shim):
     """Each connection is a client of its own, whose session may outlive it."""
-    Client = shim.load("clients")["on"](module, module.FletSocketServer)
+    Client = shim.load("clients")["on"](module, module.FletSocketServer, shim)
     most = 64 << 20  # bytes that wait for the host, which reads as fast as the client does
 
     async def handle_connection(self, reader, writer):

@@ -33,6 +33,14 @@ std::string MakeToken() {
   return token;
 }
 
+bool SameSecret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  return difference == 0;
+}
+
 std::string HostName(std::string_view authority) {
   if (authority.starts_with('[')) {
     const std::size_t end = authority.find(']');
@@ -112,9 +120,10 @@ bool HasToken(const Access& access, std::string_view target, std::string& rest) 
   return found;
 }
 
-std::string SetCookie(const Access& access) {
+std::string SetCookie(const Access& access, bool is_https) {
   // Lax: a link to the app, in a mail, still opens it.
-  return access.cookie + "=" + access.token + "; Path=/; HttpOnly; SameSite=Lax";
+  return access.cookie + "=" + access.token + "; Path=/; HttpOnly; SameSite=Lax" +
+         (is_https ? "; Secure" : "");
 }
 
 }  // namespace fletbridge::web

@@ -23,6 +23,9 @@ struct Access {
 // 128 bits from the system, in hexadecimal digits.
 [[nodiscard]] std::string MakeToken();
 
+// Compares in a time that does not depend on where they differ.
+[[nodiscard]] bool SameSecret(std::string_view a, std::string_view b);
+
 // The name or address of a Host header or an Origin's authority, in lower case, without port and
 // brackets; empty if it is malformed.
 [[nodiscard]] std::string HostName(std::string_view authority);
@@ -41,7 +44,7 @@ struct Access {
 [[nodiscard]] bool HasCookie(const Access& access, std::string_view cookie_header);
 // Whether the query of a target has it, as token=…; `rest` is the target without it.
 [[nodiscard]] bool HasToken(const Access& access, std::string_view target, std::string& rest);
-// What makes a browser keep it.
-[[nodiscard]] std::string SetCookie(const Access& access);
+// What makes a browser keep it; `is_https`: for that alone.
+[[nodiscard]] std::string SetCookie(const Access& access, bool is_https);
 
 }  // namespace fletbridge::web

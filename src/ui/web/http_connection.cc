@@ -1,5 +1,6 @@
 #include "src/ui/web/http_connection.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <optional>
@@ -19,6 +20,9 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+#include <nlohmann/json.hpp>
+
+#include "src/ui/web/upload_reader.h"
 
 namespace fletbridge::web {
 namespace asio = boost::asio;
@@ -36,6 +40,9 @@ constexpr auto kFirstRequest = 10s;
 constexpr auto kNextRequest = 60s;
 constexpr auto kAnswer = 30s;
 constexpr std::size_t kSlowest = 16 * 1024;  // bytes in a second
+constexpr auto kDrain = 10s;
+constexpr std::size_t kDrainChunk = std::size_t{64} << 10;
+constexpr std::size_t kMostDrained = std::size_t{64} << 20;
 
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
@@ -53,6 +60,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void Read(std::chrono::seconds patience) {
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
+    parser_->body_limit(boost::none);  // whoever reads a body counts it
+    body_waits_ = false;
     After(patience);
     http::async_read_header(socket_, buffer_, *parser_,
                             [self = shared_from_this()](error_code error, std::size_t) {
@@ -76,6 +85,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void Drop() {
     if (!std::exchange(open_, false)) return;
     error_code ignored;
+    if (upload_) std::exchange(upload_, nullptr)->Stop();
     timer_.cancel();
     socket_.shutdown(asio::socket_base::shutdown_both, ignored);
     socket_.close(ignored);
@@ -99,10 +109,14 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     keep_alive_ = asked.keep_alive();
     is_head_ = asked.method() == http::verb::head;
     After(kAnswer);
-    // Nobody here reads a body, and what follows one cannot be told from it.
+    // Nobody here reads a body but an upload, and what follows one cannot be told from it.
     if (asked.chunked() || asked.has_content_length()) {
-      if (parser_->content_length().value_or(1) != 0) keep_alive_ = false;
+      body_waits_ = parser_->content_length().value_or(1) != 0;
+      if (body_waits_) keep_alive_ = false;
     }
+    origin_ = OriginOf(front_.proxies(), ip_, Text(asked[http::field::host]),
+                       {LastOf(asked, "X-Forwarded-For"), LastOf(asked, "X-Forwarded-Proto"),
+                        LastOf(asked, "X-Forwarded-Host"), LastOf(asked, "X-Forwarded-Prefix")});
     const std::string_view cookies = Text(asked[http::field::cookie]);
     if (std::exchange(is_first_, false) || !front_.belongs_elsewhere(cookies)) return Answer(asked);
     GiveAway([&front = front_, read = TextOf(asked) + RestOfBuffer()](UniqueFd socket) mutable {
@@ -132,11 +146,19 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     taker(std::move(fd));
   }
 
+  static std::string_view LastOf(const Request& asked, const char* name) {
+    std::string_view last;
+    const auto [begin, end] = asked.equal_range(name);
+    for (auto at = begin; at != end; ++at) last = Text(at->value());
+    return last;
+  }
+
   void Answer(const Request& asked) {
     const Access& access = front_.access();
     const std::string_view target = Text(asked.target());
-    const std::string_view host = Text(asked[http::field::host]);
-    if (!HostAllowed(access, host)) {
+    // Under which names it passes requests on is a trusted proxy's to decide.
+    if (origin_.through_proxy ? HostName(origin_.host).empty()
+                              : !HostAllowed(access, origin_.host)) {
       keep_alive_ = false;
       return Refuse(http::status::misdirected_request,
                     "this app is not served under that name; ask for it by its address, or start "
@@ -150,27 +172,88 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
       return Say(is_good ? http::status::ok : http::status::service_unavailable,
                  is_good ? "ok" : "not ready");
     }
+    const std::string path(target.substr(0, target.find('?')));
+    const std::string_view query = target.substr(std::min(path.size() + 1, target.size()));
+    if ((asked.method() == http::verb::put || asked.method() == http::verb::post) &&
+        path == front_.mount() + "/upload" && !front_.uploads().terms().folder.empty())
+      return TakeUpload(origin_.prefix + path, query);
     if (asked.method() != http::verb::get && !is_head_)
       return Refuse(http::status::method_not_allowed, "this server is asked with GET and HEAD");
     std::string rest;
     if (HasToken(access, target, rest)) {
       Head head = MakeHead(http::status::see_other);
-      head.set(http::field::location, rest);
-      head.insert(http::field::set_cookie, SetCookie(access));
+      head.set(http::field::location, origin_.prefix + rest);
+      head.insert(http::field::set_cookie, SetCookie(access, origin_.is_https));
       head.set(http::field::cache_control, "no-store");
       return Send(std::move(head), {}, {}, 0);
     }
     may_see_all_ = HasCookie(access, Text(asked[http::field::cookie]));
-    const std::string path(target.substr(0, target.find('?')));
     if (path == front_.mount() + "/ws" && beast::websocket::is_upgrade(asked))
-      return Upgrade(asked, host);
-    front_.Find(path, [self = shared_from_this()](Site::Found found) {
+      return Upgrade(asked);
+    if (path == front_.mount() + front_.login_path() && !is_head_) return TakeLogin(query);
+    front_.Find(path, origin_.prefix, [self = shared_from_this()](Site::Found found) {
       if (self->open_) self->OnFound(std::move(found));
     });
   }
 
-  void Upgrade(const Request& asked, std::string_view host) {
-    if (!OriginAllowed(Text(asked[http::field::origin]), host)) {
+  // Whoever has an address that the app has signed may use it, as with Flet's server.
+  void TakeUpload(const std::string& path, std::string_view query) {
+    Uploads& uploads = front_.uploads();
+    std::string name;
+    if (const UploadAnswer answer = CheckUploadUrl(path, query, uploads.terms().key,
+                                                   std::chrono::system_clock::now(), name);
+        answer.status != 200)
+      return AnswerUpload(answer);
+    std::unique_ptr<Upload> upload = uploads.Begin(std::move(name));
+    if (!upload) return AnswerUpload({503, "There are too many uploads at a time"});
+    timer_.cancel();  // the reader has its own
+    upload_ = ReadUpload(socket_, buffer_, std::move(*parser_), std::move(upload),
+                         [self = shared_from_this()](const UploadAnswer& answer, bool whole) {
+                           self->upload_.reset();
+                           if (!self->open_) return;
+                           if (answer.status == 0) return self->Drop();
+                           self->body_waits_ = !whole;
+                           self->AnswerUpload(answer);
+                         });
+  }
+
+  void AnswerUpload(const UploadAnswer& answer) {
+    const nlohmann::json detail = {{"detail", answer.detail}};
+    Head head = MakeHead(static_cast<http::status>(answer.status));
+    head.set(http::field::content_type, "application/json");
+    head.set(http::field::cache_control, "no-store");
+    auto text = std::make_shared<std::string>(answer.status == 200 ? "null" : detail.dump());
+    Send(std::move(head), text, *text, text->size());
+  }
+
+  // A provider sends a browser back; the state is known to nobody else.
+  void TakeLogin(std::string_view query) {
+    const Logins::Callback callback =
+        front_.logins().Answer(query, std::chrono::steady_clock::now());
+    if (callback.for_app) front_.TellApp(*callback.for_app);
+    Head head = MakeHead(static_cast<http::status>(callback.status));
+    head.set(http::field::cache_control, "no-store");
+    if (!callback.location.empty()) {
+      head.set(http::field::location, HeaderText(callback.location));
+      head.set(http::field::set_cookie, "flet_oauth_state=" + HeaderText(callback.state) +
+                                            "; HttpOnly; Max-Age=300; Path=/; SameSite=strict" +
+                                            (origin_.is_https ? "; Secure" : ""));
+      return Send(std::move(head), {}, {}, 0);
+    }
+    head.set(http::field::content_type,
+             callback.status == 200 ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
+    auto text = std::make_shared<std::string>(callback.text);
+    Send(std::move(head), text, *text, text->size());
+  }
+
+  // An app's text, which is no header of its own.
+  static std::string HeaderText(std::string text) {
+    std::erase_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    return text;
+  }
+
+  void Upgrade(const Request& asked) {
+    if (!OriginAllowed(Text(asked[http::field::origin]), origin_.host)) {
       keep_alive_ = false;
       return Refuse(http::status::forbidden, "this page is of another site");
     }
@@ -182,8 +265,11 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     if (buffer_.size() != 0)
       return Refuse(http::status::bad_request, "there is more than a request");
     if (const auto why = front_.no_sessions()) return RefuseSession(*why);
-    BrowserFacts facts{ip_, std::string(Text(asked[http::field::user_agent])),
-                       "ws://" + std::string(host) + front_.mount()};
+    BrowserFacts facts{
+        origin_.ip, std::string(Text(asked[http::field::user_agent])),
+        (origin_.is_https ? "wss://" : "ws://") + origin_.host + origin_.prefix + front_.mount(),
+        front_.logins().Take(CookieOf(Text(asked[http::field::cookie]), "flet_oauth_state"),
+                             std::chrono::steady_clock::now())};
     GiveAway(
         [&front = front_, text = TextOf(asked), facts = std::move(facts)](UniqueFd socket) mutable {
           front.TakeWebSocket(std::move(socket), std::move(text), std::move(facts));
@@ -204,7 +290,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
         const std::size_t mark = target.find('?');
         Head head = MakeHead(http::status::temporary_redirect);
         head.set(http::field::location,
-                 front_.mount() + "/" +
+                 origin_.prefix + front_.mount() + "/" +
                      std::string(mark == std::string_view::npos ? "" : target.substr(mark)));
         return Send(std::move(head), {}, {}, 0);
       }
@@ -320,9 +406,29 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     asio::async_write(socket_, both,
                       [self = shared_from_this(), header, owner](error_code error, std::size_t) {
                         if (!self->open_) return;
-                        if (error || !self->keep_alive_) return self->Drop();
+                        if (error) return self->Drop();
+                        if (self->body_waits_) return self->Drain();
+                        if (!self->keep_alive_) return self->Drop();
                         self->Read(kNextRequest);
                       });
+  }
+
+  // A browser hears an answer when it has sent all; closing before would take the answer away.
+  void Drain() {
+    error_code ignored;
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    After(kDrain);
+    drained_.resize(kDrainChunk);
+    DrainMore();
+  }
+  void DrainMore() {
+    socket_.async_read_some(asio::buffer(drained_),
+                            [self = shared_from_this()](error_code error, std::size_t n) {
+                              if (!self->open_) return;
+                              self->drained_bytes_ += n;
+                              if (error || self->drained_bytes_ > kMostDrained) return self->Drop();
+                              self->DrainMore();
+                            });
   }
 
   static std::string_view Text(beast::string_view text) { return {text.data(), text.size()}; }
@@ -340,6 +446,11 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   bool keep_alive_ = true;
   bool is_head_ = false;
   bool may_see_all_ = false;
+  bool body_waits_ = false;               // of this request: nobody has read it
+  Origin origin_;                         // of this request
+  std::shared_ptr<UploadReader> upload_;  // under way
+  std::string drained_;
+  std::size_t drained_bytes_ = 0;
 };
 
 }  // namespace

@@ -15,16 +15,12 @@
 #include "common/platform/unique_fd.h"
 #include "common/site/site.h"
 #include "src/ui/web/access.h"
+#include "src/ui/web/app_words.h"
 #include "src/ui/web/figures.h"
+#include "src/ui/web/proxy.h"
+#include "src/ui/web/uploads.h"
 
 namespace fletbridge::web {
-
-// What a browser's handshake says of it.
-struct BrowserFacts {
-  std::string ip;
-  std::string agent;
-  std::string url;  // "ws://host:port/mount", without the slash at its end
-};
 
 // What a connection asks of the UI.
 class Front {
@@ -32,8 +28,16 @@ class Front {
   virtual ~Front() = default;
   [[nodiscard]] virtual const Access& access() const = 0;
   [[nodiscard]] virtual const std::string& mount() const = 0;
-  // `found` is called later, on the loop, unless the UI has ended.
-  virtual void Find(std::string path, std::function<void(Site::Found)> found) = 0;
+  [[nodiscard]] virtual const TrustedProxies& proxies() const = 0;
+  // `found` is called later, on the loop, unless the UI has ended. `prefix`: as Site::Find() has
+  // it.
+  virtual void Find(std::string path, std::string prefix,
+                    std::function<void(Site::Found)> found) = 0;
+  [[nodiscard]] virtual Uploads& uploads() = 0;
+  // The path below the mount at which a provider sends browsers back.
+  [[nodiscard]] virtual const std::string& login_path() const = 0;
+  [[nodiscard]] virtual Logins& logins() = 0;
+  virtual void TellApp(const LoginAnswer& answer) = 0;
   // `request`: the text of the request, which has been checked.
   virtual void TakeWebSocket(UniqueFd socket, std::string request, BrowserFacts facts) = 0;
   [[nodiscard]] virtual Figures& figures() = 0;

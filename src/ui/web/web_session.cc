@@ -7,12 +7,9 @@
 
 #include "common/net/web_socket_port.h"
 #include "common/wire/codec.h"
-#include "common/wire/value.h"
 
 namespace fletbridge::web {
 namespace {
-
-constexpr int kHello = 100;
 
 class Session final : public WebSession, private WebSocketSink {
  public:
@@ -38,14 +35,21 @@ class Session final : public WebSession, private WebSocketSink {
           port_.Disconnect(WebSocketClose::kPolicy);
           sink_->OnGone(MakeError(Errc::kPeerMisbehaved, "the browser did not register in time"));
         });
-    sink_->OnPacket(
-        {PacketType::kControl,
-         wire::Encode(wire::Value::ListOf(
-             {kHello, wire::Value::MapOf(
-                          {{"ip", facts_.ip}, {"agent", facts_.agent}, {"url", facts_.url}})}))});
+    sink_->OnPacket(HelloPacket(facts_));
   }
   Generation generation() const override { return Generation::kG3; }
-  SendResult Send(Packet&& packet) override { return port_.Send(std::move(packet)); }
+  SendResult Send(Packet&& packet) override {
+    if (std::optional<AppSays> says = ReadAppSays(packet)) {
+      events_.said(std::move(*says));
+      return SendResult::kAccepted;
+    }
+    return port_.Send(std::move(packet));
+  }
+  bool Tell(Packet packet) override {
+    if (!is_registered_ || !port_.open()) return false;
+    sink_->OnPacket(std::move(packet));
+    return true;
+  }
   std::size_t queued_bytes() const override { return port_.queued_bytes(); }
   void PauseReceiving() override { port_.PauseReceiving(); }
   void ResumeReceiving() override { port_.ResumeReceiving(); }
@@ -59,7 +63,8 @@ class Session final : public WebSession, private WebSocketSink {
   void OnPacket(Packet&& packet) override {
     if (sink_ == nullptr) return;
     const Action action = wire::Newest().Peek(packet);
-    if (!is_registered_) {
+    const bool registers = !is_registered_;
+    if (registers) {
       // What is no registration says nothing that the app could hear, or is our own greeting.
       if (action != Action::kRegisterClient) return;
       is_registered_ = true;
@@ -69,6 +74,7 @@ class Session final : public WebSession, private WebSocketSink {
     }
     if (action == Action::kControlEvent) events_.input();
     sink_->OnPacket(std::move(packet));
+    if (registers) events_.registered(*this);
   }
   void OnWritable() override {
     if (sink_ != nullptr) sink_->OnWritable();

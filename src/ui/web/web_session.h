@@ -20,14 +20,18 @@ class WebSession : public ClientSession {
  public:
   // As a UI that ends: tells the browser that we go, and no sink.
   virtual void HangUp() = 0;
+  // To the app, beside what the browser says. False: the session has not begun, or is over.
+  virtual bool Tell(Packet packet) = 0;
 };
 
 // What becomes of a session before it has an owner, and where it is counted.
 struct WebSessionEvents {
   std::function<void(WebSession&)> opened;  // hand it over
   std::function<void(WebSession&)> failed;  // drop it, in a task of its own
-  std::function<void(WebSession&)> gone;    // is being destroyed
-  std::function<void()> input;              // the browser has sent an event of a control
+  std::function<void(WebSession&)> registered;
+  std::function<void(WebSession&)> gone;  // is being destroyed
+  std::function<void(AppSays)> said;      // what the app has said to us
+  std::function<void()> input;            // the browser has sent an event of a control
 };
 
 // A browser that does not register in time is disconnected.

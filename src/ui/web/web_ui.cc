@@ -31,6 +31,7 @@
 #include "src/ui/web/access.h"
 #include "src/ui/web/figures.h"
 #include "src/ui/web/http_connection.h"
+#include "src/ui/web/open_browser.h"
 #include "src/ui/web/peer_name.h"
 #include "src/ui/web/status_server.h"
 #include "src/ui/web/web_session.h"
@@ -71,10 +72,10 @@ class Librarian {
     if (thread_.joinable()) thread_.join();
   }
   // One for each connection at most, so their number is bounded.
-  void Find(std::string path, std::function<void(Site::Found)> found) {
+  void Find(std::string path, std::string prefix, std::function<void(Site::Found)> found) {
     {
       const std::lock_guard lock(mutex_);
-      wanted_.emplace_back(std::move(path), std::move(found));
+      wanted_.push_back({std::move(path), std::move(prefix), std::move(found)});
     }
     changed_.notify_all();
   }
@@ -86,12 +87,12 @@ class Librarian {
     while (true) {
       changed_.wait(lock, [this] { return ends_ || !wanted_.empty(); });
       if (ends_) return;
-      auto [path, found] = std::move(wanted_.front());
+      auto [path, prefix, found] = std::move(wanted_.front());
       wanted_.pop_front();
       lock.unlock();
       Site::Found what;
       try {
-        what = site_->Find(path);
+        what = site_->Find(path, prefix);
       } catch (const std::exception& error) {  // no memory, most likely
         Log(LogLevel::kError, "cannot serve " + path + ": " + CauseOf(error));
       }
@@ -105,17 +106,25 @@ class Librarian {
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::pair<std::string, std::function<void(Site::Found)>>> wanted_;
+  struct Wanted {
+    std::string path, prefix;
+    std::function<void(Site::Found)> found;
+  };
+  std::deque<Wanted> wanted_;
   bool ends_ = false;
 };
 
 class WebUi final : public UiSurface, private Front, private StatusSource {
  public:
-  WebUi(EventLoop& loop, WebOptions options, Access access, std::unique_ptr<Site> site)
+  WebUi(EventLoop& loop, WebOptions options, Access access, TrustedProxies proxies,
+        std::string login_path, std::unique_ptr<Site> site)
       : loop_(loop),
         options_(std::move(options)),
         access_(std::move(access)),
         sticky_(options_.worker.key, WorkerCookie(options_.cookie, options_.port)),
+        proxies_(std::move(proxies)),
+        login_path_(std::move(login_path)),
+        uploads_(loop),
         librarian_(loop, std::move(site)),
         listener_(loop.io()),
         patience_(loop.io()) {}
@@ -171,8 +180,27 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
 
   const Access& access() const override { return access_; }
   const std::string& mount() const override { return librarian_.options().mount; }
-  void Find(std::string path, std::function<void(Site::Found)> found) override {
-    librarian_.Find(std::move(path), std::move(found));
+  const TrustedProxies& proxies() const override { return proxies_; }
+  void Find(std::string path, std::string prefix, std::function<void(Site::Found)> found) override {
+    librarian_.Find(std::move(path), std::move(prefix), std::move(found));
+  }
+  Uploads& uploads() override { return uploads_; }
+  const std::string& login_path() const override { return login_path_; }
+  Logins& logins() override { return logins_; }
+  // By any session: the answer says to which it belongs, and that one's line may be lost.
+  void TellApp(const LoginAnswer& answer) override {
+    for (WebSession* session : sessions_) {
+      if (session->Tell(LoginPacket(answer))) return;
+    }
+    if (for_app_.size() < kMostLogins) for_app_.push_back(answer);  // for the next one
+  }
+  void Hear(AppSays says) {
+    if (says.uploads) uploads_.SetTerms(std::move(*says.uploads));
+    if (says.login) {
+      logins_.Add(std::move(says.login->state), std::move(says.login->page_html),
+                  std::move(says.login->page_url),
+                  std::chrono::steady_clock::now() + says.login->patience);
+    }
   }
   Figures& figures() override { return figures_; }
   std::optional<Refusal> no_sessions() const override {
@@ -205,6 +233,13 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
       TellIfDrained();
     };
     events.input = [this] { ++figures_.inputs; };
+    events.said = [this, life = std::weak_ptr<void>(life_)](AppSays says) {
+      if (!life.expired()) Hear(std::move(says));
+    };
+    events.registered = [this](WebSession& session) {
+      for (const LoginAnswer& answer : std::exchange(for_app_, {}))
+        (void)session.Tell(LoginPacket(answer));
+    };
     auto session = MakeWebSession(loop_, options_.limits, std::move(socket), std::move(request),
                                   std::move(facts), options_.registration, std::move(events));
     sessions_.insert(session.get());
@@ -281,8 +316,9 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
     access_.cookie = CookieName(listening->address.port);
     librarian_.Start();
     Accept();
-    Log(LogLevel::kInfo,
-        "the app is at " + UrlOf(listening->address) + PathOfApp(mount(), access_.token));
+    const std::string url = UrlOf(listening->address) + PathOfApp(mount(), access_.token);
+    Log(LogLevel::kInfo, "the app is at " + url);
+    if (options_.opens_browser) opened_ = OpenBrowser(url, !access_.is_public());
     sink_->OnReady();
   }
 
@@ -320,7 +356,7 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
     wants_ = false;
     int& of_address = addresses_[ip];
     if (connections_.size() >= kMostConnections ||
-        (of_address >= kMostOfOneAddress && !IsLoopback(ip))) {
+        (of_address >= kMostOfOneAddress && !IsLoopback(ip) && !proxies_.Trusts(ip))) {
       if (of_address == 0) addresses_.erase(ip);
       figures_.Refused(Refusal::kConnections);
       Log(LogLevel::kWarning, "refused a connection of " + ip + ": there are too many");
@@ -361,6 +397,11 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
   const WebOptions options_;
   Access access_;
   const Sticky sticky_;
+  const TrustedProxies proxies_;
+  const std::string login_path_;
+  Logins logins_;
+  std::vector<LoginAnswer> for_app_;  // which no session could be told
+  Uploads uploads_;
   Librarian librarian_;
   // loop's thread only
   UiSink* sink_ = nullptr;  // from Start() on
@@ -378,6 +419,7 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
   std::set<WebSession*> sessions_;                    // all that are, whoever owns them
   bool wants_ = false;                                // no descriptor is free, and that is logged
   std::optional<UiEnd> closed_;
+  RuntimeDir opened_;  // what the browser reads that was opened
   const std::shared_ptr<void> life_ = std::make_shared<char>();
 };
 
@@ -397,10 +439,7 @@ std::string PathOfApp(const std::string& mount, const std::string& token) {
 
 Result<std::string> MountOf(const std::string& name) {
   const std::optional<std::string> path = PlainPath(name);
-  const bool is_odd = !path || std::any_of(path->begin(), path->end(), [](unsigned char c) {
-    return std::isalnum(c) == 0 && std::strchr("-._~/", c) == nullptr;
-  });
-  if (is_odd) {
+  if (!path || !IsPlainMount(*path)) {
     return MakeError(Errc::kUsage, "no address can have the path " + name +
                                        "; --name has letters, digits and -._~/ alone");
   }
@@ -423,10 +462,16 @@ Result<std::unique_ptr<UiSurface>> MakeWebUi(EventLoop& loop, WebOptions options
   site.route_strategy = FromEnvironment("FLET_WEB_ROUTE_URL_STRATEGY", {"path", "hash"}, "path");
   Result<std::unique_ptr<Site>> made = MakeSite(std::move(site));
   if (!made) return made.error();
+  Result<TrustedProxies> proxies = TrustedProxies::Of(options.trusted_proxies);
+  if (!proxies) return proxies.error();
+  const char* const login_path = std::getenv("FLET_OAUTH_CALLBACK_HANDLER_ENDPOINT");
+  const std::string plain =
+      PlainPath(login_path != nullptr ? login_path : "").value_or(std::string());
   Access access;
   if (!options.is_public) access.token = options.token.empty() ? MakeToken() : options.token;
   return std::unique_ptr<UiSurface>(
-      std::make_unique<WebUi>(loop, std::move(options), std::move(access), std::move(*made)));
+      std::make_unique<WebUi>(loop, std::move(options), std::move(access), std::move(*proxies),
+                              "/" + (plain.empty() ? "oauth_callback" : plain), std::move(*made)));
 }
 
 }  // namespace fletbridge::web

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/event_loop.h"
 #include "common/transport/ui_surface.h"
@@ -39,6 +40,8 @@ struct WebOptions {
     int number = 0;
     std::string key;  // that its cookies are signed with
   } worker;
+  std::vector<std::string> trusted_proxies;  // addresses and networks (proxy.h)
+  bool opens_browser = false;                // the person's own, once it listens
   FlowLimits limits;
   std::chrono::milliseconds registration{10'000};
 };

@@ -47,8 +47,9 @@ TEST(WebAccess, TheTokenOpensAndTheCookieGoesOn) {
     EXPECT_FALSE(HasToken(Closed(), none, rest)) << none;
   EXPECT_FALSE(HasToken(Open(), "/?token=", rest));
 
-  const std::string cookie = SetCookie(Closed());
-  EXPECT_EQ(cookie, "fletbridge_8550=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(SetCookie(Closed(), false),
+            "fletbridge_8550=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax");
+  EXPECT_TRUE(SetCookie(Closed(), true).ends_with("; Secure"));
   EXPECT_TRUE(HasCookie(Closed(), "a=b; fletbridge_8550=0123456789abcdef; c=d"));
   for (const char* none :
        {"", "fletbridge_8550=", "fletbridge_8550=0123", "xfletbridge_8550=0123456789abcdef",

@@ -1,0 +1,110 @@
+#include "src/ui/web/upload_url.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <sha2.h>
+
+#include "src/ui/web/access.h"
+#include "src/ui/web/query.h"
+
+namespace fletbridge::web {
+namespace {
+
+using Digest = std::array<std::uint8_t, SHA256_DIGEST_LENGTH>;
+
+Digest Sha256(std::string_view first, std::string_view second) {
+  ::SHA2_CTX state{};
+  ::SHA256Init(&state);
+  ::SHA256Update(&state, reinterpret_cast<const std::uint8_t*>(first.data()), first.size());
+  ::SHA256Update(&state, reinterpret_cast<const std::uint8_t*>(second.data()), second.size());
+  Digest digest{};
+  ::SHA256Final(digest.data(), &state);
+  return digest;
+}
+
+std::string_view Text(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+// RFC 2104
+Digest Hmac(std::string_view key, std::string_view text) {
+  std::array<char, SHA256_BLOCK_LENGTH> inner{};
+  Digest hashed{};
+  if (key.size() > inner.size()) {
+    hashed = Sha256(key, {});
+    key = Text(hashed);
+  }
+  std::copy(key.begin(), key.end(), inner.begin());
+  std::array<char, SHA256_BLOCK_LENGTH> outer = inner;
+  for (char& c : inner) c = static_cast<char>(c ^ 0x36);
+  for (char& c : outer) c = static_cast<char>(c ^ 0x5c);
+  return Sha256({outer.data(), outer.size()}, Text(Sha256({inner.data(), inner.size()}, text)));
+}
+
+std::string Hex(const Digest& digest) {
+  std::string hex;
+  for (const std::uint8_t byte : digest) {
+    std::array<char, 3> digits{};
+    std::snprintf(digits.data(), digits.size(), "%02x", byte);
+    hex += digits.data();
+  }
+  return hex;
+}
+
+std::string_view WithoutSlashes(std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
+// "2026-11-30T16:37:00.123456+00:00": what Python writes for a time in UTC; the fraction may lack.
+std::optional<std::chrono::system_clock::time_point> ParseTime(const std::string& text) {
+  std::tm at{};
+  int used = 0;
+  // Each of these fields has its own width; %n says where they have ended.
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &at.tm_year, &at.tm_mon, &at.tm_mday,
+                  &at.tm_hour, &at.tm_min, &at.tm_sec, &used) != 6 ||
+      used != 19)
+    return std::nullopt;
+  std::string_view rest = std::string_view(text).substr(19);
+  std::chrono::microseconds fraction{0};
+  if (rest.starts_with('.')) {
+    const std::string digits(rest.substr(1, 6));
+    if (digits.size() != 6 || !std::all_of(digits.begin(), digits.end(),
+                                           [](unsigned char c) { return std::isdigit(c) != 0; }))
+      return std::nullopt;
+    fraction = std::chrono::microseconds(std::stoi(digits));
+    rest.remove_prefix(7);
+  }
+  if (rest != "+00:00") return std::nullopt;
+  at.tm_year -= 1900;
+  at.tm_mon -= 1;
+  return std::chrono::system_clock::from_time_t(::timegm(&at)) +
+         std::chrono::duration_cast<std::chrono::system_clock::duration>(fraction);
+}
+
+}  // namespace
+
+UploadAnswer CheckUploadUrl(std::string_view path, std::string_view query, const std::string& key,
+                            std::chrono::system_clock::time_point now, std::string& name) {
+  const std::string file = QueryValue(query, "f");
+  const std::string expires = QueryValue(query, "e");
+  const std::string signature = QueryValue(query, "s");
+  if (file.empty() || expires.empty() || signature.empty())
+    return {400, "Missing upload parameters"};
+  const auto until = ParseTime(expires);
+  if (!until) return {400, "Invalid expiration parameter"};
+  std::string text(WithoutSlashes(path));
+  text += "f=" + QueryEncoded(file) + "&e=" + QueryEncoded(expires);
+  if (key.empty() || !SameSecret(Hex(Hmac(Text(Hmac(key, expires)), text)), signature))
+    return {403, "Invalid upload signature"};
+  if (now >= *until) return {410, "Upload URL has expired"};
+  name = file;
+  return {};
+}
+
+}  // namespace fletbridge::web
