@@ -11,9 +11,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/base/event_loop.h"
+#include "common/transport/answers.h"
 #include "common/wire/value.h"
 #include "src/ui/headless/headless_ui.h"
 #include "tests/unit/support/session_meter.h"
@@ -120,6 +122,8 @@ class FakeApp : public UiSink, public ClientSessionSink {
     changed.notify_all();
     if (action == 1 && answers) Answer();
     if (action == 3 && on_event) {
+      // An answer that came sooner than Python can give it would count for none.
+      std::this_thread::sleep_for(2 * Answers::kFastest);
       on_event(*body.AsMap()->Find("name")->AsText(), *body.AsMap()->Find("target")->AsInt(),
                *body.AsMap()->Find("data"));
     }
