@@ -29,10 +29,12 @@ void CanBeRead(const wire::Codec& codec, Sender sender, const std::vector<Packet
 
 }  // namespace
 
+constexpr Generation kGenerations[] = {Generation::kG2, Generation::kG3, Generation::kG1,
+                                       Generation::kG0};
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const wire::Codec& codec =
-      wire::CodecOrNewest(data[0] % 2 == 0 ? Generation::kG2 : Generation::kG3);
+  const wire::Codec& codec = wire::CodecOrNewest(kGenerations[data[0] % 4]);
   legacy::KeptSession kept(codec);
   std::span<const std::byte> in = std::as_bytes(std::span(data + 1, size - 1));
   bool is_there = true;
