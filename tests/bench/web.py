@@ -69,7 +69,8 @@ class Server:
         if variant == "flet":
             with socket.create_server(("127.0.0.1", 0)) as free:
                 self.port = free.getsockname()[1]
-            env |= {"FLET_FORCE_WEB_SERVER": "true", "FLET_SERVER_PORT": str(self.port), "FLET_SERVER_IP": "127.0.0.1"}
+            env |= {"FLET_FORCE_WEB_SERVER": "true", "FLET_SERVER_PORT": str(self.port), "FLET_SERVER_IP": "127.0.0.1",
+                    "FLET_WEB_NO_CDN": "true"}  # which ours has without being asked
             command = [PYTHON, app]
         else:
             stage, _, workers = variant.partition("x")
