@@ -364,7 +364,10 @@ class WebAppsInBrowser(test_web.WebInBrowserBase):
         for button in "popup", "page":
             tab = self.browser.tab(self.url, apart=True)
             tab.see("nobody")
+            tab.happened.pop("Page.frameNavigated", None)
             tab.click(button)
+            if button == "page":  # it is another one when it has come back
+                tab.wait_for("Page.frameNavigated")
             tab.see("signed in as ann")
         self.assertEqual(self.run_.text[0].count("MAIN"), 2)
         self.end(143)

@@ -245,8 +245,7 @@ def on(module, server_class, shim):
                 return
             if self.who:
                 await self.sessions.leave(self.key, session)
-            else:  # a window: it does not come back
-                self.sessions.all.pop(self.key, None)
+            elif self.sessions.all.pop(self.key, None) is session:  # a window: it does not come back
                 self.sessions.end(session)
 
         # -- what goes; Flet's Connection
