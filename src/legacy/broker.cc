@@ -16,6 +16,7 @@
 
 #include "common/base/cause.h"
 #include "common/base/log.h"
+#include "common/base/same_secret.h"
 #include "common/net/web_socket_port.h"
 #include "src/legacy/kept_session.h"
 
@@ -41,14 +42,6 @@ constexpr std::size_t kHighWater = std::size_t{2} << 20;
 constexpr std::size_t kLowWater = std::size_t{512} << 10;
 // How long the last packets of the app wait for a UI that does not read.
 constexpr milliseconds kLastWords{5000};
-
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned>(a[i]) ^ static_cast<unsigned>(b[i]);
-  return difference == 0;
-}
 
 FlowLimits OwnLimits(FlowLimits limits) {
   limits.high_water = std::min(limits.high_water, kHighWater);
@@ -297,7 +290,7 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
     const std::string_view host = request.Header("Host");
     if (host != own && host != "localhost:" + std::to_string(options.at.port))
       return Refused("a client that takes this address for another host");
-    if (!SameSecret(request.target, "/" + options.token + "/ws"))
+    if (!IsSameSecret(request.target, "/" + options.token + "/ws"))
       return Refused("a client without the token");
     return {};
   }

@@ -121,7 +121,8 @@ class NginxInFront(Operated):
         app = self.box.write("app.py", WHERE)
         runs, ports = [], []
         for _ in range(2):
-            runs.append(self.serve(self.variant, app, "--web-key", key, "--drain", "600"))
+            runs.append(self.serve(self.variant, app, "--web-key", key, "--drain", "600",
+                                   "--trusted-proxy", "127.0.0.1"))
             ports.append(self.port)
         self.nginx = Nginx(self, ports)
 
@@ -132,6 +133,8 @@ class NginxInFront(Operated):
             visitors.append(Visitor(self, len(visitors)))
         one, other = visitors[0], visitors[-1]
         where = one.process(), other.process()
+        for run in runs:  # what the app sees is the address that the browser has
+            run.wait_line(rf"MAIN 127\.0\.0\.1 visitor \d+ wss://127\.0\.0\.1:{self.nginx.port}")
 
         # A browser comes back to its session.
         for visitor in one, other:

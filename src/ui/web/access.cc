@@ -9,7 +9,7 @@
 #include <random>
 #include <unistd.h>
 
-#include "src/ui/web/keyed_hash.h"
+#include "common/base/same_secret.h"
 
 namespace fletbridge::web {
 namespace {
@@ -31,14 +31,6 @@ std::string MakeToken() {
     token += digits.data();
   }
   return token;
-}
-
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  return difference == 0;
 }
 
 std::string HostName(std::string_view authority) {

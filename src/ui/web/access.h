@@ -23,9 +23,6 @@ struct Access {
 // 128 bits from the system, in hexadecimal digits.
 [[nodiscard]] std::string MakeToken();
 
-// Compares in a time that does not depend on where they differ.
-[[nodiscard]] bool SameSecret(std::string_view a, std::string_view b);
-
 // The name or address of a Host header or an Origin's authority, in lower case, without port and
 // brackets; empty if it is malformed.
 [[nodiscard]] std::string HostName(std::string_view authority);

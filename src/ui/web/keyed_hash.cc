@@ -38,7 +38,7 @@ Error Refused(const std::string& path, const std::string& why) {
 
 }  // namespace
 
-std::string KeyedHash(std::string_view key, std::string_view text) {
+std::string KeyedHashBytes(std::string_view key, std::string_view text) {
   Block padded{};
   if (key.size() > padded.size()) {
     const Digest shorter = HashOf(key, std::string_view());
@@ -50,19 +50,16 @@ std::string KeyedHash(std::string_view key, std::string_view text) {
   Block outer = padded;
   for (std::uint8_t& byte : inner) byte ^= 0x36;
   for (std::uint8_t& byte : outer) byte ^= 0x5c;
+  const Digest digest = HashOf(outer, HashOf(inner, text));
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+std::string KeyedHash(std::string_view key, std::string_view text) {
   std::string hex;
-  for (const std::uint8_t byte : HashOf(outer, HashOf(inner, text))) {
+  for (const unsigned char byte : KeyedHashBytes(key, text)) {
     for (const int digit : {byte >> 4, byte & 0xf}) hex += "0123456789abcdef"[digit];
   }
   return hex;
-}
-
-bool IsSameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  return difference == 0;
 }
 
 Result<std::string> ReadKey(const std::string& path) {

@@ -11,11 +11,10 @@
 
 namespace fletbridge::web {
 
-// 64 hexadecimal digits.
+// 32 bytes.
+[[nodiscard]] std::string KeyedHashBytes(std::string_view key, std::string_view text);
+// The same as 64 hexadecimal digits.
 [[nodiscard]] std::string KeyedHash(std::string_view key, std::string_view text);
-
-// In a time that depends on the lengths alone.
-[[nodiscard]] bool IsSameSecret(std::string_view a, std::string_view b);
 
 // The key in a file: 32 bytes or more, which nobody but its owner may write, and nobody but its
 // owner and group may read. kUsage, with what to do. Waits for the disk.

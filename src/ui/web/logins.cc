@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/ui/web/access.h"
+#include "common/base/same_secret.h"
 #include "src/ui/web/query.h"
 
 namespace fletbridge::web {
@@ -40,7 +40,7 @@ void Logins::Add(std::string state, std::string page_html, std::string page_url,
 std::optional<Logins::Login> Logins::Remove(std::string_view state, Time now) {
   logins_.remove_if([now](const Login& login) { return login.until <= now; });
   const auto found = std::find_if(logins_.begin(), logins_.end(), [state](const Login& login) {
-    return SameSecret(login.answer.state, state);
+    return IsSameSecret(login.answer.state, state);
   });
   if (found == logins_.end()) return std::nullopt;
   std::optional<Login> login(std::move(*found));

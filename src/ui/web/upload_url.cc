@@ -6,54 +6,13 @@
 #include <cstdio>
 #include <ctime>
 #include <optional>
-#include <sha2.h>
 
-#include "src/ui/web/access.h"
+#include "common/base/same_secret.h"
+#include "src/ui/web/keyed_hash.h"
 #include "src/ui/web/query.h"
 
 namespace fletbridge::web {
 namespace {
-
-using Digest = std::array<std::uint8_t, SHA256_DIGEST_LENGTH>;
-
-Digest Sha256(std::string_view first, std::string_view second) {
-  ::SHA2_CTX state{};
-  ::SHA256Init(&state);
-  ::SHA256Update(&state, reinterpret_cast<const std::uint8_t*>(first.data()), first.size());
-  ::SHA256Update(&state, reinterpret_cast<const std::uint8_t*>(second.data()), second.size());
-  Digest digest{};
-  ::SHA256Final(digest.data(), &state);
-  return digest;
-}
-
-std::string_view Text(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-// RFC 2104
-Digest Hmac(std::string_view key, std::string_view text) {
-  std::array<char, SHA256_BLOCK_LENGTH> inner{};
-  Digest hashed{};
-  if (key.size() > inner.size()) {
-    hashed = Sha256(key, {});
-    key = Text(hashed);
-  }
-  std::copy(key.begin(), key.end(), inner.begin());
-  std::array<char, SHA256_BLOCK_LENGTH> outer = inner;
-  for (char& c : inner) c = static_cast<char>(c ^ 0x36);
-  for (char& c : outer) c = static_cast<char>(c ^ 0x5c);
-  return Sha256({outer.data(), outer.size()}, Text(Sha256({inner.data(), inner.size()}, text)));
-}
-
-std::string Hex(const Digest& digest) {
-  std::string hex;
-  for (const std::uint8_t byte : digest) {
-    std::array<char, 3> digits{};
-    std::snprintf(digits.data(), digits.size(), "%02x", byte);
-    hex += digits.data();
-  }
-  return hex;
-}
 
 std::string_view WithoutSlashes(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);
@@ -100,7 +59,7 @@ UploadAnswer CheckUploadUrl(std::string_view path, std::string_view query, const
   if (!until) return {400, "Invalid expiration parameter"};
   std::string text(WithoutSlashes(path));
   text += "f=" + QueryEncoded(file) + "&e=" + QueryEncoded(expires);
-  if (key.empty() || !SameSecret(Hex(Hmac(Text(Hmac(key, expires)), text)), signature))
+  if (key.empty() || !IsSameSecret(KeyedHash(KeyedHashBytes(key, expires), text), signature))
     return {403, "Invalid upload signature"};
   if (now >= *until) return {410, "Upload URL has expired"};
   name = file;

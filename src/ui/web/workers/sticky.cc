@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "common/base/same_secret.h"
 #include "src/ui/web/access.h"
 #include "src/ui/web/keyed_hash.h"
 
