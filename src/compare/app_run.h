@@ -20,7 +20,7 @@
 namespace fletbridge::compare {
 
 inline constexpr std::chrono::seconds kFirstFrameTime{60};
-inline constexpr std::chrono::seconds kEndTime{5};
+inline constexpr std::chrono::seconds kEndTime{15};
 
 class AppRun {
  public:
