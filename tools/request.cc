@@ -55,6 +55,14 @@ void TakeAddress(const Toolbox& tools, const Settings& settings, WebRequest& web
   }
 }
 
+// An app that asks for a browser at ft.run() is served by one process, too late for these.
+void WarnOfWebOptions(const Toolbox& tools, const Settings& settings) {
+  for (const std::string name : {"workers", "drain", "web-key"}) {
+    if (settings.Get(name).source == SettingSource::kCommandLine)
+      PrintMessage(tools, "warning: --" + name + " does nothing without --ui web");
+  }
+}
+
 }  // namespace
 
 RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
@@ -78,6 +86,7 @@ RunRequest RequestFrom(const Toolbox& tools, const Settings& settings) {
   request.web.metrics = settings.text("metrics-address");
   request.web.key_file = settings.text("web-key");
   request.web.trusted_proxies = NamesIn(settings.text("trusted-proxy"));
+  if (request.ui != "web") WarnOfWebOptions(tools, settings);
   request.web.opens_browser = settings.flag("browser");
   request.mode = settings.text("mode");
   request.hosting = settings.text("hosting");

@@ -225,6 +225,14 @@ TEST_F(RunCommandTest, WarnsOfAnAssetsFolderThatIsNotThere) {
               HasSubstr("warning: there is no assets folder " + box_.folder.path() + "/images"));
 }
 
+TEST_F(RunCommandTest, WarnsOfWhatOnlyTheWebHas) {
+  Asked({"--ui", "headless", "--workers", "2", "app.py"});
+  EXPECT_EQ(box_.err.str(), "fletbridge: warning: --workers does nothing without --ui web\n");
+  box_.err.str({});
+  Asked({"--web", "--workers", "2", "app.py"});
+  EXPECT_EQ(box_.err.str(), "");
+}
+
 TEST_F(RunCommandTest, ReadsTheSettingsBesideTheApp) {
   box_.folder.Write("deep/app.py");
   box_.folder.Write("deep/fletbridge.json", R"({"stage": "1"})");
