@@ -32,7 +32,7 @@ class Answers {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kQuiet{50};
-  static constexpr std::chrono::microseconds kFastest{50};
+  static constexpr std::chrono::microseconds kFastest{10};
   // One action of a user arrives as several events, such as press and release.
   static constexpr std::chrono::milliseconds kOneAction{10};
   // An input without an answer for this long has probably changed nothing.

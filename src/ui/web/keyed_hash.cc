@@ -56,7 +56,8 @@ std::string KeyedHashBytes(std::string_view key, std::string_view text) {
 
 std::string KeyedHash(std::string_view key, std::string_view text) {
   std::string hex;
-  for (const unsigned char byte : KeyedHashBytes(key, text)) {
+  for (const char one : KeyedHashBytes(key, text)) {
+    const auto byte = static_cast<unsigned char>(one);
     for (const int digit : {byte >> 4, byte & 0xf}) hex += "0123456789abcdef"[digit];
   }
   return hex;
