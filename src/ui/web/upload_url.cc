@@ -21,13 +21,15 @@ std::string_view WithoutSlashes(std::string_view path) {
 }
 
 // "2026-11-30T16:37:00.123456+00:00": what Python writes for a time in UTC; the fraction may lack.
-std::optional<std::chrono::system_clock::time_point> ParseTime(const std::string& text) {
+// In microseconds, as Python has them: the year 9999 is no time in nanoseconds.
+std::optional<std::chrono::sys_time<std::chrono::microseconds>> ParseTime(const std::string& text) {
   std::tm at{};
   int used = 0;
   // Each of these fields has its own width; %n says where they have ended.
   if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &at.tm_year, &at.tm_mon, &at.tm_mday,
                   &at.tm_hour, &at.tm_min, &at.tm_sec, &used) != 6 ||
-      used != 19)
+      used != 19 || at.tm_year < 1 || at.tm_mon < 1 || at.tm_mon > 12 || at.tm_mday < 1 ||
+      at.tm_mday > 31 || at.tm_hour > 23 || at.tm_min > 59 || at.tm_sec > 59)
     return std::nullopt;
   std::string_view rest = std::string_view(text).substr(19);
   std::chrono::microseconds fraction{0};
@@ -42,8 +44,8 @@ std::optional<std::chrono::system_clock::time_point> ParseTime(const std::string
   if (rest != "+00:00") return std::nullopt;
   at.tm_year -= 1900;
   at.tm_mon -= 1;
-  return std::chrono::system_clock::from_time_t(::timegm(&at)) +
-         std::chrono::duration_cast<std::chrono::system_clock::duration>(fraction);
+  return std::chrono::sys_time<std::chrono::microseconds>(std::chrono::seconds(::timegm(&at)) +
+                                                          fraction);
 }
 
 }  // namespace
@@ -61,7 +63,8 @@ UploadAnswer CheckUploadUrl(std::string_view path, std::string_view query, const
   text += "f=" + QueryEncoded(file) + "&e=" + QueryEncoded(expires);
   if (key.empty() || !IsSameSecret(KeyedHash(KeyedHashBytes(key, expires), text), signature))
     return {403, "Invalid upload signature"};
-  if (now >= *until) return {410, "Upload URL has expired"};
+  if (std::chrono::floor<std::chrono::microseconds>(now) >= *until)
+    return {410, "Upload URL has expired"};
   name = file;
   return {};
 }

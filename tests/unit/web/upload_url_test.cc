@@ -57,6 +57,8 @@ TEST(WebUploadUrl, AnythingElseIsRefusedWithFletsOwnStatus) {
   for (const char* time : {"soon", "2030-01-02", "2030-01-02T03:04:05", "2030-01-02T03:04:05Z",
                            "2030-01-02T03:04:05.1%2B00:00", "2030-01-02T03:04:05%2B01:00"})
     EXPECT_EQ(Check("f=a&s=b&e=" + std::string(time)).status, 400) << time;
+  EXPECT_EQ(Check("f=a&s=b&e=2030-13-02T03:04:05%2B00:00").status, 400);
+  EXPECT_EQ(Check("f=a&s=b&e=9999-12-31T23:59:59%2B00:00").status, 403);
 }
 
 TEST(WebUploadUrl, AnAddressExpiresToTheMicrosecond) {
