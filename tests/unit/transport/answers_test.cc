@@ -87,7 +87,7 @@ TEST_F(AnswersTest, OfAnInputOnAQuietPageIsTheFirstPatchEvenIfMoreFollow) {
 
 TEST_F(AnswersTest, ComeNotFasterThanPythonCanAnswer) {
   Input(0ms);
-  EXPECT_EQ(Patch(29us), Answers::Taken::kTooSoon);
+  EXPECT_EQ(Patch(9us), Answers::Taken::kTooSoon);
   EXPECT_EQ(Patch(1ms), Answers::Taken::kNobodyWaited);
   EXPECT_THAT(Microseconds(), IsEmpty());
   EXPECT_EQ(answers_.unclear(), 1u);
