@@ -1,6 +1,5 @@
 """What deploy/ has: nginx in front of two processes, as Debian packages it, and manifests that Kubernetes takes."""
 
-import http.client
 import os
 import re
 import signal
@@ -10,9 +9,7 @@ import unittest
 from pathlib import Path
 
 from harness import PATIENCE, ROOT, Variant, free_port
-from test_web import WebClient
-from test_web_operation import WHERE, Operated
-from websockets.sync.client import connect
+from test_web_operation import WHERE, Browser, Operated
 
 NGINX = Path(os.environ.get("FLETBRIDGE_NGINX") or ROOT / "build/deps/nginx/usr/sbin/nginx")
 VALIDATE = Path(os.environ.get("FLETBRIDGE_KUBERNETES_VALIDATE") or ROOT / "build/venv/tools/bin/kubernetes-validate")
@@ -65,51 +62,14 @@ access_log off;
         return self.run.wait(30)
 
 
-class Visitor:
-    """A browser, with its cookies, that speaks TLS to nginx."""
+class Visitor(Browser):
+    """Speaks TLS to nginx."""
 
     def __init__(self, test, number=0):
-        self.test, self.number, self.cookies = test, number, {}
-        self.trust = ssl.create_default_context(cafile=test.nginx.folder / "tls.crt")
-        self.open("/?token=" + test.token)
+        super().__init__(test, f"visitor {number}", f"127.0.0.1:{test.nginx.port}",
+                         ssl.create_default_context(cafile=test.nginx.folder / "tls.crt"))
         test.assertEqual(self.open("/"), 200)
         self.come()
-
-    def open(self, path):
-        connection = http.client.HTTPSConnection("127.0.0.1", self.test.nginx.port, timeout=60 * PATIENCE,
-                                                 context=self.trust)
-        try:
-            connection.request("GET", path, headers={"Cookie": self.header()} if self.cookies else {})
-            answer = connection.getresponse()
-            answer.read()
-        finally:
-            connection.close()
-        for cookie in answer.headers.get_all("Set-Cookie") or ():
-            name, _, value = cookie.partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return answer.status
-
-    def header(self):
-        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-
-    def come(self, session_id=None):
-        at = f"127.0.0.1:{self.test.nginx.port}"
-        sock = self.test.enterContext(connect(
-            f"wss://{at}/ws", origin=f"https://{at}", ssl=self.trust, compression=None, max_size=None,
-            additional_headers={"Cookie": self.header()}, user_agent_header=f"visitor {self.number}",
-            open_timeout=60 * PATIENCE))
-        self.client = WebClient(sock)
-        self.client.register(60 * PATIENCE, session_id, web=True)
-        self.client.pump(lambda: any(t.startswith("process ") for t in self.client.texts()), 60 * PATIENCE)
-        return self
-
-    def process(self):
-        return next(t for t in self.client.texts() if t.startswith("process "))
-
-    def click(self):
-        before = int(self.client.texts()[0])
-        self.client.click("plus")
-        self.client.expect_text(str(before + 1), 60 * PATIENCE)
 
 
 class NginxInFront(Operated):
@@ -150,7 +110,7 @@ class NginxInFront(Operated):
             visitor.click()
 
         # One process ends: its session goes on, and whoever comes gets the other one.
-        first = next(run for run in runs if str(run.pid) in where[0].split())
+        first = next(run for run in runs if run.pid in where[0])
         first.signal(signal.SIGTERM)
         first.wait_line("no new sessions from here on", 60)
         one.click()

@@ -198,8 +198,10 @@ class WebMetrics(Operated):
 class Browser:
     """One that keeps its cookies, and comes back with them."""
 
-    def __init__(self, test, agent):
+    def __init__(self, test, agent, authority="", trust=None):
+        """At the app's own address, or at that of a server in front of it, which has TLS where `trust` is given."""
         self.test, self.agent = test, agent
+        self.authority, self.trust = authority or test.authority, trust
         self.cookies = {}
         self.client = None
         self.open(f"/?token={test.token}")
@@ -207,7 +209,10 @@ class Browser:
         self.come()
 
     def open(self, path):
-        connection = http.client.HTTPConnection(self.test.host, self.test.port, timeout=60 * PATIENCE)
+        if self.trust:
+            connection = http.client.HTTPSConnection(self.authority, timeout=60 * PATIENCE, context=self.trust)
+        else:
+            connection = http.client.HTTPConnection(self.authority, timeout=60 * PATIENCE)
         try:
             connection.request("GET", path, headers={"Cookie": self.header()} if self.cookies else {})
             answer = connection.getresponse()
@@ -223,10 +228,11 @@ class Browser:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def come(self, session_id=None):
-        test = self.test
-        sock = test.enterContext(connect(
-            f"ws://{test.authority}/ws", origin=f"http://{test.authority}", compression=None, max_size=None,
-            additional_headers={"Cookie": self.header()}, user_agent_header=self.agent, open_timeout=60 * PATIENCE))
+        secure = "s" if self.trust else ""
+        sock = self.test.enterContext(connect(
+            f"ws{secure}://{self.authority}/ws", origin=f"http{secure}://{self.authority}", ssl=self.trust,
+            compression=None, max_size=None, additional_headers={"Cookie": self.header()},
+            user_agent_header=self.agent, open_timeout=60 * PATIENCE))
         self.client = WebClient(sock)
         self.client.register(60 * PATIENCE, session_id, web=True)
         self.client.pump(lambda: any(text.startswith("process ") for text in self.client.texts()), 60 * PATIENCE)
