@@ -4,10 +4,10 @@ client of that. Three processes, WebSockets between them and nothing else."""
 import json
 import os
 import signal
-import time
 import unittest
 
-from harness import BIN, E2E, PATIENCE, ROOT, Variant, command_of, open_fds, parent_of, proc_net, wait_gone
+from harness import BIN, E2E, ROOT, Variant, command_of, open_fds, parent_of, proc_net
+from test_legacy import ThreeProcesses
 
 PYTHON_OF_0 = ROOT / "build/venv/0.1.65/bin/python"
 LEGACY = Variant("legacy", "ws")
@@ -200,20 +200,7 @@ class ARun(Generation0):
         self.assertEqual(run.wait(60), 0, run.shown())
 
 
-class TheEnd(Generation0):
-    def killed(self, role, *parts):
-        run = self.attach(options=["--quiet"])
-        self.client(run).expect_text("0")
-        roles = self.roles(run)
-        began = time.monotonic()
-        os.kill(roles[role], signal.SIGKILL)
-        left = wait_gone(roles.values(), 2 * PATIENCE)
-        self.assertEqual(left, [], f"after {time.monotonic() - began:.1f} s: {roles}{run.shown()}")
-        self.assertNotEqual(run.wait(5), 0)
-        if parts:
-            self.one_line(run, *parts)
-        self.box.assert_nothing_left()
-
+class TheEnd(ThreeProcesses, Generation0):
     def testKillOfTheAppEndsTheOthersWithOneLine(self):
         self.killed("app", "the app was killed by SIGKILL")
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 import signal
 import socket
 import struct
@@ -70,7 +69,24 @@ ft.run(main)
 """
 
 
-class Legacy(E2E):
+class ThreeProcesses:
+    """Of tests that have attach(), client(run) and roles(run)."""
+
+    def killed(self, role, *parts):
+        run = self.attach(options=["--quiet"])
+        self.client(run).expect_text("0")
+        roles = self.roles(run)
+        began = time.monotonic()
+        os.kill(roles[role], signal.SIGKILL)
+        left = wait_gone(roles.values(), 2 * PATIENCE)
+        self.assertEqual(left, [], f"after {time.monotonic() - began:.1f} s: {roles}{run.shown()}")
+        self.assertNotEqual(run.wait(5), 0)
+        if parts:
+            self.one_line(run, *parts)
+        self.box.assert_nothing_left()
+
+
+class Legacy(ThreeProcesses, E2E):
     python = PYTHON
     kind = "def"
 
@@ -175,19 +191,6 @@ class ARun(Legacy):
                 os.kill(pid, signal.SIGINT)
         self.assertEqual(run.wait(10), 130, run.shown())
         self.assertIn("AFTER", run.out.decode())
-        self.box.assert_nothing_left()
-
-    def killed(self, role, *parts):
-        run = self.attach(options=["--quiet"])
-        self.client(run).expect_text("0")
-        roles = self.roles(run)
-        began = time.monotonic()
-        os.kill(roles[role], signal.SIGKILL)
-        left = wait_gone(roles.values(), 2 * PATIENCE)
-        self.assertEqual(left, [], f"after {time.monotonic() - began:.1f} s: {roles}{run.shown()}")
-        self.assertNotEqual(run.wait(5), 0)
-        if parts:
-            self.one_line(run, *parts)
         self.box.assert_nothing_left()
 
     def testKillOfTheAppEndsTheOthersWithOneLine(self):

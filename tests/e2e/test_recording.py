@@ -3,13 +3,11 @@
 import json
 import os
 import random
-import re
 import signal
 import time
 import unittest
 
 import g2
-import g3
 from harness import BIN, PATIENCE, PYTHON, PYTHON_OF_2, E2E, Variant
 
 NOBODY = 65534

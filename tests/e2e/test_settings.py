@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 import unittest
 
 from harness import BIN, PYTHON, VENV, E2E
