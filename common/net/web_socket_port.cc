@@ -8,6 +8,7 @@
 #include <optional>
 #include <sys/socket.h>
 
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -34,16 +35,49 @@ using boost::system::error_code;
 
 namespace {
 
-// After the closing handshake Beast would wait, without a deadline, for the peer to close its side.
-// It finds these two by the type of its socket.
+// Beast reads nothing any more once a write has failed, and may then wait for ever: what the peer
+// said before it reset the connection would be lost, and its end never told. So a write to a broken
+// connection does nothing, and the end is for the reading side to find, behind the last packets.
 class Socket : public Protocol::socket {
  public:
   using Protocol::socket::socket;
+
+  template <class Buffers, class Handler>
+  auto async_write_some(const Buffers& buffers, Handler&& handler) {
+    return asio::async_initiate<Handler, void(error_code, std::size_t)>(
+        [this](auto&& done, const Buffers& bytes) { Write(bytes, std::move(done)); }, handler,
+        buffers);
+  }
+
+ private:
+  template <class Buffers, class Handler>
+  void Write(const Buffers& bytes, Handler&& done) {
+    const std::size_t size = asio::buffer_size(bytes);
+    if (is_broken_)
+      return asio::post(get_executor(),
+                        beast::bind_front_handler(std::move(done), error_code(), size));
+    const auto executor = asio::get_associated_executor(done, get_executor());
+    Protocol::socket::async_write_some(
+        bytes, asio::bind_executor(executor, [this, size, done = std::move(done)](
+                                                 error_code error, std::size_t written) mutable {
+          // Of our own: the socket may have gone.
+          if (error == asio::error::operation_aborted) return done(error, written);
+          if (error) is_broken_ = true;
+          done(error_code(), error ? size : written);
+        }));
+  }
+
+  bool is_broken_ = false;
 };
 using Stream = websocket::stream<Socket>;
 
+// After the closing handshake Beast would wait, without a deadline, for the peer to close its side.
+// It finds these two by the type of its socket.
+
 void teardown(beast::role_type /*role*/, Socket& socket, error_code& error) {
-  socket.shutdown(asio::socket_base::shutdown_send, error);
+  error_code is_broken;
+  socket.shutdown(asio::socket_base::shutdown_send, is_broken);
+  error = {};
 }
 template <class Handler>
 void async_teardown(beast::role_type role, Socket& socket, Handler&& handler) {
@@ -349,7 +383,6 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
   void OnWritten(error_code error) {
     is_writing = false;
     Release();
-    // A broken connection is reported by the reading side, after the peer's last packets.
     if (!error) Write();
   }
 

@@ -75,12 +75,15 @@ class WebSession:
         self.tasks = set()
         self.lock = asyncio.Lock()
         self.loop = asyncio.get_running_loop()
+        self.uvicorn = send.__self__  # its protocol
+        self.uvicorn.transport.set_write_buffer_limits(0)
 
     async def send(self, kind, payload):
         if kind == DATA:
             payload = CHANNEL.to_bytes(4, "little") + payload
         async with self.lock:
             await self.send_event({"type": "websocket.send", "bytes": bytes([kind]) + payload})
+            await self.uvicorn.writable.wait()  # as SocketSession: until the kernel has it all
         await asyncio.sleep(0)  # uvicorn drops what is for a client that has gone, and waits for nothing
 
     def send_from_thread(self, kind, payload):
@@ -178,7 +181,7 @@ class Peer:
     async def do_half(self, session, size):
         """The first half of a packet, and then nothing: sockets only."""
         if isinstance(session, WebSession):
-            session.send_event.__self__.transport.write(
+            session.uvicorn.transport.write(
                 bytes([0x82, 127]) + (size + 1).to_bytes(8, "big") + bytes(1 + size // 2))
             return tell(at="half")
         session.writer.write((size + 1).to_bytes(4, "little") + b"\0" + bytes(size // 2))

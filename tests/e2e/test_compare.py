@@ -40,7 +40,8 @@ import flet as ft
 def main(page):
     number, phase = ft.Text("0"), ft.Text("")
 
-    def plus(e):
+    async def plus(e):
+        await asyncio.sleep(0.02)
         number.value = str(int(number.value) + 1)
 
     async def work(e):
@@ -304,9 +305,10 @@ class CompareAnswers(Comparing, E2E):
                             self.box.write("app.py", GOES_ON))
         clicks = self.series(self.results(out), "clicks", "1:uds")
         self.assertGreaterEqual(clicks["count"], 6)
-        # Python cannot answer in less.
-        self.assertGreater(clicks["histogram"][0][0], 50_000)
         workload = self.results(out)["workloads"][0]
+        # The handler of "+" takes 20 ms; a patch of the one before comes every 7. Of the median, for
+        # a host that is starved for longer than the page must be quiet may take one late patch.
+        self.assertGreater(workload["parts"][0]["results"][0]["p50"], 20e6)
         self.assertGreater(workload["patches_between"], 20)
         self.assertIn("click type=Button index=1", workload["restless"])
         self.assertRegex(run.text[0], "clicks: the page also changed .*click type=Button index=1.*quiet for 50 ms")

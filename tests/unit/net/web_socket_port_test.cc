@@ -1,5 +1,6 @@
 #include "common/net/web_socket_port.h"
 
+#include <future>
 #include <memory>
 #include <string>
 
@@ -122,6 +123,7 @@ class WebSocketPortTest : public testing::Test {
     EXPECT_EQ(told->what, what) << told->why.Line();
     return told->why;
   }
+  void ResetWhileWriting(Peer& peer, const std::string& last);
   void ExpectPacket(RecordingSink& at, std::string_view text,
                     PacketType type = PacketType::kControl) {
     const std::optional<Told> told = at.told.Take();
@@ -322,6 +324,37 @@ TEST_F(WebSocketPortTest, ASilentPeerIsPingedAndThenDisconnected) {
   EXPECT_EQ(peer.Read(2), std::string("\x89\0", 2));  // again, since it has answered
   EXPECT_THAT(ExpectTold(Told::kDisconnected).Line(), HasSubstr("answers no ping"));
   EXPECT_TRUE(peer.SeesTheEnd());
+}
+
+// The peer says `last` and resets the connection while much is being written to it. The port learns
+// of all that at once.
+void WebSocketPortTest::ResetWhileWriting(Peer& peer, const std::string& last) {
+  std::promise<void> go;
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(server_->Send(Of(Text(1 << 20))), SendResult::kAccepted);
+  EXPECT_EQ(peer.Read(1), "\x82");
+  loop_.Post([held = go.get_future().share()] { held.wait(); });
+  EXPECT_TRUE(peer.Write(last));
+  peer.Close();  // unread bytes make it a reset
+  go.set_value();
+}
+
+TEST_F(WebSocketPortTest, WhatAPeerSaidBeforeItResetTheConnectionIsRead) {
+  Make({.high_water = 64 << 20});
+  Peer peer = Open();
+  ResetWhileWriting(peer, Frame(std::string("\0a", 2)) + Frame(std::string(20'000, '\0')) +
+                              Frame(std::string("\0b", 2)));
+  ExpectPacket(sink_, "a");
+  ExpectTold(Told::kPacket);
+  ExpectPacket(sink_, "b");
+  EXPECT_EQ(ExpectTold(Told::kDisconnected).code, Errc::kPeerGone);
+}
+
+TEST_F(WebSocketPortTest, AGoodbyeIsReadBehindAPacketThoughTheConnectionWasReset) {
+  Make({.high_water = 64 << 20});
+  Peer peer = Open();
+  ResetWhileWriting(peer, Frame(std::string("\0a", 2)) + Frame("\x03\xe9", kClose));
+  ExpectPacket(sink_, "a");
+  EXPECT_THAT(ExpectTold(Told::kDisconnected).Line(), HasSubstr("1001"));
 }
 
 TEST_F(WebSocketPortTest, APeerThatBreaksTheProtocolIsToldAndDisconnected) {
