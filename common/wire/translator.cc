@@ -8,6 +8,8 @@ namespace fletbridge {
 namespace {
 
 constexpr std::size_t kMostWarnings = 64;
+// Of what `fletd` lets the app say before it has answered the client: parts of the first page.
+constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
 
 // Whether the error with which a client has answered a call is that it has no such method: Flet's
 // "Unknown FilePicker method: …", or what it says of a control that it does not have.
@@ -46,10 +48,32 @@ Translator::Translator(const wire::Codec* app, const wire::Codec* client,
       warn_(std::move(warn)) {}
 
 Result<> Translator::ToClient(Packet&& packet, const Pass& pass) {
-  return Take(std::move(packet), Sender::kApp, pass);
+  if (!active_ || app_->generation() != Generation::kG0)
+    return Take(std::move(packet), Sender::kApp, pass);
+  const bool is_answer = app_->Peek(packet) == Action::kRegisterClient;
+  if (!is_registering_ && !is_answer) return Take(std::move(packet), Sender::kApp, pass);
+  if (!is_answer) {
+    if (packet.payload.size() > kMostHeldBytes - held_bytes_)
+      return MakeError(Errc::kLimit, "the app said too much before its broker had answered");
+    held_bytes_ += packet.payload.size();
+    held_.push_back(std::move(packet));
+    return {};
+  }
+  is_registering_ = false;
+  held_bytes_ = 0;
+  Result<> taken = Take(std::move(packet), Sender::kApp, pass);
+  for (Packet& held : std::exchange(held_, {})) {
+    if (taken) taken = Take(std::move(held), Sender::kApp, pass);
+  }
+  return taken;
 }
 
 Result<> Translator::ToApp(Packet&& packet, const Pass& pass) {
+  if (active_ && client_->Peek(packet) == Action::kRegisterClient) {
+    is_registering_ = true;
+    held_.clear();
+    held_bytes_ = 0;
+  }
   return Take(std::move(packet), Sender::kClient, pass);
 }
 

@@ -7,12 +7,18 @@
 // that it does not know with an error, which the app's call raises. One warning names the call. A
 // call that fails for another reason is the app's matter alone.
 //
+// `fletd`, the broker of generation 0, tells the app of a client before it answers the client, so
+// that the app's first patches may come before that answer (registerWebClientCore in Flet 0.1's
+// server/page/client.go). They wait here for it: to the clients of later generations the answer is
+// the first thing that is said, and what it and they have in common is the same twice.
+//
 // For one thread at a time.
 #pragma once
 
 #include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/wire/codec.h"
@@ -50,6 +56,9 @@ class Translator {
   std::set<std::string> refused_;  // kinds that have been warned of
   wire::PendingCalls calls_;       // where packets pass as they are
   wire::Session session_;          // where they are written anew
+  std::vector<Packet> held_;       // of an app of generation 0, until its answer comes
+  std::size_t held_bytes_ = 0;
+  bool is_registering_ = false;  // a client waits for the answer
 };
 
 }  // namespace fletbridge

@@ -198,6 +198,38 @@ TEST_F(TranslatorTest, RefusesWhatIsNotExactlyOneMessage) {
   }
 }
 
+// fletd tells its app of a client before it answers the client, and sends on what the app says.
+TEST_F(TranslatorTest, GivesNothingOfAnAppOfGeneration0BeforeTheAnswerToTheRegistration) {
+  constexpr std::string_view kPatch =
+      R"({"id":"","action":"pageControlsBatch","payload":[{"id":"","action":"addPageControls",)"
+      R"("payload":{"controls":[{"at":"0","c":["_2"],"i":"_1","p":"page","t":"view"},)"
+      R"({"c":[],"i":"_2","p":"_1","t":"text","value":"0"}],"trimIDs":[]}}]})";
+  constexpr std::string_view kAnswer =
+      R"({"id":"","action":"registerWebClient","payload":{"session":{"id":"s","controls":{)"
+      R"("page":{"i":"page","t":"page","p":"","c":[],"route":"/"}}},"error":""}})";
+  for (const Generation client : {Generation::kG1, kG3}) {
+    Translator translator(wire::CodecOf(Generation::kG0), wire::CodecOf(client), {});
+    std::vector<Action> passed;
+    const auto pass = [&](Packet&& packet) {
+      passed.push_back(wire::CodecOf(client)->Peek(packet));
+    };
+    wire::Register registration;
+    registration.page = Value::MapOf({});
+    for (int session = 0; session < 2; ++session) {
+      passed.clear();
+      for (Packet& packet : wire::CodecOf(client)->Encode(registration))
+        ASSERT_TRUE(translator.ToApp(std::move(packet), [](Packet&&) {}));
+      ASSERT_TRUE(translator.ToClient(Control(Buffer(kPatch)), pass));
+      EXPECT_THAT(passed, IsEmpty());
+      ASSERT_TRUE(translator.ToClient(Control(Buffer(kAnswer)), pass));
+      ASSERT_TRUE(translator.ToClient(Control(Buffer(kPatch)), pass));
+      ASSERT_THAT(passed, SizeIs(testing::Ge(3)));
+      EXPECT_EQ(passed.at(0), Action::kRegisterClient);
+      EXPECT_EQ(passed.at(1), Action::kPatchControl);
+    }
+  }
+}
+
 TEST_F(TranslatorTest, HasNothingToDoWithinAGeneration) {
   for (const Generation both : {kG2, kG3}) {
     Passing translator = Make(both, both);
