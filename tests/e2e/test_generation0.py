@@ -173,8 +173,8 @@ class ARun(Generation0):
             client.click("plus")
             client.expect_text("1")
             client.close()
-        self.assertEqual(run.text[0].count("MAIN"), 2)
         self.assertEqual(self.stop(run), 143, run.shown())
+        self.assertEqual(run.text[0].count("MAIN"), 2)
 
     def testClicksAreCountedAndTheTreeIsThatOfLaterFlets(self):
         file = self.box.name("tree")

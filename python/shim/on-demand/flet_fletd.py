@@ -2,11 +2,15 @@
 ft.app() waits for that, and returns when the host or the person asks it to end. The host alone comes to the page, on
 loopback, at the port of the environment."""
 
+import atexit
 import functools
 import inspect
 import os
 import queue
 import signal
+import sys
+import threading
+import time
 
 
 class Calls:
@@ -30,12 +34,33 @@ class Calls:
             call(*args)
 
 
+def let_no_thread_begin():
+    """Flet has a daemon thread for each event, and so one for the end of its session. CPython before 3.12 crashes
+    when a thread's first step comes while the interpreter ends: from here on none begins, and those that
+    have been started have taken it."""
+    start = threading.Thread.start
+
+    def start_or_wait(thread):
+        if threading.current_thread().daemon:
+            never = threading.Lock()
+            never.acquire()
+            never.acquire()  # until the process has ended, as it is with all daemon threads
+        start(thread)
+
+    threading.Thread.start = start_or_wait
+    until = time.monotonic() + 1
+    while threading._limbo and time.monotonic() < until:
+        time.sleep(0.001)
+
+
 def patch(module, shim):
     if not hasattr(module, "_start_flet_server"):
         return  # of another generation
     if shim.conversation is None:
         shim.conversation = shim.load("conversation")["Conversation"](shim.channel)
     conversation = shim.conversation
+    if sys.version_info < (3, 12):
+        atexit.register(let_no_thread_begin)
     os.environ.pop("FLET_DISPLAY_URL_PREFIX", None)  # would print the address in place of showing the page
 
     class Window:
