@@ -63,6 +63,17 @@ if(FLETBRIDGE_DISPLAY)
   endforeach()
 endif()
 
+# Brotli. Static, and its names for us alone, as of what follows.
+find_path(BROTLI_INCLUDE_DIR brotli/encode.h REQUIRED)
+add_library(fletbridge_brotli INTERFACE)
+add_library(fletbridge::brotli ALIAS fletbridge_brotli)
+target_include_directories(fletbridge_brotli SYSTEM INTERFACE ${BROTLI_INCLUDE_DIR})
+foreach(part IN ITEMS enc dec common)
+  find_library(BROTLI_${part}_LIBRARY libbrotli${part}.a REQUIRED)
+  target_link_libraries(fletbridge_brotli INTERFACE ${BROTLI_${part}_LIBRARY})
+  target_link_options(fletbridge_brotli INTERFACE -Wl,--exclude-libs,libbrotli${part}.a)
+endforeach()
+
 # SHA-256. Static, and its names for us alone: an app's library may have a SHA256Init of its own.
 find_path(MD_INCLUDE_DIR sha2.h REQUIRED)
 find_library(MD_LIBRARY libmd.a REQUIRED)

@@ -23,6 +23,7 @@ INSIDE = {
     r"nlohmann-json3-dev": ("JSON for Modern C++", "MIT", "headers"),
     r"libtomlplusplus-dev": ("toml++", "MIT", "headers"),
     r"libcli11-dev": ("CLI11", "BSD-3-Clause", "headers"),
+    r"libbrotli-dev": ("Brotli", "MIT", "archive"),
     r"libmd-dev": ("libmd", "BSD-3-Clause", "archive"),
     r"libxcb1-dev|libxcb-[a-z]+0-dev": ("libxcb", "X11", "archive"),
     r"libxau-dev": ("libXau", "X11", "archive"),

@@ -20,13 +20,14 @@ esac
 packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates binutils
   "libboost$boost-dev" nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev
   libxcb1-dev libxcb-damage0-dev libxcb-xfixes0-dev libxcb-xtest0-dev libxau-dev libxdmcp-dev
-  libtomlplusplus-dev libmd-dev libcurl4-openssl-dev openssl "clang-$clang" "libclang-rt-$clang-dev" "clang-tidy-$clang" "clang-format-$clang"
+  libtomlplusplus-dev libmd-dev libbrotli-dev libcurl4-openssl-dev openssl "clang-$clang" "libclang-rt-$clang-dev" "clang-tidy-$clang" "clang-format-$clang"
   python3 python3-dev python3-venv procps
   # A Flutter engine with Flet's own client, on a display that nobody sees; what its plugins need.
   "$gtk" libegl1 libgles2 libgl1-mesa-dri xvfb xdotool x11-utils imagemagick
   blackbox weston  # a small window manager, without which nothing is maximized; a Wayland compositor
   libsecret-1-0 libmpv2 libgstreamer-plugins-base1.0-0
   dbus-daemon  # a session bus of a test's own
+  brotli    # reads what the web server sends
   strace    # counts the wake-ups of an idle app
   libwebkit2gtk-4.1-0  # the window of `--ui webview`
   "$browser") # opens the page of `fletbridge compare --html`, and those of `--ui web`

@@ -20,6 +20,9 @@ namespace fletbridge::platform {
 
 // The calling thread's name for people who look at processes; 15 bytes at most.
 void NameThread(const char* name) noexcept;
+// The calling thread takes only the time that nobody else wants, where the system knows that of one
+// thread.
+void GiveWay() noexcept;
 // A number that no other thread of this process has at the same time.
 [[nodiscard]] unsigned long ThreadNumber() noexcept;
 

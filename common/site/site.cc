@@ -15,12 +15,15 @@
 #include "common/base/cause.h"
 #include "common/platform/unique_fd.h"
 #include "common/site/gzip.h"
+#include "common/site/packer.h"
 
 namespace fletbridge::web {
 namespace {
 
 constexpr std::size_t kWorthGzip = 1024;
 constexpr std::size_t kMostPrefixes = 16;
+// The first page, and what an app does at its start, come first.
+constexpr std::chrono::seconds kPackingRest{5};
 
 // Content that is compressed already grows.
 bool Compresses(std::string_view type) {
@@ -51,6 +54,9 @@ std::shared_ptr<const Body> MakeBody(std::string bytes, std::string type, bool c
   }
   return body;
 }
+
+// In memory, with a brotli form that may yet come and is smaller than the other.
+std::size_t CostOf(const Body& body) { return body.bytes.size() + 2 * body.gzip.size(); }
 
 Result<std::string> ReadFile(const std::string& path, struct stat* info = nullptr) {
   // A FIFO would be waited for.
@@ -222,20 +228,21 @@ bool TagMatches(std::string_view header, std::string_view etag) {
   return false;
 }
 
-bool TakesGzip(std::string_view header) {
+bool Takes(std::string_view header, std::string_view coding) {
+  bool by_default = false;
   for (std::size_t begin = 0; begin < header.size();) {
     const std::size_t end = std::min(header.find(',', begin), header.size());
     const std::string_view word = header.substr(begin, end - begin);
     const std::size_t mark = word.find(';');
     const std::string_view name = Trimmed(word.substr(0, mark));
-    if (name == "gzip" || name == "*") {
-      std::string_view weight =
-          mark == std::string_view::npos ? "" : Trimmed(word.substr(mark + 1));
-      return weight != "q=0" && !weight.starts_with("q=0.0");
-    }
+    const std::string_view weight =
+        mark == std::string_view::npos ? "" : Trimmed(word.substr(mark + 1));
+    const bool is_taken = weight != "q=0" && !weight.starts_with("q=0.0");
+    if (name == coding) return is_taken;
+    if (name == "*") by_default = is_taken;
     begin = end + 1;
   }
-  return false;
+  return by_default;
 }
 
 std::string AdaptIndex(std::string index, const SiteOptions& options) {
@@ -311,6 +318,13 @@ Result<std::unique_ptr<Site>> MakeSite(SiteOptions options) {
   return site;
 }
 
+Site::Site(SiteOptions options) : options_(std::move(options)) {
+  if (options_.compressed && !options_.packed.empty())
+    packer_ = std::make_unique<Packer>(options_.packed, kPackingRest);
+}
+
+Site::~Site() = default;
+
 std::shared_ptr<const Body> Site::Index(const std::string& prefix) {
   if (const auto found = indices_.find(prefix); found != indices_.end()) return found->second;
   // A proxy has few of them; one that has made up many finds each anew.
@@ -340,7 +354,10 @@ Site::Found Site::Find(std::string_view path, const std::string& prefix) {
       return *found;
     }
   }
-  if (std::optional<Found> found = FindIn(options_.client, name)) return *found;
+  if (std::optional<Found> found = FindIn(options_.client, name)) {
+    if (packer_ && found->body) packer_->Want(found->body);
+    return *found;
+  }
   const std::string extension = ExtensionOf(name);
   if (extension.empty() || extension == ".html") return {Found::Kind::kBody, Index(prefix), true};
   return {};
@@ -359,7 +376,7 @@ std::optional<Site::Found> Site::FindIn(const std::string& folder, const std::st
       order_.splice(order_.begin(), order_, kept->second.at);
       return Found{Found::Kind::kBody, kept->second.body, false};
     }
-    kept_bytes_ -= kept->second.body->bytes.size() + kept->second.body->gzip.size();
+    kept_bytes_ -= CostOf(*kept->second.body);
     order_.erase(kept->second.at);
     kept_.erase(kept);
   }
@@ -368,14 +385,14 @@ std::optional<Site::Found> Site::FindIn(const std::string& folder, const std::st
     return bytes.error().code == Errc::kLimit ? std::optional(Found{Found::Kind::kLarge, {}, false})
                                               : std::nullopt;
   std::shared_ptr<const Body> body = MakeBody(std::move(*bytes), TypeOf(path), options_.compressed);
-  const std::size_t cost = body->bytes.size() + body->gzip.size();
+  const std::size_t cost = CostOf(*body);
   if (cost <= kMostKept / 2) {
     order_.push_front(real);
     kept_[real] = {body, changed(info), info.st_size, order_.begin()};
     kept_bytes_ += cost;
     while (kept_bytes_ > kMostKept) {
       const auto oldest = kept_.find(order_.back());
-      kept_bytes_ -= oldest->second.body->bytes.size() + oldest->second.body->gzip.size();
+      kept_bytes_ -= CostOf(*oldest->second.body);
       kept_.erase(oldest);
       order_.pop_back();
     }

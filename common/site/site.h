@@ -10,6 +10,7 @@
 // at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -17,18 +18,33 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/error.h"
 
 namespace fletbridge::web {
 
 // One file as it is sent.
-struct Body {
+class Body {
+ public:
   std::string bytes;
   std::string gzip;  // empty: it does not pay
   std::string type;  // Content-Type
   std::string etag;  // of `bytes`, with its quotes
+
+  // The smallest form. None: it is not made yet; empty: it does not pay. Any thread.
+  [[nodiscard]] std::shared_ptr<const std::string> brotli() const { return brotli_.load(); }
+  // The first one stays: it may be on its way to a browser.
+  void SetBrotli(std::string packed) const {
+    std::shared_ptr<const std::string> none;
+    brotli_.compare_exchange_strong(none, std::make_shared<const std::string>(std::move(packed)));
+  }
+
+ private:
+  mutable std::atomic<std::shared_ptr<const std::string>> brotli_;
 };
+
+class Packer;
 
 struct SiteOptions {
   std::string client;  // the folder of Flet's web client
@@ -41,6 +57,9 @@ struct SiteOptions {
   // jsDisconnect), which the page has, in place of a WebSocket.
   bool through_javascript = false;
   bool compressed = true;  // with Body::gzip where it pays
+  // Where brotli forms of the client's files are kept, which are made while nothing else is to be
+  // done (packer.h); empty: there are none.
+  std::string packed = {};
 };
 
 class Site {
@@ -62,6 +81,8 @@ class Site {
   // Kept, in all.
   static constexpr std::size_t kMostKept = std::size_t{96} << 20;
 
+  ~Site();
+
   // `path`: of a request's target, with its percent signs, without its query. `prefix`: what a
   // proxy has taken off before the mount path, "" or "/a/b"; the page's own addresses need it.
   [[nodiscard]] Found Find(std::string_view path, const std::string& prefix = {});
@@ -78,12 +99,13 @@ class Site {
     std::list<std::string>::iterator at;
   };
 
-  explicit Site(SiteOptions options) : options_(std::move(options)) {}
+  explicit Site(SiteOptions options);
   [[nodiscard]] std::shared_ptr<const Body> Index(const std::string& prefix);
   // A file in one of the folders; none if there is no such file.
   [[nodiscard]] std::optional<Found> FindIn(const std::string& folder, const std::string& path);
 
   const SiteOptions options_;
+  std::unique_ptr<Packer> packer_;
   std::string index_;                                                        // as the client has it
   std::map<std::string, std::shared_ptr<const Body>, std::less<>> indices_;  // prefix -> adapted
   std::map<std::string, std::shared_ptr<const Body>, std::less<>> made_;     // path -> adapted
@@ -114,8 +136,8 @@ struct ByteRange {
 [[nodiscard]] ByteRange ParseRange(std::string_view header, std::size_t size);
 // Whether an If-None-Match header names this tag.
 [[nodiscard]] bool TagMatches(std::string_view header, std::string_view etag);
-// Whether an Accept-Encoding header allows gzip.
-[[nodiscard]] bool TakesGzip(std::string_view header);
+// Whether an Accept-Encoding header allows a coding, such as "gzip" or "br".
+[[nodiscard]] bool Takes(std::string_view header, std::string_view coding);
 
 // What flet_web does to the two files.
 [[nodiscard]] std::string AdaptIndex(std::string index, const SiteOptions& options);

@@ -233,6 +233,9 @@ int RunWithWorkers(const Handover& run) {
   options.path = web::PathOfApp(*mount, asked.is_public ? std::string() : asked.token);
   options.key = asked.key;
   options.cookie = asked.cookie;
+  Result<web::TrustedProxies> proxies = web::TrustedProxies::Of(asked.trusted_proxies);
+  if (!proxies) return Fail(proxies.error());
+  options.proxies = std::move(*proxies);
   options.workers = static_cast<int>(asked.workers);
   options.drains = asked.drain > 0;
   if (!asked.metrics.empty()) {

@@ -88,8 +88,8 @@ class Contents(E2E):
     def testWhatIsInsideOfThePrograms(self):
         notice = (ROOT / "NOTICE").read_text()
         names = [component["name"] for component in sbom.bill(BIN.parent)["components"]]
-        for name in ("Boost", "CLI11", "JSON for Modern C++", "libmd", "libstdc++", "libxcb", "MessagePack for C++", "plotly.js",
-                     "toml++"):
+        for name in ("Boost", "Brotli", "CLI11", "JSON for Modern C++", "libmd", "libstdc++", "libxcb", "MessagePack for C++",
+                     "plotly.js", "toml++"):
             self.assertIn(name, names)
         for name in names:
             self.assertIn(name, notice)

@@ -4,8 +4,10 @@ import contextlib
 import gzip
 import http.client
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 import unittest
@@ -13,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import g3
-from harness import E2E, EXAMPLES, PATIENCE, PYTHON_OF_2, VARIANTS, Variant, every_variant, open_fds
+from harness import E2E, EXAMPLES, PATIENCE, PYTHON_OF_2, ROOT, VARIANTS, Variant, every_variant, open_fds
 from web_page import WebBrowser
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -255,6 +257,33 @@ class WebOverHttp(Web):
         with self.assertRaisesRegex(Exception, "403"):
             self.socket(known=False)
         self.end(143)
+
+    def testALargeFileOfTheClientIsSentAsBrotliOnceThatIsMadeAndItIsKept(self):
+        client = self.box.home / "client"
+        client.mkdir()
+        (theirs,) = (ROOT / "build/venv/1.0.5/lib").glob("python3*/site-packages/flet_web/web")
+        for name in ("index.html", "manifest.json"):
+            shutil.copy(theirs / name, client)
+        script = "".join(f"function f{i * 7919 % 1000}() {{}}\n" for i in range(10_000)).encode()
+        (client / "main.dart.js").write_bytes(script)
+        for first in (True, False):
+            self.serve(Variant("1", "uds"), self.box.write("app.py", SESSIONS), "--web-client", client)
+            deadline = time.monotonic() + 60 * PATIENCE
+            while True:
+                packed = self.ask("/main.dart.js", Accept_Encoding="gzip, br")
+                if packed.headers["Content-Encoding"] == "br" or time.monotonic() > deadline or not first:
+                    break
+                self.assertEqual((packed.headers["Content-Encoding"], gzip.decompress(packed.data)), ("gzip", script))
+                time.sleep(0.2)  # nothing tells that it is made
+            self.assertEqual(packed.headers["Content-Encoding"], "br")
+            whole = subprocess.run(["brotli", "-d", "-c"], input=packed.data, capture_output=True, check=True).stdout
+            self.assertEqual(whole, script)
+            plain = self.ask("/main.dart.js", Accept_Encoding="gzip")
+            self.assertLess(len(packed.data), len(plain.data))
+            self.assertNotEqual(packed.headers["ETag"], plain.headers["ETag"])
+            part = self.ask("/main.dart.js", Accept_Encoding="br", Range="bytes=4-8")
+            self.assertEqual((part.status, part.data), (206, packed.data[4:9]))
+            self.end(143)
 
     def testFilesAreSentAsBrowsersAskForThem(self):
         self.start()

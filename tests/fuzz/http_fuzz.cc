@@ -61,7 +61,7 @@ void ReadHeaders(std::string_view host, std::string_view origin, std::string_vie
       Check(part.count > 0 && part.first < size && part.count <= size - part.first);
   }
   (void)TagMatches(tags, "\"tag\"");
-  (void)TakesGzip(encodings);
+  (void)Takes(encodings, "gzip");
 }
 
 void ReadByParser(std::string_view bytes) {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace fletbridge::platform {
@@ -41,6 +42,11 @@ std::vector<std::string> TemporaryFolders() {
 }
 
 void NameThread(const char* name) noexcept { ::pthread_setname_np(::pthread_self(), name); }
+
+void GiveWay() noexcept {
+  constexpr int kLeast = 19;
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLeast);
+}
 
 unsigned long ThreadNumber() noexcept { return static_cast<unsigned long>(::gettid()); }
 

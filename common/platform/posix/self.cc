@@ -36,6 +36,8 @@ void NameThread([[maybe_unused]] const char* name) noexcept {
 #endif
 }
 
+void GiveWay() noexcept {}
+
 unsigned long ThreadNumber() noexcept {
   static std::atomic<unsigned long> last{0};
   thread_local const unsigned long number = ++last;

@@ -302,11 +302,18 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     // A page opens a session; what the pages of the others still need is served.
     if (const auto why = front_.no_sessions(); why && body.type.starts_with("text/html"))
       return RefuseSession(*why);
-    const bool as_gzip = !body.gzip.empty() && TakesGzip(Text(asked[http::field::accept_encoding]));
+    const std::string_view taken = Text(asked[http::field::accept_encoding]);
+    const std::shared_ptr<const std::string> brotli = body.brotli();
+    std::string_view coding;
+    if (brotli && !brotli->empty() && Takes(taken, "br")) {
+      coding = "br";
+    } else if (!body.gzip.empty() && Takes(taken, "gzip")) {
+      coding = "gzip";
+    }
     // Of each form its own, since a range is of one of them.
     std::string etag = body.etag;
-    if (as_gzip) etag.insert(etag.size() - 1, "-gzip");
-    const std::string& bytes = as_gzip ? body.gzip : body.bytes;
+    if (!coding.empty()) etag.insert(etag.size() - 1, "-" + std::string(coding));
+    const std::string& bytes = coding == "br" ? *brotli : coding.empty() ? body.bytes : body.gzip;
     Head head = MakeHead(http::status::ok);
     head.set(http::field::etag, etag);
     // Names of files stay the same in the next version: a browser asks, and 304 is the answer.
@@ -318,7 +325,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     }
     head.set(http::field::content_type, body.type);
     head.set(http::field::accept_ranges, "bytes");
-    if (as_gzip) head.set(http::field::content_encoding, "gzip");
+    if (!coding.empty()) head.set(http::field::content_encoding, coding);
     ByteRange range;
     const std::string_view if_range = Text(asked[http::field::if_range]);
     if (!is_head_ && (if_range.empty() || if_range == etag))

@@ -25,6 +25,7 @@
 
 #include "common/base/cause.h"
 #include "common/base/log.h"
+#include "common/base/user_folder.h"
 #include "common/platform/self.h"
 #include "common/platform/threads.h"
 #include "common/site/site.h"
@@ -34,6 +35,7 @@
 #include "src/ui/web/open_browser.h"
 #include "src/ui/web/peer_name.h"
 #include "src/ui/web/status_server.h"
+#include "src/ui/web/visitors.h"
 #include "src/ui/web/web_session.h"
 #include "src/ui/web/workers/sticky.h"
 #include "src/ui/web/workers/worker_line.h"
@@ -44,11 +46,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{100};
-// Connections that are no WebSocket.
-constexpr std::size_t kMostConnections = 1024;
-// Of one address, which may be that of many people; loopback is not counted, since a proxy of this
-// machine is everybody's.
-constexpr int kMostOfOneAddress = 256;
 
 // Finds files on a thread of its own, since the disk may be slow and compressing takes its time.
 class Librarian {
@@ -121,8 +118,8 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
       : loop_(loop),
         options_(std::move(options)),
         access_(std::move(access)),
+        visitors_(std::move(proxies)),
         sticky_(options_.worker.key, WorkerCookie(options_.cookie, options_.port)),
-        proxies_(std::move(proxies)),
         login_path_(std::move(login_path)),
         uploads_(loop),
         librarian_(loop, std::move(site)),
@@ -180,7 +177,7 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
 
   const Access& access() const override { return access_; }
   const std::string& mount() const override { return librarian_.options().mount; }
-  const TrustedProxies& proxies() const override { return proxies_; }
+  const TrustedProxies& proxies() const override { return visitors_.proxies(); }
   void Find(std::string path, std::string prefix, std::function<void(Site::Found)> found) override {
     librarian_.Find(std::move(path), std::move(prefix), std::move(found));
   }
@@ -354,21 +351,16 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
 
   void Admit(UniqueFd fd, const std::string& ip, const Begun& begun = {}) {
     wants_ = false;
-    int& of_address = addresses_[ip];
-    if (connections_.size() >= kMostConnections ||
-        (of_address >= kMostOfOneAddress && !IsLoopback(ip) && !proxies_.Trusts(ip))) {
-      if (of_address == 0) addresses_.erase(ip);
+    if (!visitors_.Enter(ip)) {
       figures_.Refused(Refusal::kConnections);
       Log(LogLevel::kWarning, "refused a connection of " + ip + ": there are too many");
       return;
     }
-    ++of_address;
     const int one = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     auto slot = std::make_shared<std::shared_ptr<HttpConnection>>();
     const auto ended = [this, slot, ip] {
-      if (const auto found = addresses_.find(ip); found != addresses_.end() && --found->second == 0)
-        addresses_.erase(found);
+      visitors_.Leave(ip);
       connections_.erase(*slot);
       slot->reset();
     };
@@ -389,15 +381,14 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
     opening_.clear();
     const auto connections = std::exchange(connections_, {});
     for (const auto& connection : connections) connection->Close();
-    addresses_.clear();
     if (sink_ != nullptr) sink_->OnClosed(*closed_);
   }
 
   EventLoop& loop_;
   const WebOptions options_;
   Access access_;
+  Visitors visitors_;  // on connections that are no WebSocket; the loop's thread only
   const Sticky sticky_;
-  const TrustedProxies proxies_;
   const std::string login_path_;
   Logins logins_;
   std::vector<LoginAnswer> for_app_;  // which no session could be told
@@ -414,7 +405,6 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
   bool drains_ = false;
   bool is_drained_ = false;
   std::set<std::shared_ptr<HttpConnection>> connections_;
-  std::map<std::string, int> addresses_;              // connections of each
   std::vector<std::unique_ptr<WebSession>> opening_;  // in the handshake
   std::set<WebSession*> sessions_;                    // all that are, whoever owns them
   bool wants_ = false;                                // no descriptor is free, and that is logged
@@ -455,6 +445,8 @@ Result<std::unique_ptr<UiSurface>> MakeWebUi(EventLoop& loop, WebOptions options
   const Result<std::string> mount = MountOf(options.name);
   if (!mount) return mount.error();
   SiteOptions site{options.client, options.assets, *mount};
+  if (const std::string cache = UserCacheFolder(); !cache.empty())
+    site.packed = cache + "/web-client";
   const std::string no_cdn =
       FromEnvironment("FLET_WEB_NO_CDN", {"false", "False", "FALSE", "0", "no"}, "true");
   site.no_cdn = no_cdn == "true";

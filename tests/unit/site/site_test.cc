@@ -159,9 +159,13 @@ TEST(WebHeaders, TagsAndEncodingsAreRead) {
   EXPECT_TRUE(TagMatches("*", "\"b\""));
   EXPECT_FALSE(TagMatches("\"a\"", "\"b\""));
   EXPECT_FALSE(TagMatches("", "\"b\""));
-  EXPECT_TRUE(TakesGzip("deflate, gzip;q=0.5"));
-  EXPECT_FALSE(TakesGzip("br, gzip;q=0"));
-  EXPECT_FALSE(TakesGzip(""));
+  EXPECT_TRUE(Takes("deflate, gzip;q=0.5", "gzip"));
+  EXPECT_FALSE(Takes("br, gzip;q=0", "gzip"));
+  EXPECT_FALSE(Takes("", "gzip"));
+  EXPECT_TRUE(Takes("gzip, deflate, br, zstd", "br"));
+  EXPECT_FALSE(Takes("gzip, deflate", "br"));
+  EXPECT_TRUE(Takes("gzip;q=0, *", "br"));
+  EXPECT_FALSE(Takes("*, br;q=0", "br"));
 }
 
 }  // namespace

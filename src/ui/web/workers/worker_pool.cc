@@ -30,6 +30,7 @@
 #include "src/ui/web/figures.h"
 #include "src/ui/web/peer_name.h"
 #include "src/ui/web/status_server.h"
+#include "src/ui/web/visitors.h"
 #include "src/ui/web/workers/worker_line.h"
 
 namespace fletbridge::web {
@@ -41,8 +42,6 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr int kFailureCode = 70;
-constexpr std::size_t kMostArrivals = 1024;
-constexpr int kMostOfOneAddress = 256;
 constexpr auto kHeadPatience = 10s;
 constexpr auto kAnswerPatience = 5s;
 constexpr auto kNextAccept = 100ms;
@@ -143,6 +142,7 @@ class Pool final : private StatusSource {
  public:
   explicit Pool(PoolOptions options)
       : options_(std::move(options)),
+        visitors_(options_.proxies),
         listener_(loop_.io()),
         accept_later_(loop_.io()),
         metrics_timer_(loop_.io()),
@@ -358,14 +358,11 @@ class Pool final : private StatusSource {
   }
 
   void Admit(UniqueFd fd, const std::string& ip) {
-    int& of_address = addresses_[ip];
-    if (arrivals_.size() >= kMostArrivals || (of_address >= kMostOfOneAddress && !IsLoopback(ip))) {
-      if (of_address == 0) addresses_.erase(ip);
+    if (!visitors_.Enter(ip)) {
       figures_.Refused(Refusal::kConnections);
       Log(LogLevel::kWarning, "refused a connection of " + ip + ": there are too many");
       return;
     }
-    ++of_address;
     const int one = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     const auto arrival = std::make_shared<Arrival>(loop_, std::move(fd), ip);
@@ -376,8 +373,7 @@ class Pool final : private StatusSource {
   void OnRead(Arrival& arrival, bool has_head) {
     const std::shared_ptr<Arrival> kept = arrival.shared_from_this();
     arrivals_.erase(kept);
-    if (const auto at = addresses_.find(kept->ip()); at != addresses_.end() && --at->second == 0)
-      addresses_.erase(at);
+    visitors_.Leave(kept->ip());
     if (!has_head) return kept->Close();
     const auto [worker, is_sticky] = Choose(kept->bytes());
     if (worker < 0) {
@@ -459,7 +455,6 @@ class Pool final : private StatusSource {
     accept_later_.cancel();
     listener_.close(ignored);
     for (const auto& arrival : std::exchange(arrivals_, {})) arrival->Close();
-    addresses_.clear();
   }
 
   // ---- StatusSource
@@ -504,6 +499,7 @@ class Pool final : private StatusSource {
   }
 
   PoolOptions options_;
+  Visitors visitors_;  // whose requests are not read yet; loop's thread only
   EventLoop loop_;
   // set before the loop runs
   std::uint16_t port_ = 0;
@@ -516,7 +512,6 @@ class Pool final : private StatusSource {
   asio::posix::stream_descriptor signals_;  // owned by signal_reader_
   std::vector<std::unique_ptr<Worker>> workers_;
   std::set<std::shared_ptr<Arrival>> arrivals_;
-  std::map<std::string, int> addresses_;  // arrivals of each
   Figures figures_;
   std::set<int> metrics_due_;  // workers that have not answered yet
   std::vector<std::string> told_;

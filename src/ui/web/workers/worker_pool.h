@@ -25,6 +25,7 @@
 #include "common/base/event_loop.h"
 #include "common/process/child.h"
 #include "src/ui/web/listening.h"
+#include "src/ui/web/proxy.h"
 #include "src/ui/web/workers/sticky.h"
 
 namespace fletbridge::web {
@@ -41,6 +42,7 @@ struct PoolOptions {
   std::string path;    // of the URL that a person is told, with what the token needs
   std::string key;     // that cookies are signed with; the workers have it too
   std::string cookie;  // WorkerCookie()'s first argument
+  TrustedProxies proxies;
   int workers = 2;
   bool drains = false;  // workers take their time after SIGTERM, and browsers reach them meanwhile
   std::optional<ListenAddress> metrics;
