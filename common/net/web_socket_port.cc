@@ -45,7 +45,7 @@ class Socket : public Protocol::socket {
   template <class Buffers, class Handler>
   auto async_write_some(const Buffers& buffers, Handler&& handler) {
     return asio::async_initiate<Handler, void(error_code, std::size_t)>(
-        [this](auto&& done, const Buffers& bytes) { Write(bytes, std::move(done)); }, handler,
+        [this](auto&& done, const Buffers& bytes) { this->Write(bytes, std::move(done)); }, handler,
         buffers);
   }
 

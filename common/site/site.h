@@ -10,11 +10,11 @@
 // at a time.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,15 +33,19 @@ class Body {
   std::string etag;  // of `bytes`, with its quotes
 
   // The smallest form. None: it is not made yet; empty: it does not pay. Any thread.
-  [[nodiscard]] std::shared_ptr<const std::string> brotli() const { return brotli_.load(); }
+  [[nodiscard]] std::shared_ptr<const std::string> brotli() const {
+    const std::lock_guard lock(mutex_);
+    return brotli_;
+  }
   // The first one stays: it may be on its way to a browser.
   void SetBrotli(std::string packed) const {
-    std::shared_ptr<const std::string> none;
-    brotli_.compare_exchange_strong(none, std::make_shared<const std::string>(std::move(packed)));
+    const std::lock_guard lock(mutex_);
+    if (!brotli_) brotli_ = std::make_shared<const std::string>(std::move(packed));
   }
 
  private:
-  mutable std::atomic<std::shared_ptr<const std::string>> brotli_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const std::string> brotli_;
 };
 
 class Packer;
