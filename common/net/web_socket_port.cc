@@ -396,15 +396,23 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
 
   template <class Task>
   void After(std::chrono::milliseconds time, Task task) {
-    timer.expires_after(time);
+    At(std::chrono::steady_clock::now() + time, std::move(task));
+  }
+  template <class Task>
+  void At(std::chrono::steady_clock::time_point time, Task task) {
+    timer.expires_at(time);
     timer.async_wait([self = shared_from_this(), task](error_code cancelled) {
       if (!cancelled && self->stream) task();
     });
   }
 
+  // At moments that all connections have in common: a thousand idle ones wake the machine as often
+  // as one.
   void Tick() {
     if (patience.ping.count() == 0) return;
-    After(patience.ping, [this] {
+    const std::chrono::milliseconds grid = (patience.ping + std::chrono::milliseconds(3)) / 4;
+    const auto soonest = std::chrono::steady_clock::now().time_since_epoch() + patience.ping;
+    At(std::chrono::steady_clock::time_point((soonest / grid + 1) * grid), [this] {
       if (sink == nullptr) return;
       // What a peer answers is not read while receiving is paused.
       silence = is_heard || paused.load() ? 0 : silence + 1;

@@ -34,8 +34,8 @@ struct WebSocketRequest {
 
 struct WebSocketPatience {
   std::chrono::milliseconds handshake{10'000};
-  // A peer that has been silent for so long is pinged, and disconnected after twice that again. 0:
-  // never.
+  // A peer that has been silent for so long, or up to a quarter longer, is pinged, and disconnected
+  // after twice that again. 0: never.
   std::chrono::milliseconds ping{20'000};
   // How long the end waits for what is queued to be written, and for the peer's answer.
   std::chrono::milliseconds farewell{1'000};
