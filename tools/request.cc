@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "common/base/log.h"
+#include "src/host/survey.h"
 
 namespace fletbridge {
 namespace {
@@ -44,7 +45,7 @@ void TakeAddress(const Toolbox& tools, const Settings& settings, WebRequest& web
     web.has_host = true;
   }
   // Flet's own, of a server that the environment asks for.
-  if (!web.has_port && !of_flet("FLET_FORCE_WEB_SERVER").empty()) web.port = 8000;
+  if (!web.has_port && ForcesWeb(of_flet("FLET_FORCE_WEB_SERVER"))) web.port = 8000;
   if (const std::string port = of_flet("FLET_SERVER_PORT"); !web.has_port && !port.empty()) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), web.port);
     web.has_port = error == std::errc{} && end == port.data() + port.size();

@@ -147,15 +147,12 @@ bool MayAskForBrowser(const RunRequest& request) {
   return false;
 }
 
-bool ForcesWeb() {
-  const char* const forced = std::getenv("FLET_FORCE_WEB_SERVER");
-  if (forced == nullptr) return false;
-  std::string word(forced);
+}  // namespace
+
+bool ForcesWeb(std::string word) {
   for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return word == "true" || word == "1" || word == "yes";
 }
-
-}  // namespace
 
 bool TakesSocket(const Interpreter& python) {
   std::error_code error;
@@ -179,7 +176,8 @@ Result<LaunchFacts> Survey(const RunRequest& request, const Features& features, 
   facts.takes_socket = TakesSocket(facts.python);
   LookAtHostings(request, facts);
   if (request.ui == "auto") {
-    facts.forces_web = ForcesWeb();
+    const char* const forced = std::getenv("FLET_FORCE_WEB_SERVER");
+    facts.forces_web = forced != nullptr && ForcesWeb(forced);
     facts.names_browser = MayAskForBrowser(request);
   }
   return facts;

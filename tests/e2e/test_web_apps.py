@@ -247,6 +247,29 @@ ft.run(main, view=ft.AppView.WEB_BROWSER, host="127.0.0.1", port={port}, name="s
         self.assertNotEqual(self.port, port)
         self.end(143)
 
+    def testTheEnvironmentMayAskForAWebServerAsItDoesOfFlet(self):
+        app = self.box.write("app.py", """
+import flet as ft
+
+def main(page):
+    page.add(ft.Text(page.url))
+
+ft.run(main)
+""")
+        port = free_port()
+        flet = {"FLET_SERVER_PORT": str(port), "FLET_SERVER_IP": "127.0.0.1", "BROWSER": "/bin/false"}
+        self.run_ = self.box.run(self.variant, app, env={"FLET_FORCE_WEB_SERVER": "True", **flet})
+        self.take_address(self.run_.wait_line(r"the app is at (http://\S+)", 60).group(1))
+        self.assertEqual(self.port, port)
+        client = test_web.WebClient(self.socket())
+        client.register(WAIT, web=True)
+        client.expect_text(f"ws://{self.authority}", WAIT)
+        self.end(143)
+        self.assertEqual((self.run_.report()["used"]["ui"], self.run_.text[1].count("browser")), ("web", 0))
+        run = self.box.run(self.variant, app, env={"FLET_FORCE_WEB_SERVER": "false", "DISPLAY": "", "WAYLAND_DISPLAY": "", **flet})
+        run.wait_line("no window, the app runs headless", 60)
+        self.assertEqual(self.stop(run), 143)
+
     def testAnAppThatOnlyNamesABrowserRunsAsPlanned(self):
         run = self.box.run(self.variant, self.box.write("app.py", """
 import flet as ft
