@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "common/base/log.h"
-#include "src/host/survey.h"
+#include "src/host/launch_plan.h"
 
 namespace fletbridge {
 namespace {

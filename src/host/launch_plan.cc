@@ -1,6 +1,7 @@
 #include "src/host/launch_plan.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace fletbridge {
 namespace {
@@ -250,6 +251,11 @@ Result<> DecideMode(const RunRequest& request, const LaunchFacts& facts, LaunchP
 }
 
 }  // namespace
+
+bool ForcesWeb(std::string word) {
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return word == "true" || word == "1" || word == "yes";
+}
 
 Result<LaunchPlan> Decide(const RunRequest& request, const LaunchFacts& facts,
                           const Lowering& lowering) {

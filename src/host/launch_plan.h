@@ -92,6 +92,9 @@ struct Lowering {
 [[nodiscard]] Result<LaunchPlan> DecideAsClient(const RunRequest& request, const LaunchFacts& facts,
                                                 const std::string& transport);
 
+// Whether this value of FLET_FORCE_WEB_SERVER asks for a web server, as Flet reads it.
+[[nodiscard]] bool ForcesWeb(std::string word);
+
 // Whether the run may fall back from `stage`.
 [[nodiscard]] bool MayLower(const RunRequest& request, const LaunchFacts& facts,
                             const std::string& stage);

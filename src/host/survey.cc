@@ -1,7 +1,6 @@
 #include "src/host/survey.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -148,11 +147,6 @@ bool MayAskForBrowser(const RunRequest& request) {
 }
 
 }  // namespace
-
-bool ForcesWeb(std::string word) {
-  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return word == "true" || word == "1" || word == "yes";
-}
 
 bool TakesSocket(const Interpreter& python) {
   std::error_code error;

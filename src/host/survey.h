@@ -22,9 +22,6 @@ namespace fletbridge {
 // AppSpec::takes_socket, for this interpreter's Flet.
 [[nodiscard]] bool TakesSocket(const Interpreter& python);
 
-// Whether this value of FLET_FORCE_WEB_SERVER asks for a web server, as Flet reads it.
-[[nodiscard]] bool ForcesWeb(std::string word);
-
 // The generation of the interpreter's Flet.
 [[nodiscard]] Generation GenerationOf(const LaunchFacts& facts);
 

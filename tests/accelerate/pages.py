@@ -805,7 +805,12 @@ class World:
         control = self.rng.choice(rooted(found.controls))
         name = self.rng.choice(("click", "change", "resize", "submit"))
         data = self.rng.choice((None, "x", True, {"width": 1, "height": 2}, {"x": 1}))
-        loop.run_until_complete(self.session.dispatch_event(control._i, name, data))
+        above, seen = control, set()
+        while above is not None and id(above) not in seen:
+            seen.add(id(above))
+            above = above.parent
+        if above is None:  # else it lies in itself, and Flet looks for its page for ever
+            loop.run_until_complete(self.session.dispatch_event(control._i, name, data))
 
     def frozen_patch(self, found):
         """Two descriptions of one thing, as a component gives them."""
