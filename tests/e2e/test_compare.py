@@ -203,8 +203,12 @@ class CompareApps(Comparing, E2E):
     def testTellsThePhasesOfAStart(self):
         out = self.box.name("out")
         stages = ("1:uds", "2:tcp", "3", "flet:uds", "flet:tcp")
-        self.finished("--stages", ",".join(stages), "--workload", "start-up", "--rounds", "1", "--json", out, COUNTER)
-        start_up = self.results(out)["workloads"][0]
+        for _ in range(4):
+            self.finished("--stages", ",".join(stages), "--workload", "start-up", "--rounds", "1", "--json", out, COUNTER)
+            start_up = self.results(out)["workloads"][0]
+            # Of Flet itself they are not known where the machine was too busy to see files opened in time.
+            if all(result["p50"] is not None for part in start_up["parts"] for result in part["results"]):
+                break
         self.assertEqual([part["name"] for part in start_up["parts"]],
                          ["interpreter", "imports", "listening", "registration", "first frame"])
         for index, stage in enumerate(stages):
