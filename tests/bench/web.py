@@ -302,7 +302,7 @@ def await_small_forms(server, tab):
             answer = connection.getresponse()
             sizes[path] = answer.headers.get("Content-Encoding"), int(answer.headers.get("Content-Length") or 0)
             connection.close()
-        if not any(coding == "gzip" and size > 30_000 for coding, size in sizes.values()):
+        if not any(coding == "gzip" and size > 100_000 for coding, size in sizes.values()):
             return
         if time.monotonic() > deadline:
             sys.exit(f"no smaller forms are made: {sizes}")
