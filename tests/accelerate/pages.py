@@ -805,7 +805,7 @@ class World:
         control = self.rng.choice(rooted(found.controls))
         name = self.rng.choice(("click", "change", "resize", "submit"))
         data = self.rng.choice((None, "x", True, {"width": 1, "height": 2}, {"x": 1}))
-        above, seen = control, set()
+        above, seen = self.session._Session__index.get(control._i), set()
         while above is not None and id(above) not in seen:
             seen.add(id(above))
             above = above.parent
