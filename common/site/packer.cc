@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/cause.h"
+#include "common/base/log.h"
+#include "common/base/own_file.h"
 #include "common/platform/self.h"
 #include "common/platform/threads.h"
 #include "common/platform/unique_fd.h"
@@ -64,7 +67,12 @@ void Packer::Work() {
     if (stops()) return;
     const std::shared_ptr<const Body> body = waiting_.front();
     lock.unlock();
-    const bool is_done = Make(*body);
+    bool is_done = true;
+    try {
+      is_done = Make(*body);
+    } catch (const std::exception& error) {  // no memory, most likely; gzip is there
+      Log(LogLevel::kWarning, "cannot make a smaller form of a file: " + CauseOf(error));
+    }
     lock.lock();
     if (is_done) {
       waiting_.pop_front();
@@ -115,20 +123,7 @@ bool Packer::Recall(const Body& body) const {
 }
 
 void Packer::Keep(const Body& body, const std::string& packed) const {
-  const std::string path = PathOf(body);
-  const std::string part = path + ".part";  // nobody else's: it is our turn
-  ::unlink(part.c_str());
-  const UniqueFd out(
-      ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!out) return;
-  std::size_t written = 0;
-  while (written < packed.size()) {
-    const ssize_t n = ::write(out.get(), packed.data() + written, packed.size() - written);
-    if (n <= 0) break;
-    written += static_cast<std::size_t>(n);
-  }
-  if (written != packed.size() || ::rename(part.c_str(), path.c_str()) != 0) ::unlink(part.c_str());
-  Tidy();
+  if (WriteOwnFile(PathOf(body), packed, 0600)) Tidy();
 }
 
 void Packer::Tidy() const {
