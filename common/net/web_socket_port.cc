@@ -70,6 +70,7 @@ class Socket : public Protocol::socket {
   bool is_broken_ = false;
 };
 using Stream = websocket::stream<Socket>;
+using Request = http::request_parser<http::empty_body>;
 
 // After the closing handshake Beast would wait, without a deadline, for the peer to close its side.
 // It finds these two by the type of its socket.
@@ -144,13 +145,13 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
     Take(std::move(socket));
     if (read.size() > kMaxHeader)
       return Refuse(http::status::bad_request, "this request is too long");
-    request.emplace();
+    request = std::make_shared<Request>();
     request->header_limit(kMaxHeader);
     asio::buffer_copy(head.prepare(read.size()), asio::buffer(read));
     head.commit(read.size());
     http::async_read_header(
         stream->next_layer(), head, *request,
-        [self = shared_from_this(), keep = stream](error_code error, std::size_t) {
+        [self = shared_from_this(), keep = stream, asked = request](error_code error, std::size_t) {
           if (self->sink != nullptr) self->OnHeader(error);
         });
   }
@@ -482,7 +483,8 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
   asio::steady_timer last_words;       // while paused, after the connection's end
   asio::posix::stream_descriptor end;  // while paused: becomes readable at the connection's end
   std::shared_ptr<Stream> stream;      // shared with operations that use it
-  std::optional<http::request_parser<http::empty_body>> request;  // during a server's handshake
+  // During a server's handshake; shared with the operation that fills it.
+  std::shared_ptr<Request> request;
   beast::flat_buffer head{kMaxHeader * 2};
   std::array<std::byte, kSmallMessage> small;
   Buffer large;          // the message so far, if it is larger

@@ -173,6 +173,20 @@ TEST_F(WebSocketPortTest, ARequestThatHasBeenReadAlreadyIsAnswered) {
   EXPECT_EQ(sink_.target, "/ws?a=1");
 }
 
+// What lies in the socket has been read then, and is looked at after the end.
+TEST_F(WebSocketPortTest, TheEndMayComeRightBehindTheRequest) {
+  for (const std::string& request : {std::string(kRequest), std::string(kRequest).substr(0, 30)}) {
+    Make();
+    auto [ours, peer] = TcpPair();
+    ASSERT_TRUE(peer.Write(request));
+    OnLoop(loop_, [&, &ours = ours] {
+      server_->Accept(std::move(ours));
+      server_.reset();
+    });
+    EXPECT_EQ(peer.Read(1), "");
+  }
+}
+
 TEST_F(WebSocketPortTest, TheGenerationIsToldFromTheFirstMessage) {
   for (const auto& [first, generation] :
        {std::pair{std::string("\x92\x01"), Generation::kG2},
