@@ -135,6 +135,7 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
     Impl& impl;
     WebSocketPort port;
     bool is_open = false;
+    bool has_spoken = false;
     bool rejoins = false;  // its first message is to be answered from what is kept
   };
 
@@ -191,6 +192,8 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
     doubted.reset();
     app_is_open = true;
     tries = 0;
+    to_app.Flush(app->port, nullptr);
+    if (ui && to_app.waiting.empty()) ui->port.ResumeReceiving();
     AdmitNext();
   }
 
@@ -208,7 +211,8 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
                                 std::to_string(kMostToApp));
       return;
     }
-    if (app && app_is_open) to_app.Pass(std::move(packet), app->port, UiPort());
+    if (app_is_open) return to_app.Pass(std::move(packet), app->port, UiPort());
+    to_app.waiting.push_back(std::move(packet));  // of the UI that waits for the next session
   }
 
   // Its session is over; perhaps the app is about to end, else the next UI gets a new one.
@@ -219,11 +223,15 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
       return Doubt(MakeError(Errc::kSetup, "the app's web server has no WebSocket at " +
                                                options.app_target + ": " + why.Line()));
     }
+    if (!was_open) return TryAgain();
     Log(LogLevel::kDebug, "the app has ended the session: " + why.Line());
     Forget();
-    if (ui) {
+    if (ui && ui->has_spoken) {
       ui->port.Disconnect(WebSocketClose::kGoingAway);
       ui.reset();
+    } else if (ui) {  // the next session is its own
+      ui->rejoins = false;
+      ui->port.PauseReceiving();
     }
     TryAgain();
   }
@@ -308,6 +316,7 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
   }
 
   void FromUi(Packet&& packet) {
+    ui->has_spoken = true;
     if (!ui->rejoins) {
       kept.FromUi(packet);
       return ToApp(std::move(packet));
@@ -325,7 +334,8 @@ struct Broker::Impl final : std::enable_shared_from_this<Impl> {
     ui.reset();
     if (!was_open) return AdmitNext();
     Log(LogLevel::kDebug, "the UI has gone: " + why.Line());
-    if (!to_ui.waiting.empty()) {  // the tree has it
+    if (!app_is_open) return Forget();  // the session that begins is the next UI's
+    if (!to_ui.waiting.empty()) {       // the tree has it
       to_ui.waiting.clear();
       app->port.ResumeReceiving();
     }

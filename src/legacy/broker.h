@@ -7,8 +7,8 @@
 // origin; the app's server belongs to the process tree that we are told. A second UI waits until
 // the first has gone.
 //
-// A UI's handshake is answered once the app is connected, so the UI knows by it that the app
-// listens.
+// A UI's handshake is answered once the app has been connected, so the UI knows by it that the app
+// listens. If the app ends its session meanwhile, what the UI says waits for the next one.
 //
 // Threads: the EventLoop's; constructor, Start() and destructor also before it runs and after it
 // has ended.
