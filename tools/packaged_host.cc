@@ -11,7 +11,7 @@
 #include "common/python/interpreter.h"
 #include "src/host/factory.h"
 #include "src/host/launch.h"
-#include "src/packaged/bridge_transport.h"
+#include "src/packaged_app/bridge_transport.h"
 
 namespace fletbridge {
 namespace {

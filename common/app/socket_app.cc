@@ -47,22 +47,22 @@ struct SocketApp::Watch {
 };
 
 // One connection to the app.
-class SocketApp::Session final : public AppSession, private SocketLegSink {
+class SocketApp::Session final : public AppSession, private AppConnectionSink {
  public:
   Session(SocketApp& app, AppSessionSink& sink)
       : app_(app),
         sink_(sink),
-        leg_(
+        connection_(
             app.loop_, app.spec_.limits, app.socket_.app, [&app](int fd) { return app.Verify(fd); },
-            static_cast<SocketLegSink&>(*this), app.spec_.generation) {}
+            static_cast<AppConnectionSink&>(*this), app.spec_.generation) {}
   ~Session() override { app_.OnSessionClosed(*this); }
 
-  SocketLeg& leg() { return leg_; }
+  AppConnection& connection() { return connection_; }
 
-  SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
-  std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
-  void PauseReceiving() override { leg_.port().PauseReceiving(); }
-  void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
+  SendResult Send(Packet&& packet) override { return connection_.port().Send(std::move(packet)); }
+  std::size_t queued_bytes() const override { return connection_.port().queued_bytes(); }
+  void PauseReceiving() override { connection_.port().PauseReceiving(); }
+  void ResumeReceiving() override { connection_.port().ResumeReceiving(); }
 
  private:
   void OnPacket(Packet&& packet) override { sink_.OnPacket(std::move(packet)); }
@@ -79,7 +79,7 @@ class SocketApp::Session final : public AppSession, private SocketLegSink {
 
   SocketApp& app_;
   AppSessionSink& sink_;
-  SocketLeg leg_;
+  AppConnection connection_;
 };
 
 SocketApp::SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket)
@@ -105,9 +105,9 @@ Result<std::unique_ptr<AppSession>> SocketApp::OpenSession(AppSessionSink& sink)
   auto session = std::make_unique<Session>(*this, sink);
   sessions_.push_back(session.get());
   if (finished_ || left_ || spec_.direct) {
-    session->leg().Close();
+    session->connection().Close();
   } else if (begun_) {
-    session->leg().Connect(listens_ ? kReconnect : kForEver);
+    session->connection().Connect(listens_ ? kReconnect : kForEver);
   }
   return std::unique_ptr<AppSession>(std::move(session));
 }
@@ -145,7 +145,7 @@ void SocketApp::Begin() {
   if (spec_.direct) {
     AwaitListening();
   } else {
-    for (Session* session : sessions_) session->leg().Connect(kForEver);
+    for (Session* session : sessions_) session->connection().Connect(kForEver);
   }
 }
 
@@ -224,7 +224,7 @@ void SocketApp::Leave() {
   if (finished_ || std::exchange(left_, true)) return;
   channel_.Say(HostWord::kClosed);
   watch_->Close();
-  for (Session* session : sessions_) session->leg().Close();
+  for (Session* session : sessions_) session->connection().Close();
   if (!spec_.direct) return;
   socket_.dir.Remove();  // first, so that the client cannot connect again
   socket_.listener.reset();
@@ -246,7 +246,7 @@ void SocketApp::End(int code, std::function<void()> done) {
   };
   drained_ = sessions_;
   for (Session* session : sessions_)
-    session->leg().Drain(kDrain, [this, session] { OnDrained(*session); });
+    session->connection().Drain(kDrain, [this, session] { OnDrained(*session); });
   if (drained_.empty()) EndNow();
 }
 
@@ -267,7 +267,7 @@ void SocketApp::Fail(const Error& why) { Finish(70, why); }
 
 void SocketApp::Finish(int code, const Error& why) {
   if (std::exchange(finished_, true)) return;
-  for (Session* session : sessions_) session->leg().Close();
+  for (Session* session : sessions_) session->connection().Close();
   watch_->Close();
   channel_.Close();
   socket_.dir.Remove();

@@ -15,7 +15,7 @@
 #include "common/app/app_channel.h"
 #include "common/app/app_socket.h"
 #include "common/base/event_loop.h"
-#include "common/net/socket_leg.h"
+#include "common/net/app_connection.h"
 #include "common/python/flet_environment.h"
 
 namespace fletbridge {
@@ -34,7 +34,7 @@ class SocketApp : public AppHost {
  protected:
   SocketApp(EventLoop& loop, AppSpec spec, AppSocket socket);
 
-  // Checks that a connected socket leads to our app; errors as SocketLeg's `verify`.
+  // Checks that a connected socket leads to our app; errors as AppConnection's `verify`.
   virtual Result<> Verify(int fd) = 0;
   // Sends the app a signal that it has not received itself.
   virtual void Deliver(int signal) = 0;

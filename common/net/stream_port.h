@@ -1,6 +1,6 @@
 // Room: common/net. A connected local stream socket (Unix or TCP) as a PacketPort, with the framing
-// of wire generation 2 or 3 (common/wire). Used by SocketLeg for the connection to the app and by
-// ClientListener for a client's; independent of both.
+// of wire generation 2 or 3 (common/wire). Used by AppConnection for the connection to the app and
+// by ClientListener for a client's; independent of both.
 //
 // Threads: Send(), PauseReceiving(), ResumeReceiving() and queued_bytes() any; the others the
 // EventLoop's, on which the sink is called too.

@@ -68,7 +68,7 @@ class UiSurface {
   [[nodiscard]] virtual std::string name() const = 0;  // the value of --ui
   // The transport between this object and the client, such as "uds"; empty: the client is part of
   // this object.
-  [[nodiscard]] virtual std::string leg() const { return {}; }
+  [[nodiscard]] virtual std::string client_transport() const { return {}; }
   // Starts the UI; returns at once. `sink` must outlive this object. Any thread, once.
   virtual void Start(UiSink& sink) = 0;
   // Whether another client may connect after one has disconnected or has been disconnected.

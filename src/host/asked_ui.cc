@@ -1,8 +1,9 @@
 #include "src/host/asked_ui.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
 
@@ -38,7 +39,7 @@ class AskedUi final : public UiSurface, private UiSink {
         make_web_(std::move(make_web)) {}
 
   std::string name() const override { return chosen().name(); }
-  std::string leg() const override { return chosen().leg(); }
+  std::string client_transport() const override { return chosen().client_transport(); }
   bool serves_another() const override { return chosen().serves_another(); }
   // Known before the choice: the app is ready for so many.
   int clients() const override { return most_clients_; }

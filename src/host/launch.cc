@@ -125,7 +125,7 @@ int Run(Launch launch) {
   if (!ui) return refuse(ui.error(), false);
   parts.report = BeginReport(launch);
   parts.report.used.ui = (*ui)->name();
-  parts.report.used.ui_leg = (*ui)->leg();
+  parts.report.used.ui_leg = (*ui)->client_transport();
   parts.report_file = request.report_file;
   parts.max_packet = request.limits.max_packet;
   parts.patience = PatienceOf(request, plan);

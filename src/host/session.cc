@@ -438,7 +438,7 @@ class Session final : private LifeOrders, private BoundSession::Events {
   RunReport Report(const Verdict& verdict) {
     RunReport report = parts_.report;
     report.used.ui = ui_.name();  // which may be the app's wish
-    report.used.ui_leg = ui_.leg();
+    report.used.ui_leg = ui_.client_transport();
     for (const ProcessInfo& process : app_.processes())
       report.processes.push_back({process.role, process.pid});
     report.SetTimeline(*parts_.timeline);

@@ -13,7 +13,7 @@
 
 #include "common/app/app_socket.h"
 #include "common/base/log.h"
-#include "common/net/socket_leg.h"
+#include "common/net/app_connection.h"
 #include "src/stage1/parent_watch.h"
 
 namespace fletbridge::stage1 {
@@ -75,31 +75,32 @@ class AttachedTransport final : public AppHost {
   // Flet of generation 3 drops that packet. Flet of generation 2 cannot parse it and closes the
   // connection before it begins a session; then we connect again, as generation 2, and repeat what
   // was sent, without that packet.
-  class Session final : public AppSession, private SocketLegSink {
+  class Session final : public AppSession, private AppConnectionSink {
    public:
     Session(AttachedTransport& app, AppSessionSink& sink)
         : app_(app),
           sink_(sink),
           most_said_(app.options_.limits.high_water + app.options_.limits.max_packet),
           is_told_(app.generation() != Generation::kUnknown),
-          leg_(
+          connection_(
               app.loop_, app.options_.limits, app.options_.address,
-              [&app](int fd) { return app.Verify(fd); }, static_cast<SocketLegSink&>(*this),
+              [&app](int fd) { return app.Verify(fd); }, static_cast<AppConnectionSink&>(*this),
               is_told_ ? app.generation() : Generation::kG3) {
       if (!is_told_)
-        (void)leg_.port().Send(Packet{PacketType::kData, Buffer(std::string_view("\0\0\0\0", 4))});
+        (void)connection_.port().Send(
+            Packet{PacketType::kData, Buffer(std::string_view("\0\0\0\0", 4))});
     }
     ~Session() override { app_.OnSessionClosed(); }
 
-    void Connect(std::chrono::milliseconds deadline) { leg_.Connect(deadline); }
-    [[nodiscard]] bool connected() const { return leg_.port().connected(); }
-    void Close() { leg_.Close(); }
-    void Drain(std::function<void()> done) { leg_.Drain(kDrain, std::move(done)); }
+    void Connect(std::chrono::milliseconds deadline) { connection_.Connect(deadline); }
+    [[nodiscard]] bool connected() const { return connection_.port().connected(); }
+    void Close() { connection_.Close(); }
+    void Drain(std::function<void()> done) { connection_.Drain(kDrain, std::move(done)); }
 
     SendResult Send(Packet&& packet) override {
-      if (is_told_) return leg_.port().Send(std::move(packet));
+      if (is_told_) return connection_.port().Send(std::move(packet));
       Packet copy{packet.type, Buffer(packet.payload.span())};
-      const SendResult result = leg_.port().Send(std::move(packet));
+      const SendResult result = connection_.port().Send(std::move(packet));
       std::unique_lock lock(mutex_);
       if (result != SendResult::kAccepted || is_told_) return result;
       said_bytes_ += copy.payload.size() + kPacketOverhead;
@@ -110,9 +111,9 @@ class AttachedTransport final : public AppHost {
       if (said_bytes_ > most_said_) (void)Told(Generation::kG3);
       return result;
     }
-    std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
-    void PauseReceiving() override { leg_.port().PauseReceiving(); }
-    void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
+    std::size_t queued_bytes() const override { return connection_.port().queued_bytes(); }
+    void PauseReceiving() override { connection_.port().PauseReceiving(); }
+    void ResumeReceiving() override { connection_.port().ResumeReceiving(); }
 
    private:
     void OnPacket(Packet&& packet) override {
@@ -126,10 +127,10 @@ class AttachedTransport final : public AppHost {
       if (why.code != Errc::kPeerGone && why.code != Errc::kCut) return app_.Finish(why);
       if (is_told_) return app_.WaitForAnother(sink_, why);
       lost_ = why;
-      leg_.port().Disconnect();
-      leg_.port().SetGeneration(Generation::kG2);
-      for (Packet& packet : Told(Generation::kG2)) (void)leg_.port().Send(std::move(packet));
-      leg_.Connect(std::chrono::seconds(0));  // an app that has ended refuses the connection
+      connection_.port().Disconnect();
+      connection_.port().SetGeneration(Generation::kG2);
+      for (Packet& packet : Told(Generation::kG2)) (void)connection_.port().Send(std::move(packet));
+      connection_.Connect(std::chrono::seconds(0));  // an app that has ended refuses the connection
     }
     void OnConnectFailed(const Error& why) override {
       if (!lost_ && why.code == Errc::kLimit && app_.MayComeBack()) return app_.LookLater();
@@ -153,7 +154,7 @@ class AttachedTransport final : public AppHost {
     std::mutex mutex_;
     std::vector<Packet> said_;  // under mutex_
     std::atomic<std::size_t> said_bytes_{0};
-    SocketLeg leg_;
+    AppConnection connection_;
     std::optional<Error> lost_;
   };
 

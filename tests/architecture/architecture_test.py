@@ -22,7 +22,7 @@ HEAVY_EXCEPTIONS: dict[str, str] = {
 }
 
 # What the event loop runs, where nothing may wait.
-LOOP_ROOMS = {"common/app", "common/net", "common/process", "common/transport", "src/legacy", "src/packaged", "src/stage1",
+LOOP_ROOMS = {"common/app", "common/net", "common/process", "common/transport", "src/legacy", "src/packaged_app", "src/stage1",
               "src/stage2", "src/stage3", "src/ui/attach", "src/ui/headless", "src/ui/web"}
 LOOP_FILES = {"common/base/event_loop.cc", "src/host/life.cc", "src/host/session.cc", "src/host/reload/reloaded_app.cc",
               "src/recording/replay/replay_ui.cc", "src/recording/replay/script.cc", "src/recording/recording_filter.cc"}

@@ -17,7 +17,7 @@
 
 #include "common/python/interpreter.h"
 #include "src/legacy/legacy_app.h"
-#include "src/packaged/bridge_transport.h"
+#include "src/packaged_app/bridge_transport.h"
 #include "src/stage1/attached_transport.h"
 #include "src/stage1/process_transport.h"
 #include "src/stage2/hosted_socket_transport.h"

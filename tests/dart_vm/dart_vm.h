@@ -11,7 +11,7 @@
 #include <span>
 #include <string>
 
-#include "src/packaged/dart_api.h"
+#include "src/packaged_app/dart_api.h"
 
 namespace fletbridge::dart_vm {
 

@@ -25,7 +25,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/measure/percentiles.h"
-#include "src/packaged/bridge_library.h"
+#include "src/packaged_app/bridge_library.h"
 #include "tests/dart_vm/dart_vm.h"
 #include "tests/dart_vm/post_counter.h"
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "src/packaged/dart_api.h"
+#include "src/packaged_app/dart_api.h"
 
 namespace fletbridge::dart_vm {
 

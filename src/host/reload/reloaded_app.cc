@@ -18,7 +18,7 @@
 
 #include "common/base/cause.h"
 #include "common/base/log.h"
-#include "common/net/socket_leg.h"
+#include "common/net/app_connection.h"
 #include "common/process/runtime_dir.h"
 #include "common/wire/codec.h"
 #include "common/wire/control_tree.h"
@@ -466,28 +466,28 @@ class ReloadedApp final : public AppHost {
 };
 
 // To a start's socket.
-class ReloadedApp::Relayed final : public Session, private SocketLegSink {
+class ReloadedApp::Relayed final : public Session, private AppConnectionSink {
  public:
   Relayed(ReloadedApp& app, AppSessionSink& sink, std::uint64_t number)
       : Session(app, sink),
         number_(number),
-        leg_(
+        connection_(
             app.loop_, app.options_.limits, app.AddressOf(number),
             [](int fd) -> Result<> {
               if (Result<pid_t> peer = CheckUnixPeer(fd); !peer) return peer.error();
               return {};
             },
-            static_cast<SocketLegSink&>(*this), app.options_.generation) {}
+            static_cast<AppConnectionSink&>(*this), app.options_.generation) {}
 
-  void Connect() override { leg_.Connect(kForEver); }
+  void Connect() override { connection_.Connect(kForEver); }
   bool is_of(const Launched* start) const override { return start->number == number_; }
-  SendResult Send(Packet&& packet) override { return leg_.port().Send(std::move(packet)); }
-  std::size_t queued_bytes() const override { return leg_.port().queued_bytes(); }
-  void PauseReceiving() override { leg_.port().PauseReceiving(); }
-  void ResumeReceiving() override { leg_.port().ResumeReceiving(); }
+  SendResult Send(Packet&& packet) override { return connection_.port().Send(std::move(packet)); }
+  std::size_t queued_bytes() const override { return connection_.port().queued_bytes(); }
+  void PauseReceiving() override { connection_.port().PauseReceiving(); }
+  void ResumeReceiving() override { connection_.port().ResumeReceiving(); }
 
  private:
-  void Close() override { leg_.Close(); }
+  void Close() override { connection_.Close(); }
   void OnPacket(Packet&& packet) override {
     if (lost_) return;
     if (app_.current_ && is_of(app_.current_.get())) app_.current_->answers = true;
@@ -503,7 +503,7 @@ class ReloadedApp::Relayed final : public Session, private SocketLegSink {
   void OnConnectFailed(const Error& why) override { Lose(why); }
 
   const std::uint64_t number_;
-  SocketLeg leg_;
+  AppConnection connection_;
 };
 
 // Says to a client what the last start came to, in the app's place.

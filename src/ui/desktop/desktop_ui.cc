@@ -52,7 +52,7 @@ class DesktopUi final : public UiSurface {
   }
 
   std::string name() const override { return "desktop"; }
-  std::string leg() const override { return listener_ ? "uds" : std::string(); }
+  std::string client_transport() const override { return listener_ ? "uds" : std::string(); }
   // The client reconnects.
   bool serves_another() const override { return listener_ != nullptr; }
 

@@ -11,7 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/own_file.h"
 #include "src/ui/headless/choices.h"
-#include "src/ui/headless/hand.h"
+#include "src/ui/headless/input.h"
 
 namespace fletbridge::headless {
 namespace {

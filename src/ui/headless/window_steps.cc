@@ -53,7 +53,7 @@ class WindowSteps final : public UiSurface, private UiSink {
   ~WindowSteps() override { *alive_ = false; }
 
   std::string name() const override { return window_->name(); }
-  std::string leg() const override { return window_->leg(); }
+  std::string client_transport() const override { return window_->client_transport(); }
   bool serves_another() const override { return window_->serves_another(); }
   std::optional<LatencySamples> latencies() const override { return runner_->latencies(); }
 

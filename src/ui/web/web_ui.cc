@@ -132,7 +132,7 @@ class WebUi final : public UiSurface, private Front, private StatusSource {
   }
 
   std::string name() const override { return "web"; }
-  std::string leg() const override { return "ws"; }
+  std::string client_transport() const override { return "ws"; }
   bool serves_another() const override { return true; }
   int clients() const override { return kMostClients; }
 

@@ -40,7 +40,7 @@ class WebviewUi final : public UiSurface {
         window_(Window(std::move(site)), Events()) {}
 
   std::string name() const override { return "webview"; }
-  std::string leg() const override { return "javascript"; }
+  std::string client_transport() const override { return "javascript"; }
   bool serves_another() const override { return true; }  // a page that is loaded again
 
   void Start(UiSink& sink) override {

@@ -17,7 +17,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/net/socket_leg.h"
+#include "common/net/app_connection.h"
 #include "common/process/child.h"
 #include "common/python/flet_environment.h"
 #include "common/python/hosting.h"
@@ -34,7 +34,7 @@ using testing::Not;
 
 const std::string kPython = std::string(FLETBRIDGE_TEST_VENV) + "/bin/python";
 
-struct ListeningSink final : SocketLegSink {
+struct ListeningSink final : AppConnectionSink {
   void OnPacket(Packet&&) override {}
   void OnWritable() override {}
   void OnRefused(const Error&) override {}
@@ -50,7 +50,7 @@ class Shim : public testing::Test {
   Shim() { loop_.Start(); }
   ~Shim() override {
     OnLoop(loop_, [this] {
-      leg_.reset();
+      connection_.reset();
       child_.reset();
     });
   }
@@ -84,9 +84,9 @@ class Shim : public testing::Test {
     SocketAddress address;
     address.path = folder_.path() + "/app.sock";
     Start(app, WithShim(FletOnUnixSocket(address.path)));
-    leg_ = std::make_unique<SocketLeg>(
+    connection_ = std::make_unique<AppConnection>(
         loop_, FlowLimits{}, address, [](int) { return Result<>(); }, sink_);
-    OnLoop(loop_, [this] { leg_->Connect(std::chrono::seconds(40)); });
+    OnLoop(loop_, [this] { connection_->Connect(std::chrono::seconds(40)); });
     ASSERT_EQ(sink_.told.Take(std::chrono::seconds(50)), "listening") << Printed();
   }
   void Signal(int signal) {
@@ -98,7 +98,7 @@ class Shim : public testing::Test {
   Mailbox<int> exits_;
   EventLoop loop_;
   std::unique_ptr<Child> child_;
-  std::unique_ptr<SocketLeg> leg_;
+  std::unique_ptr<AppConnection> connection_;
 };
 
 constexpr const char* kSurroundings = R"(

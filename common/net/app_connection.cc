@@ -1,4 +1,4 @@
-#include "common/net/socket_leg.h"
+#include "common/net/app_connection.h"
 
 #include <utility>
 
@@ -24,8 +24,8 @@ constexpr std::chrono::seconds kLongestDrain{5};
 
 }  // namespace
 
-// Shared with handlers, which may run after the SocketLeg's destruction.
-struct SocketLeg::Retry {
+// Shared with handlers, which may run after the AppConnection's destruction.
+struct AppConnection::Retry {
   explicit Retry(boost::asio::io_context& io) : timer(io), attempt(io) {}
   void Stop() {
     boost::system::error_code ignored;
@@ -38,26 +38,26 @@ struct SocketLeg::Retry {
   bool closed = false;
 };
 
-SocketLeg::SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
-                     std::function<Result<>(int)> verify, SocketLegSink& sink,
-                     Generation generation)
+AppConnection::AppConnection(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
+                             std::function<Result<>(int)> verify, AppConnectionSink& sink,
+                             Generation generation)
     : address_(std::move(address)),
       verify_(std::move(verify)),
       sink_(sink),
       port_(loop, limits, *this, generation, kLastWords),
       retry_(std::make_shared<Retry>(loop.io())) {}
 
-SocketLeg::~SocketLeg() {
+AppConnection::~AppConnection() {
   retry_->closed = true;
   retry_->Stop();
 }
 
-void SocketLeg::Connect(std::chrono::milliseconds deadline) {
+void AppConnection::Connect(std::chrono::milliseconds deadline) {
   retry_->until = steady_clock::now() + deadline;
   Try();
 }
 
-void SocketLeg::Drain(std::chrono::milliseconds quiet, std::function<void()> done) {
+void AppConnection::Drain(std::chrono::milliseconds quiet, std::function<void()> done) {
   retry_->Stop();
   if (!port_.connected()) {
     Close();
@@ -70,7 +70,7 @@ void SocketLeg::Drain(std::chrono::milliseconds quiet, std::function<void()> don
   AwaitDrained(quiet);
 }
 
-void SocketLeg::AwaitDrained(std::chrono::milliseconds quiet) {
+void AppConnection::AwaitDrained(std::chrono::milliseconds quiet) {
   retry_->timer.expires_after(quiet);
   retry_->timer.async_wait([this, quiet, retry = retry_](boost::system::error_code error) {
     if (error || retry->closed) return;
@@ -83,7 +83,7 @@ void SocketLeg::AwaitDrained(std::chrono::milliseconds quiet) {
   });
 }
 
-void SocketLeg::OnDisconnected(const Error& why) {
+void AppConnection::OnDisconnected(const Error& why) {
   if (!drained_) {
     sink_.OnSessionLost(why);
     return;
@@ -92,14 +92,14 @@ void SocketLeg::OnDisconnected(const Error& why) {
   std::exchange(drained_, nullptr)();
 }
 
-void SocketLeg::Close() {
+void AppConnection::Close() {
   retry_->closed = true;
   retry_->Stop();
   port_.Close();
   port_.Disconnect();
 }
 
-void SocketLeg::Try() {
+void AppConnection::Try() {
   if (retry_->closed) return;
   retry_->Stop();
   Result<Connecting> begun = BeginConnect(address_);
@@ -114,7 +114,7 @@ void SocketLeg::Try() {
 }
 
 // The listener's backlog is full; the kernel keeps trying to connect.
-void SocketLeg::Await() {
+void AppConnection::Await() {
   retry_->timer.expires_at(retry_->until);
   retry_->timer.async_wait([this, retry = retry_](boost::system::error_code error) {
     if (!error && !retry->closed)
@@ -133,7 +133,7 @@ void SocketLeg::Await() {
                              });
 }
 
-void SocketLeg::Begin(UniqueFd socket) {
+void AppConnection::Begin(UniqueFd socket) {
   if (Result<> trusted = verify_(socket.get()); !trusted) {
     if (trusted.error().code == Errc::kPeerGone) {
       TryAgain(trusted.error(), kRetryGone);
@@ -150,7 +150,7 @@ void SocketLeg::Begin(UniqueFd socket) {
   if (!retry_->closed) port_.Connect(std::move(socket));
 }
 
-void SocketLeg::TryAgain(const Error& why, std::chrono::milliseconds after) {
+void AppConnection::TryAgain(const Error& why, std::chrono::milliseconds after) {
   if (steady_clock::now() >= retry_->until) {
     retry_->Stop();
     sink_.OnConnectFailed(

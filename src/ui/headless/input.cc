@@ -1,4 +1,4 @@
-#include "src/ui/headless/hand.h"
+#include "src/ui/headless/input.h"
 
 #include <algorithm>
 #include <array>

@@ -13,7 +13,7 @@
 
 namespace fletbridge {
 
-class SocketLegSink : public PacketSink {
+class AppConnectionSink : public PacketSink {
  public:
   virtual void OnConnected() = 0;
   // The app has closed the connection.
@@ -22,15 +22,15 @@ class SocketLegSink : public PacketSink {
   virtual void OnConnectFailed(const Error& why) = 0;
 };
 
-class SocketLeg final : private StreamSink {
+class AppConnection final : private StreamSink {
  public:
   // `verify` checks each connected socket: after kPeerGone another attempt follows, after any other
   // error OnConnectFailed(). `generation` is the app's, which must be known, since an app never
   // sends first. `loop` and `sink` must outlive this object.
-  SocketLeg(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
-            std::function<Result<>(int fd)> verify, SocketLegSink& sink,
-            Generation generation = Generation::kG3);
-  ~SocketLeg() override;
+  AppConnection(EventLoop& loop, const FlowLimits& limits, SocketAddress address,
+                std::function<Result<>(int fd)> verify, AppConnectionSink& sink,
+                Generation generation = Generation::kG3);
+  ~AppConnection() override;
 
   // Tries to connect for at most `deadline` from now.
   void Connect(std::chrono::milliseconds deadline);
@@ -57,7 +57,7 @@ class SocketLeg final : private StreamSink {
 
   const SocketAddress address_;
   const std::function<Result<>(int)> verify_;
-  SocketLegSink& sink_;
+  AppConnectionSink& sink_;
   StreamPort port_;
   std::function<void()> drained_;
   struct Retry;

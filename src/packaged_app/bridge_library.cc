@@ -1,4 +1,4 @@
-#include "src/packaged/bridge_library.h"
+#include "src/packaged_app/bridge_library.h"
 
 #include <dlfcn.h>
 #include <stdexcept>

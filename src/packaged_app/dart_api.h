@@ -1,5 +1,5 @@
-// Room: src/packaged. The argument of Dart_InitializeApiDL and the objects of Dart_PostCObject, in
-// the layout of Dart's dart_native_api.h (API 2.x); only the parts that a message bridge uses.
+// Room: src/packaged_app. The argument of Dart_InitializeApiDL and the objects of Dart_PostCObject,
+// in the layout of Dart's dart_native_api.h (API 2.x); only the parts that a message bridge uses.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Room: src/ui/headless. What a person's hand does to a control, as Flet's client would tell it to
+// Room: src/ui/headless. The input of a person on a control, as Flet's client would tell it to
 // the app: which control takes a click, and which properties and events an input sends. Loop thread
 // only.
 #pragma once

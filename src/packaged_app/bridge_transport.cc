@@ -1,4 +1,4 @@
-#include "src/packaged/bridge_transport.h"
+#include "src/packaged_app/bridge_transport.h"
 
 #include <charconv>
 #include <condition_variable>
@@ -13,7 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "src/packaged/bridge_library.h"
+#include "src/packaged_app/bridge_library.h"
 
 namespace fletbridge {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/net/socket_leg.h"
+#include "common/net/app_connection.h"
 
 #include <string>
 #include <vector>
@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-class RecordingSink final : public SocketLegSink {
+class RecordingSink final : public AppConnectionSink {
  public:
   void OnPacket(Packet&& packet) override {
     told.Put("packet " + std::string(packet.payload.text()));
@@ -33,23 +33,25 @@ class RecordingSink final : public SocketLegSink {
   std::function<void()> on_connected;
 };
 
-class SocketLegTest : public testing::Test {
+class AppConnectionTest : public testing::Test {
  protected:
-  SocketLegTest() { loop_.Start(); }
-  ~SocketLegTest() override {
-    OnLoop(loop_, [this] { leg_.reset(); });
+  AppConnectionTest() { loop_.Start(); }
+  ~AppConnectionTest() override {
+    OnLoop(loop_, [this] { connection_.reset(); });
   }
 
   void Make(std::function<Result<>(int)> verify = [](int) { return Result<>(); }) {
     SocketAddress address;
     address.path = path_;
-    leg_ = std::make_unique<SocketLeg>(loop_, FlowLimits{}, address, std::move(verify), sink_);
+    connection_ =
+        std::make_unique<AppConnection>(loop_, FlowLimits{}, address, std::move(verify), sink_);
   }
   void Connect(std::chrono::milliseconds deadline = kDeadline) {
-    OnLoop(loop_, [this, deadline] { leg_->Connect(deadline); });
+    OnLoop(loop_, [this, deadline] { connection_->Connect(deadline); });
   }
   void Send(std::string_view text) {
-    ASSERT_EQ(leg_->port().Send(Packet{PacketType::kControl, Buffer(text)}), SendResult::kAccepted);
+    ASSERT_EQ(connection_->port().Send(Packet{PacketType::kControl, Buffer(text)}),
+              SendResult::kAccepted);
   }
   std::string Told() { return sink_.told.Take().value_or("nothing in time"); }
 
@@ -57,10 +59,10 @@ class SocketLegTest : public testing::Test {
   const std::string path_ = folder_.path() + "/app.sock";
   RecordingSink sink_;
   EventLoop loop_;
-  std::unique_ptr<SocketLeg> leg_;
+  std::unique_ptr<AppConnection> connection_;
 };
 
-TEST_F(SocketLegTest, WaitsForAListenerThatComesLate) {
+TEST_F(AppConnectionTest, WaitsForAListenerThatComesLate) {
   Make();
   Send("early");
   Connect();
@@ -89,9 +91,9 @@ struct FullListener {
   std::vector<UniqueFd> waiting;
 };
 
-TEST_F(SocketLegTest, DoesNotHoldUpTheLoopForAListenerWhoseQueueIsFull) {
+TEST_F(AppConnectionTest, DoesNotHoldUpTheLoopForAListenerWhoseQueueIsFull) {
   FullListener full;
-  leg_ = std::make_unique<SocketLeg>(
+  connection_ = std::make_unique<AppConnection>(
       loop_, FlowLimits{}, full.Address(), [](int) { return Result<>(); }, sink_);
   Send("early");
   Connect();
@@ -105,26 +107,26 @@ TEST_F(SocketLegTest, DoesNotHoldUpTheLoopForAListenerWhoseQueueIsFull) {
   EXPECT_EQ(Told(), "connected") << "as soon as there is room";
 }
 
-TEST_F(SocketLegTest, GivesUpAtTheDeadlineOnAListenerWhoseQueueIsFull) {
+TEST_F(AppConnectionTest, GivesUpAtTheDeadlineOnAListenerWhoseQueueIsFull) {
   const FullListener full;
-  leg_ = std::make_unique<SocketLeg>(
+  connection_ = std::make_unique<AppConnection>(
       loop_, FlowLimits{}, full.Address(), [](int) { return Result<>(); }, sink_);
   Connect(50ms);
   EXPECT_THAT(Told(), HasSubstr("failed the app did not listen at " + full.Address().Text()));
 }
 
-TEST_F(SocketLegTest, MayBeDestroyedOrClosedWhileAConnectionIsPending) {
+TEST_F(AppConnectionTest, MayBeDestroyedOrClosedWhileAConnectionIsPending) {
   const FullListener full;
   for (const bool closes : {false, true}) {
-    leg_ = std::make_unique<SocketLeg>(
+    connection_ = std::make_unique<AppConnection>(
         loop_, FlowLimits{}, full.Address(), [](int) { return Result<>(); }, sink_);
     Connect();
-    OnLoop(loop_, [this, closes] { closes ? leg_->Close() : leg_.reset(); });
+    OnLoop(loop_, [this, closes] { closes ? connection_->Close() : connection_.reset(); });
   }
   EXPECT_TRUE(sink_.told.empty());
 }
 
-TEST_F(SocketLegTest, TriesAgainWhenThePeerWasGoneBeforeItCouldBeLookedAt) {
+TEST_F(AppConnectionTest, TriesAgainWhenThePeerWasGoneBeforeItCouldBeLookedAt) {
   Listener listener(path_);
   int looked = 0;
   Make([&looked](int) -> Result<> {
@@ -136,18 +138,18 @@ TEST_F(SocketLegTest, TriesAgainWhenThePeerWasGoneBeforeItCouldBeLookedAt) {
   EXPECT_EQ(looked, 3);
 }
 
-TEST_F(SocketLegTest, TellsThatAnAppThatIsNotReadHasEndedTheSession) {
+TEST_F(AppConnectionTest, TellsThatAnAppThatIsNotReadHasEndedTheSession) {
   Listener listener(path_);
   Make();
   Connect();
   Peer app = listener.Accept();
   EXPECT_EQ(Told(), "connected");
-  leg_->port().PauseReceiving();
+  connection_->port().PauseReceiving();
   app.Close();
   EXPECT_EQ(Told(), "lost the other side closed the connection");
 }
 
-TEST_F(SocketLegTest, GivesUpAtTheDeadlineAndSaysWhere) {
+TEST_F(AppConnectionTest, GivesUpAtTheDeadlineAndSaysWhere) {
   Make();
   Connect(20ms);
   const std::string told = Told();
@@ -155,7 +157,7 @@ TEST_F(SocketLegTest, GivesUpAtTheDeadlineAndSaysWhere) {
   EXPECT_THAT(told, HasSubstr("ft.run"));
 }
 
-TEST_F(SocketLegTest, NeitherConnectsNorSpeaksToAnUntrustedListener) {
+TEST_F(AppConnectionTest, NeitherConnectsNorSpeaksToAnUntrustedListener) {
   Listener listener(path_);
   Make([](int) -> Result<> { return MakeError(Errc::kUntrusted, "a stranger"); });
   Send("secret");
@@ -164,7 +166,7 @@ TEST_F(SocketLegTest, NeitherConnectsNorSpeaksToAnUntrustedListener) {
   EXPECT_TRUE(listener.Accept().SeesTheEnd());
 }
 
-TEST_F(SocketLegTest, TellsThatTheAppEndedTheSession) {
+TEST_F(AppConnectionTest, TellsThatTheAppEndedTheSession) {
   Listener listener(path_);
   Make();
   Connect();
@@ -173,14 +175,14 @@ TEST_F(SocketLegTest, TellsThatTheAppEndedTheSession) {
   EXPECT_EQ(Told(), "lost the other side closed the connection");
 }
 
-TEST_F(SocketLegTest, LeavesNothingOfWhatWasQueuedForTheNextConnection) {
+TEST_F(AppConnectionTest, LeavesNothingOfWhatWasQueuedForTheNextConnection) {
   Listener listener(path_);
   Make();
   Connect();
   Peer first = listener.Accept();
   EXPECT_EQ(Told(), "connected");
   for (int i = 0; i < 8; ++i) Send(std::string(1 << 20, 'o'));  // more than the socket takes
-  OnLoop(loop_, [this] { leg_.reset(); });
+  OnLoop(loop_, [this] { connection_.reset(); });
   EXPECT_TRUE(first.SeesTheEnd());
   Make();
   Connect();
@@ -190,65 +192,65 @@ TEST_F(SocketLegTest, LeavesNothingOfWhatWasQueuedForTheNextConnection) {
   EXPECT_EQ(second.ReadFrame(), "new");
 }
 
-TEST_F(SocketLegTest, DeliversTheLastWordsOfAnAppThatHasEnded) {
+TEST_F(AppConnectionTest, DeliversTheLastWordsOfAnAppThatHasEnded) {
   Listener listener(path_);
   Make();
   Connect();
   Peer app = listener.Accept();
   EXPECT_EQ(Told(), "connected");
-  leg_->port().PauseReceiving();
+  connection_->port().PauseReceiving();
   ASSERT_TRUE(app.Write(Framed("one") + Framed("two")));
   app.Close();
-  OnLoop(loop_, [this] { leg_->Drain(kDeadline, [this] { sink_.told.Put("drained"); }); });
+  OnLoop(loop_, [this] { connection_->Drain(kDeadline, [this] { sink_.told.Put("drained"); }); });
   EXPECT_EQ(Told(), "packet one");
   EXPECT_EQ(Told(), "packet two");
   EXPECT_EQ(Told(), "drained");
-  EXPECT_EQ(leg_->port().Send({}), SendResult::kClosed);
+  EXPECT_EQ(connection_->port().Send({}), SendResult::kClosed);
 }
 
-TEST_F(SocketLegTest, DoesNotWaitForeverForTheEndOfASocketThatSomeoneHoldsOpen) {
+TEST_F(AppConnectionTest, DoesNotWaitForeverForTheEndOfASocketThatSomeoneHoldsOpen) {
   Listener listener(path_);
   Make();
   Connect();
   const Peer held = listener.Accept();
   EXPECT_EQ(Told(), "connected");
-  OnLoop(loop_, [this] { leg_->Drain(20ms, [this] { sink_.told.Put("drained"); }); });
+  OnLoop(loop_, [this] { connection_->Drain(20ms, [this] { sink_.told.Put("drained"); }); });
   EXPECT_EQ(Told(), "drained");
 }
 
-TEST_F(SocketLegTest, HasNothingToDrainWithoutAConnection) {
+TEST_F(AppConnectionTest, HasNothingToDrainWithoutAConnection) {
   Make();
   Connect();
-  OnLoop(loop_, [this] { leg_->Drain(kDeadline, [this] { sink_.told.Put("drained"); }); });
+  OnLoop(loop_, [this] { connection_->Drain(kDeadline, [this] { sink_.told.Put("drained"); }); });
   EXPECT_EQ(Told(), "drained");
 }
 
-TEST_F(SocketLegTest, IsSilentOnceClosed) {
+TEST_F(AppConnectionTest, IsSilentOnceClosed) {
   Listener listener(path_);
   Make();
   Connect();
   Peer app = listener.Accept();
   EXPECT_EQ(Told(), "connected");
-  OnLoop(loop_, [this] { leg_->Close(); });
+  OnLoop(loop_, [this] { connection_->Close(); });
   EXPECT_TRUE(app.SeesTheEnd());
-  OnLoop(loop_, [this] { leg_->Connect(kDeadline); });
+  OnLoop(loop_, [this] { connection_->Connect(kDeadline); });
   EXPECT_TRUE(sink_.told.empty());
 }
 
-TEST_F(SocketLegTest, StaysClosedWhenItsSinkClosesItAtTheConnection) {
+TEST_F(AppConnectionTest, StaysClosedWhenItsSinkClosesItAtTheConnection) {
   Listener listener(path_);
   Make();
-  sink_.on_connected = [this] { leg_->Close(); };
+  sink_.on_connected = [this] { connection_->Close(); };
   Connect();
   Peer app = listener.Accept();
   EXPECT_EQ(Told(), "connected");
   EXPECT_TRUE(app.SeesTheEnd());
 }
 
-TEST_F(SocketLegTest, MayBeDestroyedWhileItTries) {
+TEST_F(AppConnectionTest, MayBeDestroyedWhileItTries) {
   Make();
   Connect();
-  OnLoop(loop_, [this] { leg_.reset(); });
+  OnLoop(loop_, [this] { connection_.reset(); });
   const Listener listener(path_);
   EXPECT_TRUE(sink_.told.empty());
 }

@@ -1,5 +1,5 @@
-// Room: src/packaged. A libdart_bridge.so, opened as Dart opens it; ours or the original. Used by
-// the hosts of tests/dart_vm and tests/bench. The functions are the library's own: see its ABI.
+// Room: src/packaged_app. A libdart_bridge.so, opened as Dart opens it; ours or the original. Used
+// by the hosts of tests/dart_vm and tests/bench. The functions are the library's own: see its ABI.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "src/packaged/dart_api.h"
+#include "src/packaged_app/dart_api.h"
 
 namespace fletbridge::dart_vm {
 

@@ -1,4 +1,4 @@
-// Room: src/packaged. An app on a libdart_bridge.so, ours or the original, as in an app made by
+// Room: src/packaged_app. An app on a libdart_bridge.so, ours or the original, as in an app made by
 // `flet build`: the library starts Python on a thread of its own; packets to the app are calls of
 // DartBridge_EnqueueMessage; packets from it are posts to native ports, here those of a small
 // stand-in for the Dart VM. Only for measuring and comparing. Contract and threads:
