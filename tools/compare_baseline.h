@@ -1,5 +1,7 @@
 // Room: tools. Named baselines of `fletbridge compare`: saved results to compare later ones with,
 // separate for each app, in the user's state folder.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <string>

@@ -6,6 +6,8 @@
 // app's pyproject.toml, fletbridge.json beside the app, the user's config, the machine's, the
 // rollout file, defaults. The rollout's values are added afterwards, since these settings name its
 // file.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <cstdint>

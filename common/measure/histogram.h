@@ -3,6 +3,8 @@
 // `fletbridge compare` keeps thousands of blocks with some values each, and merges them.
 //
 // A value; not for concurrent use.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <cstdint>

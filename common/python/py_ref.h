@@ -8,7 +8,8 @@ typedef struct _object PyObject;
 
 namespace fletbridge {
 
-// Owns one reference, or none. Every use under the GIL, its end included, which may run any code.
+// Owns one reference, or none.
+// Threads: whichever holds the GIL, also at its end, which may run any code.
 class PyRef {
  public:
   PyRef() noexcept = default;

@@ -9,6 +9,8 @@
 // What the app says of its controls is a FlatPatch. Calls of the page itself, such as
 // "setClipboard", keep their names; an answer comes as an event of the page and does not say which
 // control was called. The window is a part of the page here.
+//
+// Threads: any; a codec has no state.
 #pragma once
 
 #include "common/wire/codec.h"

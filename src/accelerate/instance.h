@@ -4,6 +4,8 @@
 // of its class's shared keys (Objects/dictobject.c, Include/internal/pycore_dict.h of 3.11); they
 // are read there in place. With other versions, and for instances that have a dictionary, the
 // dictionary is read.
+//
+// Threads: whichever holds the GIL.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // Room: src/accelerate. The facts about a class that the comparison needs, computed once and
 // validated cheaply later: any Python code can change a class at any time.
+//
+// Threads: whichever holds the GIL.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Room: src/accelerate. The part of CPython's interface that these sources share: a
 // reference-counting handle, Python errors as C++ exceptions, the names that are looked up. The
-// full interface, not the stable one: the walk reads objects in place. Call with the GIL held.
+// full interface, not the stable one: the walk reads objects in place. Threads: whichever holds the
+// GIL.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

@@ -1,5 +1,7 @@
 // Room: src/accelerate. Matches the items of two lists of controls. Same result as Flet's keyed
 // algorithm, whose cost is quadratic in the length there, in n log n.
+//
+// Threads: whichever holds the GIL.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,8 @@
 // released. An address is used only after its holder was found unchanged: the instance's own
 // attributes, the version of a dictionary, the items of a list. So a node is examined after its
 // parent, whose lists hold it.
+//
+// Threads: whichever holds the GIL.
 #pragma once
 
 #include <memory>

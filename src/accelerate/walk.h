@@ -1,5 +1,7 @@
 // Room: src/accelerate. One comparison in progress: Flet's DiffBuilder, seen from C++. It adds its
 // operations to the builder's own chain, so that Flet's code and ours can alternate.
+//
+// Threads: the one that holds the GIL and began the comparison.
 #pragma once
 
 #include "src/accelerate/plan.h"

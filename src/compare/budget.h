@@ -1,6 +1,8 @@
 // Room: src/compare. Divides the time of a run. A verdict needs kMinRounds rounds, so the
 // workloads of one round must fit into the time that many times. Pure arithmetic; the runner uses
 // it during the first round, in which it measures how long each workload takes on this machine.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,8 @@
 // Room: src/compare. A copy of an app's folder for one start, with a HOME beside it, so that files
 // which an app writes do not reach its next start. Also detects whether the app writes any. Waits
 // for the disk; bounded in files and bytes.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <map>

@@ -1,6 +1,8 @@
 // Room: src/compare. Decides which controls may be clicked hundreds of times without an explicit
 // request: those whose words and icons suggest no harmful action. Pure, except for the icons'
 // names, which come from the app's Flet. docs/compare.md has the rule.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <cstdint>

@@ -62,6 +62,7 @@ STARTS = re.compile(
 
 HEAVY = re.compile(r"<(boost/(asio|beast|process)\b|Python\.h|msgpack\b)[^>]*>")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|(<[^>]+>))', re.MULTILINE)
+MEMBER = re.compile(r"^  (?!return)[A-Za-z_][\w:<>,&* ]* [a-z]\w*_(?: = [^;]*|\{[^;]*\})?;", re.MULTILINE)
 CODE = {".h", ".cc"}
 
 
@@ -226,6 +227,12 @@ class House:
                 wrong.append(f"{path.relative_to(self.root)} speaks of {word}: the package needs no host")
         return wrong
 
+    def without_threads(self):
+        """Headers of classes with members of their own that do not say which threads may call them."""
+        return [name for name in self.files
+                if name.endswith(".h") and room_of(name) != "tests" and MEMBER.search(self.text(name))
+                and not re.search(r"(?i)\bthreads?\b", self.text(name))]
+
     def unbuilt(self):
         """Rooms without a target, and sources that no CMakeLists.txt names."""
         wrong = []
@@ -302,6 +309,9 @@ class Architecture(unittest.TestCase):
 
     def test_the_platform_room_is_the_lowest(self):
         self.expect_none([f"{a} includes {b}" for a, b in self.house.arrows() if room_of(a) == "common/platform"])
+
+    def test_every_header_of_something_with_a_state_says_its_threads(self):
+        self.expect_none(self.house.without_threads())
 
     def test_every_room_and_source_is_built(self):
         self.expect_none(self.house.unbuilt())
@@ -401,6 +411,11 @@ class Reader(unittest.TestCase):
         self.assertEqual([what for _, what in house.of_linux()],
                          ["<sys/epoll.h>", '"/proc/', "memfd_create", "SYS_pidfd_open"])
         self.assertEqual(len(house.wrong_systems()), 1)
+
+    def test_finds_a_state_whose_threads_are_not_said(self):
+        member = "class A {\n private:\n  const std::map<int, B*> b_;\n};\n"
+        house = self.house({"src/host/a.h": member, "src/host/b.h": "// Threads: any.\n" + member, "src/host/c.h": "struct C {};\n"})
+        self.assertEqual(house.without_threads(), ["src/host/a.h"])
 
     def test_finds_what_is_not_built(self):
         house = self.house({

@@ -4,6 +4,8 @@
 //
 // A packet of the app's that is no message is dropped, and said in the log; one of the client's
 // ends its session.
+//
+// Threads: as every filter (filter.h).
 #pragma once
 
 #include <optional>

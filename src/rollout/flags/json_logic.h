@@ -1,7 +1,8 @@
 // Room: src/rollout/flags. JsonLogic: rules as JSON, with all operators of jsonlogic.com,
 // JavaScript's coercions, and registration of further operators. Rules come from untrusted
-// sources: depth, steps and the size of results are bounded; exceeding a bound is an error. A
-// value; not for concurrent use.
+// sources: depth, steps and the size of results are bounded; exceeding a bound is an error.
+//
+// Threads: one at a time.
 #pragma once
 
 #include <functional>
