@@ -2,8 +2,6 @@
 // the relative error is below 0.1 % for values of any size. Empty buckets use no memory:
 // `fletbridge compare` keeps thousands of blocks with some values each, and merges them.
 //
-// A value; not for concurrent use.
-//
 // Threads: one at a time.
 #pragma once
 

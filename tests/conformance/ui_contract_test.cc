@@ -27,6 +27,7 @@
 #include "src/ui/desktop/desktop_ui.h"
 #include "src/ui/headless/headless_ui.h"
 #include "src/ui/headless/window_steps.h"
+#include "src/ui/web/web_ui.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/peer.h"
@@ -265,17 +266,36 @@ class PipeClient final : private MemoryPipeSink {
   Mailbox<bool> ended_;
 };
 
-// The client that the test plays, of either kind.
+// The client that the test plays, of any kind.
 class TestClient {
  public:
   TestClient() = default;
   explicit TestClient(Peer peer) : peer_(std::move(peer)) {}
   explicit TestClient(std::unique_ptr<PipeClient> pipe) : pipe_(std::move(pipe)) {}
+  // A tab of a browser.
+  TestClient(Peer peer, std::uint16_t port) : peer_(std::move(peer)), is_browser_(true) {
+    const std::string host = "127.0.0.1:" + std::to_string(port);
+    EXPECT_TRUE(peer_.Write("GET /ws HTTP/1.1\r\nHost: " + host + "\r\nOrigin: http://" + host +
+                            "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Version: 13\r\n"
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+    std::string head;
+    for (std::string next = peer_.Read(1); !next.empty(); next = peer_.Read(1)) {
+      head += next;
+      if (head.ends_with("\r\n\r\n")) break;
+    }
+    EXPECT_THAT(head, testing::StartsWith("HTTP/1.1 101"));
+  }
 
   bool Say(Buffer message) {
-    return pipe_ ? pipe_->Say(std::move(message)) : peer_.Write(Framed(TextOf(message)));
+    return pipe_ ? pipe_->Say(std::move(message)) : peer_.Write(Wrapped(TextOf(message)));
   }
-  std::optional<std::string> ReadFrame() { return pipe_ ? pipe_->Read() : peer_.ReadFrame(); }
+  // Of a stream: the half of a packet.
+  bool SayHalf() { return peer_.Write(Wrapped(std::string(1000, 'x')).substr(0, 500)); }
+  std::optional<std::string> ReadFrame() {
+    if (pipe_) return pipe_->Read();
+    return is_browser_ ? ReadWebSocketFrame() : peer_.ReadFrame();
+  }
   bool SeesTheEnd() { return pipe_ ? pipe_->SeesTheEnd() : peer_.SeesTheEnd(); }
   void Close() { pipe_ ? pipe_->Close() : peer_.Close(); }
   // The loop is about to end.
@@ -286,7 +306,33 @@ class TestClient {
   Peer& socket() { return peer_; }
 
  private:
+  std::string Wrapped(const std::string& payload) const {
+    if (!is_browser_) return Framed(payload);
+    const std::size_t size = payload.size() + 1;
+    std::string frame("\x82", 1);
+    if (size < 126) {
+      frame.push_back(static_cast<char>(0x80U | size));
+    } else {
+      frame.append({'\xfe', static_cast<char>(size >> 8U), static_cast<char>(size)});
+    }
+    return frame.append(4, '\0') + std::string(1, '\0') + payload;  // the mask, the packet's type
+  }
+  std::optional<std::string> ReadWebSocketFrame() {
+    const std::string head = peer_.Read(2);
+    if (head.size() < 2 || head[0] != '\x82') return std::nullopt;
+    std::size_t size = static_cast<unsigned char>(head[1]);
+    if (size > 125) {
+      const std::string length = peer_.Read(size == 126 ? 2 : 8);
+      size = 0;
+      for (const char byte : length) size = size << 8U | static_cast<unsigned char>(byte);
+    }
+    const std::string payload = peer_.Read(size);
+    if (payload.size() < size || size == 0) return std::nullopt;
+    return payload.substr(1);
+  }
+
   Peer peer_;
+  bool is_browser_ = false;
   std::unique_ptr<PipeClient> pipe_;
 };
 
@@ -313,7 +359,9 @@ class UiContract : public testing::TestWithParam<const char*> {
   }
 
   std::string kind() const { return GetParam(); }
-  bool waits_for_client() const { return kind().starts_with("attach") || kind() == "pipe"; }
+  bool waits_for_client() const {
+    return kind().starts_with("attach") || kind() == "pipe" || kind() == "web";
+  }
 
   // A new UI, and a new app for it. `active`: it does by itself what a person does, `clicks`
   // clicks.
@@ -343,6 +391,8 @@ class UiContract : public testing::TestWithParam<const char*> {
       options.client = folder_.path() + "/no client";
       options.limits = limits_;
       ui_ = *desktop::MakeDesktopUi(*loop_, std::move(options));
+    } else if (kind() == "web") {
+      ui_ = MakeWeb(HoldTcpPort()->port);
     } else {
       if (kind() == "attach:uds") {
         address_.path = folder_.path() + "/app.sock";
@@ -353,6 +403,20 @@ class UiContract : public testing::TestWithParam<const char*> {
       ui_ = attach::MakeAttachUi(*loop_, limits_, address_);
     }
     app_->ui = ui_.get();
+  }
+
+  std::unique_ptr<UiSurface> MakeWeb(std::uint16_t port) {
+    (void)web_client_.Write("index.html", "<html><head></head><body></body></html>");
+    (void)web_client_.Write("manifest.json", "{}");
+    address_.kind = SocketAddress::Kind::kTcp;
+    web::WebOptions options;
+    options.port = address_.port = port;
+    options.client = web_client_.path();
+    options.is_public = true;
+    options.limits = limits_;
+    Result<std::unique_ptr<UiSurface>> ui = web::MakeWebUi(*loop_, std::move(options));
+    EXPECT_TRUE(ui) << ui.error().Line();
+    return std::move(*ui);
   }
 
   // A window whose client registers by itself, and understands what is a message.
@@ -399,9 +463,10 @@ class UiContract : public testing::TestWithParam<const char*> {
       EXPECT_TRUE(client->Connect(*pipe_ui_));
       return TestClient(std::move(client));
     }
-    return TestClient(Peer(address_.kind == SocketAddress::Kind::kTcp
-                               ? ConnectToPort(address_.port)
-                               : ConnectToPath(address_.path)));
+    Peer peer(address_.kind == SocketAddress::Kind::kTcp ? ConnectToPort(address_.port)
+                                                         : ConnectToPath(address_.path));
+    return kind() == "web" ? TestClient(std::move(peer), address_.port)
+                           : TestClient(std::move(peer));
   }
   // The client comes and speaks first, where it is not the UI itself.
   void ClientComes() {
@@ -470,6 +535,7 @@ class UiContract : public testing::TestWithParam<const char*> {
   }
 
   const TempFolder folder_;
+  const TempFolder web_client_;
   int threads_ = 0;
   int descriptors_ = 0;
   FlowLimits limits_;
@@ -596,12 +662,13 @@ TEST_P(UiAddressContract, TellsAFailedStartOnceAndIsNeverReady) {
   if (address_.kind == SocketAddress::Kind::kTcp) {
     OnLoop(*loop_, [this] { ui_.reset(); });
     address_.port = other->port();
-    ui_ = attach::MakeAttachUi(*loop_, limits_, address_);
+    ui_ =
+        kind() == "web" ? MakeWeb(other->port()) : attach::MakeAttachUi(*loop_, limits_, address_);
   }
   Start();
   const UiEnd end = app_->AwaitEnd();
   EXPECT_EQ(end.exit_code, 70);
-  EXPECT_THAT(end.why.Line(), HasSubstr("choose another address"));
+  EXPECT_THAT(end.why.Line(), HasSubstr("choose another"));
   ui_->Close(Gone());
   ExpectAWholeLife();
   EXPECT_THAT(app_->told(), ElementsAre("closed"));
@@ -770,7 +837,7 @@ TEST_P(UiStreamDeath, IsToldOnceInAPacketOfTheClients) {
   DiesAfter([this] {
     ClientComes();
     ClientReadsThePage();
-    ASSERT_TRUE(client_.socket().Write(Framed(std::string(1000, 'x')).substr(0, 500)));
+    ASSERT_TRUE(client_.SayHalf());
   });
 }
 
@@ -803,16 +870,16 @@ std::string NameOf(const testing::TestParamInfo<const char*>& info) {
   return name;
 }
 
-const auto kAtAnAddress = testing::Values("attach:uds", "attach:tcp");
-const auto kServers = testing::Values("attach:uds", "attach:tcp", "pipe");
+const auto kAtAnAddress = testing::Values("attach:uds", "attach:tcp", "web");
+const auto kServers = testing::Values("attach:uds", "attach:tcp", "pipe", "web");
 
 INSTANTIATE_TEST_SUITE_P(Every, UiContract,
                          testing::Values("headless", "attach:uds", "attach:tcp", "replay",
-                                         "desktop", "steps", "pipe"),
+                                         "desktop", "steps", "pipe", "web"),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Every, UiSessionContract,
                          testing::Values("headless", "attach:uds", "attach:tcp", "replay", "steps",
-                                         "pipe"),
+                                         "pipe", "web"),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Every, UiActorContract, testing::Values("headless", "replay", "steps"),
                          NameOf);
