@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <dirent.h>
 #include <exception>
 #include <memory>
 #include <string>
@@ -20,22 +19,16 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/conformance/scenarios.h"
+#include "tests/unit/support/leftovers.h"
 
 namespace {
 
 using namespace fletbridge::conformance;
+using fletbridge::BeginFirstThread;
+using fletbridge::CountEntries;
 
 // If even the deadlines of the waits do not end it, SIGALRM does.
 constexpr unsigned kAlarmSeconds = 50 * CONFORMANCE_PATIENCE;
-
-int CountEntries(const char* folder) {
-  DIR* dir = ::opendir(folder);
-  if (dir == nullptr) return -1;
-  int count = 0;
-  while (::readdir(dir) != nullptr) ++count;
-  ::closedir(dir);
-  return count;
-}
 
 // A joined thread may be seen for another moment: the kernel tells its end before it is gone.
 int CountThreadsOnceAt(int expected) {
@@ -49,7 +42,7 @@ int CountThreadsOnceAt(int expected) {
 
 int Run(const std::string& variant, const Scenario& scenario) {
   ::alarm(kAlarmSeconds);
-  std::thread([] {}).join();  // ThreadSanitizer begins a thread of its own beside the first
+  BeginFirstThread();
   const int threads = CountEntries("/proc/self/task");
   const int fds = CountEntries("/proc/self/fd");
   auto rig = std::make_unique<Rig>(variant, scenario.plan);

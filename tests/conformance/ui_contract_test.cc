@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <dirent.h>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -30,6 +29,7 @@
 #include "src/ui/web/web_ui.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
+#include "tests/unit/support/leftovers.h"
 #include "tests/unit/support/peer.h"
 #include "tests/unit/support/pipe_ui.h"
 #include "tests/unit/support/session_meter.h"
@@ -53,14 +53,6 @@ Buffer Shown() {
   return recording::Shows(L({recording::Text(kText, "0"), recording::Button(kButton, "+")}));
 }
 Buffer Says(int number) { return recording::Sets(0, "value", std::to_string(number)); }
-
-int CountEntries(const char* folder) {
-  DIR* dir = ::opendir(folder);
-  int count = 0;
-  while (::readdir(dir) != nullptr) ++count;
-  ::closedir(dir);
-  return count;
-}
 
 // The app: answers what its client says, and keeps what is told of the UI.
 class AppSide final : public UiSink, public ClientSessionSink {
@@ -335,14 +327,6 @@ class TestClient {
   bool is_browser_ = false;
   std::unique_ptr<PipeClient> pipe_;
 };
-
-// ThreadSanitizer begins a thread of its own beside the first. One that has been joined is still
-// listed for a moment.
-void BeginFirstThread() {
-  std::string listed;
-  std::thread([&] { listed = "/proc/self/task/" + std::to_string(::gettid()); }).join();
-  while (std::filesystem::exists(listed)) std::this_thread::yield();
-}
 
 class UiContract : public testing::TestWithParam<const char*> {
  protected:

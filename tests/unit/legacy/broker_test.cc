@@ -47,7 +47,7 @@ class BrokerTest : public testing::Test {
     loop_.Start();
     BrokerOptions options;
     options.at = {SocketAddress::Kind::kTcp, {}, "127.0.0.1", 0};
-    options.listener = std::move(*Listen(options.at));
+    options.listener = *Listen(options.at);
     options.token = "secret";
     options.app = {SocketAddress::Kind::kTcp, {}, "127.0.0.1", app_.port()};
     options.app_target = "/ws";
