@@ -4,6 +4,7 @@
 //   embed APP.py SITE_PACKAGES
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fletbridge/dart_bridge.h>
@@ -11,6 +12,7 @@
 #include <fletbridge/wire/control_tree.h>
 #include <mutex>
 #include <queue>
+#include <span>
 #include <string>
 #include <thread>
 

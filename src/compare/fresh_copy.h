@@ -5,6 +5,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>

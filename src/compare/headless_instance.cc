@@ -1,5 +1,6 @@
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <poll.h>

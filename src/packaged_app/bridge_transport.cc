@@ -1,5 +1,6 @@
 #include "src/packaged_app/bridge_transport.h"
 
+#include <atomic>
 #include <charconv>
 #include <condition_variable>
 #include <cstring>

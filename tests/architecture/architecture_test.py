@@ -63,6 +63,34 @@ STARTS = re.compile(
 HEAVY = re.compile(r"<(boost/(asio|beast|process)\b|Python\.h|msgpack\b)[^>]*>")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|(<[^>]+>))', re.MULTILINE)
 MEMBER = re.compile(r"^  (?!return)[A-Za-z_][\w:<>,&* ]* [a-z]\w*_(?: = [^;]*|\{[^;]*\})?;", re.MULTILINE)
+# Which header of the standard library has what, of those that its other headers include in one version and not in the
+# next.
+STANDARD = {header: re.compile(pattern) for header, pattern in {
+    "algorithm": r"\bstd::(?:ranges::)?(?:all_of|any_of|clamp|copy|count|count_if|equal|find|find_if|lower_bound|max|min|"
+                 r"none_of|remove_if|replace|reverse|sort|upper_bound)\(",
+    "array": r"\bstd::array\b",
+    "atomic": r"\bstd::atomic\b",
+    "chrono": r"\bstd::chrono\b",
+    "cstdint": r"\bstd::u?int(?:(?:_fast|_least)?(?:8|16|32|64)|ptr|max)_t\b",
+    "cstdio": r"\bstd::(?:FILE|fopen|fprintf|fputs|printf|snprintf)\b",
+    "cstdlib": r"\bstd::(?:_Exit|abort|exit|getenv|strtol|strtoul)\b",
+    "cstring": r"\bstd::(?:memchr|memcmp|memcpy|memmove|memset|strchr|strcmp|strerror|strlen)\b",
+    "deque": r"\bstd::deque\b",
+    "functional": r"\bstd::function\b",
+    "limits": r"\bstd::numeric_limits\b",
+    "map": r"\bstd::map\b",
+    "memory": r"\bstd::(?:make_shared|make_unique|shared_ptr|unique_ptr|weak_ptr)\b",
+    "mutex": r"\bstd::(?:lock_guard|mutex|unique_lock)\b",
+    "optional": r"\bstd::optional\b",
+    "set": r"\bstd::set\b",
+    "span": r"\bstd::span\b",
+    "sstream": r"\bstd::[io]?stringstream\b",
+    "string": r"\bstd::string\b",
+    "thread": r"\bstd::thread\b",
+    "utility": r"\bstd::exchange\b",
+    "variant": r"\bstd::variant\b",
+    "vector": r"\bstd::vector\b",
+}.items()}
 CODE = {".h", ".cc"}
 
 
@@ -233,6 +261,22 @@ class House:
                 if name.endswith(".h") and room_of(name) != "tests" and MEMBER.search(self.text(name))
                 and not re.search(r"(?i)\bthreads?\b", self.text(name))]
 
+    def missing_standard_headers(self):
+        """Names of the standard library whose header neither the file nor one of ours that it includes has."""
+        wrong = []
+        for name in self.files:
+            seen, todo = set(), [name]
+            while todo:
+                header = todo.pop()
+                if header not in seen:
+                    seen.add(header)
+                    todo.extend(self.own_includes(header))
+            there = {i.strip("<>") for header in seen for i in self.includes.get(header, []) if i.startswith("<")}
+            code = re.sub(r"//[^\n]*", "", self.text(name))
+            wrong += [f"{name} needs <{header}>" for header, names in STANDARD.items()
+                      if header not in there and names.search(code)]
+        return wrong
+
     def unbuilt(self):
         """Rooms without a target, and sources that no CMakeLists.txt names."""
         wrong = []
@@ -312,6 +356,9 @@ class Architecture(unittest.TestCase):
 
     def test_every_header_of_something_with_a_state_says_its_threads(self):
         self.expect_none(self.house.without_threads())
+
+    def test_the_standard_librarys_headers_are_included_where_they_are_needed(self):
+        self.expect_none(self.house.missing_standard_headers())
 
     def test_every_room_and_source_is_built(self):
         self.expect_none(self.house.unbuilt())
@@ -416,6 +463,14 @@ class Reader(unittest.TestCase):
         member = "class A {\n private:\n  const std::map<int, B*> b_;\n};\n"
         house = self.house({"src/host/a.h": member, "src/host/b.h": "// Threads: any.\n" + member, "src/host/c.h": "struct C {};\n"})
         self.assertEqual(house.without_threads(), ["src/host/a.h"])
+
+    def test_finds_a_header_of_the_standard_library_that_comes_by_chance(self):
+        house = self.house({
+            "src/host/a.h": "#include <cstdint>\n",
+            "src/host/a.cc": '#include "src/host/a.h"\n#include <vector>\nstd::uint32_t a; std::vector<int> b; // std::map\n',
+            "src/host/b.cc": "#include <string>\nstd::uint8_t a; std::string b = std::min(c, d);\n",
+        })
+        self.assertEqual(house.missing_standard_headers(), ["src/host/b.cc needs <algorithm>", "src/host/b.cc needs <cstdint>"])
 
     def test_finds_what_is_not_built(self):
         house = self.house({

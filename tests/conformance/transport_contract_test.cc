@@ -14,6 +14,7 @@
 // ports of a Dart VM take everything.
 #include <arpa/inet.h>
 #include <cctype>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <netinet/in.h>

@@ -7,6 +7,7 @@
 // the original misbehaves, the comment says how, and its test asserts that, or leaves it out by
 // name where it would hang or crash. Not here: 68 and 69, which want a real Dart VM and have tests
 // of their own, and 70, which wants a Dart SDK.
+#include <cstdio>
 #include <cstdlib>
 #include <signal.h>
 #include <sstream>

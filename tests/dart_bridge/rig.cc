@@ -1,5 +1,6 @@
 #include "tests/dart_bridge/rig.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -1,5 +1,6 @@
 #include "common/platform/file_watch.h"
 
+#include <cstdint>
 #include <sys/inotify.h>
 #include <unistd.h>
 

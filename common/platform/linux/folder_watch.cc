@@ -1,6 +1,7 @@
 #include "common/platform/folder_watch.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <sys/inotify.h>
 #include <unistd.h>
 

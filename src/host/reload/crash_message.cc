@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "src/host/reload/reloaded_app.h"
 
 namespace fletbridge::reload {

@@ -1,6 +1,8 @@
 #include "src/host/reload/source_watch.h"
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <map>

@@ -1,6 +1,7 @@
 #include "src/rollout/https/https_get.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <string_view>

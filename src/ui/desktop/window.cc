@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/platform/threads.h"

@@ -1,5 +1,6 @@
 #include "src/clients/client_search.h"
 
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 #include "common/transport/bounded_queue.h"
 
+#include <algorithm>
 #include <poll.h>
 #include <string>
 #include <thread>

@@ -1,6 +1,7 @@
 // The messages of Flet 0.28.3, as they were captured.
 #include "common/wire/json_codec.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <gmock/gmock.h>
