@@ -173,17 +173,27 @@ TEST_F(WebSocketPortTest, ARequestThatHasBeenReadAlreadyIsAnswered) {
   EXPECT_EQ(sink_.target, "/ws?a=1");
 }
 
-// What lies in the socket has been read then, and is looked at after the end.
-TEST_F(WebSocketPortTest, TheEndMayComeRightBehindTheRequest) {
-  for (const std::string& request : {std::string(kRequest), std::string(kRequest).substr(0, 30)}) {
-    Make();
-    auto [ours, peer] = TcpPair();
-    ASSERT_TRUE(peer.Write(request));
-    OnLoop(loop_, [&, &ours = ours] {
-      server_->Accept(std::move(ours));
-      server_.reset();
-    });
-    EXPECT_EQ(peer.Read(1), "");
+// What lies in the socket has been read, but not looked at, when the end comes.
+TEST_F(WebSocketPortTest, TheEndMayComeAtAnyTurnBehindWhatThePeerSaid) {
+  const std::string request = kRequest;
+  const std::string packet = Frame(std::string("\0hello", 6));
+  for (const std::string& said :
+       {std::string(), request.substr(0, 30), request, request + packet,
+        request + packet.substr(0, 4), request + packet + Frame("", kClose)}) {
+    for (int turns = 0; turns < 5; ++turns) {
+      Make({}, Generation::kG3, {.farewell = 20ms});
+      auto [ours, peer] = TcpPair();
+      // A client says nothing before the answer.
+      ASSERT_TRUE(peer.Write(said.substr(0, request.size())));
+      OnLoop(loop_, [&, &ours = ours] {
+        server_->Accept(std::move(ours));
+        if (turns == 0) server_.reset();
+      });
+      for (int turn = 1; turn < turns; ++turn) OnLoop(loop_, [] {});
+      if (said.size() > request.size()) (void)peer.Write(said.substr(request.size()));
+      OnLoop(loop_, [&] { server_.reset(); });
+      EXPECT_TRUE(peer.SeesTheEnd());
+    }
   }
 }
 
