@@ -1,11 +1,16 @@
 #include "src/legacy/broker.h"
 
 #include <memory>
+#include <mutex>
+#include <random>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/log.h"
 #include "common/net/listen.h"
 #include "common/net/web_socket_port.h"
 #include "tests/unit/support/peer.h"
@@ -44,6 +49,7 @@ class AppSide final : public WebSocketSink {
 class BrokerTest : public testing::Test {
  protected:
   BrokerTest() {
+    SetLogLevel(LogLevel::kError);
     loop_.Start();
     BrokerOptions options;
     options.at = {SocketAddress::Kind::kTcp, {}, "127.0.0.1", 0};
@@ -60,6 +66,7 @@ class BrokerTest : public testing::Test {
   }
   ~BrokerTest() override {
     OnLoop(loop_, [this] { broker_.reset(); });
+    SetLogLevel(LogLevel::kInfo);
   }
 
   Peer NewUi() { return Peer(ConnectToPort(port_)); }
@@ -133,6 +140,69 @@ TEST_P(BrokerTestOfAUi, LeavesTheNextSessionToAnotherIfItGoesBeforeThat) {
   EXPECT_EQ(packet->payload.text(), "hello");
 }
 INSTANTIATE_TEST_SUITE_P(Each, BrokerTestOfAUi, testing::Values(0, 20, std::string::npos));
+
+// UIs come, speak and go, and the app ends its sessions, in any order: whoever comes then is
+// served.
+TEST_F(BrokerTest, ServesTheNextUiAfterAnyOrderOfComingAndGoing) {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<AppSide>> sessions;  // under mutex
+  std::thread app([&] {
+    while (Peer taken = app_.Accept()) {
+      const std::lock_guard lock(mutex);
+      sessions.push_back(std::make_unique<AppSide>(loop_, std::move(taken)));
+    }
+  });
+  const auto ends_its_session = [&] {
+    std::unique_ptr<AppSide> last;
+    const std::lock_guard lock(mutex);
+    if (!sessions.empty()) last = std::move(sessions.back());
+    sessions.clear();
+  };
+
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    struct Ui {
+      Peer peer;
+      std::size_t said = 0;
+    };
+    std::vector<Ui> uis;
+    for (int step = 0; step < 20; ++step) {
+      Ui* const ui = uis.empty() ? nullptr : &uis[random() % uis.size()];
+      switch (random() % 8) {
+        case 0:
+          if (uis.size() < 4) uis.push_back({NewUi()});
+          break;
+        case 1:
+        case 2: {  // some more of its request, then packets
+          if (ui == nullptr) break;
+          const std::string all = Request() + kHello + kHello;
+          const std::string next = all.substr(ui->said, 1 + random() % all.size());
+          ui->said += next.size();
+          (void)ui->peer.Write(next);
+          break;
+        }
+        case 3:
+          if (ui != nullptr) uis.erase(uis.begin() + (ui - uis.data()));
+          break;
+        case 4:
+          ends_its_session();
+          break;
+        default:
+          OnLoop(loop_, [] {});
+      }
+    }
+    uis.clear();
+
+    Peer last = NewUi();
+    ASSERT_TRUE(last.Write(Request()));
+    ASSERT_THAT(ReadHeader(last), StartsWith("HTTP/1.1 101"));
+    ASSERT_TRUE(failed_.empty());
+  }
+  ::shutdown(app_.fd(), SHUT_RDWR);
+  app.join();
+  sessions.clear();
+}
 
 }  // namespace
 }  // namespace fletbridge::legacy
