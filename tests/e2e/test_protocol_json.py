@@ -339,7 +339,7 @@ class Cases:
                     {"action": "pageEventFromWeb", "payload": {}}, [], 7):
             client = self.ready()
             client.raw(client.frame(bad))
-            if self.variant.stage == "legacy" and self.flet == "0.28.3":  # as over Flet's own WebSockets: the app ends the session
+            if self.variant.stage == "legacy" and self.flet == "0.28.3":  # a moment later this app ends the session
                 with self.assertRaises((EOFError, ConnectionError)):
                     while True:
                         client.next()

@@ -120,6 +120,7 @@ TEST_P(BrokerTestOfAUi, GetsTheNextSessionIfItHasSaidNothingInTheOneThatEnds) {
   EXPECT_EQ(packet->payload.text(), "hello");
   EXPECT_TRUE(failed_.empty());
 }
+
 TEST_P(BrokerTestOfAUi, LeavesTheNextSessionToAnotherIfItGoesBeforeThat) {
   auto first = std::make_unique<AppSide>(loop_, app_.Accept());
   ASSERT_TRUE(first->opened.Take());
@@ -146,16 +147,14 @@ INSTANTIATE_TEST_SUITE_P(Each, BrokerTestOfAUi, testing::Values(0, 20, std::stri
 TEST_F(BrokerTest, ServesTheNextUiAfterAnyOrderOfComingAndGoing) {
   std::mutex mutex;
   std::vector<std::unique_ptr<AppSide>> sessions;  // under mutex
-  std::thread app([&] {
+  const std::jthread app([&] {  // until the deadline of an accept, if the test fails
     while (Peer taken = app_.Accept()) {
       const std::lock_guard lock(mutex);
       sessions.push_back(std::make_unique<AppSide>(loop_, std::move(taken)));
     }
   });
   const auto ends_its_session = [&] {
-    std::unique_ptr<AppSide> last;
     const std::lock_guard lock(mutex);
-    if (!sessions.empty()) last = std::move(sessions.back());
     sessions.clear();
   };
 
@@ -200,8 +199,6 @@ TEST_F(BrokerTest, ServesTheNextUiAfterAnyOrderOfComingAndGoing) {
     ASSERT_TRUE(failed_.empty());
   }
   ::shutdown(app_.fd(), SHUT_RDWR);
-  app.join();
-  sessions.clear();
 }
 
 }  // namespace
