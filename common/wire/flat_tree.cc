@@ -215,7 +215,11 @@ class FlatTree::Placing {
   void TakeOut(std::int64_t control) {
     made_.clear();
     if (tree_.TypeOf(control) == "offstage") Clean(control);
-    patch_.changes.push_back({.kind = Kind::kTakeOut, .at = PlaceOf(control)});
+    const std::size_t place = PlaceOf(control);
+    // Made in place: GCC 14 warns of what a moved Change holds if that is known to be empty.
+    Change& change = patch_.changes.emplace_back();
+    change.kind = Kind::kTakeOut;
+    change.at = place;
   }
 
   void Clean(std::int64_t control) {
