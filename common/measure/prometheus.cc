@@ -1,9 +1,10 @@
 #include "common/measure/prometheus.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -30,13 +31,17 @@ void BucketCounts::Restore(std::vector<std::uint64_t> counts, double sum) {
 namespace prometheus {
 namespace {
 
-// Counts are written whole: ten digits would round a number of bytes.
+// Reads as the same number again, since the texts of several processes are added up.
 std::string Number(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
   constexpr double kWhole = 9007199254740992.0;  // 2^53
   char text[40];
   const bool is_whole = std::abs(number) < kWhole && std::trunc(number) == number;
-  std::snprintf(text, sizeof text, is_whole ? "%.0f" : "%.10g", number);
-  return text;
+  const char* const end =
+      is_whole ? std::to_chars(text, std::end(text), number, std::chars_format::fixed).ptr
+               : std::to_chars(text, std::end(text), number).ptr;
+  return std::string(static_cast<const char*>(text), end);
 }
 
 struct Family {

@@ -51,5 +51,15 @@ TEST(Prometheus, AddsUpWhatSeveralProcessesTell) {
   EXPECT_EQ(sum.find("# HELP sessions"), sum.rfind("# HELP sessions"));
 }
 
+TEST(Prometheus, ASumKeepsEveryDigit) {
+  std::string text;
+  prometheus::Head(text, "seconds", "counter", "The time");
+  prometheus::Sample(text, "seconds", "", 20012338054233.88);
+  const std::string once = prometheus::SumOf({&text, 1});
+  EXPECT_EQ(once, text);
+  EXPECT_NE(once.find("seconds 20012338054233.88\n"), std::string::npos) << once;
+  EXPECT_EQ(prometheus::SumOf({&once, 1}), once);
+}
+
 }  // namespace
 }  // namespace fletbridge

@@ -19,7 +19,7 @@ TEST(GuardFigures, ArePrometheusText) {
   figures.starts = 3;
   figures.failures = 1;
   figures.first_frame.Add(0.2);
-  figures.first_frame.Add(0.7);
+  figures.first_frame.Add(0.75);
   const std::string text =
       ToPrometheus({{"my \"app\"", "0a", "3", true, &figures, "2.1", "1.0.5", "0.1.0"},
                     {"my \"app\"", "0a", "1", true, &figures, "2.1", "1.0.5", "0.1.0"}});
@@ -37,7 +37,7 @@ TEST(GuardFigures, ArePrometheusText) {
        "fletbridge_first_frame_seconds_bucket" + labels + R"(,le="0.25"} 1)",
        "fletbridge_first_frame_seconds_bucket" + labels + R"(,le="1"} 2)",
        "fletbridge_first_frame_seconds_bucket" + labels + R"(,le="+Inf"} 2)",
-       "fletbridge_first_frame_seconds_sum" + labels + "} 0.9",
+       "fletbridge_first_frame_seconds_sum" + labels + "} 0.95",
        "fletbridge_first_frame_seconds_count" + labels + "} 2"}) {
     EXPECT_NE(text.find(line + "\n"), std::string::npos) << line << "\nin\n" << text;
   }
