@@ -29,6 +29,7 @@
 #include "src/ui/web/web_ui.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
+#include "tests/unit/support/browser.h"
 #include "tests/unit/support/leftovers.h"
 #include "tests/unit/support/peer.h"
 #include "tests/unit/support/pipe_ui.h"
@@ -267,16 +268,8 @@ class TestClient {
   // A tab of a browser.
   TestClient(Peer peer, std::uint16_t port) : peer_(std::move(peer)), is_browser_(true) {
     const std::string host = "127.0.0.1:" + std::to_string(port);
-    EXPECT_TRUE(peer_.Write("GET /ws HTTP/1.1\r\nHost: " + host + "\r\nOrigin: http://" + host +
-                            "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                            "Sec-WebSocket-Version: 13\r\n"
-                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
-    std::string head;
-    for (std::string next = peer_.Read(1); !next.empty(); next = peer_.Read(1)) {
-      head += next;
-      if (head.ends_with("\r\n\r\n")) break;
-    }
-    EXPECT_THAT(head, testing::StartsWith("HTTP/1.1 101"));
+    EXPECT_TRUE(peer_.Write(UpgradeRequest("/ws", host, "http://" + host)));
+    EXPECT_THAT(ReadHeader(peer_), testing::StartsWith("HTTP/1.1 101"));
   }
 
   bool Say(Buffer message) {
@@ -299,15 +292,7 @@ class TestClient {
 
  private:
   std::string Wrapped(const std::string& payload) const {
-    if (!is_browser_) return Framed(payload);
-    const std::size_t size = payload.size() + 1;
-    std::string frame("\x82", 1);
-    if (size < 126) {
-      frame.push_back(static_cast<char>(0x80U | size));
-    } else {
-      frame.append({'\xfe', static_cast<char>(size >> 8U), static_cast<char>(size)});
-    }
-    return frame.append(4, '\0') + std::string(1, '\0') + payload;  // the mask, the packet's type
+    return is_browser_ ? Frame(std::string(1, '\0') + payload) : Framed(payload);
   }
   std::optional<std::string> ReadWebSocketFrame() {
     const std::string head = peer_.Read(2);

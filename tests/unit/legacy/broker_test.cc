@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/net/listen.h"
 #include "common/net/web_socket_port.h"
+#include "tests/unit/support/browser.h"
 #include "tests/unit/support/peer.h"
 
 namespace fletbridge::legacy {
@@ -20,7 +21,7 @@ namespace {
 
 using testing::StartsWith;
 
-const std::string kHello("\x82\x86\0\0\0\0\0hello", 12);  // a frame with a mask of zeros
+const std::string kHello = Frame(std::string("\0hello", 6));
 
 // The app's side of one of its sessions.
 class AppSide final : public WebSocketSink {
@@ -71,17 +72,7 @@ class BrokerTest : public testing::Test {
 
   Peer NewUi() { return Peer(ConnectToPort(port_)); }
   [[nodiscard]] std::string Request() const {
-    return "GET /secret/ws HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port_) +
-           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-  }
-  static std::string ReadHeader(Peer& peer) {
-    std::string header;
-    for (std::string next; !header.ends_with("\r\n\r\n"); header += next) {
-      next = peer.Read(1);
-      if (next.empty()) break;
-    }
-    return header;
+    return UpgradeRequest("/secret/ws", "127.0.0.1:" + std::to_string(port_));
   }
 
   EventLoop loop_;

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/support/browser.h"
 #include "tests/unit/support/peer.h"
 
 namespace fletbridge {
@@ -45,26 +46,7 @@ class RecordingSink final : public WebSocketSink {
   Mailbox<Told> told;
 };
 
-const char kRequest[] =
-    "GET /ws?a=1 HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Origin: http://here\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-enum Opcode : unsigned { kContinuation = 0, kText = 1, kBinary = 2, kClose = 8, kPong = 10 };
-
-// A client's frame, with a mask of zeros.
-std::string Frame(std::string_view payload, unsigned opcode = kBinary, bool last = true) {
-  std::string frame(1, static_cast<char>(opcode | (last ? 0x80U : 0U)));
-  if (payload.size() < 126) {
-    frame.push_back(static_cast<char>(0x80U | payload.size()));
-  } else {
-    const bool is_long = payload.size() > 0xffff;
-    frame.push_back(static_cast<char>(0x80U | (is_long ? 127U : 126U)));
-    for (int shift = is_long ? 56 : 8; shift >= 0; shift -= 8)
-      frame.push_back(static_cast<char>(payload.size() >> static_cast<unsigned>(shift)));
-  }
-  return frame.append(4, '\0').append(payload);
-}
+const std::string kRequest = UpgradeRequest("/ws?a=1", "here", "http://here");
 
 const FlowLimits kSmall{.max_packet = 1000, .high_water = 2000, .low_water = 500};
 
@@ -94,15 +76,6 @@ class WebSocketPortTest : public testing::Test {
     EXPECT_THAT(ReadHeader(peer), StartsWith("HTTP/1.1 101"));
     ExpectTold(Told::kOpen);
     return peer;
-  }
-  static std::string ReadHeader(Peer& peer) {
-    std::string header;
-    while (header.find("\r\n\r\n") == std::string::npos) {
-      const std::string next = peer.Read(1);
-      if (next.empty()) break;
-      header += next;
-    }
-    return header;
   }
   // Both ends are ours.
   void Connect(UniqueFd server, UniqueFd client) {
@@ -175,22 +148,21 @@ TEST_F(WebSocketPortTest, ARequestThatHasBeenReadAlreadyIsAnswered) {
 
 // What lies in the socket has been read, but not looked at, when the end comes.
 TEST_F(WebSocketPortTest, TheEndMayComeAtAnyTurnBehindWhatThePeerSaid) {
-  const std::string request = kRequest;
   const std::string packet = Frame(std::string("\0hello", 6));
   for (const std::string& said :
-       {std::string(), request.substr(0, 30), request, request + packet,
-        request + packet.substr(0, 4), request + packet + Frame("", kClose)}) {
+       {std::string(), kRequest.substr(0, 30), kRequest, kRequest + packet,
+        kRequest + packet.substr(0, 4), kRequest + packet + Frame("", kClose)}) {
     for (int turns = 0; turns < 5; ++turns) {
       Make({}, Generation::kG3, {.farewell = 20ms});
       auto [ours, peer] = TcpPair();
       // A client says nothing before the answer.
-      ASSERT_TRUE(peer.Write(said.substr(0, request.size())));
+      ASSERT_TRUE(peer.Write(said.substr(0, kRequest.size())));
       OnLoop(loop_, [&, &ours = ours] {
         server_->Accept(std::move(ours));
         if (turns == 0) server_.reset();
       });
       for (int turn = 1; turn < turns; ++turn) OnLoop(loop_, [] {});
-      if (said.size() > request.size()) (void)peer.Write(said.substr(request.size()));
+      if (said.size() > kRequest.size()) (void)peer.Write(said.substr(kRequest.size()));
       OnLoop(loop_, [&] { server_.reset(); });
       EXPECT_TRUE(peer.SeesTheEnd());
     }

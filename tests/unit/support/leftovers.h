@@ -9,8 +9,10 @@
 
 namespace fletbridge {
 
+// -1 if the folder cannot be read.
 inline int CountEntries(const char* folder) {
   DIR* dir = ::opendir(folder);
+  if (dir == nullptr) return -1;
   int count = 0;
   while (::readdir(dir) != nullptr) ++count;
   ::closedir(dir);
