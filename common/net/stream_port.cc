@@ -15,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
+#include "common/base/post_once.h"
 #include "common/platform/peer.h"
 #include "common/transport/bounded_queue.h"
 #include "common/wire/stream_decoder.h"
@@ -214,6 +215,7 @@ struct StreamPort::Impl final : FrameHandler, std::enable_shared_from_this<Impl>
   const std::chrono::milliseconds last_words;
   PacketQueue queue;
   std::atomic<bool> paused{false};
+  PostOnce resume;
 
   // EventLoop's thread only
   struct Outgoing {
@@ -291,7 +293,7 @@ void StreamPort::PauseReceiving() { impl_->paused.store(true); }
 
 void StreamPort::ResumeReceiving() {
   if (!impl_->paused.exchange(false)) return;
-  impl_->loop.Post([impl = impl_] { impl->Read(); });
+  impl_->resume(impl_->loop, [impl = impl_] { impl->Read(); });
 }
 
 }  // namespace fletbridge

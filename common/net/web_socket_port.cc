@@ -22,6 +22,7 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
+#include "common/base/post_once.h"
 #include "common/platform/peer.h"
 #include "common/transport/bounded_queue.h"
 
@@ -475,6 +476,7 @@ struct WebSocketPort::Impl final : std::enable_shared_from_this<Impl> {
   const WebSocketPatience patience;
   PacketQueue queue;
   std::atomic<bool> paused{false};
+  PostOnce resume;
 
   // EventLoop's thread only
   WebSocketSink* sink;  // null: the end has come, or is under way
@@ -536,7 +538,7 @@ void WebSocketPort::PauseReceiving() { impl_->paused.store(true); }
 
 void WebSocketPort::ResumeReceiving() {
   if (!impl_->paused.exchange(false)) return;
-  impl_->loop.Post([impl = impl_] { impl->Read(); });
+  impl_->resume(impl_->loop, [impl = impl_] { impl->Read(); });
 }
 
 }  // namespace fletbridge

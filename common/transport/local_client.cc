@@ -29,7 +29,7 @@ class LocalClient::Port final : public ClientSession {
   void PauseReceiving() override { client_->paused_.store(true); }
   void ResumeReceiving() override {
     if (!client_->paused_.exchange(false)) return;
-    client_->loop_.Post([client = client_] {
+    client_->resume_(client_->loop_, [client = client_] {
       if (!client->is_over_ && client->sink_ != nullptr && client->hooks_.resumed)
         client->hooks_.resumed();
     });

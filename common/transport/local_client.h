@@ -14,6 +14,7 @@
 #include <mutex>
 
 #include "common/base/event_loop.h"
+#include "common/base/post_once.h"
 #include "common/transport/ui_surface.h"
 
 namespace fletbridge {
@@ -55,6 +56,7 @@ class LocalClient final : public std::enable_shared_from_this<LocalClient> {
   ClientSessionSink* sink_ = nullptr;  // from Start() to the session's end
   bool is_over_ = false;
   std::atomic<bool> paused_{false};
+  PostOnce resume_;
   // under mutex_
   std::mutex mutex_;
   std::uint64_t session_ = 0;  // the newest one's number

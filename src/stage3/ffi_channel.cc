@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "common/base/post_once.h"
 #include "common/platform/wake_up.h"
 
 namespace fletbridge::stage3 {
@@ -65,6 +66,7 @@ struct FfiChannel::Reader : std::enable_shared_from_this<Reader> {
   platform::WakeUp wake{platform::WakeUp::Reader::kLoop};
   asio::posix::stream_descriptor signalled;
   std::atomic<bool> paused{false};
+  PostOnce resume;
   bool waiting = false;
 };
 
@@ -140,7 +142,7 @@ void FfiChannel::PauseReceiving() { reader_->paused.store(true); }
 
 void FfiChannel::ResumeReceiving() {
   if (!reader_->paused.exchange(false)) return;
-  loop_.Post([reader = reader_] { reader->Deliver(); });
+  reader_->resume(loop_, [reader = reader_] { reader->Deliver(); });
 }
 
 void FfiChannel::Start() { reader_->Deliver(); }

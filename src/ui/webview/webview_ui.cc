@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/base/post_once.h"
 #include "common/site/site.h"
 #include "common/transport/bounded_queue.h"
 #include "common/wire/codec.h"
@@ -66,6 +67,7 @@ class WebviewUi final : public UiSurface {
   struct Outbox {
     explicit Outbox(const FlowLimits& limits) : queue(limits) {}
     PacketQueue queue;
+    PostOnce resume;
     Session* session = nullptr;  // loop's thread; null: it has ended
   };
 
@@ -92,7 +94,7 @@ class WebviewUi final : public UiSurface {
     void PauseReceiving() override { paused_.store(true); }
     void ResumeReceiving() override {
       if (!paused_.exchange(false)) return;
-      ui_.loop_.Post([outbox = outbox_] {
+      outbox_->resume(ui_.loop_, [outbox = outbox_] {
         if (outbox->session != nullptr) outbox->session->Deliver();
       });
     }
