@@ -2,15 +2,17 @@
 and 3 and on `legacy`, and 0 on `legacy`, where Flet's own `fletd` is the broker. An independent client of generation 1
 plays them through `--ui attach`; for generation 0 it is translated for.
 
-Not here: what neither has (data channels 27 to 30, patches by path 23 and 24, `before_main` 13, a bridge's ports 35) and
-what is Flet's web server's alone (17, 37 to 42).
+Not here: what neither has (data channels 27 to 30, component wrappers 23, `before_main` 13, a bridge's ports 35), what is
+Flet's web server's alone (37 to 42), and a client that Python starts (33: test_reverse.py).
 """
 
 import hashlib
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import struct
 import time
 import unittest
@@ -100,6 +102,9 @@ def main(page):
     def route(e):
         say("route " + e.route)
 
+    def where(e):
+        say("at %s %.0f %.0f" % (page.platform.value, page.width, page.height))
+
     def resized(e):
         say("size %.0f %.0f" % (float(page.width), float(page.height)))
 
@@ -112,7 +117,7 @@ def main(page):
     buttons = {"plus": plus, "fail": fail, "digest": digest, "send big": send_big, "send many": send_many, "ask": ask,
                "insert": insert, "rotate": rotate, "across": across, "replace": replace, "more": box_more,
                "letters": text("\\u00e4\\u20ac\\U0001f600 \\"\\\\\\n"), "empty": text(""), "long": text("z" * (1 << 20)),
-               "go": lambda e: page.go("/store")}
+               "where": where, "go": lambda e: page.go("/store")}
     page.add(count, said, out, big, row, other, box,
              *(ft.ElevatedButton(name, on_click=does) for name, does in buttons.items()))
 
@@ -407,6 +412,19 @@ class Cases:
         self.assertEqual(self.count(second)["value"], before if self.keeps else "0")
         self.press_plus(second)
 
+    def testCase17AStoredSessionIdChangesNothing(self):
+        if self.flet == "0.1.65":  # `fletd` reads it, and says what it thinks of one that it has not made
+            client = self.connected()
+            with self.assertRaisesRegex(AssertionError, "error decrypting request.SessionID"):
+                client.register(sessionId="of-another-time")
+                client.next()
+            client.close()
+            return self.next_client_works()
+        client = self.ready(sessionId="of-another-time", pageWidth="640.0", pageHeight="480.0")
+        client.click("where")
+        client.expect("at linux 640 480")
+        self.press_plus(client)
+
     def testCase18RouteChangeBothWays(self):
         client = self.ready()
         client.props("page", route="/from-client")
@@ -514,6 +532,28 @@ class OneRun(E2E):
                 else:
                     yield self.box.headless(variant, app, steps=steps, python=python, **more), variant
 
+    def end(self, run, client):
+        run.signal(signal.SIGTERM)
+        self.assertEqual(run.wait(20), 143, run.shown())
+        client.close()
+
+    def testCase09ALongAddressAndASocketFileThatIsLeft(self):
+        folder = self.box.tmp / "long"
+        folder.mkdir()
+        where = str(folder) + "/"
+        where += "s" * (107 - len(where))
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(where)
+        source = "import flet as ft\nft.app(target=lambda page: page.add(ft.Text('up')))\n"
+        for run, _ in self.each(source, address=f"unix:{where}"):
+            client = Client(run.address, run.alive)
+            client.register()
+            client.expect("up")
+            self.end(run, client)
+            with socket.socket(socket.AF_UNIX) as left:
+                left.bind(where)
+        shutil.rmtree(folder)
+
     def testCase09ALateServerIsWaitedFor(self):
         late = 'import time; time.sleep(3)\nimport flet as ft\nft.app(target=lambda page: page.add(ft.Text("up")))\n'
         for run, _ in self.each(late, 'wait text="up" 60s\n'):
@@ -532,6 +572,57 @@ class OneRun(E2E):
                   "ft.app(target=main)\n")
         for run, _ in self.each(source, 'wait text="one" 30s\nexpect crash "main says no" 10s\n'):
             self.assertEqual(run.wait(60), 0, run.shown())
+
+    def testCase24DatesAndTimes(self):
+        source = """
+import datetime
+import flet as ft
+
+def main(page):
+    said = ft.Text("ready")
+
+    def say(e):
+        said.value = repr(e.control.value)
+        page.update()
+
+    page.overlay.extend([ft.DatePicker(value=datetime.datetime(2024, 2, 29), on_change=say),
+                         ft.TimePicker(value=datetime.time(13, 5), on_change=say)])
+    page.add(said, ft.Container(animate=ft.Animation(1500), content=ft.Text("moved")))
+
+ft.app(target=main)
+"""
+        self.variants = self.variants[:3]  # Flet 0.1 has no pickers
+        for run, _ in self.each(source):
+            client = Client(run.address, run.alive)
+            client.register()
+            client.expect("ready")
+            for kind, before, after, said in (
+                    ("datepicker", "2024-02-29T00:00:00", "1999-12-31T00:00:00.000", "datetime.datetime(1999, 12, 31, 0, 0)"),
+                    ("timepicker", "13:05", "00:59", "datetime.time(0, 59)")):
+                (picker,) = [c for c in client.controls.values() if c.get("t") == kind]
+                self.assertEqual(picker["value"], before)
+                client.props(picker["i"], value=after, open="false")
+                client.event(picker["i"], "change", after)
+                client.expect(said)
+            (box,) = [c for c in client.shown() if c.get("t") == "container"]
+            self.assertEqual(json.loads(box["animate"])["duration"], 1500)
+            self.end(run, client)
+
+    def testCase26TwoRunsCompareByValue(self):
+        trees = {}
+        for seed in ("1", "2"):  # of the hashes of texts, which give sets their order
+            for run, _ in self.each(KITCHEN.replace("int(sys.argv[1])", "64"), env={"PYTHONHASHSEED": seed}):
+                client = Client(run.address, run.alive)
+                client.register()
+                client.pump(lambda client=client: any(c.get("text") == "go" for c in client.shown()))
+                client.click("rotate")
+                client.pump(lambda client=client: "bcda" in "".join(c.get("value", "") for c in client.shown()))
+                told = [{name: value for name, value in control.items() if name not in ("i", "p", "c")}
+                        for control in client.shown()]
+                trees.setdefault(seed, []).append(told)
+                self.end(run, client)
+        self.assertEqual(len(trees["1"]), len(self.variants))
+        self.assertEqual(trees["1"], trees["2"])
 
     def testCase31ExitCodes(self):
         source = "import sys\nimport flet as ft\nft.app(target=lambda page: page.add(ft.Text('up')))\nsys.exit({code})\n"

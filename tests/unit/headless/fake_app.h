@@ -64,18 +64,22 @@ class FakeApp : public UiSink, public ClientSessionSink {
   bool answers = true;
   bool draws = true;
 
-  void SendMessage(int action, Value body) {
+  // `goes_on`: see Packet.
+  void SendMessage(int action, Value body, bool goes_on = false) {
     Packet packet{PacketType::kControl,
-                  wire::Encode(Value::ListOf({Value(action), std::move(body)}))};
+                  wire::Encode(Value::ListOf({Value(action), std::move(body)})), goes_on};
     static_cast<void>(meter.Send(std::move(packet), [this](Packet&& given) {
       return session != nullptr ? session->Send(std::move(given)) : SendResult::kClosed;
     }));
   }
   // One property of one control.
-  void Set(std::int64_t id, const char* name, Value value) {
-    SendMessage(2, Value::MapOf({{"id", id},
-                                 {"patch", Value::ListOf({Value::ListOf({0}),
-                                                          Value::ListOf({0, 0, name, value})})}}));
+  void Set(std::int64_t id, const char* name, Value value, bool goes_on = false) {
+    SendMessage(
+        2,
+        Value::MapOf(
+            {{"id", id},
+             {"patch", Value::ListOf({Value::ListOf({0}), Value::ListOf({0, 0, name, value})})}}),
+        goes_on);
   }
   void Call(std::int64_t id, const char* name, Value args = {}) {
     SendMessage(5, Value::MapOf({{"control_id", id},

@@ -367,6 +367,20 @@ TEST(HeadlessUi, WaitsForControlsThatComeLater) {
   EXPECT_EQ(app.WaitClosed().exit_code, 0);
 }
 
+// What another generation says at once reaches a client as several packets.
+TEST(HeadlessUi, LooksAtThePageWhenAChangeOfSeveralPacketsIsWhole) {
+  Counter app("click text=plus\nexpect text=1\nexpect text=one");
+  app.controls.push_back(Text(11, ""));
+  app.on_event = [&app](const std::string&, std::int64_t, const Value&) {
+    app.Set(9, "value", "1", true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    app.Set(11, "value", "one");
+  };
+  app.Start();
+  EXPECT_EQ(app.WaitClosed().exit_code, 0);
+  EXPECT_EQ(app.ui->latencies()->size(), 1u);
+}
+
 struct Failing {
   const char* steps;
   const char* line;

@@ -230,6 +230,30 @@ TEST_F(TranslatorTest, GivesNothingOfAnAppOfGeneration0BeforeTheAnswerToTheRegis
   }
 }
 
+// A client must not take the first of several patches for the whole change.
+TEST_F(TranslatorTest, MarksThePacketsOfABatchThatMoreFollow) {
+  constexpr std::string_view kAnswer =
+      R"({"action":"registerWebClient","payload":{"session":{"id":"s","controls":{"page":)"
+      R"({"i":"page","t":"page","p":"","c":[],"route":"/"}}},"error":"","appInactive":false}})";
+  constexpr std::string_view kPage =
+      R"({"action":"addPageControls","payload":{"controls":[{"c":["_2","_3"],"i":"_1","p":"page",)"
+      R"("t":"view"},{"c":[],"i":"_2","p":"_1","t":"text","value":"0"},{"c":[],"i":"_3","p":"_1",)"
+      R"("t":"text","value":""}],"trimIDs":[]}})";
+  constexpr std::string_view kBatch =
+      R"({"action":"pageControlsBatch","payload":[{"action":"updateControlProps","payload":)"
+      R"({"props":[{"i":"_2","value":"1"}]}},{"action":"updateControlProps","payload":{"props":)"
+      R"([{"i":"_3","value":"one"}]}}]})";
+  Translator translator(wire::CodecOf(Generation::kG1), wire::CodecOf(kG3), {});
+  std::vector<bool> go_on;
+  const auto pass = [&](Packet&& packet) { go_on.push_back(packet.goes_on); };
+  ASSERT_TRUE(translator.ToApp(Encoded(wire::Register{{}, "p", Value::MapOf({})}), pass));
+  ASSERT_TRUE(translator.ToClient(Control(Buffer(kAnswer)), pass));
+  ASSERT_TRUE(translator.ToClient(Control(Buffer(kPage)), pass));
+  go_on.clear();
+  ASSERT_TRUE(translator.ToClient(Control(Buffer(kBatch)), pass));
+  EXPECT_THAT(go_on, ElementsAre(true, false));
+}
+
 TEST_F(TranslatorTest, HasNothingToDoWithinAGeneration) {
   for (const Generation both : {kG2, kG3}) {
     Passing translator = Make(both, both);
