@@ -7,6 +7,7 @@ from .findings import Finding
 
 def look(app):
     for module in app.modules:
+        window_is_used = False
         for node in module.of(ast.Attribute):
             if not isinstance(node.ctx, ast.Load):
                 continue
@@ -24,6 +25,9 @@ def look(app):
             elif node.attr == "login" and app.contexts.is_page(node.value):
                 yield Finding("FB304", module.source, "page.login() is for browsers alone", node,
                               stages=app.web_stages("breaks"), why=app.web_reason("the OAuth callback"))
+            elif node.attr == "window" and not window_is_used and app.contexts.is_page(node.value):
+                window_is_used = True  # one that sets its size sets a dozen things: the first says it for the file
+                yield Finding("FB305", module.source, "page.window is for windows alone", node)
 
 
 def is_picker(app, node):

@@ -109,6 +109,10 @@ TABLE = [
          "in a window it raises NotImplementedError, as with Flet's desktop client; with --ui web it works as with "
          "Flet's web server",
          "in a window run the authorization in the app, with a redirect to a port of its own"),
+    Rule("FB305", "window", "page.window", "fine fine fine",
+         "with --ui desktop it works as with Flet's desktop client; with --ui web and --ui webview the page has no window "
+         "of its own: size, position, prevent_close and close() have no effect, as with Flet's web server",
+         "ask page.web before the app relies on it"),
     Rule("FB401", "relative-path", "Relative paths at run time", "fine fine fine",
          "the working folder is the one that fletbridge is started in, as for python app.py",
          "start from Path(__file__).parent, so that it works from any folder"),
