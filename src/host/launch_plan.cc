@@ -56,10 +56,9 @@ Result<> DecideUi(const RunRequest& request, const LaunchFacts& facts, LaunchPla
                        "a report is of one process of the app; leave out --report or --workers, "
                        "and read --metrics-address");
     }
-    if (!request.record_file.empty()) {
+    if (request.web.workers > 1 && !request.record_file.empty()) {
       return MakeError(Errc::kUsage,
-                       "a recording has one client, and the web UI has many; leave out --record, "
-                       "or choose another UI");
+                       "a recording is of one process of the app; leave out --record or --workers");
     }
   }
   if (request.ui != "auto" || !request.steps_file.empty()) return {};

@@ -26,6 +26,7 @@
 #include "common/process/surroundings.h"
 #include "src/host/bound_session.h"
 #include "src/host/pipeline/crash_watch.h"
+#include "src/host/pipeline/shared_filters.h"
 #include "src/host/verdict.h"
 
 namespace fletbridge {
@@ -61,7 +62,8 @@ class Session final : private LifeOrders, private BoundSession::Events {
         signals_(loop_.io()) {
     for (std::unique_ptr<asio::steady_timer>& timer : timers_)
       timer = std::make_unique<asio::steady_timer>(loop_.io());
-    AddSession(Filters());
+    if (has_many_) shared_filters_.emplace(Filters());
+    AddSession();
     sessions_.back()->OpenApp();
   }
 
@@ -132,10 +134,10 @@ class Session final : private LifeOrders, private BoundSession::Events {
     return filters;
   }
 
-  void AddSession(std::vector<std::unique_ptr<Filter>> filters) {
+  void AddSession() {
     sessions_.push_back(std::make_unique<BoundSession>(
         loop_, app_, static_cast<BoundSession::Events&>(*this), parts_.app_generation,
-        std::move(filters), parts_.max_packet));
+        shared_filters_ ? shared_filters_->ForSession() : Filters(), parts_.max_packet));
   }
 
   // In a task of its own, since it may be called by what it destroys.
@@ -262,14 +264,14 @@ class Session final : private LifeOrders, private BoundSession::Events {
 
   void OnClient(std::unique_ptr<ClientSession> client) {
     Log(LogLevel::kDebug, "ui connected");
-    if (sessions_.empty() || (has_many_ && sessions_.back()->has_client())) AddSession({});
+    if (sessions_.empty() || (has_many_ && sessions_.back()->has_client())) AddSession();
     BoundSession& session = *sessions_.back();
     life_.ClientConnected();
     session.Take(std::move(client));
     if (!has_many_) return;
     loop_.Post([this] {
       if (!sessions_.empty() && !sessions_.back()->has_client()) return;
-      AddSession({});
+      AddSession();
       sessions_.back()->OpenApp();
     });
   }
@@ -501,6 +503,7 @@ class Session final : private LifeOrders, private BoundSession::Events {
     EndOnce(EndOf(verdict, app_code));
     for (const auto& session : sessions_)
       session->pipeline().OnRunEnd(verdict.code, verdict.reason, kDiskDeadline);
+    if (shared_filters_) shared_filters_->OnRunEnd(verdict.code, verdict.reason, kDiskDeadline);
     int result = verdict.code;
     if (!parts_.report_file.empty()) {
       if (Result<> written = WriteReport(parts_.report_file, Report(verdict)); !written) {
@@ -532,8 +535,10 @@ class Session final : private LifeOrders, private BoundSession::Events {
   Life life_;
   std::array<std::unique_ptr<asio::steady_timer>, kLifeTimers> timers_;
   bool first_frame_ = false;
-  std::string wish_;                                     // how the app asks to be shown
-  bool runs_ = false;                                    // it has called ft.run()
+  std::string wish_;   // how the app asks to be shown
+  bool runs_ = false;  // it has called ft.run()
+  std::optional<SharedFilters>
+      shared_filters_;  // at the run's filters, where there are several clients at a time
   std::vector<std::unique_ptr<BoundSession>> sessions_;  // the last one takes the next client
   BoundSession* lost_ = nullptr;                         // while Life is told of it
   // Of sessions that are over.

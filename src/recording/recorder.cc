@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "common/base/log.h"
@@ -410,10 +411,11 @@ Recorder::~Recorder() {
 }
 
 void Recorder::Take(Direction direction, const Packet& packet) noexcept {
+  if (std::exchange(session_is_over_, false)) writer_->Push({.kind = RecordKind::kSession}, {});
   writer_->Push({.direction = direction, .type = packet.type}, packet.payload.span());
 }
 
-void Recorder::NewSession() noexcept { writer_->Push({.kind = RecordKind::kSession}, {}); }
+void Recorder::NewSession() noexcept { session_is_over_ = true; }
 
 void Recorder::Tell(const Info& info) noexcept {
   writer_->Push({.kind = RecordKind::kInfo}, BytesOf(InfoJson(info)));

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "src/recording/format.h"
 #include "common/transport/packet.h"
+#include "src/recording/format.h"
 
 namespace fletbridge::recording {
 
@@ -42,7 +42,8 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   void Take(Direction direction, const Packet& packet) noexcept;
-  // The client has gone: what follows belongs to another session.
+  // The client has gone: packets that follow belong to another session. A recording without any
+  // ends with the last page, whichever side has gone first.
   void NewSession() noexcept;
   // More is known than at the start.
   void Tell(const Info& info) noexcept;
@@ -54,6 +55,7 @@ class Recorder {
   explicit Recorder(std::shared_ptr<Writer> writer) : writer_(std::move(writer)) {}
 
   std::shared_ptr<Writer> writer_;  // shared with its thread, which may outlive this
+  bool session_is_over_ = false;
 };
 
 }  // namespace fletbridge::recording

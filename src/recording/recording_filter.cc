@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <utility>
 
+#include "common/wire/own_words.h"
 #include "src/recording/recorder.h"
 #include "src/recording/replay/replay_ui.h"
 
@@ -24,11 +25,11 @@ class RecordingFilter final : public Filter {
       : recorder_(std::move(recorder)) {}
 
   void FromApp(Packet&& packet, Onward& onward) override {
-    recorder_->Take(recording::Direction::kToUi, packet);
+    Take(recording::Direction::kToUi, packet);
     onward.ToUi(std::move(packet));
   }
   void FromUi(Packet&& packet, Onward& onward) override {
-    recorder_->Take(recording::Direction::kToApp, packet);
+    Take(recording::Direction::kToApp, packet);
     onward.ToApp(std::move(packet));
   }
   void OnRegistered(const Spoken& spoken) override {
@@ -43,6 +44,10 @@ class RecordingFilter final : public Filter {
   }
 
  private:
+  void Take(recording::Direction direction, const Packet& packet) {
+    if (wire::OwnWord(packet) == 0) recorder_->Take(direction, packet);
+  }
+
   std::unique_ptr<recording::Recorder> recorder_;
 };
 

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -161,9 +162,16 @@ def wait_gone(pids, timeout):
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """None that the kernel gives to others meanwhile, such as the near end of a connection that another test makes."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10000, max(first, 20000))
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 # -- a run ----------------------------------------------------------------------------------------

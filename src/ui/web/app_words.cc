@@ -2,16 +2,15 @@
 
 #include <algorithm>
 
+#include "common/wire/own_words.h"
 #include "common/wire/value.h"
 
 namespace fletbridge::web {
 namespace {
 
-constexpr int kHello = 100;
-constexpr int kUploads = 101;
-constexpr int kLogin = 102;
-// A list of two, as all messages are, and one of our words; Flet's own are far below.
-constexpr std::byte kPair{0x92};
+constexpr int kHello = wire::kFirstOwnWord;
+constexpr int kUploads = kHello + 1;
+constexpr int kLogin = kHello + 2;
 
 constexpr std::int64_t kMostPatience = 24 * 3600;
 
@@ -53,13 +52,10 @@ Packet HelloPacket(const BrowserFacts& facts) {
 Packet LoginPacket(const LoginAnswer& answer) { return PacketOf(kLogin, ValueOf(answer)); }
 
 std::optional<AppSays> ReadAppSays(const Packet& packet) {
-  const std::span<const std::byte> bytes = packet.payload.span();
-  if (packet.type != PacketType::kControl || bytes.size() < 2 || bytes[0] != kPair)
-    return std::nullopt;
-  const int word = std::to_integer<int>(bytes[1]);
+  const int word = wire::OwnWord(packet);
   if (word != kUploads && word != kLogin) return std::nullopt;
   AppSays says;
-  const Result<wire::Value> message = wire::Decode(bytes);
+  const Result<wire::Value> message = wire::Decode(packet.payload.span());
   const wire::List* list = message ? message->AsList() : nullptr;
   const wire::Map* map =
       list != nullptr && list->items.size() == 2 ? list->items[1].AsMap() : nullptr;

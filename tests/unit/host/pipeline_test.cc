@@ -12,6 +12,7 @@
 #include "common/wire/value.h"
 #include "src/host/pipeline/crash_watch.h"
 #include "src/host/pipeline/meter.h"
+#include "src/host/pipeline/shared_filters.h"
 #include "src/host/pipeline/translation.h"
 #include "tests/unit/support/memory_pipe.h"
 
@@ -228,6 +229,48 @@ TEST_F(PipelineTest, DropsWhatWaitsWhenTheSessionEnds) {
   turns_.Run();
   AppSays("new");
   EXPECT_THAT(client_->sent, ElementsAre("taken", "new"));
+}
+
+// ---- SharedFilters
+
+// What is behind a filter.
+struct Behind final : Onward {
+  void ToUi(Packet&& packet) override { passed.emplace_back(packet.payload.text()); }
+  void ToApp(Packet&& packet) override { passed.emplace_back(packet.payload.text()); }
+  void Fail(const Error&) override {}
+  std::vector<std::string> passed;
+};
+
+TEST(SharedFilters, ServeOneClientAtATimeAndThenTheNextThatComes) {
+  std::vector<std::string> told;
+  std::vector<std::unique_ptr<Filter>> filters;
+  filters.push_back(std::make_unique<Marks>("a", told));
+  auto shared = std::make_unique<SharedFilters>(std::move(filters));
+  auto first = std::move(shared->ForSession().front());
+  auto second = std::move(shared->ForSession().front());
+  auto third = std::move(shared->ForSession().front());
+  const auto say = [](Filter& filter) {
+    Behind behind;
+    filter.FromApp({PacketType::kControl, Buffer(std::string_view("app"))}, behind);
+    filter.FromUi({PacketType::kControl, Buffer(std::string_view("ui"))}, behind);
+    return behind.passed;
+  };
+  for (auto* one : {first.get(), second.get()}) {
+    one->OnClient({});
+    one->OnRegistered({});
+  }
+  EXPECT_THAT(say(*first), ElementsAre("appa", "uia"));
+  EXPECT_THAT(say(*second), ElementsAre("app", "ui"));
+  first->OnSessionEnd();
+  EXPECT_THAT(say(*second), ElementsAre("app", "ui")) << "it has begun without";
+  third->OnClient({});
+  EXPECT_THAT(say(*third), ElementsAre("appa", "uia"));
+  third->OnRunEnd(0, "left to the run", {});
+  shared->OnRunEnd(3, "done", {});
+  shared.reset();
+  third.reset();
+  EXPECT_THAT(told, ElementsAre("a client", "a registered", "a session end", "a client",
+                                "a run end 3 done", "a session end"));
 }
 
 // ---- Translation

@@ -73,18 +73,32 @@ TEST_F(RecorderTest, WritesWhatItIsGivenUpToTheEnd) {
   Info more;
   more.generation = 3;
   recorder->Tell(more);
-  recorder->NewSession();
   recorder->Close({7, "a step failed"}, kDeadline);
   const Recording recording = Load();
   EXPECT_EQ(recording.packets(), 5u);
   EXPECT_EQ(recording.info().stage, "3");
   EXPECT_EQ(recording.info().generation, 3);
   EXPECT_GT(recording.info().started_unix_ns, 0);
-  EXPECT_EQ(recording.entries().back().kind, Entry::Kind::kSession);
   ASSERT_TRUE(recording.end());
   EXPECT_EQ(recording.end()->code, 7);
   EXPECT_THAT(recording.flaws(), IsEmpty());
   EXPECT_EQ(fs::status(file_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_F(RecorderTest, BeginsTheNextSessionWithItsFirstPacketAndEndsWithTheLastPage) {
+  const auto recorder = Open();
+  Take(*recorder, Counter());
+  recorder->NewSession();
+  Take(*recorder, Counter());
+  recorder->NewSession();
+  recorder->Close({0, "done"}, kDeadline);
+  std::vector<std::size_t> sessions;
+  const Recording recording = Load();
+  for (std::size_t i = 0; i < recording.entries().size(); ++i) {
+    if (recording.entries()[i].kind == Entry::Kind::kSession) sessions.push_back(i);
+  }
+  EXPECT_EQ(recording.packets(), 10u);
+  EXPECT_EQ(sessions, std::vector<std::size_t>{5});
 }
 
 TEST_F(RecorderTest, WritesBeforeItIsClosed) {
