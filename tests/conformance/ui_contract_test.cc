@@ -1,9 +1,9 @@
 // The contract of common/transport/ui_surface.h, asserted for every UI; the test is the app, and,
 // for a UI that waits for one, the client. After each test nothing is left: threads, descriptors,
 // files. "pipe" is the reference implementation (tests/unit/support/pipe_ui.h). "steps", the steps
-// in a window, has that one as its window, with a client that registers by itself. The desktop's UI
-// stands here without a client that it could show; what it does in a window is shown by
-// tests/e2e/test_desktop*.py.
+// in a window, has that one as its window, with a client that registers by itself. The UIs with a
+// window stand here without one, the desktop's for want of a client, the webview's for want of a
+// display; what they do in a window is shown by tests/e2e/test_desktop*.py and test_webview.py.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -27,6 +27,7 @@
 #include "src/ui/headless/headless_ui.h"
 #include "src/ui/headless/window_steps.h"
 #include "src/ui/web/web_ui.h"
+#include "src/ui/webview/webview_ui.h"
 #include "tests/unit/config/temp_folder.h"
 #include "tests/unit/recording/made_up_session.h"
 #include "tests/unit/support/browser.h"
@@ -318,6 +319,7 @@ class UiContract : public testing::TestWithParam<const char*> {
   UiContract() {
     SetLogLevel(LogLevel::kError);
     BeginFirstThread();
+    if (kind() == "webview") LoadWebKit();
     threads_ = CountEntries("/proc/self/task");
     descriptors_ = CountEntries("/proc/self/fd");
     ::setenv("XDG_RUNTIME_DIR", folder_.path().c_str(), 1);
@@ -368,6 +370,12 @@ class UiContract : public testing::TestWithParam<const char*> {
       options.client = folder_.path() + "/no client";
       options.limits = limits_;
       ui_ = *desktop::MakeDesktopUi(*loop_, std::move(options));
+    } else if (kind() == "webview") {
+      WriteWebClient();
+      webview::WebviewOptions options;
+      options.client = web_client_.path();
+      options.limits = limits_;
+      ui_ = *webview::MakeWebviewUi(*loop_, std::move(options));
     } else if (kind() == "web") {
       ui_ = MakeWeb(HoldTcpPort()->port);
     } else {
@@ -382,9 +390,26 @@ class UiContract : public testing::TestWithParam<const char*> {
     app_->ui = ui_.get();
   }
 
-  std::unique_ptr<UiSurface> MakeWeb(std::uint16_t port) {
+  // Its libraries have a thread and a descriptor of their own, from their first use to the
+  // process's end.
+  void LoadWebKit() {
+    for (const char* display : {"DISPLAY", "WAYLAND_DISPLAY"}) ::unsetenv(display);
+    static const bool loaded = [this] {
+      Make(false);
+      Start();
+      (void)app_->AwaitEnd();
+      EndAll();
+      return true;
+    }();
+    EXPECT_TRUE(loaded);
+  }
+  void WriteWebClient() {
     (void)web_client_.Write("index.html", "<html><head></head><body></body></html>");
     (void)web_client_.Write("manifest.json", "{}");
+  }
+
+  std::unique_ptr<UiSurface> MakeWeb(std::uint16_t port) {
+    WriteWebClient();
     address_.kind = SocketAddress::Kind::kTcp;
     web::WebOptions options;
     options.port = address_.port = port;
@@ -653,7 +678,7 @@ TEST_P(UiAddressContract, TellsAFailedStartOnceAndIsNeverReady) {
 }
 
 TEST_P(UiContract, TellsOnceThatItsWindowCannotBeOpened) {
-  if (kind() != "desktop") return;
+  if (kind() != "desktop" && kind() != "webview") return;
   Make(false);
   Start();
   const UiEnd end = app_->AwaitEnd();
@@ -852,7 +877,7 @@ const auto kServers = testing::Values("attach:uds", "attach:tcp", "pipe", "web")
 
 INSTANTIATE_TEST_SUITE_P(Every, UiContract,
                          testing::Values("headless", "attach:uds", "attach:tcp", "replay",
-                                         "desktop", "steps", "pipe", "web"),
+                                         "desktop", "steps", "pipe", "web", "webview"),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Every, UiSessionContract,
                          testing::Values("headless", "attach:uds", "attach:tcp", "replay", "steps",

@@ -4,12 +4,10 @@
 #include <atomic>
 #include <cctype>
 #include <chrono>
-#include <clocale>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
-#include <locale.h>
 #include <pthread.h>
 #include <thread>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 
 #include "common/base/log.h"
 #include "common/platform/threads.h"
+#include "common/platform/user_locale.h"
 #include "src/ui/desktop/library.h"
 
 namespace fletbridge::desktop {
@@ -359,8 +358,7 @@ struct Window::Impl : std::enable_shared_from_this<Impl> {
   }
 
   Error Show() {
-    // Text input needs the user's locale, for this thread only: the process's is the app's.
-    ::uselocale(::newlocale(LC_CTYPE_MASK | LC_MESSAGES_MASK, "", nullptr));
+    const platform::UserLocale locale;
     f.gtk_disable_setlocale();
     f.g_set_prgname(ProgramName().c_str());
     if (f.gtk_init_check(nullptr, nullptr) == 0) {

@@ -1,11 +1,9 @@
 #include "src/ui/webview/web_window.h"
 
 #include <atomic>
-#include <clocale>
 #include <cstdint>
 #include <cstdlib>
 #include <dlfcn.h>
-#include <locale.h>
 #include <pthread.h>
 #include <string_view>
 #include <thread>
@@ -14,6 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/platform/threads.h"
+#include "common/platform/user_locale.h"
 
 namespace fletbridge::webview {
 namespace {
@@ -350,8 +349,7 @@ struct WebWindow::Impl : std::enable_shared_from_this<Impl> {
   }
 
   Error Show() {
-    // Text input needs the user's locale, for this thread only: the process's is the app's.
-    ::uselocale(::newlocale(LC_CTYPE_MASK | LC_MESSAGES_MASK, "", nullptr));
+    const platform::UserLocale locale;
     f.gtk_disable_setlocale();
     f.g_set_prgname("flet");
     if (f.gtk_init_check(nullptr, nullptr) == 0) {
