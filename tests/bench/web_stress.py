@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """`--ui web` under people and programs that behave badly: ends with 1 if one of them harms the others.
 
-    tests/bench/web_stress.py [--stage 3] [--workers 1] [--sessions 1000] [--parts slow,churn,loris,kill]
+    tests/bench/web_stress.py [--stage 3] [--workers 1] [--sessions 1000] [--parts slow,churn,loris,crowd,kill]
 
 slow    200 browsers that read nothing of what a flood sends them, beside 20 that click: the clicks' p99 with them, in ratio
         to it without them, of several blocks in turns
 churn   1,000 sessions that come, click and go, 20 at a time: descriptors and memory end where they were after the first 200
 loris   500 connections that never finish a request, beside 20 that click: nobody of these is refused, all of those are cut
+crowd   10,000 connections that say nothing, as fast as they can be made, beside 20 sessions that click: all clicks are
+        answered, what the crowd takes is bounded, and when it has gone all is as before
 kill    with --workers 2: one worker is killed again and again under clicks; the sessions of the other lose nothing
 """
 
@@ -136,6 +138,47 @@ def loris(server, options):
     return cut == 500
 
 
+def answered(session):
+    """Clicks, and waits for the answer: seconds."""
+    began = time.monotonic()
+    session.sock.setblocking(True)
+    session.sock.settimeout(60)
+    session.sock.sendall(session.click_bytes)
+    while not any(body[:3] == b"\0\x92\x02" for body in session.messages()):
+        data = session.sock.recv(65536)
+        if not data:
+            raise ConnectionError("a session has ended")
+        session.buffer += data
+    return time.monotonic() - began
+
+
+def crowd(server, options):
+    sessions = [web.Session(server, f"click {i}") for i in range(20)]
+    alone = statistics.median(answered(session) for session in sessions * 5)
+    before = descriptors(server), server.memory()
+    connections, slowest, most = [], 0, before
+    for number in range(10_000):
+        connections.append(socket.create_connection(("127.0.0.1", server.port), 30))
+        if number % 100 == 99:
+            slowest = max(slowest, answered(sessions[number // 100 % 20]))
+            most = max(most[0], descriptors(server)), max(most[1], server.memory())
+    for connection in connections:
+        connection.close()
+    deadline = time.monotonic() + 60
+    while descriptors(server) > before[0] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    after = descriptors(server), server.memory()
+    again = statistics.median(answered(session) for session in sessions * 5)
+    came = web.Session(server, "after the crowd")
+    answered(came)
+    for session in [came, *sessions]:
+        session.close()
+    print(f"crowd: beside 10,000 connections at most {most[0]} descriptors ({before[0]} before, {after[0]} after) and "
+          f"{most[1] / 1e6:.1f} MB ({before[1] / 1e6:.1f}, {after[1] / 1e6:.1f}); a click took {slowest * 1e3:.1f} ms at most, "
+          f"the median was {alone * 1e3:.2f} ms before and {again * 1e3:.2f} ms after")
+    return most[0] < 2000 and after[0] <= before[0] and after[1] < before[1] * 1.2 + 5e6 and slowest < 5
+
+
 def kill(server, options):
     good = True
     for _ in range(3):
@@ -174,7 +217,7 @@ def main():
     parser.add_argument("--stage", default="3")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--sessions", type=int, default=1000)
-    parser.add_argument("--parts", default="slow,churn,loris")
+    parser.add_argument("--parts", default="slow,churn,loris,crowd")
     options = parser.parse_args()
     os.environ["FLET_SESSION_TIMEOUT"] = "0"
     good = True
@@ -184,7 +227,7 @@ def main():
             variant = options.stage + (f"x{workers}" if workers > 1 else "")
             server = web.Server(variant, pathlib.Path(name), set(range(os.cpu_count())), FLOOD)
             try:
-                good = {"slow": slow, "churn": churn, "loris": loris, "kill": kill}[part](server, options) and good
+                good = {"slow": slow, "churn": churn, "loris": loris, "crowd": crowd, "kill": kill}[part](server, options) and good
             finally:
                 server.end()
     sys.exit(0 if good else 1)
