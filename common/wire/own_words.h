@@ -5,6 +5,9 @@
 // Threads: any.
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 #include "common/transport/packet.h"
 
 namespace fletbridge::wire {

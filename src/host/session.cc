@@ -538,7 +538,7 @@ class Session final : private LifeOrders, private BoundSession::Events {
   std::string wish_;   // how the app asks to be shown
   bool runs_ = false;  // it has called ft.run()
   std::optional<SharedFilters>
-      shared_filters_;  // at the run's filters, where there are several clients at a time
+      shared_filters_;  // the run's, where it has several clients at a time
   std::vector<std::unique_ptr<BoundSession>> sessions_;  // the last one takes the next client
   BoundSession* lost_ = nullptr;                         // while Life is told of it
   // Of sessions that are over.
