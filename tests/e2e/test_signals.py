@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from harness import PATIENCE, every_variant, wait_gone
+from harness import PATIENCE, PYTHON, PYTHON_OF_2, ROOT, every_variant, wait_gone
 
 SHOWN = """
 import atexit, signal, sys, time
@@ -38,6 +38,24 @@ def main(page):
     page.add(ft.Text("late"))
 
 ft.run(main)
+"""
+# As Python's own since 3.12, whatever this one is: a server that is closed waits until nobody is connected to it.
+WAITS = """
+import asyncio, asyncio.base_events
+import flet as ft
+
+async def wait_closed(self):
+    while self._active_count:
+        await asyncio.sleep(0.01)
+
+asyncio.base_events.Server.wait_closed = wait_closed
+
+def main(page):
+    page.add(ft.Text("here"))
+    print("SHOWN", flush=True)
+
+(ft.run if hasattr(ft, "run") else ft.app)(main)
+print("AFTER", flush=True)
 """
 SLOW_START = "import time\nprint('SHOWN', flush=True)\ntime.sleep(30)\n"
 HOLD = 'wait text="never" 60s\n'
@@ -144,6 +162,14 @@ class Signals:
         code = run.wait(7)
         self.assertIn(code, (44, 130), run.shown())
         self.assertIn("MINE", run.text[0])
+
+    def testTermOfAnAppWhoseServerWaitsForItsConnections(self):
+        for python in (PYTHON, PYTHON_OF_2, ROOT / "build/venv/0.28.3/bin/python"):
+            with self.subTest(python.parts[-3]):
+                run = self.start(WAITS, python=python)
+                run.signal(signal.SIGTERM)
+                self.ends(run, 143)
+                self.assertIn("AFTER", run.text[0])
 
 
 @every_variant

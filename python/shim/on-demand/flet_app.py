@@ -78,6 +78,12 @@ def patch(module, shim):
                     and frame.f_locals.get("event_name") == "close":
                 yield task
 
+    async def turns(task):
+        """Lets the loop go on for what needs no waiting."""
+        for _ in range(10):
+            if not task.done():
+                await asyncio.sleep(0)
+
     @functools.wraps(run_async)
     async def run_until_asked(*args, **kwargs):
         loop = asyncio.get_running_loop()
@@ -133,10 +139,16 @@ def patch(module, shim):
             asked.cancel()
             if not flet.done():
                 flet.cancel()
-                await asyncio.wait({flet})
-                # As Flet itself does when its window has been closed.
+                await turns(flet)
+                # As Flet itself does when its window has been closed. Since Python 3.12 a server that is cancelled
+                # waits for its connections, and so for a host that waits for the app.
                 for server in [server for where, server in servers if where is loop]:
-                    await asyncio.wait({asyncio.ensure_future(server.close())}, timeout=3)
+                    ended = asyncio.ensure_future(server.close())
+                    await asyncio.wait({ended}, timeout=0.2)
+                    for transport in getattr(server, "_fletbridge_lines", ()):
+                        transport.close()
+                    await asyncio.wait({ended}, timeout=3)
+                await asyncio.wait({flet})
                 await asyncio.sleep(0)
                 # What the session's end has started is the app's own work.
                 ending = set(closing(loop))

@@ -139,6 +139,8 @@ def check_peers(module):
     @functools.wraps(handle)
     def handle_connection(self, reader, writer):
         if check(writer.transport):
+            lines = [line for line in getattr(self, "_fletbridge_lines", ()) if not line.is_closing()]
+            self._fletbridge_lines = [*lines, writer.transport]  # for its end
             return handle(self, reader, writer)
 
     module.FletSocketServer.handle_connection = handle_connection
