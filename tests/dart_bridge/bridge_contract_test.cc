@@ -9,6 +9,7 @@
 // of their own, and 70, which wants a Dart SDK.
 #include <cstdio>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <signal.h>
 #include <sstream>
 #include <string>
@@ -41,7 +42,13 @@ std::string WhyNoOriginal() {
 #ifdef BRIDGE_SANITIZED
   return "the original is not instrumented: a sanitizer would see nothing";
 #else
-  return "";
+  // It is linked to one version of libpython.
+  static const std::string why = [] {
+    if (::dlopen(OriginalPath().c_str(), RTLD_LAZY | RTLD_LOCAL) != nullptr) return std::string();
+    const char* error = ::dlerror();
+    return "the original cannot be opened here: " + std::string(error != nullptr ? error : "");
+  }();
+  return why;
 #endif
 }
 
