@@ -41,14 +41,15 @@ ft.run(main)
 """
 # As Python's own since 3.12, whatever this one is: a server that is closed waits until nobody is connected to it.
 WAITS = """
-import asyncio, asyncio.base_events
+import asyncio, asyncio.base_events, sys
 import flet as ft
 
 async def wait_closed(self):
     while self._active_count:
         await asyncio.sleep(0.01)
 
-asyncio.base_events.Server.wait_closed = wait_closed
+if sys.version_info < (3, 12):
+    asyncio.base_events.Server.wait_closed = wait_closed
 
 def main(page):
     page.add(ft.Text("here"))
