@@ -129,11 +129,20 @@ $work/build/bin/bridge_conformance --gtest_brief=1 --gtest_filter='-*/Original*'
 END
 
 # The kernel runs what is of that processor in the emulator, which it has opened already: it is found in any root.
-if [ ! -e /proc/sys/fs/binfmt_misc/register ]; then mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; fi
+mounted='' registered=''
+leave() {
+  [ -z "$registered" ] || echo -1 >/proc/sys/fs/binfmt_misc/qemu-aarch64
+  [ -z "$mounted" ] || umount /proc/sys/fs/binfmt_misc
+}
+trap leave EXIT
+if [ ! -e /proc/sys/fs/binfmt_misc/register ]; then
+  mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+  mounted=yes
+fi
 if [ ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]; then
   printf '%s' ':qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:OCF' \
     >/proc/sys/fs/binfmt_misc/register
-  trap 'echo -1 >/proc/sys/fs/binfmt_misc/qemu-aarch64' EXIT
+  registered=yes
 fi
 say "stages 1, 2 and 3, and the bridge's suite, emulated"
 mkdir -p "$root$PWD"
