@@ -4,7 +4,7 @@
 #
 #   tools/aarch64.sh [--no-wheel]      without building the wheel anew; the one in build/aarch64/dist is tried
 #
-# On Debian 12, as root, with a network; ten minutes on two cores with an empty compiler cache. Not a part of CI.
+# On Debian 12, as root, with a network; twenty minutes on two busy cores with an empty compiler cache. Not a part of CI.
 # All of it is in build/aarch64. The emulator is registered with the kernel for the time of the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,11 +33,12 @@ fi
 if [ ! -e "$root/.complete" ]; then
   say "unpacking a Debian 12 for arm64"
   rm -rf "$root"
+  mkdir -p "$work"
   mirror=$(awk '/^URIs:/{print $2; exit} /^deb /{print $2; exit}' /etc/apt/sources.list.d/*.sources /etc/apt/sources.list \
     2>/dev/null || true)
   list=$(IFS=,; echo "${packages[*]}")
   debootstrap --arch=arm64 --download-only --variant=minbase --include="$list" bookworm "$root" ${mirror:+"$mirror"} \
-    >"$work.log" 2>&1 || { tail -5 "$work.log" >&2; fail "the packages cannot be had"; }
+    >"$work/packages.log" 2>&1 || { tail -5 "$work/packages.log" >&2; fail "the packages cannot be had"; }
   for folder in bin sbin lib; do
     mkdir -p "$root/usr/$folder"
     ln -s "usr/$folder" "$root/$folder"
